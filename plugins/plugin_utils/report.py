@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Collects findings about one file, so that a parser can go on after the first problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..module_utils.findings import Finding
+from ..module_utils.rules import finding
+
+_SHOWN = 120
+
+
+def shown(value: Any) -> str:
+    """A value as an error text shows it: short, on one line, unmistakable."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def path_of(parent: str, key: str | int) -> str:
+    """``options`` + ``2`` -> ``options[2]``; ``options[2]`` + ``type`` -> ``options[2].type``."""
+    if isinstance(key, int):
+        return f"{parent}[{key}]"
+    return f"{parent}.{key}" if parent else key
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which rule speaks of a wrong type, a missing field, an unknown field."""
+
+    type: str = "PKG-002"
+    missing: str = "PKG-004"
+    unknown: str = "PKG-003"
+
+
+class Report:
+    """Findings of one file; ``file`` is its path as a reader of the package knows it."""
+
+    def __init__(self, file: str, rules: Rules = Rules()) -> None:
+        self.file = file
+        self.rules = rules
+        self.findings: list[Finding] = []
+
+    def add(self, rule: str, field: str, message: str, remedy: str | None = None, severity: str | None = None) -> None:
+        place = ": ".join(part for part in (self.file, field) if part)
+        self.findings.append(finding(rule, place, message, remedy, severity))
+
+    def unknown_fields(self, data: Mapping[str, Any], known: Iterable[str], field: str = "") -> None:
+        """One finding for each key the format does not know."""
+        names = list(known)
+        for key in data:
+            if key not in names:
+                remedy = f"Remove it, or use one of: {', '.join(names)}."
+                self.add(self.rules.unknown, path_of(field, key), "is not a field of the format", remedy)

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The demonstration, then every test that needs real hosts, on the same lab. Leaves the lab up.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bash tests/demo.sh
+. tests/demo/environment
+python -m pytest tests/integration -q --durations=15 "$@"

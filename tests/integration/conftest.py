@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures over a lab that is up (``make lab``)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hvac
+import pytest
+import yaml
+
+from tests.integration.support import LAB, Fleet, Host
+from tests.lab.keystores import make_keystore
+
+
+@pytest.fixture(scope="session")
+def vault() -> hvac.Client:
+    """A client with the lab's root token."""
+    facts = yaml.safe_load((LAB / "vars.yml").read_text())
+    access = yaml.safe_load((LAB / "vault.json").read_text())
+    return hvac.Client(url=facts["lab_vault_url"], token=access["root_token"])
+
+
+@pytest.fixture(scope="session")
+def approle() -> dict[str, Any]:
+    """Variables with which the collection logs in to the lab's OpenBao."""
+    facts = yaml.safe_load((LAB / "vars.yml").read_text())
+    access = yaml.safe_load((LAB / "vault.json").read_text())
+    return {
+        "ansible_hashi_vault_url": facts["lab_vault_url"],
+        "ansible_hashi_vault_auth_method": "approle",
+        "ansible_hashi_vault_role_id": access["role_id"],
+        "ansible_hashi_vault_secret_id": access["secret_id"],
+    }
+
+
+class Keys:
+    """Puts keystores into OpenBao and says how an inventory refers to them."""
+
+    def __init__(self, client: hvac.Client) -> None:
+        self.client = client
+
+    def put(self, path: str, kind: str, password: str | None = None) -> str:
+        """Store a new key; returns its public id."""
+        password = password or secrets.token_urlsafe(24)
+        keystore, public_id = make_keystore(kind, password, None, 4096)
+        self.client.secrets.kv.v2.create_or_update_secret(
+            path=path, secret={"keystore": keystore, "password": password}, mount_point="secret"
+        )
+        return public_id
+
+    def pair(self, tag: str) -> list[dict[str, Any]]:
+        """A BLS and an ECDSA key of an instance, stored and referred to."""
+        entries = []
+        for name, kind in (("bls", "bn254"), ("ecdsa", "ecdsa")):
+            self.put(f"avs/{tag}/{name}", kind)
+            entries.append({"name": name, "kind": kind, "source": "vault", "path": f"avs/{tag}/{name}"})
+        self.client.secrets.kv.v2.create_or_update_secret(
+            path=f"avs/{tag}/rpc", secret={"token": secrets.token_urlsafe(24)}, mount_point="secret"
+        )
+        return entries
+
+
+@pytest.fixture(scope="session")
+def keys(vault: hvac.Client) -> Keys:
+    return Keys(vault)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, approle: dict[str, Any]) -> Iterator[Fleet]:
+    """The lab's hosts, cleaned of instances before and after a module's tests."""
+    fleet = Fleet(Path(tmp_path_factory.mktemp("fleet")))
+    fleet.variables = {
+        "avs_taps": [{"name": "core", "url": fleet.facts["lab_tap_url"]}],
+        "avs_cache_dir": str(tmp_path_factory.getbasetemp() / "cache"),
+        **approle,
+    }
+    for host in fleet.hosts.values():
+        wipe(host)
+    yield fleet
+    for host in fleet.hosts.values():
+        wipe(host)
+
+
+def wipe(host: Host) -> None:
+    """Remove every instance of ours, by label, with volumes and files."""
+    host.run(
+        "ids=$(docker ps -aq --filter label=avs.instance); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; "
+        "nets=$(docker network ls -q --filter name=avs-); [ -z \"$nets\" ] || docker network rm $nets >/dev/null; "
+        "vols=$(docker volume ls -q --filter name=avs-); [ -z \"$vols\" ] || docker volume rm $vols >/dev/null; "
+        "rm -rf /var/lib/avs /run/avs /run/lock/avs"
+    )
+
+
+@pytest.fixture
+def demo(keys: Keys) -> Any:
+    """Makes inventory entries of demo-avs with ports of their own."""
+
+    def make(tag: str, number: int = 0, **changes: Any) -> dict[str, Any]:
+        options = {
+            "main-port": 8080 + number,
+            "metrics-port": 9300 + number,
+            "gateway-port": 8180 + number,
+            "rpc-token": {"source": "vault", "path": f"avs/{tag}/rpc", "field": "token"},
+            **changes.pop("options", {}),
+        }
+        entry = {"package": "demo-avs", "version": "v1.0.0", "profile": "hoodi", "tag": tag, "options": options}
+        if "keys" not in changes:
+            entry["keys"] = keys.pair(tag)
+        entry.update(changes)
+        return {name: value for name, value in entry.items() if value is not None}
+
+    return make

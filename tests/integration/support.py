@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab as the tests see it: its hosts over ssh, and playbooks run as an operator runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = ROOT / ".lab"
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Host:
+    """One lab host; commands run there by ssh as root."""
+
+    name: str
+    variables: Mapping[str, Any]
+
+    def ssh(self) -> list[str]:
+        return [
+            "ssh",
+            *shlex.split(str(self.variables.get("ansible_ssh_common_args", ""))),
+            "-o",
+            "ControlMaster=auto",
+            "-o",
+            f"ControlPath={LAB}/ssh/mux-%h",
+            "-o",
+            "ControlPersist=120",
+            "-i",
+            str(self.variables["ansible_ssh_private_key_file"]),
+            f"{self.variables.get('ansible_user', 'root')}@{self.variables['ansible_host']}",
+        ]
+
+    def run(self, command: str, check: bool = True, stdin: str | None = None) -> str:
+        done = subprocess.run([*self.ssh(), command], input=stdin or "", capture_output=True, text=True, timeout=180)
+        if check and done.returncode:
+            raise AssertionError(f"{self.name}: {command!r} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def inspect(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        return json.loads(self.run("docker inspect " + " ".join(shlex.quote(name) for name in names)))
+
+    def containers(self) -> dict[str, str]:
+        """Name -> id of all containers."""
+        lines = self.run("docker ps -a --no-trunc --format '{{.Names}} {{.ID}}'").splitlines()
+        return dict(line.split(" ", 1) for line in lines)
+
+    def snapshot(self) -> str:
+        """Everything a refused run must leave alone, as text that can be compared: containers, volumes, networks, files."""
+        return self.run(
+            "docker ps -a --no-trunc --format '{{.ID}} {{.Image}} {{.Names}} {{.State}}' | sort; "
+            "docker volume ls -q | sort; docker network ls --no-trunc --format '{{.ID}} {{.Name}}' | sort; "
+            "for d in /var/lib/avs /run/avs; do [ -d $d ] && find $d -printf '%p %y %m %U:%G %l\\n' | sort "
+            "&& find $d -type f -print0 | sort -z | xargs -0r sha256sum; done; true"
+        )
+
+
+@dataclass
+class Result:
+    """What a playbook run printed, and its parsed statistics."""
+
+    code: int
+    output: str
+    plays: list[dict[str, Any]] = field(default_factory=list)
+    stats: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def tasks(self, host: str) -> list[str]:
+        """Names of the tasks that were executed (not skipped) on a host."""
+        names = []
+        for play in self.plays:
+            for task in play["tasks"]:
+                outcome = task["hosts"].get(host)
+                if outcome is not None and not outcome.get("skipped"):
+                    names.append(task["task"]["name"])
+        return names
+
+    def reconcile(self, host: str) -> dict[str, Any]:
+        """The result of the ``instances`` task on a host."""
+        for play in self.plays:
+            for task in play["tasks"]:
+                outcome = task["hosts"].get(host)
+                if outcome is not None and "instances" in outcome:
+                    return outcome
+        raise AssertionError(f"no instances result for {host} in\n{self.output[-4000:]}")
+
+    def message(self, host: str) -> str:
+        """The text of the failed task on a host."""
+        for play in self.plays:
+            for task in play["tasks"]:
+                outcome = task["hosts"].get(host)
+                if outcome is not None and outcome.get("failed"):
+                    return str(outcome.get("msg", ""))
+        raise AssertionError(f"nothing failed on {host}:\n{self.output[-4000:]}")
+
+
+class Fleet:
+    """The lab's inventory with instances of the test's choice."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        inventory = yaml.safe_load((LAB / "inventory.yml").read_text())
+        group = inventory.get("all", inventory)
+        group = group.get("children", group)["avs_hosts"]
+        shared = group.get("vars", {})
+        self.hosts = {name: Host(name, {**shared, **(values or {})}) for name, values in group["hosts"].items()}
+        self.facts: dict[str, Any] = yaml.safe_load((LAB / "vars.yml").read_text())
+        self.variables: dict[str, Any] = {}
+
+    @property
+    def first(self) -> Host:
+        return next(iter(self.hosts.values()))
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        keep = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))}
+        return {
+            **keep,
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_RETRY_FILES_ENABLED": "0",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+            **extra,
+        }
+
+    def write_inventory(self, instances: Mapping[str, list[dict[str, Any]]], variables: Mapping[str, Any]) -> Path:
+        folder = self.folder / "inventory"
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "host_vars").mkdir(parents=True)
+        hosts = {name: dict(self.hosts[name].variables) for name in instances}
+        (folder / "hosts.yml").write_text(
+            yaml.safe_dump({"avs_hosts": {"hosts": hosts, "vars": {**self.variables, **variables}}})
+        )
+        for name, entries in instances.items():
+            (folder / "host_vars" / f"{name}.yml").write_text(yaml.safe_dump({"avs_instances": entries}))
+        return folder
+
+    def play(
+        self,
+        playbook: str,
+        instances: Mapping[str, list[dict[str, Any]]],
+        *arguments: str,
+        variables: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+        parse: bool = True,
+        timeout: int = 600,
+    ) -> Result:
+        """Run ``restaking.avs.<playbook>``; ``parse`` reads the run through the JSON callback, else the text is kept."""
+        inventory = self.write_inventory(instances, variables or {})
+        extra = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"} if parse else {}
+        done = subprocess.run(
+            [str(BIN / "ansible-playbook"), f"restaking.avs.{playbook}", "-i", str(inventory), *arguments],
+            env=self.environment(**{**extra, **(environment or {})}),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+        result = Result(done.returncode, done.stdout + done.stderr)
+        if parse:
+            start = done.stdout.find("{\n")
+            if start < 0:
+                raise AssertionError(f"no JSON in the output of {playbook}:\n{result.output}")
+            data, _end = json.JSONDecoder().raw_decode(done.stdout[start:])
+            result.plays, result.stats = data["plays"], data["stats"]
+        return result

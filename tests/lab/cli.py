@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Command line of the lab: ``python -m tests.lab {up,down,status,shell,logs,...}``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from . import fleet, hosts, status
+from .errors import LabError
+from .hosts import Host
+from .paths import this_lab
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="start hosts, registry, git tap, artifacts and vault; again: start what is missing")
+    up.add_argument("--hosts", type=int, default=2, metavar="N", help="number of hosts (default 2)")
+    up.add_argument("--suite", choices=hosts.SUITES, default="trixie", help="Debian suite of the hosts (default trixie)")
+    up.add_argument("--docker", action=argparse.BooleanOptionalAction, default=True, help="engine preinstalled on the hosts (default yes)")
+    down = commands.add_parser("down", help="remove everything the lab made, keep caches")
+    down.add_argument("--purge", action="store_true", help="remove caches, images and the apt source, too")
+    commands.add_parser("status", help="what runs, and where")
+    shell = commands.add_parser("shell", help="a shell, or a command, on a host")
+    shell.add_argument("host")
+    shell.add_argument("rest", nargs=argparse.REMAINDER, metavar="command")
+    logs = commands.add_parser("logs", help="what a part said: engine, registry, vault, git, artifacts or a host")
+    logs.add_argument("what")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        lab = this_lab()
+        if options.command == "up":
+            fleet.up(lab, [Host(number, options.suite, options.docker) for number in range(1, options.hosts + 1)])
+        elif options.command == "down":
+            fleet.down(lab, purge=options.purge)
+        elif options.command == "status":
+            print(status.table(lab))
+        elif options.command == "shell":
+            name = status.resolve(lab, options.host)
+            tty = ["--interactive", "--tty"] if sys.stdin.isatty() else ["--interactive"]
+            os.execvp("docker", ["docker", "exec", *tty, name, *(options.rest or ["bash", "-l"])])
+        elif options.command == "logs":
+            os.execvp(*status.logs(lab, options.what))
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    return 0

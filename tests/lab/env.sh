@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Makes the project's Python environment in .venv; does nothing while the requirements are unchanged.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+cd "$root"
+mkdir -p .cache
+
+# Two `make env` at once (two terminals, CI) would break each other's half-made environment.
+exec 9>.cache/env.lock
+flock 9
+
+collection=.cache/collections/ansible_collections/restaking/avs
+if [ "$(readlink -f "$collection" 2>/dev/null || true)" != "$root" ]; then
+  mkdir -p "$(dirname "$collection")"
+  ln -sfn ../../../.. "$collection"
+fi
+
+suitable() {
+  "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+python=""
+for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11 python3.14 /usr/bin/python3; do
+  if command -v "$candidate" >/dev/null 2>&1 && suitable "$candidate"; then
+    python=$(command -v "$candidate")
+    break
+  fi
+done
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+apt_install() {
+  echo "env: installing $* with apt" >&2
+  as_root apt-get -q -o DPkg::Lock::Timeout=300 update >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+    install --no-install-recommends "$@" >&2
+}
+
+if [ -z "$python" ]; then
+  command -v apt-get >/dev/null || { echo "env: Python >= 3.11 is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
+  apt_install python3 python3-venv
+  python=/usr/bin/python3
+  suitable "$python" || { echo "env: $("$python" -V) is too old, 3.11 is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
+fi
+
+wanted=$(
+  {
+    echo "$root"
+    "$python" -c 'import sys; print(sys.version, sys.base_prefix)'
+    cat requirements.txt tests/requirements.txt
+  } | sha256sum | cut -d' ' -f1
+)
+if [ "$(cat .venv/.requirements.sha256 2>/dev/null || true)" = "$wanted" ]; then
+  exit 0
+fi
+
+# Debian ships venv without ensurepip until python3-venv is installed.
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+  apt_install python3-venv
+fi
+
+if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  rm -rf .venv
+  "$python" -m venv .venv
+fi
+rm -f .venv/.requirements.sha256
+.venv/bin/python -m pip install --quiet --upgrade --upgrade-strategy only-if-needed -r tests/requirements.txt
+echo "$wanted" > .venv/.requirements.sha256
+echo "env: .venv is ready ($(.venv/bin/python -V), $(.venv/bin/ansible --version | head -n 1))"

@@ -1,0 +1,11 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lab's one error: a message for the person at the terminal."""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """Says what failed, where, and what to do."""

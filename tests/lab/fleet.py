@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bringing the whole lab up and taking it down."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from . import apt, base, containers, engine, hosts, inventory, keys, network, registry, services, trust, vault
+from .errors import LabError
+from .hosts import Host
+from .paths import LABEL, Lab
+from .shell import run, say
+
+
+@contextmanager
+def exclusive(lab: Lab) -> Iterator[None]:
+    """One `up` or `down` at a time."""
+    lab.prepare()
+    with (lab.root / ".lab" / "cache" / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another `up` or `down` of this lab runs: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def up(lab: Lab, fleet: Sequence[Host]) -> None:
+    """Leave with exactly ``fleet`` and all services running, and the inventory written."""
+    with exclusive(lab):
+        machine = apt.read_machine()
+        engine.ensure(lab, machine)
+        _refuse_foreign(lab)
+        bridge = network.ensure(lab)
+        trust.authority(lab)
+        keys.operator(lab)
+        suites = {services.SUITE, *(host.suite for host in fleet)}
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            bases = {suite: pool.submit(base.ensure, lab, machine, suite) for suite in suites}
+            serving = pool.submit(lambda: _serve(lab, bridge, services.image(bases[services.SUITE].result())))
+            flavours = {(host.suite, host.docker) for host in fleet}
+            images = {
+                (suite, docker): pool.submit(lambda s=suite, d=docker: hosts.image(machine, bases[s].result(), s, d)) for suite, docker in flavours
+            }
+            for surplus in set(hosts.running(lab)) - set(fleet):
+                containers.remove(lab, surplus.name(lab))
+            built = {flavour: image.result() for flavour, image in images.items()}
+            booting = [pool.submit(hosts.ensure, lab, bridge, host, fleet, built[host.suite, host.docker]) for host in fleet]
+            for step in (serving, *booting):
+                step.result()
+        inventory.write(lab, bridge, fleet)
+        say(f"up: {len(fleet)} hosts in .lab/inventory.yml")
+
+
+def _serve(lab: Lab, bridge: network.Bridge, image: str) -> None:
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        steps = [
+            pool.submit(part, lab, bridge, image)
+            for part in (registry.ensure, vault.ensure, services.ensure_git, services.ensure_artifacts)
+        ]
+        for step in steps:
+            step.result()
+
+
+def _refuse_foreign(lab: Lab) -> None:
+    for state in containers.every(lab):
+        root = state["Config"]["Labels"].get(f"{LABEL}.root")
+        if root != str(lab.root):
+            raise LabError(
+                f"a lab called {lab.name} of the checkout {root} is up: run `make lab-down` there, or set AVS_LAB_NAME to run a second lab"
+            )
+
+
+def down(lab: Lab, *, purge: bool) -> None:
+    """Remove what the lab made; ``purge`` removes the images, caches and the borrowed apt source, too."""
+    with exclusive(lab):
+        if engine.answers():
+            _refuse_foreign(lab)
+            mine = ["--filter", f"label={LABEL}.name={lab.name}"]
+            found = run(["docker", "ps", "--all", "--quiet", *mine]).stdout.split()
+            if found:
+                run(["docker", "rm", "--force", "--volumes", *found])
+            for kind in ("volume", "network"):
+                names = run(["docker", kind, "ls", "--quiet", *mine]).stdout.split()
+                if names:
+                    run(["docker", kind, "rm", *names])
+            if purge:
+                images = set(run(["docker", "image", "ls", "--quiet", "--filter", f"label={LABEL}=1"]).stdout.split())
+                if images:
+                    run(["docker", "image", "rm", "--force", *images])
+            say(f"down: removed {len(found)} containers")
+        engine.stop(lab)
+        if purge:
+            apt.forget_next()
+        for entry in lab.home.iterdir():
+            if entry == lab.cache and not purge:
+                continue
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()

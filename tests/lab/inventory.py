@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What `up` tells Ansible and the tests about the lab."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from . import keys, registry, services, trust, vault
+from .hosts import Host
+from .network import Bridge
+from .paths import Lab
+
+_MARK = "# SPDX-License-Identifier: GPL-3.0-or-later\n# Written by `python -m tests.lab up`.\n"
+
+
+def inventory(lab: Lab, bridge: Bridge, fleet: Sequence[Host]) -> dict[str, Any]:
+    """Group ``avs_hosts`` with one entry a host, ready for ``ansible -i .lab/inventory.yml``."""
+    options = [f"-o UserKnownHostsFile={shlex.quote(str(keys.known_hosts(lab)))}", "-o StrictHostKeyChecking=yes", "-o IdentitiesOnly=yes"]
+    return {
+        "avs_hosts": {
+            "hosts": {
+                host.name(lab): {"ansible_host": bridge.host(host.number), "lab_suite": host.suite, "lab_docker": host.docker}
+                for host in fleet
+            },
+            "vars": {
+                "ansible_user": "root",
+                "ansible_ssh_private_key_file": str(keys.operator(lab)),
+                "ansible_ssh_common_args": " ".join(options),
+                "ansible_python_interpreter": "/usr/bin/python3",
+            },
+        }
+    }
+
+
+def facts(lab: Lab, bridge: Bridge) -> dict[str, Any]:
+    """Addresses of everything, no secret value; those are in the 0600 file ``lab_vault_file``."""
+    opened = vault.read(lab)
+    return {
+        "lab_subnet": str(bridge.subnet),
+        "lab_registry": registry.host(lab),
+        "lab_ca": str(trust.authority(lab).path),
+        "lab_git_url": services.git_url(bridge),
+        "lab_tap_url": services.git_url(bridge, "tap.git"),
+        "lab_artifacts_url": services.artifacts_url(bridge),
+        "lab_artifacts_dir": str(lab.artifacts),
+        "lab_cosign_public_key": str(lab.cosign / "cosign.pub"),
+        "lab_vault_url": opened["url"],
+        "lab_vault_tls_url": opened["tls_url"],
+        "lab_vault_role_id": opened["role_id"],
+        "lab_vault_mount": "secret",
+        "lab_vault_file": str(vault.secrets_file(lab)),
+    }
+
+
+def write(lab: Lab, bridge: Bridge, fleet: Sequence[Host]) -> None:
+    """Write ``inventory.yml``, ``vars.yml``, ``known_hosts`` and an ssh configuration under ``.lab``."""
+    known = []
+    config = []
+    for host in fleet:
+        name = host.name(lab)
+        kind, key = keys.public(keys.host(lab, name)).split()[:2]
+        known.append(f"{name},{bridge.host(host.number)} {kind} {key}\n")
+        config.append(
+            f'Host {name}\n  HostName {bridge.host(host.number)}\n  User root\n  IdentityFile "{keys.operator(lab)}"\n'
+            f'  IdentitiesOnly yes\n  UserKnownHostsFile "{keys.known_hosts(lab)}"\n  StrictHostKeyChecking yes\n'
+        )
+    keys.known_hosts(lab).write_text("".join(known), encoding="utf-8")
+    (lab.ssh / "config").write_text("".join(config), encoding="utf-8")
+    _dump(lab, "inventory.yml", inventory(lab, bridge, fleet))
+    _dump(lab, "vars.yml", facts(lab, bridge))
+
+
+def _dump(lab: Lab, name: str, value: dict[str, Any]) -> None:
+    (lab.home / name).write_text(_MARK + yaml.safe_dump(value, sort_keys=False, width=160), encoding="utf-8")
