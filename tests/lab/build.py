@@ -10,38 +10,47 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from .paths import LABEL
 from .shell import run, say
+
+_NOISE = ("__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a build context."""
+
+    content: bytes
+    mode: int = 0o644
 
 
 def exists(reference: str) -> bool:
     return run(["docker", "image", "inspect", reference], check=False).returncode == 0
 
 
-def digest(dockerfile: str, files: Mapping[str, bytes], arguments: Mapping[str, str]) -> str:
+def digest(dockerfile: str, files: Mapping[str, Entry], arguments: Mapping[str, str]) -> str:
     """Twelve hex digits that change with anything that goes into the image."""
     state = hashlib.sha256()
-    for part in (dockerfile.encode(), *(item for name in sorted(files) for item in (name.encode(), files[name])),
-                 repr(sorted(arguments.items())).encode()):
-        state.update(hashlib.sha256(part).digest())
+    listed = [(name, files[name].mode, hashlib.sha256(files[name].content).hexdigest()) for name in sorted(files)]
+    state.update(repr((dockerfile, listed, sorted(arguments.items()))).encode())
     return state.hexdigest()[:12]
 
 
-def tree(folder: Path) -> dict[str, bytes]:
-    """A folder's files as ``{relative path: content}``."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+def tree(folder: Path) -> dict[str, Entry]:
+    """A folder's files by relative path, without what tools leave behind; of the mode only the executable bit counts."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and not set(relative.parts) & set(_NOISE):
+            found[relative.as_posix()] = Entry(path.read_bytes(), 0o755 if path.stat().st_mode & 0o100 else 0o644)
+    return found
 
 
 def ensure(
-    name: str,
-    dockerfile: str,
-    *,
-    files: Mapping[str, bytes] | None = None,
-    arguments: Mapping[str, str] | None = None,
-    target: str = "",
-    executable: frozenset[str] = frozenset(),
+    name: str, dockerfile: str, *, files: Mapping[str, Entry] | None = None, arguments: Mapping[str, str] | None = None, target: str = ""
 ) -> str:
     """Reference ``avs-lab/<name>:<content hash>``, built where it does not exist."""
     files = files or {}
@@ -52,19 +61,19 @@ def ensure(
     say(f"image: building {reference}")
     folder = Path(tempfile.mkdtemp(prefix="avs-lab-build-"))
     try:
-        (folder / "Dockerfile").write_text(dockerfile, encoding="utf-8")
-        for path, content in files.items():
+        for path, entry in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-            if path in executable:
-                (folder / path).chmod(0o755)
+            (folder / path).write_bytes(entry.content)
+            (folder / path).chmod(entry.mode)
+        (folder / "Dockerfile").write_text(dockerfile, encoding="utf-8")
         # The machine's own network: a mirror the machine reaches by its routes or proxy is reached by the build, too.
         command = ["docker", "build", "--quiet", "--network", "host", "--label", f"{LABEL}=1", "--tag", reference]
         for key, value in arguments.items():
             command += ["--build-arg", f"{key}={value}"]
         if target:
             command += ["--target", target]
-        run([*command, str(folder)], timeout=1200)
+        # An attestation would make the image an index, with a digest of its own each time.
+        run([*command, str(folder)], timeout=1200, env={"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return reference

@@ -26,6 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--docker", action=argparse.BooleanOptionalAction, default=True, help="engine preinstalled on the hosts (default yes)")
     down = commands.add_parser("down", help="remove everything the lab made, keep caches")
     down.add_argument("--purge", action="store_true", help="remove caches, images and the apt source, too")
+    commands.add_parser("images", help="build, push and sign what examples/images/images.yml lists")
+    commands.add_parser("publish", help="bring git repositories, tap and artifacts to what examples/ holds")
     commands.add_parser("status", help="what runs, and where")
     shell = commands.add_parser("shell", help="a shell, or a command, on a host")
     shell.add_argument("host")
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             fleet.up(lab, [Host(number, options.suite, options.docker) for number in range(1, options.hosts + 1)])
         elif options.command == "down":
             fleet.down(lab, purge=options.purge)
+        elif options.command in ("images", "publish"):
+            fleet.refresh(lab, build_images=options.command == "images", publish_tap=options.command == "publish")
         elif options.command == "status":
             print(status.table(lab))
         elif options.command == "shell":

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from . import apt, base, containers, engine, hosts, inventory, keys, network, registry, services, trust, vault
+from . import apt, base, containers, engine, hosts, images, inventory, keys, network, registry, services, tap, trust, vault
 from .errors import LabError
 from .hosts import Host
 from .paths import LABEL, Lab
@@ -44,14 +44,14 @@ def up(lab: Lab, fleet: Sequence[Host]) -> None:
         suites = {services.SUITE, *(host.suite for host in fleet)}
         with ThreadPoolExecutor(max_workers=8) as pool:
             bases = {suite: pool.submit(base.ensure, lab, machine, suite) for suite in suites}
-            serving = pool.submit(lambda: _serve(lab, bridge, services.image(bases[services.SUITE].result())))
+            serving = pool.submit(lambda: _serve(lab, bridge, bases[services.SUITE].result()))
             flavours = {(host.suite, host.docker) for host in fleet}
-            images = {
+            flavoured = {
                 (suite, docker): pool.submit(lambda s=suite, d=docker: hosts.image(machine, bases[s].result(), s, d)) for suite, docker in flavours
             }
             for surplus in set(hosts.running(lab)) - set(fleet):
                 containers.remove(lab, surplus.name(lab))
-            built = {flavour: image.result() for flavour, image in images.items()}
+            built = {flavour: image.result() for flavour, image in flavoured.items()}
             booting = [pool.submit(hosts.ensure, lab, bridge, host, fleet, built[host.suite, host.docker]) for host in fleet]
             for step in (serving, *booting):
                 step.result()
@@ -59,14 +59,30 @@ def up(lab: Lab, fleet: Sequence[Host]) -> None:
         say(f"up: {len(fleet)} hosts in .lab/inventory.yml")
 
 
-def _serve(lab: Lab, bridge: network.Bridge, image: str) -> None:
+def _serve(lab: Lab, bridge: network.Bridge, base_image: str) -> None:
+    image = services.image(base_image)
     with ThreadPoolExecutor(max_workers=4) as pool:
-        steps = [
-            pool.submit(part, lab, bridge, image)
-            for part in (registry.ensure, vault.ensure, services.ensure_git, services.ensure_artifacts)
-        ]
+        serving = pool.submit(registry.ensure, lab, bridge, image)
+        steps = [pool.submit(part, lab, bridge, image) for part in (vault.ensure, services.ensure_git, services.ensure_artifacts)]
+        tap.publish(lab, bridge)
+        serving.result()
+        images.ensure(lab, bridge, base_image, image)
         for step in steps:
             step.result()
+
+
+def refresh(lab: Lab, *, build_images: bool, publish_tap: bool) -> None:
+    """Bring images or tap of a running lab to what ``examples/`` holds now."""
+    with exclusive(lab):
+        bridge = network.find(lab) if engine.answers() else None
+        if bridge is None:
+            raise LabError("the lab is down: run `up` first")
+        machine = apt.read_machine()
+        if publish_tap:
+            tap.publish(lab, bridge)
+        if build_images:
+            base_image = base.ensure(lab, machine, services.SUITE)
+            images.ensure(lab, bridge, base_image, services.image(base_image))
 
 
 def _refuse_foreign(lab: Lab) -> None:
@@ -92,9 +108,9 @@ def down(lab: Lab, *, purge: bool) -> None:
                 if names:
                     run(["docker", kind, "rm", *names])
             if purge:
-                images = set(run(["docker", "image", "ls", "--quiet", "--filter", f"label={LABEL}=1"]).stdout.split())
-                if images:
-                    run(["docker", "image", "rm", "--force", *images])
+                found_images = set(run(["docker", "image", "ls", "--quiet", "--filter", f"label={LABEL}=1"]).stdout.split())
+                if found_images:
+                    run(["docker", "image", "rm", "--force", *found_images])
             say(f"down: removed {len(found)} containers")
         engine.stop(lab)
         if purge:

@@ -42,7 +42,7 @@ class Host:
 def image(machine: apt.Machine | None, base: str, suite: str, docker: bool) -> str:
     """Build the flavour's image on the suite's base."""
     following = apt.next_files(machine, suite) if machine else {}
-    files = {f"next{path}": content.encode() for path, content in following.items()} or {"next/.keep": b""}
+    files = {f"next{path}": build.Entry(content.encode()) for path, content in following.items()} or {"next/.keep": build.Entry(b"")}
     dockerfile = _DOCKERFILE.read_text(encoding="utf-8")
     if docker:
         return build.ensure(f"host-{suite}-docker", dockerfile, files=files, arguments={"BASE": base, "EXTRA": _EXTRA}, target="host-docker")

@@ -45,9 +45,11 @@ def facts(lab: Lab, bridge: Bridge) -> dict[str, Any]:
     return {
         "lab_subnet": str(bridge.subnet),
         "lab_registry": registry.host(lab),
+        "lab_registry_mirror": f"https://{registry.host(lab)}",
         "lab_ca": str(trust.authority(lab).path),
         "lab_git_url": services.git_url(bridge),
         "lab_tap_url": services.git_url(bridge, "tap.git"),
+        "lab_allowed_signers": str(keys.allowed_signers(lab)),
         "lab_artifacts_url": services.artifacts_url(bridge),
         "lab_artifacts_dir": str(lab.artifacts),
         "lab_cosign_public_key": str(lab.cosign / "cosign.pub"),

@@ -22,6 +22,18 @@ def host(lab: Lab, name: str) -> Path:
     return _pair(lab.ssh / f"{name}_host_key", name)
 
 
+def release(lab: Lab) -> Path:
+    """Private key that signs the tags of the tap and the packages; ``allowed_signers`` beside it."""
+    path = _pair(lab.ssh / "release_ed25519", "release@example.org")
+    allowed_signers(lab).write_text(f'release@example.org namespaces="git" {public(path)}\n', encoding="utf-8")
+    return path
+
+
+def allowed_signers(lab: Lab) -> Path:
+    """What a user of the tap puts into ``allowed_signers``, see ssh-keygen(1)."""
+    return lab.ssh / "allowed_signers"
+
+
 def _pair(path: Path, comment: str) -> Path:
     if not path.exists():
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])

@@ -10,7 +10,6 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 from . import containers, trust
 from .containers import Container, File
@@ -86,6 +85,12 @@ def digest(lab: Lab, bridge: Bridge, repository: str, tag: str) -> str | None:
         raise
 
 
+def config_digest(lab: Lab, bridge: Bridge, repository: str, manifest: str) -> str | None:
+    """The image id behind a manifest digest; None for an index of several platforms."""
+    document = json.load(_get(lab, bridge, f"{repository}/manifests/{manifest}"))
+    return document.get("config", {}).get("digest")
+
+
 def push(lab: Lab, bridge: Bridge, image: str, repository: str, tag: str) -> str:
     """Push a local image as ``repository:tag``; returns ``<host>/<repository>@<digest>``."""
     target = f"{local(lab)}/{repository}:{tag}"
@@ -118,7 +123,3 @@ def _get(lab: Lab, bridge: Bridge, path: str, *, head: bool = False):  # type: i
     # No proxy stands between the machine and its own bridge.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     return opener.open(request, timeout=10)
-
-
-def certificate(lab: Lab) -> Path:
-    return trust.authority(lab).path

@@ -25,8 +25,13 @@ PORT = 8200
 TLS_PORT = 8210
 ROLE = "avs"
 _CONFIG = """ui = false
-disable_mlock = true
-storage "file" { path = "/srv/vault" }
+api_addr = "http://ADDRESS:8200"
+cluster_addr = "https://ADDRESS:8201"
+storage "raft" {
+  path = "/srv/vault"
+  node_id = "lab"
+  performance_multiplier = 1
+}
 listener "tcp" {
   address = "0.0.0.0:8200"
   tls_disable = true
@@ -85,7 +90,7 @@ def ensure(lab: Lab, bridge: Bridge, image: str) -> None:
         kind="vault", name=name, image=image, address=bridge.address("vault"),
         arguments=("--volume", f"{binary()}:/usr/local/bin/bao:ro"),
         command=("bao", "server", "-config=/etc/lab/vault.hcl"),
-        files=(File("/etc/lab/vault.hcl", _CONFIG.encode()), File("/etc/lab/vault.crt", pair.path.read_bytes()),
+        files=(File("/etc/lab/vault.hcl", _CONFIG.replace("ADDRESS", bridge.address("vault")).encode()), File("/etc/lab/vault.crt", pair.path.read_bytes()),
                File("/etc/lab/vault.key", pair.key.read_bytes(), 0o600)),
         volumes=((lab.called("vault"), "/srv/vault"),),
     ))

@@ -51,11 +51,11 @@ class NodeConfig:
 
 @dataclass(frozen=True)
 class GatewayConfig:
-    """``cache`` is how many seconds an answer of the node is reused; 0 asks it every time."""
+    """``timeout`` is how many seconds the node may take to answer."""
 
     upstream: str
     log_level: str = "info"
-    cache: int = 0
+    timeout: float = 3.0
     port: int = 8090
 
 
@@ -158,7 +158,7 @@ def gateway_config(environ: Mapping[str, str]) -> GatewayConfig:
     config = GatewayConfig(
         upstream=read.get("UPSTREAM", _matching(r"http://[A-Za-z0-9._-]+(:\d+)?", "has to be http://HOST:PORT"), "", required=True),
         log_level=read.get("LOG_LEVEL", _level, "info"),
-        cache=read.get("GATEWAY_CACHE", _integer(0, 60), 0),
+        timeout=read.get("GATEWAY_TIMEOUT", _between(float, 0.1, 60), 3.0),
         port=read.get("GATEWAY_PORT", _port, 8090),
     )
     read.done()

@@ -34,6 +34,8 @@ def connect(path: str) -> sqlite3.Connection:
     """A connection in explicit-transaction mode that waits up to 5 s for another writer."""
     connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = FULL")
+    # A container with a read-only root may have no folder for SQLite's temporary files.
+    connection.execute("PRAGMA temp_store = MEMORY")
     return connection
 
 

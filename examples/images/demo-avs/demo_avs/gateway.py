@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import http.client
-import threading
 import time
 from typing import Optional
 from urllib.parse import urlsplit
@@ -28,8 +27,6 @@ class Gateway:
         upstream = urlsplit(config.upstream)
         self._host, self._port = upstream.hostname or "", upstream.port or 80
         self._stats = RequestStats("demo_gateway_request", "forwarded requests")
-        self._lock = threading.Lock()
-        self._kept: dict[str, tuple[float, Answer]] = {}
         self.api = HttpServer(config.port, self._route, log)
 
     def start(self) -> None:
@@ -42,28 +39,15 @@ class Gateway:
 
     def _route(self, path: str) -> Optional[Answer]:
         if path == "/metrics":
-            cache = gauge("demo_gateway_cache_seconds", "How long an answer is reused.", self._config.cache)
-            return Answer(200, render([cache, *self._stats.families()]).encode(), CONTENT_TYPE)
+            timeout = gauge("demo_gateway_timeout_seconds", "How long the node may take to answer.", self._config.timeout)
+            return Answer(200, render([timeout, *self._stats.families()]).encode(), CONTENT_TYPE)
         if not path.startswith("/eigen/") and path not in ("/keys", "/height"):
             return None
-        return self._cached(path)
-
-    def _cached(self, path: str) -> Answer:
-        now = time.monotonic()
-        with self._lock:
-            # Only fresh answers are kept, so the number of paths a peer can make up stays bounded by time.
-            self._kept = {key: value for key, value in self._kept.items() if now - value[0] < self._config.cache}
-            if path in self._kept:
-                return self._kept[path][1]
-        answer = self._forward(path)
-        if self._config.cache and answer.code == 200:
-            with self._lock:
-                self._kept[path] = (now, answer)
-        return answer
+        return self._forward(path)
 
     def _forward(self, path: str) -> Answer:
         start = time.monotonic()
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=3)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._config.timeout)
         try:
             connection.request("GET", path)
             response = connection.getresponse()

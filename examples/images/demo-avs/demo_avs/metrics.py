@@ -34,11 +34,11 @@ class Family:
     samples: tuple[Sample, ...]
 
 
-def gauge(name: str, text: str, value: float, **labels: str) -> Family:
+def gauge(name: str, text: str, value: float, /, **labels: str) -> Family:
     return Family(name, "gauge", text, (Sample(value, labels),))
 
 
-def counter(name: str, text: str, value: float, **labels: str) -> Family:
+def counter(name: str, text: str, value: float, /, **labels: str) -> Family:
     return Family(name, "counter", text, (Sample(value, labels),))
 
 
@@ -69,7 +69,7 @@ class RequestStats:
         self._lock = threading.Lock()
         self._seen: dict[tuple[tuple[str, str], ...], list[float]] = {}
 
-    def observe(self, seconds: float, **labels: str) -> None:
+    def observe(self, seconds: float, /, **labels: str) -> None:
         with self._lock:
             row = self._seen.setdefault(tuple(labels.items()), [0.0] * (len(BUCKETS) + 2))
             for index, bound in enumerate(BUCKETS):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import socketserver
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable, Optional
@@ -67,8 +68,12 @@ class HttpServer(ThreadingHTTPServer):
         return int(self.server_address[1])
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A peer that hangs up is no event of ours; the default prints a traceback."""
-        self.log.event("debug", "connection_lost", peer=client_address[0])
+        """A peer that hangs up is no event of ours; anything else is a mistake of ours, named without what was sent."""
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            self.log.event("debug", "connection_lost", peer=client_address[0])
+        else:
+            self.log.event("error", "request_failed", peer=client_address[0], reason=type(error).__name__)
 
     def start(self) -> None:
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()

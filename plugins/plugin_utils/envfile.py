@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads compose's ``.env`` dialect, and the references compose interpolates. Only to judge a package: the host resolves with compose itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# A chain of variables that double each other must not outgrow what a process can be handed.
+MAX_VALUE = 131_071
+
+_LINE = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*(?P<mark>[=:])[ \t]*(?P<rest>.*)", re.DOTALL)
+_COMMENT = re.compile(r"(?:^|[ \t])#.*\Z")
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$$"}
+_REFERENCE = re.compile(r"\$(?:\$|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<operator>:?[-+?])?)")
+
+
+def parse_env(data: bytes) -> dict[str, str]:
+    """Variable -> value as written, quotes removed; references stay, a literal ``$`` reads ``$$``. Lines that set nothing are passed over."""
+    values: dict[str, str] = {}
+    lines = iter(data.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n").split("\n"))
+    for line in lines:
+        match = _LINE.match(line)
+        if match is None or line.lstrip().startswith("#"):
+            continue
+        rest = match["rest"]
+        quote = rest[:1]
+        if quote in ("'", '"'):
+            body = rest[1:]
+            while _closing(body, quote) is None:
+                following = next(lines, None)
+                if following is None:
+                    break
+                body = f"{body}\n{following}"
+            end = _closing(body, quote)
+            body = body if end is None else body[:end]
+            values[match["name"]] = body.replace("$", "$$") if quote == "'" else _unescape(body)
+        else:
+            values[match["name"]] = _COMMENT.sub("", rest).strip()
+    return values
+
+
+def _closing(body: str, quote: str) -> int | None:
+    escaped = False
+    for position, char in enumerate(body):
+        if escaped:
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif char == quote:
+            return position
+    return None
+
+
+def _unescape(body: str) -> str:
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[0]), body, flags=re.DOTALL)
+
+
+def references(text: str) -> dict[str, bool]:
+    """Variables a text refers to -> whether compose needs a value from elsewhere (no default, no alternative beside it)."""
+    found: dict[str, bool] = {}
+    for match in _REFERENCE.finditer(text):
+        name = match["bare"] or match["braced"]
+        if name:
+            found[name] = found.get(name, False) or match["operator"] in (None, ":?", "?")
+    return found
+
+
+def resolve_env(raw: Mapping[str, str], overrides: Mapping[str, str]) -> dict[str, str]:
+    """The final value of every variable: ``overrides`` literally, the rest chained to earlier lines as compose chains them."""
+    values: dict[str, str] = {}
+    for name, text in raw.items():
+        values[name] = overrides[name] if name in overrides else interpolate(text, values) or ""
+    return {**overrides, **values}
+
+
+def interpolate(text: str, values: Mapping[str, str], depth: int = 8) -> str | None:
+    """The text with its references filled as compose does, or ``None`` where that needs a value nobody gives."""
+    result, position = [], 0
+    while True:
+        match = _REFERENCE.search(text, position)
+        if match is None:
+            break
+        result.append(text[position : match.start()])
+        position = match.end()
+        name = match["bare"] or match["braced"]
+        if not name:
+            result.append("$")
+            continue
+        filled = values.get(name)
+        if match["braced"]:
+            end = _brace(text, position)
+            if end is None or depth <= 0:
+                return None
+            filled = _operate(filled, match["operator"], text[position:end], values, depth)
+            position = end + 1
+        if filled is None:
+            return None
+        result.append(filled)
+    result.append(text[position:])
+    joined = "".join(result)
+    return joined if len(joined) <= MAX_VALUE else None
+
+
+def _brace(text: str, position: int) -> int | None:
+    level = 1
+    for index in range(position, len(text)):
+        if text[index] == "{":
+            level += 1
+        elif text[index] == "}":
+            level -= 1
+            if not level:
+                return index
+    return None
+
+
+def _operate(value: str | None, operator: str | None, word: str, values: Mapping[str, str], depth: int) -> str | None:
+    """One reference with compose's operators: ``-`` default, ``+`` alternative, ``?`` required; the colon counts empty as unset."""
+    if operator is None:
+        return value if not word else None
+    unset = value is None or operator.startswith(":") and value == ""
+    if operator.endswith("-"):
+        return interpolate(word, values, depth - 1) if unset else value
+    if operator.endswith("+"):
+        return "" if unset else interpolate(word, values, depth - 1)
+    return None if unset else value

@@ -1,0 +1,281 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of a profile: their declarations, and the values an operator gives them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from ..module_utils.findings import WARNING, Finding
+from ..module_utils.names import is_variable
+from ..module_utils.rules import finding
+from .optiontypes import TYPES, Checked, Invalid, check_value, compile_re2
+from .plain import plain
+from .report import Report, path_of, shown
+
+if TYPE_CHECKING:
+    from .profile import Profile
+
+# Keys whose unquoted scalars keep their spelling, so that `default: 1.10` is not 1.1 in the node's configuration.
+VERBATIM = frozenset(("name", "target", "default", "min_value", "max_value", "re2_regex", "format", "uri_scheme", "options"))
+FIELDS = ("name", "target", "type", "help", "default", "hidden", "validate")
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}\Z")
+_MASK = "(hidden, not shown)"
+
+
+@dataclass(frozen=True)
+class Option:
+    """``default`` is a JSON value of the option's type, ``default_text`` what the variable gets; both ``None`` where there is none."""
+
+    name: str
+    target: str
+    type: str
+    help: str
+    default: Any = None
+    hidden: bool = False
+    validate: Mapping[str, Any] = field(default_factory=dict)
+    default_text: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**{name: getattr(self, name) for name in FIELDS}, "validate": dict(self.validate)}
+
+
+class SecretValue:
+    """A secret given in clear; only ``reveal`` hands it out, no text form, pickle or comparison of this object does."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "SecretValue(***)"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret value is not to be stored")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """``env``: target -> text, literal values only. ``secrets``: option name -> ``SecretValue`` or the secret reference as given."""
+
+    env: Mapping[str, str]
+    secrets: Mapping[str, SecretValue | Mapping[str, Any]]
+    findings: tuple[Finding, ...]
+
+
+def parse_options(declared: Any, report: Report) -> tuple[Option, ...]:
+    """The options of ``profile.yml``; a badly declared one is reported and left out."""
+    if declared is None:
+        return ()
+    if not isinstance(declared, list):
+        report.add("PKG-002", "options", f"{shown(declared)} is not a list of options")
+        return ()
+    options: list[Option] = []
+    places: dict[str, str] = {}
+    targets: dict[str, str] = {}
+    for position, entry in enumerate(declared):
+        place = path_of("options", position)
+        option = _parse_option(entry, place, report)
+        if option is None:
+            continue
+        if option.name in places:
+            report.add("PKG-010", f"{place}.name", f"{shown(option.name)} is the name of {places[option.name]} too", "Give each option a name of its own.")
+            continue
+        if option.target in targets:
+            report.add("PKG-011", f"{place}.target", f"options {targets[option.target]} and {option.name} both set {option.target}")
+        places[option.name] = place
+        targets[option.target] = option.name
+        options.append(option)
+    return tuple(options)
+
+
+def _parse_option(entry: Any, place: str, report: Report) -> Option | None:
+    if not isinstance(entry, Mapping):
+        report.add("PKG-002", place, f"{shown(entry)} is not an option (a mapping of {', '.join(FIELDS)})")
+        return None
+    before = len(report.findings)
+    for name in ("name", "target", "type", "help"):
+        if entry.get(name) in (None, ""):
+            report.add("PKG-004", path_of(place, name), "is missing")
+        elif not isinstance(entry[name], str):
+            report.add("PKG-002", path_of(place, name), f"{shown(entry[name])} is not a text")
+    name, target, kind = entry.get("name"), entry.get("target"), entry.get("type")
+    if isinstance(name, str) and name and not _NAME.match(name):
+        report.add("PKG-010", f"{place}.name", f"{shown(name)} is not a name of letters, digits, dashes, dots and spaces")
+    if isinstance(target, str) and target and not is_variable(target):
+        report.add("PKG-010", f"{place}.target", f"{shown(target)} is not the name of a variable compose can fill")
+    label = f" (option {name})" if isinstance(name, str) else ""
+    if isinstance(kind, str) and kind and kind not in TYPES:
+        report.add("PKG-010", f"{place}.type", f"{shown(kind)} is not an option type{label}", f"Use one of: {', '.join(TYPES)}.")
+    hidden = entry.get("hidden")
+    if hidden is not None and not isinstance(hidden, bool):
+        report.add("PKG-002", f"{place}.hidden", f"{shown(hidden)} is not true or false{label}")
+    validate = _parse_validate(kind, entry.get("validate"), path_of(place, "validate"), report) if kind in TYPES else {}
+    if len(report.findings) > before and any(item.severity == "error" for item in report.findings[before:]):
+        return None
+    report.unknown_fields(entry, FIELDS, place)
+    if kind == "id":
+        report.add("PKG-017", f"{place}.type", f"id is an old type{label}; it is read as str", "Use type str.")
+    default: Checked | None = None
+    if entry.get("default") is not None:
+        if hidden:
+            message = f"hidden option {name} has a default, which is ignored"
+            report.add("PKG-010", f"{place}.default", message, "Remove the default: a hidden value comes from the operator.", WARNING)
+        else:
+            try:
+                default = check_value(str(kind), entry["default"], validate)
+            except Invalid as error:
+                remedy = "Give a default the option's own rule accepts, or none."
+                report.add("PKG-010", f"{place}.default", f"{shown(_raw(entry['default']))} {error}{label}", remedy)
+    return Option(
+        str(name),
+        str(target),
+        str(kind),
+        str(entry["help"]),
+        default.value if default else None,
+        bool(hidden),
+        validate,
+        default.text if default else None,
+    )
+
+
+def _raw(value: Any) -> Any:
+    return str(value) if isinstance(value, str) else value
+
+
+def _parse_validate(kind: str, declared: Any, place: str, report: Report) -> dict[str, Any]:
+    """The option's rules in plain form: numbers as int or float, the rest as text."""
+    if declared is None:
+        declared = {}
+    if not isinstance(declared, Mapping):
+        report.add("PKG-010", place, f"{shown(declared)} is not a mapping of rules")
+        return {}
+    rules: dict[str, Any] = {}
+    for name, given in declared.items():
+        where = path_of(place, name)
+        if name not in TYPES[kind].rules:
+            known = ", ".join(TYPES[kind].rules) or "none"
+            report.add("PKG-003", where, f"is not a rule of type {kind}", f"Remove it; the rules of this type: {known}.")
+        elif given is None:
+            continue
+        elif name in ("min_value", "max_value"):
+            bound = _bound(given)
+            if bound is None:
+                report.add("PKG-010", where, f"{shown(_raw(given))} is not a number")
+            else:
+                rules[name] = bound
+        elif name in ("uri_scheme", "options"):
+            items = given if isinstance(given, list) else [given] if name == "uri_scheme" else None
+            if items is None or not all(isinstance(item, str) for item in items):
+                report.add("PKG-010", where, f"{shown(given)} is not a list of texts")
+            else:
+                rules[name] = [str(item) for item in items]
+        elif not isinstance(given, str):
+            report.add("PKG-010", where, f"{shown(given)} is not a text")
+        else:
+            rules[name] = str(given)
+    if kind == "select" and not rules.get("options") and not isinstance(declared.get("options"), list):
+        report.add("PKG-010", path_of(place, "options"), "a select needs the list of its values")
+    elif kind == "select" and declared.get("options") == []:
+        report.add("PKG-010", path_of(place, "options"), "the list of values is empty")
+    if "min_value" in rules and "max_value" in rules and rules["min_value"] > rules["max_value"]:
+        report.add("PKG-010", place, f"min_value {rules['min_value']} is larger than max_value {rules['max_value']}")
+    if "re2_regex" in rules:
+        try:
+            compile_re2(rules["re2_regex"])
+        except Invalid as error:
+            report.add("PKG-010", path_of(place, "re2_regex"), f"{shown(rules['re2_regex'])} {error}")
+    return rules
+
+
+def _bound(given: Any) -> int | float | None:
+    if isinstance(given, bool):
+        return None
+    try:
+        number = Decimal(str(given).strip())
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or abs(number.adjusted()) > 300:
+        return None
+    return int(number) if number == number.to_integral_value() and "." not in str(given) and "e" not in str(given).lower() else float(number)
+
+
+def resolve_options(profile: Profile, values: Mapping[str, object], place: str = "") -> Resolved:
+    """Values for a profile's variables: the operator's, else the option's default, else what the package's ``.env`` says.
+
+    ``values`` maps option names to values or secret references (``{source: ...}``); ``None`` counts as not given. ``place`` is where
+    they were written (``avs_instances[0]``). Every problem comes back as a finding, nothing is raised; hidden values are never shown.
+    """
+    where = f"{place}.options" if place else "options"
+    known = {option.name: option for option in profile.options}
+    findings = [_unknown(name, known, where) for name in values if name not in known]
+    env: dict[str, str] = {}
+    secrets: dict[str, SecretValue | Mapping[str, Any]] = {}
+    given_targets = {option.target for option in profile.options if values.get(option.name) is not None}
+    for option in profile.options:
+        spot = f"{where}.{option.name}"
+        given = values.get(option.name)
+        if given is None:
+            missing = _fill_default(option, profile.env_values, env, given_targets, spot)
+            if missing is not None:
+                findings.append(missing)
+            continue
+        if isinstance(given, Mapping):
+            if isinstance(given.get("source"), str):
+                secrets[option.name] = plain(given)
+            else:
+                findings.append(finding("OPT-001", spot, "is neither a value nor a secret reference", "Write a value, or {source: vault, path: ..., field: ...}."))
+            continue
+        try:
+            checked = check_value(option.type, given, option.validate)
+        except Invalid as error:
+            value = _MASK if option.hidden else shown(_raw(given))
+            findings.append(finding("OPT-001", spot, f"{value} {error}", f"Set {spot} to a value of type {option.type}."))
+            continue
+        if option.hidden:
+            secrets[option.name] = SecretValue(checked.text)
+            findings.append(finding("SEC-004", spot, "a hidden option's value stands in the inventory in clear"))
+        else:
+            env[option.target] = checked.text
+    for option in profile.options:
+        if option.name in secrets:
+            env.pop(option.target, None)
+    return Resolved(env, secrets, tuple(findings))
+
+
+def _unknown(name: str, known: Mapping[str, Option], where: str) -> Finding:
+    close = difflib.get_close_matches(str(name), known, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    options = ", ".join(known) or "none"
+    return finding("OPT-003", f"{where}.{name}", f"the profile has no such option{hint}", f"Use one of the profile's options: {options}.")
+
+
+def _fill_default(
+    option: Option,
+    env_values: Mapping[str, str],
+    env: dict[str, str],
+    given_targets: set[str],
+    spot: str,
+) -> Finding | None:
+    """Put the default into ``env`` unless another option with this target was given a value; a finding where nothing supplies one."""
+    if option.default_text is not None:
+        if option.target not in given_targets:
+            env[option.target] = option.default_text
+        return None
+    if option.hidden:
+        return finding("OPT-002", spot, "a value is required (hidden option)", f"Set {spot} to a secret reference, see docs/secrets.md.")
+    if option.target in given_targets or option.target in env or env_values.get(option.target):
+        return None
+    return finding("OPT-002", spot, f"a value is required (type {option.type}: {option.help.strip()[:100]})", f"Set {spot}.")

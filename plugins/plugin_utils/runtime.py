@@ -1,0 +1,250 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``runtime.yml``, schema 1: what the package format leaves out. Every unknown key is an error (PKG-016)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..module_utils.names import is_inside, is_name, is_variable, is_version
+from . import schema
+from .report import Report, Rules
+from .schema import Field, list_of, map_of, one_of, record, text
+from .yamlfile import load_mapping
+
+RULES = Rules("PKG-016", "PKG-016", "PKG-016")
+COMPOSE_FILE = "docker-compose.yml"
+ENV_FILE = ".env"
+HEALTH_TIMEOUT = 300
+
+_VERBATIM = frozenset(("args", "user", "owner", "mode", "name", "services", "profiles", "needs", "service", "to"))
+_PORT_KEY = re.compile(r"[0-9]{1,5}(?:/(?:tcp|udp|sctp))?\Z")
+_METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*\Z")
+_SIZE = 1 << 50
+
+_name = text(is_name, "a name ([a-z0-9][a-z0-9-]{0,62})")
+_variable = text(is_variable, "the name of a compose variable")
+_version = text(is_version, "a version like v1.2.3")
+_string = text(lambda value: "\0" not in value, "a text")
+_timeout = schema.integer(1, 86_400, "a number of seconds (1-86400)")
+_services = list_of(schema.service, unique="")
+_volume_name = text(lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value) is not None, "the name of a volume")
+_web = text(lambda value: re.fullmatch(r"https?://[^\s/@]+/?[^\s]*", value) is not None, "an http or https URL without credentials")
+_contact = text(lambda value: re.fullmatch(r"(?:mailto:|https?://)\S+", value) is not None, "a mailto: or https: address")
+
+
+def _port_name(value: str) -> bool:
+    return is_variable(value) or _PORT_KEY.match(value) is not None and 1 <= int(value.split("/")[0]) <= 65535
+
+
+def _tmpfs(value: str) -> bool:
+    path, _colon, _options = value.partition(":")
+    return schema.is_container_path(path) and value.isprintable()
+
+
+def _merge(value: Any, path: str, report: Report) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    report.add(RULES.type, path, "is not a mapping of values to merge")
+    return None
+
+
+_source = record({
+    "git": Field(_string, required=True),
+    "commit": Field(schema.commit, required=True),
+    "path": Field(text(lambda value: value == "." or is_inside(value), "a folder below the repository's root"), default=lambda: "."),
+    "tree_sha256": Field(schema.sha256),
+})  # fmt: skip
+_compose = record({
+    "files": Field(list_of(schema.inside, unique="", nonempty=True), default=lambda: [COMPOSE_FILE]),
+    "env_files": Field(list_of(schema.inside, unique=""), default=lambda: [ENV_FILE]),
+    "profiles": Field(list_of(schema.service, unique=""), default=list),
+})  # fmt: skip
+_keys = list_of(record({
+    "name": Field(_name, required=True),
+    "kind": Field(one_of("ecdsa", "bn254", "bls12381", "file"), required=True),
+    "keystore": Field(_variable),
+    "password": Field(_variable),
+    "password_file": Field(_variable),
+    "folder": Field(_variable),
+    "mount": Field(schema.container_path),
+    "services": Field(_services),
+    "owner": Field(schema.owner),
+    "optional": Field(schema.boolean, default=lambda: False),
+}), unique="name")  # fmt: skip
+_privileges = map_of(schema.service, record({
+    "cap_add": Field(list_of(schema.capability, unique=""), default=list),
+    "user": Field(schema.user),
+    "read_only": Field(schema.boolean, default=lambda: False),
+    "tmpfs": Field(list_of(text(_tmpfs, "an absolute path in the container, options after a colon"), unique=""), default=list),
+    "ports": Field(map_of(text(_port_name, "a container port or a compose variable"), schema.binding), default=dict),
+}))  # fmt: skip
+_artifacts = list_of(record({
+    "url": Field(_web, required=True),
+    "sha256": Field(schema.sha256, required=True),
+    "path": Field(schema.inside, required=True),
+    "size": Field(schema.integer(0, _SIZE, "a number of bytes")),
+}), unique="path")  # fmt: skip
+_directories = list_of(record({
+    "path": Field(schema.inside, required=True),
+    "owner": Field(schema.owner),
+    "mode": Field(schema.mode, default=lambda: "0755"),
+}), unique="path")  # fmt: skip
+_configs = list_of(record({
+    "path": Field(schema.inside, required=True),
+    "format": Field(one_of("json"), required=True),
+    "merge": Field(_merge, required=True),
+}), unique="path")  # fmt: skip
+_metrics = list_of(record({
+    "service": Field(schema.service, required=True),
+    "port": Field(schema.port, required=True),
+    "path": Field(schema.url_path, default=lambda: "/metrics"),
+}))  # fmt: skip
+_commands = map_of(_name, record({
+    "run": Field(one_of("plugin", "exec", "run"), required=True),
+    "service": Field(schema.service),
+    "args": Field(list_of(_string), default=list),
+    "chain": Field(schema.boolean, default=lambda: False),
+    "needs": Field(list_of(_name, unique=""), default=list),
+}))  # fmt: skip
+_migrations = list_of(record({
+    "to": Field(_version, required=True),
+    "command": Field(_name, required=True),
+    "revert": Field(_name),
+}), unique="to")  # fmt: skip
+_upgrade_before = record({"time": Field(schema.instant, required=True)})
+_contacts = record({name: Field(_contact) for name in ("security", "announcements", "support")})
+
+_HEALTH: Mapping[str, Mapping[str, Field]] = {
+    "node_api": {"service": Field(schema.service), "port": Field(schema.port)},
+    "http": {
+        "service": Field(schema.service, required=True),
+        "port": Field(schema.port, required=True),
+        "path": Field(schema.url_path, default=lambda: "/"),
+        "status": Field(list_of(schema.integer(100, 599, "an HTTP status"), nonempty=True), default=lambda: [200]),
+    },
+    "tcp": {"service": Field(schema.service, required=True), "port": Field(schema.port, required=True)},
+    "metric": {
+        "service": Field(schema.service, required=True),
+        "port": Field(schema.port, required=True),
+        "path": Field(schema.url_path, default=lambda: "/metrics"),
+        "name": Field(text(lambda value: _METRIC.match(value) is not None, "the name of a metric"), required=True),
+        "min": Field(schema.number),
+        "max": Field(schema.number),
+    },
+    "container": {"service": Field(schema.service)},
+}
+
+
+def _health(value: Any, path: str, report: Report) -> Any:
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    if kind not in _HEALTH:
+        report.add(RULES.type, f"{path}.type", f"{kind!r} is not one of {', '.join(_HEALTH)}")
+        return None
+    common = {"type": Field(_string), "timeout": Field(_timeout, default=lambda: HEALTH_TIMEOUT)}
+    return record({**common, **_HEALTH[kind]})(value, path, report)
+
+
+def _schema_version(value: Any, path: str, report: Report) -> Any:
+    if value == 1 and not isinstance(value, bool):
+        return 1
+    report.add(RULES.type, path, f"{value!r} is not a schema this collection knows", "Write schema: 1, or use a newer restaking.avs.")
+    return None
+
+
+_FIELDS = {
+    "schema": Field(_schema_version, required=True),
+    "source": Field(_source),
+    "compose": Field(_compose, default=lambda: _compose({}, "compose", Report(""))),
+    "keys": Field(_keys, default=list),
+    "privileges": Field(_privileges, default=dict),
+    "artifacts": Field(_artifacts, default=list),
+    "directories": Field(_directories, default=list),
+    "configs": Field(_configs, default=list),
+    "health": Field(_health),
+    "metrics": Field(_metrics, default=list),
+    "commands": Field(_commands, default=dict),
+    "migrations": Field(_migrations, default=list),
+    "volumes": Field(map_of(_volume_name, one_of("data", "monotonic", "secret", "cache")), default=dict),
+    "upgrade_before": Field(_upgrade_before),
+    "contact": Field(_contacts, default=dict),
+}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Plain JSON-able parts, every field present, defaults filled; shapes as docs/package-format.md lists them.
+
+    ``health`` is ``None`` only until the profile's ``api`` is known (``with_health``).
+    """
+
+    compose: Mapping[str, Any]
+    source: Mapping[str, Any] | None = None
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    privileges: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
+    directories: list[dict[str, Any]] = field(default_factory=list)
+    configs: list[dict[str, Any]] = field(default_factory=list)
+    health: Mapping[str, Any] | None = None
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    commands: Mapping[str, Any] = field(default_factory=dict)
+    migrations: list[dict[str, Any]] = field(default_factory=list)
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    upgrade_before: Mapping[str, str] | None = None
+    contact: Mapping[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def parse_runtime(data: bytes | None, report: Report) -> Runtime:
+    """``None`` for a profile without the file. ``report`` should carry this module's ``RULES``."""
+    loaded = {"schema": 1} if data is None else load_mapping(data, report, _VERBATIM)
+    found = record(_FIELDS)(loaded, "", report)
+    found.pop("schema")
+    found["contact"] = {name: value for name, value in found["contact"].items() if value}
+    runtime = Runtime(**found)
+    _cross_check(runtime, report)
+    return runtime
+
+
+def _cross_check(runtime: Runtime, report: Report) -> None:
+    """What one section says of another."""
+    keys = {key["name"] for key in runtime.keys}
+    for position, key in enumerate(runtime.keys):
+        if not any(key[name] for name in ("keystore", "password", "password_file", "folder", "mount")):
+            report.add(RULES.missing, f"keys[{position}]", f"key {key['name']} names no variable the node reads it from", "Add keystore, folder or mount.")
+    for name, command in runtime.commands.items():
+        if command["run"] in ("exec", "run") and not command["service"]:
+            report.add(RULES.missing, f"commands.{name}.service", f"is missing: {command['run']} needs a service")
+        for need in command["needs"]:
+            if need not in keys:
+                report.add(RULES.type, f"commands.{name}.needs", f"{need} is not one of the keys ({', '.join(sorted(keys)) or 'none'})")
+    for position, migration in enumerate(runtime.migrations):
+        for part in ("command", "revert"):
+            if migration[part] and migration[part] not in runtime.commands:
+                report.add(RULES.type, f"migrations[{position}].{part}", f"{migration[part]} is not one of the commands")
+        if migration["command"] and not migration["revert"]:
+            report.add("UPG-004", f"migrations[{position}]", f"the migration to {migration['to']} cannot be reverted")
+
+
+def with_health(runtime: Runtime, api: Mapping[str, Any] | None, report: Report) -> dict[str, Any]:
+    """The health condition that ends an install: what ``runtime.yml`` says, else the node API where there is one, else the containers."""
+    given = runtime.health
+    if given is None:
+        if api is None:
+            return {"type": "container", "service": None, "timeout": HEALTH_TIMEOUT}
+        given = {"type": "node_api", "service": None, "port": None, "timeout": HEALTH_TIMEOUT}
+    health = dict(given)
+    if health["type"] == "node_api":
+        for name in ("service", "port"):
+            if health[name] is None and api is not None:
+                health[name] = api[name]
+            if health[name] is None:
+                report.add(RULES.missing, f"health.{name}", "is missing: neither health nor the profile's api names it")
+    return health

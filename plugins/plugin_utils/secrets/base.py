@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is asked of a secret source, and how it answers without showing a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+from ...module_utils.findings import Finding
+from ...module_utils.rules import finding
+
+
+@dataclass(frozen=True, order=True)
+class SecretPath:
+    """One secret of a KV version 2 store; ``version`` 0 means the newest."""
+
+    mount_point: str
+    path: str
+    version: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.mount_point}/{self.path}" + (f" version {self.version}" if self.version else "")
+
+
+@dataclass(frozen=True, order=True)
+class SecretRequest:
+    """One field of one secret."""
+
+    path: SecretPath
+    field: str
+
+    def __str__(self) -> str:
+        return f"field {self.field} of {self.path}"
+
+
+@dataclass(frozen=True)
+class SecretIdentity:
+    """A secret's version as its store numbers it.
+
+    ``created`` is the store's time of that version: after a secret was deleted with its history and written anew, the numbers start
+    again, and only the time tells the two apart.
+    """
+
+    number: int
+    created: str
+
+    def as_text(self, store: str, request: SecretRequest) -> str:
+        """``vault:<store>:<mount>/<path>#<number>@<created>:<field>``: compared as a whole, never taken apart."""
+        return f"vault:{store}:{request.path.mount_point}/{request.path.path}#{self.number}@{self.created}:{request.field}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a secret cannot be had; ``rule`` is SEC-001, SEC-002 or SEC-003. Never holds a value."""
+
+    rule: str
+    message: str
+    remedy: str
+
+    def at(self, place: str) -> Finding:
+        return finding(self.rule, place, self.message, self.remedy)
+
+
+@dataclass(frozen=True)
+class FileRequest:
+    """A file on the controller, as the inventory names it."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
+Request = Union[SecretRequest, FileRequest]
+
+
+@dataclass(frozen=True)
+class Need:
+    """A secret an instance needs: ``name`` as in the spec (``key.bls.keystore``), ``place`` where the inventory asks for it."""
+
+    instance: str
+    name: str
+    place: str
+    request: Request
+
+
+def vault_request(reference: Mapping[str, Any], field: str) -> SecretRequest:
+    """The request of a checked inventory reference (``source: vault``)."""
+    path = SecretPath(reference.get("mount_point") or "secret", reference["path"].strip("/"), reference.get("version") or 0)
+    return SecretRequest(path, field)
