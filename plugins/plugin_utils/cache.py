@@ -107,7 +107,9 @@ class Cache:
             for name, content, executable in files:
                 path = stage / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755 if executable else 0o644)
+                descriptor = os.open(
+                    path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755 if executable else 0o644
+                )
                 with open(descriptor, "wb") as handle:
                     handle.write(content)
             digest = tree_digest(str(stage))
@@ -125,7 +127,10 @@ class Cache:
 
 
 def _unusable(path: Path, why: str) -> InputError:
-    return InputError(f"the cache {path} cannot be used: {why}", [finding("SRC-001", str(path), why, "Correct the folder's owner and mode, or remove it.")])
+    return InputError(
+        f"the cache {path} cannot be used: {why}",
+        [finding("SRC-001", str(path), why, "Correct the folder's owner and mode, or remove it.")],
+    )
 
 
 def _load(path: Path) -> dict[str, Any] | None:

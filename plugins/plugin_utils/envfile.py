@@ -12,10 +12,14 @@ from collections.abc import Mapping
 # A chain of variables that double each other must not outgrow what a process can be handed.
 MAX_VALUE = 131_071
 
-_LINE = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*(?P<mark>[=:])[ \t]*(?P<rest>.*)", re.DOTALL)
+_LINE = re.compile(
+    r"[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*(?P<mark>[=:])[ \t]*(?P<rest>.*)", re.DOTALL
+)
 _COMMENT = re.compile(r"(?:^|[ \t])#.*\Z")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$$"}
-_REFERENCE = re.compile(r"\$(?:\$|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<operator>:?[-+?])?)")
+_REFERENCE = re.compile(
+    r"\$(?:\$|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<operator>:?[-+?])?)"
+)
 
 
 def parse_env(data: bytes) -> dict[str, str]:
@@ -121,7 +125,7 @@ def _operate(value: str | None, operator: str | None, word: str, values: Mapping
     """One reference with compose's operators: ``-`` default, ``+`` alternative, ``?`` required; the colon counts empty as unset."""
     if operator is None:
         return value if not word else None
-    unset = value is None or operator.startswith(":") and value == ""
+    unset = value is None or (operator.startswith(":") and value == "")
     if operator.endswith("-"):
         return interpolate(word, values, depth - 1) if unset else value
     if operator.endswith("+"):

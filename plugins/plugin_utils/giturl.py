@@ -48,7 +48,7 @@ def parse_git_url(url: str, local: bool, place: str) -> GitUrl:
     scheme = urlsplit(url).scheme.lower() if "://" in url else ""
     if scheme in REMOTE:
         return _remote(url, scheme, place)
-    if scheme == "file" or not scheme and (url.startswith("/") or os.path.isdir(url)):
+    if scheme == "file" or (not scheme and (url.startswith("/") or os.path.isdir(url))):
         if not local:
             raise _refused(place, "points into this machine, which a package may not do")
         path = unquote(urlsplit(url).path) if scheme else os.path.abspath(url)
@@ -82,4 +82,6 @@ def _remote(url: str, scheme: str, place: str) -> GitUrl:
 
 
 def _refused(place: str, why: str) -> InputError:
-    return InputError(f"{place}: the address {why}", [finding("SRC-001", place, f"the address {why}", "Use an https or ssh address.")])
+    return InputError(
+        f"{place}: the address {why}", [finding("SRC-001", place, f"the address {why}", "Use an https or ssh address.")]
+    )

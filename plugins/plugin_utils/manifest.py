@@ -122,7 +122,12 @@ def _profiles(declared: Any, report: Report) -> tuple[str, ...]:
         if not isinstance(entry, str):
             report.add("PKG-002", place, f"{shown(entry)} is not the name of a profile")
         elif not is_profile(entry):
-            report.add("PKG-005", place, f"{shown(str(entry))} cannot be the name of a folder", "Use letters, digits, dashes, dots and underscores.")
+            report.add(
+                "PKG-005",
+                place,
+                f"{shown(str(entry))} cannot be the name of a folder",
+                "Use letters, digits, dashes, dots and underscores.",
+            )
         elif entry in names:
             report.add("PKG-002", place, f"{shown(str(entry))} stands there twice")
         else:

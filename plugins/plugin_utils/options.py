@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from .profile import Profile
 
 # Keys whose unquoted scalars keep their spelling, so that `default: 1.10` is not 1.1 in the node's configuration.
-VERBATIM = frozenset(("name", "target", "default", "min_value", "max_value", "re2_regex", "format", "uri_scheme", "options"))
+VERBATIM = frozenset(
+    ("name", "target", "default", "min_value", "max_value", "re2_regex", "format", "uri_scheme", "options")
+)
 FIELDS = ("name", "target", "type", "help", "default", "hidden", "validate")
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}\Z")
@@ -91,10 +93,19 @@ def parse_options(declared: Any, report: Report) -> tuple[Option, ...]:
         if option is None:
             continue
         if option.name in places:
-            report.add("PKG-010", f"{place}.name", f"{shown(option.name)} is the name of {places[option.name]} too", "Give each option a name of its own.")
+            report.add(
+                "PKG-010",
+                f"{place}.name",
+                f"{shown(option.name)} is the name of {places[option.name]} too",
+                "Give each option a name of its own.",
+            )
             continue
         if option.target in targets:
-            report.add("PKG-011", f"{place}.target", f"options {targets[option.target]} and {option.name} both set {option.target}")
+            report.add(
+                "PKG-011",
+                f"{place}.target",
+                f"options {targets[option.target]} and {option.name} both set {option.target}",
+            )
         places[option.name] = place
         targets[option.target] = option.name
         options.append(option)
@@ -113,16 +124,25 @@ def _parse_option(entry: Any, place: str, report: Report) -> Option | None:
             report.add("PKG-002", path_of(place, name), f"{shown(entry[name])} is not a text")
     name, target, kind = entry.get("name"), entry.get("target"), entry.get("type")
     if isinstance(name, str) and name and not _NAME.match(name):
-        report.add("PKG-010", f"{place}.name", f"{shown(name)} is not a name of letters, digits, dashes, dots and spaces")
+        report.add(
+            "PKG-010", f"{place}.name", f"{shown(name)} is not a name of letters, digits, dashes, dots and spaces"
+        )
     if isinstance(target, str) and target and not is_variable(target):
         report.add("PKG-010", f"{place}.target", f"{shown(target)} is not the name of a variable compose can fill")
     label = f" (option {name})" if isinstance(name, str) else ""
     if isinstance(kind, str) and kind and kind not in TYPES:
-        report.add("PKG-010", f"{place}.type", f"{shown(kind)} is not an option type{label}", f"Use one of: {', '.join(TYPES)}.")
+        report.add(
+            "PKG-010",
+            f"{place}.type",
+            f"{shown(kind)} is not an option type{label}",
+            f"Use one of: {', '.join(TYPES)}.",
+        )
     hidden = entry.get("hidden")
     if hidden is not None and not isinstance(hidden, bool):
         report.add("PKG-002", f"{place}.hidden", f"{shown(hidden)} is not true or false{label}")
-    validate = _parse_validate(kind, entry.get("validate"), path_of(place, "validate"), report) if kind in TYPES else {}
+    validate: dict[str, Any] = {}
+    if isinstance(kind, str) and kind in TYPES:
+        validate = _parse_validate(kind, entry.get("validate"), path_of(place, "validate"), report)
     if len(report.findings) > before and any(item.severity == "error" for item in report.findings[before:]):
         return None
     report.unknown_fields(entry, FIELDS, place)
@@ -132,7 +152,13 @@ def _parse_option(entry: Any, place: str, report: Report) -> Option | None:
     if entry.get("default") is not None:
         if hidden:
             message = f"hidden option {name} has a default, which is ignored"
-            report.add("PKG-010", f"{place}.default", message, "Remove the default: a hidden value comes from the operator.", WARNING)
+            report.add(
+                "PKG-010",
+                f"{place}.default",
+                message,
+                "Remove the default: a hidden value comes from the operator.",
+                WARNING,
+            )
         else:
             try:
                 default = check_value(str(kind), entry["default"], validate)
@@ -167,7 +193,9 @@ def _parse_validate(kind: str, declared: Any, place: str, report: Report) -> dic
         where = path_of(place, name)
         if name not in TYPES[kind].rules:
             known = ", ".join(TYPES[kind].rules) or "none"
-            report.add("PKG-003", where, f"is not a rule of type {kind}", f"Remove it; the rules of this type: {known}.")
+            report.add(
+                "PKG-003", where, f"is not a rule of type {kind}", f"Remove it; the rules of this type: {known}."
+            )
         elif given is None:
             continue
         elif name in ("min_value", "max_value"):
@@ -209,7 +237,11 @@ def _bound(given: Any) -> int | float | None:
         return None
     if not number.is_finite() or abs(number.adjusted()) > 300:
         return None
-    return int(number) if number == number.to_integral_value() and "." not in str(given) and "e" not in str(given).lower() else float(number)
+    return (
+        int(number)
+        if number == number.to_integral_value() and "." not in str(given) and "e" not in str(given).lower()
+        else float(number)
+    )
 
 
 def resolve_options(profile: Profile, values: Mapping[str, object], place: str = "") -> Resolved:
@@ -236,13 +268,22 @@ def resolve_options(profile: Profile, values: Mapping[str, object], place: str =
             if isinstance(given.get("source"), str):
                 secrets[option.name] = plain(given)
             else:
-                findings.append(finding("OPT-001", spot, "is neither a value nor a secret reference", "Write a value, or {source: vault, path: ..., field: ...}."))
+                findings.append(
+                    finding(
+                        "OPT-001",
+                        spot,
+                        "is neither a value nor a secret reference",
+                        "Write a value, or {source: vault, path: ..., field: ...}.",
+                    )
+                )
             continue
         try:
             checked = check_value(option.type, given, option.validate)
         except Invalid as error:
             value = _MASK if option.hidden else shown(_raw(given))
-            findings.append(finding("OPT-001", spot, f"{value} {error}", f"Set {spot} to a value of type {option.type}."))
+            findings.append(
+                finding("OPT-001", spot, f"{value} {error}", f"Set {spot} to a value of type {option.type}.")
+            )
             continue
         if option.hidden:
             secrets[option.name] = SecretValue(checked.text)
@@ -259,7 +300,12 @@ def _unknown(name: str, known: Mapping[str, Option], where: str) -> Finding:
     close = difflib.get_close_matches(str(name), known, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     options = ", ".join(known) or "none"
-    return finding("OPT-003", f"{where}.{name}", f"the profile has no such option{hint}", f"Use one of the profile's options: {options}.")
+    return finding(
+        "OPT-003",
+        f"{where}.{name}",
+        f"the profile has no such option{hint}",
+        f"Use one of the profile's options: {options}.",
+    )
 
 
 def _fill_default(
@@ -275,7 +321,14 @@ def _fill_default(
             env[option.target] = option.default_text
         return None
     if option.hidden:
-        return finding("OPT-002", spot, "a value is required (hidden option)", f"Set {spot} to a secret reference, see docs/secrets.md.")
+        return finding(
+            "OPT-002",
+            spot,
+            "a value is required (hidden option)",
+            f"Set {spot} to a secret reference, see docs/secrets.md.",
+        )
     if option.target in given_targets or option.target in env or env_values.get(option.target):
         return None
-    return finding("OPT-002", spot, f"a value is required (type {option.type}: {option.help.strip()[:100]})", f"Set {spot}.")
+    return finding(
+        "OPT-002", spot, f"a value is required (type {option.type}: {option.help.strip()[:100]})", f"Set {spot}."
+    )

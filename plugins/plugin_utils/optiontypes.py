@@ -76,7 +76,7 @@ def _text(raw: Any) -> str:
 
 def _bounded(number: Decimal, rules: Mapping[str, Any]) -> None:
     low, high = rules.get("min_value"), rules.get("max_value")
-    if low is not None and number < Decimal(str(low)) or high is not None and number > Decimal(str(high)):
+    if (low is not None and number < Decimal(str(low))) or (high is not None and number > Decimal(str(high))):
         wanted = [f"at least {low}"] if low is not None else []
         wanted += [f"at most {high}"] if high is not None else []
         raise Invalid(f"is out of bounds ({', '.join(wanted)})")
@@ -91,7 +91,7 @@ def _int(raw: Any, rules: Mapping[str, Any]) -> Checked:
 
 
 def _float(raw: Any, rules: Mapping[str, Any]) -> Checked:
-    if isinstance(raw, bool) or isinstance(raw, float) and raw - raw != 0:
+    if isinstance(raw, bool) or (isinstance(raw, float) and raw - raw != 0):
         raise Invalid("is not a decimal number")
     text = _text(raw)
     if not _FLOAT.match(text) or len(text) > 400:
@@ -149,7 +149,7 @@ def _path_file(raw: Any, rules: Mapping[str, Any]) -> Checked:
 def _uri(raw: Any, rules: Mapping[str, Any]) -> Checked:
     text = _text(raw)
     match = None if isinstance(raw, (bool, int, float)) else _URI.match(text)
-    if match is None or match["authority"] is not None and not _is_authority(match["authority"]):
+    if match is None or (match["authority"] is not None and not _is_authority(match["authority"])):
         raise Invalid("is not a URI with a scheme (RFC 3986)")
     schemes = rules.get("uri_scheme")
     if schemes and match["scheme"].lower() not in [str(scheme).lower() for scheme in schemes]:
@@ -222,4 +222,6 @@ def compile_re2(pattern: str) -> Any:
         return re2.compile(pattern, options)
     except re2.error as error:
         text = error.args[0] if error.args else ""
-        raise Invalid(f"is not a regular expression in RE2 syntax: {text.decode() if isinstance(text, bytes) else text}") from None
+        raise Invalid(
+            f"is not a regular expression in RE2 syntax: {text.decode() if isinstance(text, bytes) else text}"
+        ) from None

@@ -122,7 +122,9 @@ def load_profile(
         api = None
     requirements, plugin = manifest.requirements, manifest.plugin
     if fields.get("hardware_requirements_overrides") is not None:
-        requirements = parse_requirements(fields["hardware_requirements_overrides"], "hardware_requirements_overrides", report)
+        requirements = parse_requirements(
+            fields["hardware_requirements_overrides"], "hardware_requirements_overrides", report
+        )
     if fields.get("plugin_overrides"):
         plugin = parse_plugin(fields["plugin_overrides"], "plugin_overrides", report) or plugin
 
@@ -171,7 +173,9 @@ def _targets(declared: Any, report: Report) -> list[dict[str, Any]]:
     report.unknown_fields(declared, ("targets",), "monitoring")
     if declared.get("targets") is None:
         return []
-    return [target for target in _TARGETS(declared["targets"], "monitoring.targets", report) if None not in target.values()]
+    return [
+        target for target in _TARGETS(declared["targets"], "monitoring.targets", report) if None not in target.values()
+    ]
 
 
 def _exists(where: Checkout, name: str) -> bool:
@@ -184,7 +188,12 @@ def _compose_files(where: Checkout, runtime: Runtime, report: Report) -> tuple[s
     if missing == [COMPOSE_FILE] and files == (COMPOSE_FILE,):
         other = next((name for name in COMPOSE_NAMES if _exists(where, name)), None)
         if other:
-            report.add("PKG-017", posixpath.join(where.folder, other), f"is not named {COMPOSE_FILE}", f"Rename it to {COMPOSE_FILE}.")
+            report.add(
+                "PKG-017",
+                posixpath.join(where.folder, other),
+                f"is not named {COMPOSE_FILE}",
+                f"Rename it to {COMPOSE_FILE}.",
+            )
             return (other,)
     for name in missing:
         report.add("PKG-006", posixpath.join(where.folder, name), "is missing: there is nothing to start")
@@ -197,7 +206,9 @@ def _env_files(where: Checkout, runtime: Runtime, report: Report) -> tuple[str, 
     for name in files:
         if not _exists(where, name):
             optional = files == (ENV_FILE,)
-            report.add("PKG-006", posixpath.join(where.folder, name), "is missing", severity=WARNING if optional else None)
+            report.add(
+                "PKG-006", posixpath.join(where.folder, name), "is missing", severity=WARNING if optional else None
+            )
     return tuple(name for name in files if _exists(where, name))
 
 

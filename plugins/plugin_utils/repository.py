@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..module_utils.errors import InputError
 from ..module_utils.findings import WARNING, Finding
@@ -49,20 +50,24 @@ class Repository:
             if known is None:
                 raise InputError(message, [finding("SRC-001", self.url.url, f"cannot be reached: {mark['error']}")])
             self.warn_offline(f"cannot be reached, using what it said on {known['time']}: {mark['error']}")
-            return known["refs"]
-        return mark["refs"]
+            return _texts(known.get("refs"))
+        return _texts(mark.get("refs"))
 
     def warn_offline(self, message: str) -> None:
         warning = finding("SRC-001", self.url.url, message, severity=WARNING)
         if warning not in self.findings:
             self.findings.append(warning)
 
-    def _ask(self) -> dict[str, object]:
+    def _ask(self) -> dict[str, Any]:
         try:
             self._prepare()
-            output = run_git(self.folder, ["ls-remote", "--quiet", "--", self.url.url, "HEAD", "refs/heads/*", "refs/tags/*"], url=self.url)
+            output = run_git(
+                self.folder,
+                ["ls-remote", "--quiet", "--", self.url.url, "HEAD", "refs/heads/*", "refs/tags/*"],
+                url=self.url,
+            )
         except GitError as error:
-            mark: dict[str, object] = {"error": str(error)}
+            mark: dict[str, Any] = {"error": str(error)}
         else:
             refs: dict[str, str] = {}
             for line in output.decode("utf-8", "replace").splitlines():
@@ -70,7 +75,11 @@ class Repository:
                 if _SHA.match(sha) and name.isprintable():
                     refs[name.removesuffix("^{}")] = sha
             mark = {"refs": refs}
-            self.cache.write("refs", self.key, {"refs": refs, "url": self.url.url, "time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())})
+            self.cache.write(
+                "refs",
+                self.key,
+                {"refs": refs, "url": self.url.url, "time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())},
+            )
         self.cache.set_mark(f"refs-{self.key}", mark)
         return mark
 
@@ -85,7 +94,12 @@ class Repository:
             return False
         try:
             # Our own reference is written after a fetch that succeeded, so it vouches for the whole tree.
-            return run_git(self.folder, ["rev-parse", "--verify", "--quiet", f"refs/avs/{commit}^{{commit}}"]).decode().strip() == commit
+            return (
+                run_git(self.folder, ["rev-parse", "--verify", "--quiet", f"refs/avs/{commit}^{{commit}}"])
+                .decode()
+                .strip()
+                == commit
+            )
         except GitError:
             return False
 
@@ -133,14 +147,29 @@ class Repository:
     def fetch_tag_object(self, tag: str) -> str:
         """The reference in the cache under which the tag itself (not what it points to) now lies. Raises ``GitError``."""
         target = f"refs/remote/tags/{tag}"
-        way = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--force", "--depth=1", "--"]
+        way = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-auto-maintenance",
+            "--force",
+            "--depth=1",
+            "--",
+        ]
         with self.cache.lock(f"fetch-{self.key}"):
             self._prepare()
-            run_git(self.folder, [*way, self.url.url, f"+refs/tags/{tag}:{target}"], url=self.url, timeout=FETCH_TIMEOUT)
+            run_git(
+                self.folder, [*way, self.url.url, f"+refs/tags/{tag}:{target}"], url=self.url, timeout=FETCH_TIMEOUT
+            )
         return target
 
     def tree(self, commit: str) -> GitTree:
         return GitTree(self.folder, commit)
+
+
+def _texts(data: Any) -> dict[str, str]:
+    return {str(name): str(value) for name, value in data.items()} if isinstance(data, dict) else {}
 
 
 class GitTree:
@@ -162,20 +191,28 @@ class GitTree:
             if prefix and "/" in path and not path.startswith(f"{prefix}/"):
                 continue
             self._objects[path] = sha
-            found.append(Entry(path, _MODES.get(mode, "special file"), int(size) if size.isdigit() else 0, mode == "100755"))
+            found.append(
+                Entry(path, _MODES.get(mode, "special file"), int(size) if size.isdigit() else 0, mode == "100755")
+            )
         return sorted(found, key=lambda entry: entry.path)
 
     def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         wanted = list(paths)
         if not self._objects:
             self.entries()
-        output = self._git(["cat-file", "--batch"], "".join(f"{self._objects[path]}\n" for path in wanted).encode()) if wanted else b""
+        output = (
+            self._git(["cat-file", "--batch"], "".join(f"{self._objects[path]}\n" for path in wanted).encode())
+            if wanted
+            else b""
+        )
         position = 0
         for path in wanted:
             end = output.index(b"\n", position)
             size = int(output[position:end].split()[2])
             if size > MAX_FILE_BYTES:
-                raise InputError(f"{path} is too large", [finding("SRC-003", path, f"is larger than {MAX_FILE_BYTES >> 20} MiB")])
+                raise InputError(
+                    f"{path} is too large", [finding("SRC-003", path, f"is larger than {MAX_FILE_BYTES >> 20} MiB")]
+                )
             yield path, output[end + 1 : end + 1 + size]
             position = end + 1 + size + 1
 
@@ -183,4 +220,7 @@ class GitTree:
         try:
             return run_git(self.folder, arguments, stdin=stdin)
         except GitError as error:
-            raise InputError(f"commit {self.commit} cannot be read: {error}", [finding("SRC-001", self.commit, f"cannot be read: {error}")]) from None
+            raise InputError(
+                f"commit {self.commit} cannot be read: {error}",
+                [finding("SRC-001", self.commit, f"cannot be read: {error}")],
+            ) from None

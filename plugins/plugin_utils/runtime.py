@@ -33,13 +33,20 @@ _version = text(is_version, "a version like v1.2.3")
 _string = text(lambda value: "\0" not in value, "a text")
 _timeout = schema.integer(1, 86_400, "a number of seconds (1-86400)")
 _services = list_of(schema.service, unique="")
-_volume_name = text(lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value) is not None, "the name of a volume")
-_web = text(lambda value: re.fullmatch(r"https?://[^\s/@]+/?[^\s]*", value) is not None, "an http or https URL without credentials")
-_contact = text(lambda value: re.fullmatch(r"(?:mailto:|https?://)\S+", value) is not None, "a mailto: or https: address")
+_volume_name = text(
+    lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value) is not None, "the name of a volume"
+)
+_web = text(
+    lambda value: re.fullmatch(r"https?://[^\s/@]+/?[^\s]*", value) is not None,
+    "an http or https URL without credentials",
+)
+_contact = text(
+    lambda value: re.fullmatch(r"(?:mailto:|https?://)\S+", value) is not None, "a mailto: or https: address"
+)
 
 
 def _port_name(value: str) -> bool:
-    return is_variable(value) or _PORT_KEY.match(value) is not None and 1 <= int(value.split("/")[0]) <= 65535
+    return is_variable(value) or (_PORT_KEY.match(value) is not None and 1 <= int(value.split("/")[0]) <= 65535)
 
 
 def _tmpfs(value: str) -> bool:
@@ -143,7 +150,7 @@ _HEALTH: Mapping[str, Mapping[str, Field]] = {
 
 def _health(value: Any, path: str, report: Report) -> Any:
     kind = value.get("type") if isinstance(value, Mapping) else None
-    if kind not in _HEALTH:
+    if not isinstance(kind, str) or kind not in _HEALTH:
         report.add(RULES.type, f"{path}.type", f"{kind!r} is not one of {', '.join(_HEALTH)}")
         return None
     common = {"type": Field(_string), "timeout": Field(_timeout, default=lambda: HEALTH_TIMEOUT)}
@@ -153,7 +160,12 @@ def _health(value: Any, path: str, report: Report) -> Any:
 def _schema_version(value: Any, path: str, report: Report) -> Any:
     if value == 1 and not isinstance(value, bool):
         return 1
-    report.add(RULES.type, path, f"{value!r} is not a schema this collection knows", "Write schema: 1, or use a newer restaking.avs.")
+    report.add(
+        RULES.type,
+        path,
+        f"{value!r} is not a schema this collection knows",
+        "Write schema: 1, or use a newer restaking.avs.",
+    )
     return None
 
 
@@ -218,17 +230,28 @@ def _cross_check(runtime: Runtime, report: Report) -> None:
     keys = {key["name"] for key in runtime.keys}
     for position, key in enumerate(runtime.keys):
         if not any(key[name] for name in ("keystore", "password", "password_file", "folder", "mount")):
-            report.add(RULES.missing, f"keys[{position}]", f"key {key['name']} names no variable the node reads it from", "Add keystore, folder or mount.")
+            report.add(
+                RULES.missing,
+                f"keys[{position}]",
+                f"key {key['name']} names no variable the node reads it from",
+                "Add keystore, folder or mount.",
+            )
     for name, command in runtime.commands.items():
         if command["run"] in ("exec", "run") and not command["service"]:
             report.add(RULES.missing, f"commands.{name}.service", f"is missing: {command['run']} needs a service")
         for need in command["needs"]:
             if need not in keys:
-                report.add(RULES.type, f"commands.{name}.needs", f"{need} is not one of the keys ({', '.join(sorted(keys)) or 'none'})")
+                report.add(
+                    RULES.type,
+                    f"commands.{name}.needs",
+                    f"{need} is not one of the keys ({', '.join(sorted(keys)) or 'none'})",
+                )
     for position, migration in enumerate(runtime.migrations):
         for part in ("command", "revert"):
             if migration[part] and migration[part] not in runtime.commands:
-                report.add(RULES.type, f"migrations[{position}].{part}", f"{migration[part]} is not one of the commands")
+                report.add(
+                    RULES.type, f"migrations[{position}].{part}", f"{migration[part]} is not one of the commands"
+                )
         if migration["command"] and not migration["revert"]:
             report.add("UPG-004", f"migrations[{position}]", f"the migration to {migration['to']} cannot be reverted")
 

@@ -100,7 +100,11 @@ def list_of(item: Check, unique: str | None = None, nonempty: bool = False) -> C
             if unique is not None:
                 mark = checked.get(unique) if unique else checked
                 if mark is not None and mark in seen:
-                    report.add(report.rules.type, path_of(place, unique) if unique else place, f"{shown(mark)} stands there twice")
+                    report.add(
+                        report.rules.type,
+                        path_of(place, unique) if unique else place,
+                        f"{shown(mark)} stands there twice",
+                    )
                 seen.add(mark)
             found.append(checked)
         return found
@@ -170,6 +174,11 @@ def is_container_path(value: str) -> bool:
     return value.startswith("/") and is_inside(value[1:] or ".") and ":" not in value
 
 
+def is_commit(value: object) -> bool:
+    """A full commit id of git, small hex."""
+    return isinstance(value, str) and _COMMIT.match(value) is not None
+
+
 def is_image(value: str) -> bool:
     """A container image reference (the grammar of the distribution project's reference package)."""
     return len(value) < 512 and _IMAGE.match(value) is not None
@@ -178,14 +187,16 @@ def is_image(value: str) -> bool:
 line = text(lambda value: bool(value) and value.isprintable() and len(value) <= 500, "a text on one line")
 service = text(lambda value: _SERVICE.match(value) is not None, "the name of a service")
 port = integer(1, 65535, "a port (1-65535)")
-url_path = text(lambda value: value.startswith("/") and value.isprintable() and " " not in value, "a path that starts with /")
+url_path = text(
+    lambda value: value.startswith("/") and value.isprintable() and " " not in value, "a path that starts with /"
+)
 inside = text(is_inside, "a relative path that stays below its folder")
 container_path = text(is_container_path, "an absolute path in the container without `..`")
 owner = text(lambda value: _OWNER.match(value) is not None, 'a numeric "uid:gid"')
 user = text(lambda value: _USER.match(value) is not None, 'a user like "1000:1000"')
 mode = text(lambda value: _MODE.match(value) is not None, 'a mode in quotes like "0700"')
 sha256 = text(lambda value: _SHA256.match(value) is not None, "a SHA-256 (64 small hex digits)")
-commit = text(lambda value: _COMMIT.match(value) is not None, "a commit (40 small hex digits)")
+commit = text(is_commit, "a commit (40 small hex digits)")
 capability = text(lambda value: _CAPABILITY.match(value) is not None, "a Linux capability like NET_BIND_SERVICE")
 image = text(is_image, "an image reference")
 binding = text(lambda value: value in ("loopback", "public") or _is_address(value), "loopback, public or an IP address")

@@ -59,7 +59,9 @@ def unsafe(entries: Sequence[Entry]) -> list[Finding]:
             found.append(finding("SRC-003", _place(entry.path), why))
         for folded, name in _folded(entry.path):
             if seen.setdefault(folded, name) != name:
-                found.append(finding("SRC-003", _place(name), f"differs from {_place(seen[folded])} in case or accents only"))
+                found.append(
+                    finding("SRC-003", _place(name), f"differs from {_place(seen[folded])} in case or accents only")
+                )
     if len(entries) > MAX_FILES:
         found.append(finding("SRC-003", "", f"holds {len(entries)} files, more than {MAX_FILES}"))
     if sum(entry.size for entry in entries) > MAX_TREE_BYTES:
@@ -107,7 +109,10 @@ class FolderTree:
         try:
             self._walk("", prefix, found)
         except OSError as error:
-            raise InputError(f"{self.root} cannot be read: {error.strerror}", [finding("SRC-001", str(self.root), f"cannot be read: {error.strerror}")]) from None
+            raise InputError(
+                f"{self.root} cannot be read: {error.strerror}",
+                [finding("SRC-001", str(self.root), f"cannot be read: {error.strerror}")],
+            ) from None
         return sorted(found, key=lambda entry: entry.path)
 
     def _walk(self, folder: str, prefix: str, found: list[Entry]) -> None:
@@ -119,10 +124,15 @@ class FolderTree:
                     if path != ".git" and (folder or prefix in ("", path)):
                         self._walk(path, prefix, found)
                 elif path != ".git":
-                    found.append(Entry(path, _kind(status.st_mode), status.st_size, bool(status.st_mode & stat.S_IXUSR)))
+                    found.append(
+                        Entry(path, _kind(status.st_mode), status.st_size, bool(status.st_mode & stat.S_IXUSR))
+                    )
                 if len(found) > 20 * MAX_FILES:
                     place = str(self.root)
-                    raise InputError(f"{place} holds too many files", [finding("SRC-003", place, f"holds more than {20 * MAX_FILES} files")])
+                    raise InputError(
+                        f"{place} holds too many files",
+                        [finding("SRC-003", place, f"holds more than {20 * MAX_FILES} files")],
+                    )
 
     def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         for path in paths:
@@ -131,12 +141,20 @@ class FolderTree:
                 with open(descriptor, "rb") as handle:
                     data = handle.read(MAX_FILE_BYTES + 1)
             except OSError as error:
-                raise InputError(f"{path} cannot be read: {error.strerror}", [finding("SRC-001", path, f"cannot be read: {error.strerror}")]) from None
+                raise InputError(
+                    f"{path} cannot be read: {error.strerror}",
+                    [finding("SRC-001", path, f"cannot be read: {error.strerror}")],
+                ) from None
             yield path, data
 
 
 def _kind(mode: int) -> str:
-    for test, name in ((stat.S_ISREG, FILE), (stat.S_ISLNK, "symbolic link"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket")):
+    for test, name in (
+        (stat.S_ISREG, FILE),
+        (stat.S_ISLNK, "symbolic link"),
+        (stat.S_ISFIFO, "pipe"),
+        (stat.S_ISSOCK, "socket"),
+    ):
         if test(mode):
             return name
     return "device"

@@ -76,7 +76,7 @@ class _Builder:
             raise _Refused(f"is nested deeper than {MAX_DEPTH} levels", mark)
         self._count(1, mark)
         if isinstance(event, yaml.AliasEvent):
-            known = self._anchors.get(event.anchor)
+            known = self._anchors.get(event.anchor or "")
             if known is None:
                 raise _Refused(f"alias *{event.anchor} points to nothing, or into itself", mark)
             self._count(known[1], mark)
@@ -168,7 +168,9 @@ def load_yaml(data: bytes, report: Report, verbatim: frozenset[str] = frozenset(
         report.add("PKG-001", error.where, str(error))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        report.add("PKG-001", f"line {mark.line + 1}" if mark else "", str(getattr(error, "problem", None) or "is not YAML"))
+        report.add(
+            "PKG-001", f"line {mark.line + 1}" if mark else "", str(getattr(error, "problem", None) or "is not YAML")
+        )
     return None
 
 
@@ -179,5 +181,10 @@ def load_mapping(data: bytes, report: Report, verbatim: frozenset[str] = frozens
     if isinstance(value, dict):
         return value
     if len(report.findings) == before:
-        report.add("PKG-002", "", "holds no fields" if value is None else "is not a mapping of fields", "Write fields as `name: value`.")
+        report.add(
+            "PKG-002",
+            "",
+            "holds no fields" if value is None else "is not a mapping of fields",
+            "Write fields as `name: value`.",
+        )
     return {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from .shell import run, say
 # Debian 12 has neither Compose v2 nor cosign; the next suite's packages run on it as they are.
 NEXT = {"bookworm": "trixie"}
 BORROWED = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd", "cosign")
+TOOLS = {"git": "git", "ssh": "openssh-client", "tar": "tar"}
 NEXT_SOURCES = Path("/etc/apt/sources.list.d/avs-lab-next.sources")
 NEXT_PREFERENCES = Path("/etc/apt/preferences.d/avs-lab-next")
 
@@ -34,7 +36,7 @@ class Source:
 
     def for_suite(self, old: str, new: str) -> Source:
         """The same archive, one suite on: ``bookworm-updates`` becomes ``trixie-updates``."""
-        return replace(self, suites=tuple(new + suite[len(old):] for suite in self.suites))
+        return replace(self, suites=tuple(new + suite[len(old) :] for suite in self.suites))
 
     def as_deb822(self) -> str:
         lines = ["Types: deb", f"URIs: {' '.join(self.uris)}", f"Suites: {' '.join(self.suites)}"]
@@ -58,10 +60,19 @@ def parse_deb822(text: str) -> list[Source]:
                 fields[key] = value.strip()
         if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() in ("no", "false"):
             continue
-        kept = tuple((name.title(), value) for name, value in fields.items()
-                     if name in ("signed-by", "trusted", "architectures", "check-valid-until"))
-        found.append(Source(tuple(fields.get("uris", "").split()), tuple(fields.get("suites", "").split()),
-                            tuple(fields.get("components", "").split()), kept))
+        kept = tuple(
+            (name.title(), value)
+            for name, value in fields.items()
+            if name in ("signed-by", "trusted", "architectures", "check-valid-until")
+        )
+        found.append(
+            Source(
+                tuple(fields.get("uris", "").split()),
+                tuple(fields.get("suites", "").split()),
+                tuple(fields.get("components", "").split()),
+                kept,
+            )
+        )
     return found
 
 
@@ -111,11 +122,8 @@ class Machine:
 
 def read_machine() -> Machine | None:
     """The machine's apt configuration; None where it is not a Debian with archives of its own release."""
-    release = dict(
-        (key, shlex.split(value)[0] if value else "")
-        for key, _, value in (line.partition("=") for line in Path("/etc/os-release").read_text(encoding="utf-8").splitlines())
-        if key
-    )
+    lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+    release = {key: "".join(shlex.split(value)) for key, _, value in (line.partition("=") for line in lines)}
     codename = release.get("VERSION_CODENAME", "")
     if release.get("ID") != "debian" or not codename:
         return None
@@ -137,8 +145,17 @@ def read_machine() -> Machine | None:
 def _travels(line: str) -> bool:
     # Index targets come from the machine's desktop packages and compression settings from its own tools.
     name = line.split(" ", 1)[0]
-    wanted = ("Acquire::http", "Acquire::https", "Acquire::ftp", "Acquire::Check-", "Acquire::Retries",
-              "Acquire::ForceIPv4", "Acquire::ForceIPv6", "Acquire::AllowInsecure", "Acquire::Max-FutureTime")
+    wanted = (
+        "Acquire::http",
+        "Acquire::https",
+        "Acquire::ftp",
+        "Acquire::Check-",
+        "Acquire::Retries",
+        "Acquire::ForceIPv4",
+        "Acquire::ForceIPv6",
+        "Acquire::AllowInsecure",
+        "Acquire::Max-FutureTime",
+    )
     return name.startswith(wanted)
 
 
@@ -175,13 +192,24 @@ def install(machine: Machine, packages: Iterable[str]) -> None:
     if installed(packages):
         return
     if os.geteuid() != 0:
-        raise LabError(f"root is needed to install {' '.join(packages)}: run as root, or install them and a Docker engine")
+        raise LabError(
+            f"root is needed to install {' '.join(packages)}: run as root, or install them and a Docker engine"
+        )
     say(f"apt: installing {' '.join(packages)}")
     for name, content in next_files(machine, machine.codename).items():
         Path(name).write_text(content, encoding="utf-8")
     apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
     run([*apt, "update"])
     run([*apt, "install", "--no-install-recommends", *packages], env={"DEBIAN_FRONTEND": "noninteractive"})
+
+
+def ensure_tools(machine: Machine | None) -> None:
+    """Programs the lab and Ansible call; a fresh machine may lack them."""
+    missing = [package for program, package in TOOLS.items() if shutil.which(program) is None]
+    if missing and machine is None:
+        raise LabError(f"{' '.join(missing)} must be installed on this machine")
+    if missing and machine:
+        install(machine, missing)
 
 
 def forget_next() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import apt
 from .errors import LabError
-from .paths import Lab
+from .paths import LABEL, Lab
 from .shell import run, say
 
 # No documentation in images, and no fsync a file: the same packages, a third of the time.
@@ -24,7 +24,15 @@ path-exclude=/usr/share/info/*
 path-exclude=/usr/share/locale/*
 path-include=/usr/share/locale/locale.alias
 """
-_DROPPED = ("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists", "var/log")
+_DROPPED = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/info",
+    "usr/share/locale",
+    "var/cache/apt",
+    "var/lib/apt/lists",
+    "var/log",
+)
 _RECIPE = "1"
 
 
@@ -46,14 +54,11 @@ def ensure(lab: Lab, machine: apt.Machine | None, suite: str) -> str:
         return reference
     tarball = lab.cache / f"base-{suite}-{key}.tar"
     if not tarball.exists():
+        for outdated in lab.cache.glob(f"base-{suite}-*"):
+            outdated.unlink()
         _bootstrap(lab, machine, suite, files, tarball)
-    changes = [item for label in _labels() for item in ("--change", f"LABEL {label}")]
-    run(["docker", "import", *changes, str(tarball), reference])
+    run(["docker", "import", "--change", f"LABEL {LABEL}=1", str(tarball), reference])
     return reference
-
-
-def _labels() -> list[str]:
-    return ["restaking.avs.lab=1"]
 
 
 def _pulled(suite: str) -> str:
@@ -62,7 +67,9 @@ def _pulled(suite: str) -> str:
         return reference
     done = run(["docker", "pull", "--quiet", reference], check=False, timeout=300)
     if done.returncode != 0:
-        raise LabError(f"{reference} cannot be pulled, and this machine is no Debian to build it on: {done.stderr.strip()}")
+        raise LabError(
+            f"{reference} cannot be pulled, and this machine is no Debian to build it on: {done.stderr.strip()}"
+        )
     return reference
 
 
@@ -85,8 +92,22 @@ def _bootstrap(lab: Lab, machine: apt.Machine, suite: str, files: dict[str, str]
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         run(["chroot", str(folder), "update-ca-certificates"])
         partial = tarball.with_suffix(".partial")
-        run(["tar", "--create", "--file", str(partial), "--directory", str(folder), "--one-file-system", "--numeric-owner",
-             "--exclude=./dev/*", "--exclude=./proc/*", "--exclude=./sys/*", "."])
+        run(
+            [
+                "tar",
+                "--create",
+                "--file",
+                str(partial),
+                "--directory",
+                str(folder),
+                "--one-file-system",
+                "--numeric-owner",
+                "--exclude=./dev/*",
+                "--exclude=./proc/*",
+                "--exclude=./sys/*",
+                ".",
+            ]
+        )
         partial.rename(tarball)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -20,10 +20,26 @@ from .paths import this_lab
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="start hosts, registry, git tap, artifacts and vault; again: start what is missing")
+    up = commands.add_parser(
+        "up", help="start hosts, registry, git tap, artifacts and vault; again: start what is missing"
+    )
     up.add_argument("--hosts", type=int, default=2, metavar="N", help="number of hosts (default 2)")
-    up.add_argument("--suite", choices=hosts.SUITES, default="trixie", help="Debian suite of the hosts (default trixie)")
-    up.add_argument("--docker", action=argparse.BooleanOptionalAction, default=True, help="engine preinstalled on the hosts (default yes)")
+    up.add_argument(
+        "--suite", choices=hosts.SUITES, default="trixie", help="Debian suite of the hosts (default trixie)"
+    )
+    up.add_argument(
+        "--docker",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="engine preinstalled on the hosts (default yes)",
+    )
+    add = commands.add_parser("add", help="one more host; prints its name")
+    add.add_argument("--suite", choices=hosts.SUITES, default="trixie")
+    add.add_argument("--docker", action=argparse.BooleanOptionalAction, default=True)
+    remove = commands.add_parser("remove", help="take one host away")
+    remove.add_argument("host")
+    reboot = commands.add_parser("reboot", help="restart one host; what it had on tmpfs is gone")
+    reboot.add_argument("host")
     down = commands.add_parser("down", help="remove everything the lab made, keep caches")
     down.add_argument("--purge", action="store_true", help="remove caches, images and the apt source, too")
     commands.add_parser("images", help="build, push and sign what examples/images/images.yml lists")
@@ -43,6 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lab = this_lab()
         if options.command == "up":
             fleet.up(lab, [Host(number, options.suite, options.docker) for number in range(1, options.hosts + 1)])
+        elif options.command == "add":
+            print(fleet.add(lab, options.suite, options.docker).name(lab))
+        elif options.command == "remove":
+            fleet.remove(lab, status.resolve(lab, options.host))
+        elif options.command == "reboot":
+            fleet.reboot(lab, status.resolve(lab, options.host))
         elif options.command == "down":
             fleet.down(lab, purge=options.purge)
         elif options.command in ("images", "publish"):

@@ -37,7 +37,9 @@ def ensure(lab: Lab, machine: Machine | None) -> None:
     if answers():
         return
     if machine is None:
-        raise LabError("no Docker engine answers, and this is no Debian the lab could install one on: start one and run `up` again")
+        raise LabError(
+            "no Docker engine answers, and this is no Debian the lab could install one on: start one and run `up` again"
+        )
     if os.geteuid() != 0:
         raise LabError("no Docker engine answers: start one, or run as root so that the lab can")
     with _no_autostart():
@@ -46,7 +48,7 @@ def ensure(lab: Lab, machine: Machine | None) -> None:
         say("engine: starting docker.service")
         run(["systemctl", "start", "docker"])
         wait("docker engine", answers, seconds=60)
-        _pidfile(lab).write_text("systemd\n", encoding="utf-8")
+        pidfile(lab).write_text("systemd\n", encoding="utf-8")
         return
     _start(lab)
 
@@ -65,8 +67,13 @@ def _no_autostart() -> Iterator[None]:
         _POLICY.unlink()
 
 
-def _pidfile(lab: Lab) -> Path:
+def pidfile(lab: Lab) -> Path:
+    """Process id of the engine this lab started, or ``systemd`` where systemd runs it."""
     return lab.home / "dockerd.pid"
+
+
+def logfile(lab: Lab) -> Path:
+    return lab.home / "dockerd.log"
 
 
 def _start(lab: Lab) -> None:
@@ -75,15 +82,21 @@ def _start(lab: Lab) -> None:
     if stale.exists() and not _is_dockerd(stale.read_text(encoding="utf-8").strip()):
         stale.unlink()
     command = ["dockerd", f"--mtu={uplink_mtu()}", *_storage()]
-    log = lab.home / "dockerd.log"
+    log = logfile(lab)
     say(f"engine: starting {' '.join(command)}")
     # docker.io ships dockerd in /usr/sbin, which an unprivileged PATH may lack.
     env = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
     with log.open("a", encoding="utf-8") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, env=env, cwd="/"
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=env,
+            cwd="/",
         )
-    _pidfile(lab).write_text(f"{process.pid}\n", encoding="utf-8")
+    pidfile(lab).write_text(f"{process.pid}\n", encoding="utf-8")
 
     def up() -> bool:
         if process.poll() is not None:
@@ -116,7 +129,7 @@ def _is_dockerd(pid: str) -> bool:
 def started_here(lab: Lab) -> bool:
     """Whether the running engine is the one this lab started."""
     try:
-        pid = _pidfile(lab).read_text(encoding="utf-8").strip()
+        pid = pidfile(lab).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return False
     return pid == "systemd" or _is_dockerd(pid)
@@ -125,20 +138,20 @@ def started_here(lab: Lab) -> bool:
 def stop(lab: Lab) -> None:
     """Stop the engine if this lab started it and nobody else's container runs in it."""
     if not started_here(lab):
-        _pidfile(lab).unlink(missing_ok=True)
+        pidfile(lab).unlink(missing_ok=True)
         return
     others = run(["docker", "ps", "--quiet"], check=False).stdout.split()
     if others:
         say(f"engine: left running, {len(others)} containers in it are not this lab's")
         return
-    pid = _pidfile(lab).read_text(encoding="utf-8").strip()
+    pid = pidfile(lab).read_text(encoding="utf-8").strip()
     say("engine: stopping")
     if pid == "systemd":
         run(["systemctl", "stop", "docker.service", "docker.socket"])
     else:
         os.kill(int(pid), signal.SIGTERM)
         wait("dockerd to end", lambda: not _is_dockerd(pid), seconds=60)
-    _pidfile(lab).unlink(missing_ok=True)
+    pidfile(lab).unlink(missing_ok=True)
 
 
 def info() -> dict[str, object]:

@@ -36,9 +36,9 @@ as_root() {
 
 apt_install() {
   echo "env: installing $* with apt" >&2
-  as_root apt-get -q -o DPkg::Lock::Timeout=300 update >&2
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
-    install --no-install-recommends "$@" >&2
+  as_root apt-get -qq -o DPkg::Lock::Timeout=300 update >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 \
+    install --no-install-recommends "$@" >/dev/null
 }
 
 if [ -z "$python" ]; then

@@ -9,10 +9,25 @@ from __future__ import annotations
 import fcntl
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from . import apt, base, containers, engine, hosts, images, inventory, keys, network, registry, services, tap, trust, vault
+from . import (
+    apt,
+    base,
+    containers,
+    engine,
+    hosts,
+    images,
+    inventory,
+    keys,
+    network,
+    registry,
+    services,
+    tap,
+    trust,
+    vault,
+)
 from .errors import LabError
 from .hosts import Host
 from .paths import LABEL, Lab
@@ -36,6 +51,7 @@ def up(lab: Lab, fleet: Sequence[Host]) -> None:
     """Leave with exactly ``fleet`` and all services running, and the inventory written."""
     with exclusive(lab):
         machine = apt.read_machine()
+        apt.ensure_tools(machine)
         engine.ensure(lab, machine)
         _refuse_foreign(lab)
         bridge = network.ensure(lab)
@@ -45,25 +61,55 @@ def up(lab: Lab, fleet: Sequence[Host]) -> None:
         with ThreadPoolExecutor(max_workers=8) as pool:
             bases = {suite: pool.submit(base.ensure, lab, machine, suite) for suite in suites}
             serving = pool.submit(lambda: _serve(lab, bridge, bases[services.SUITE].result()))
-            flavours = {(host.suite, host.docker) for host in fleet}
             flavoured = {
-                (suite, docker): pool.submit(lambda s=suite, d=docker: hosts.image(machine, bases[s].result(), s, d)) for suite, docker in flavours
+                (suite, docker): pool.submit(_image, machine, bases[suite], suite, docker)
+                for suite, docker in {(host.suite, host.docker) for host in fleet}
             }
             for surplus in set(hosts.running(lab)) - set(fleet):
                 containers.remove(lab, surplus.name(lab))
             built = {flavour: image.result() for flavour, image in flavoured.items()}
-            booting = [pool.submit(hosts.ensure, lab, bridge, host, fleet, built[host.suite, host.docker]) for host in fleet]
+            booting = [pool.submit(hosts.ensure, lab, bridge, host, built[host.suite, host.docker]) for host in fleet]
             for step in (serving, *booting):
                 step.result()
         inventory.write(lab, bridge, fleet)
         say(f"up: {len(fleet)} hosts in .lab/inventory.yml")
 
 
+def _image(machine: apt.Machine | None, base_image: Future[str], suite: str, docker: bool) -> str:
+    return hosts.image(machine, base_image.result(), suite, docker)
+
+
+def add(lab: Lab, suite: str, docker: bool) -> Host:
+    """One more host beside those that run; `up` takes it away again."""
+    present = hosts.running(lab) if engine.answers() else []
+    host = Host(max((one.number for one in present), default=0) + 1, suite, docker)
+    up(lab, [*present, host])
+    return host
+
+
+def remove(lab: Lab, name: str) -> None:
+    """Take one host away."""
+    up(lab, [host for host in hosts.running(lab) if host.name(lab) != name])
+
+
+def reboot(lab: Lab, name: str) -> None:
+    """Restart one host and wait for it."""
+    bridge = network.find(lab)
+    for host in hosts.running(lab):
+        if bridge and host.name(lab) == name:
+            hosts.reboot(lab, bridge, host)
+            return
+    raise LabError(f"{name} is no host of this lab")
+
+
 def _serve(lab: Lab, bridge: network.Bridge, base_image: str) -> None:
     image = services.image(base_image)
     with ThreadPoolExecutor(max_workers=4) as pool:
         serving = pool.submit(registry.ensure, lab, bridge, image)
-        steps = [pool.submit(part, lab, bridge, image) for part in (vault.ensure, services.ensure_git, services.ensure_artifacts)]
+        steps = [
+            pool.submit(part, lab, bridge, image)
+            for part in (vault.ensure, services.ensure_git, services.ensure_artifacts)
+        ]
         tap.publish(lab, bridge)
         serving.result()
         images.ensure(lab, bridge, base_image, image)
@@ -108,16 +154,19 @@ def down(lab: Lab, *, purge: bool) -> None:
                 if names:
                     run(["docker", kind, "rm", *names])
             if purge:
-                found_images = set(run(["docker", "image", "ls", "--quiet", "--filter", f"label={LABEL}=1"]).stdout.split())
-                if found_images:
-                    run(["docker", "image", "rm", "--force", *found_images])
+                # An image another lab's container runs on stays: the engine refuses.
+                for image in run(["docker", "image", "ls", "--quiet", "--filter", f"label={LABEL}=1"]).stdout.split():
+                    run(["docker", "image", "rm", "--force", image], check=False)
+                if engine.started_here(lab):
+                    run(["docker", "builder", "prune", "--force"])
             say(f"down: removed {len(found)} containers")
         engine.stop(lab)
         if purge:
             apt.forget_next()
-        for entry in lab.home.iterdir():
-            if entry == lab.cache and not purge:
-                continue
+        kept = set() if purge else {lab.cache}
+        if engine.started_here(lab):
+            kept |= {engine.pidfile(lab), engine.logfile(lab)}
+        for entry in set(lab.home.iterdir()) - kept:
             if entry.is_dir():
                 shutil.rmtree(entry)
             else:

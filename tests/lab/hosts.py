@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,14 +41,22 @@ class Host:
 def image(machine: apt.Machine | None, base: str, suite: str, docker: bool) -> str:
     """Build the flavour's image on the suite's base."""
     following = apt.next_files(machine, suite) if machine else {}
-    files = {f"next{path}": build.Entry(content.encode()) for path, content in following.items()} or {"next/.keep": build.Entry(b"")}
+    files = {f"next{path}": build.Entry(content.encode()) for path, content in following.items()} or {
+        "next/.keep": build.Entry(b"")
+    }
     dockerfile = _DOCKERFILE.read_text(encoding="utf-8")
     if docker:
-        return build.ensure(f"host-{suite}-docker", dockerfile, files=files, arguments={"BASE": base, "EXTRA": _EXTRA}, target="host-docker")
+        return build.ensure(
+            f"host-{suite}-docker",
+            dockerfile,
+            files=files,
+            arguments={"BASE": base, "EXTRA": _EXTRA},
+            target="host-docker",
+        )
     return build.ensure(f"host-{suite}", dockerfile, files=files, arguments={"BASE": base}, target="host")
 
 
-def ensure(lab: Lab, bridge: Bridge, host: Host, fleet: Sequence[Host], image_of_host: str) -> None:
+def ensure(lab: Lab, bridge: Bridge, host: Host, image_of_host: str) -> None:
     """Leave with the host booted and its sshd answering."""
     name = host.name(lab)
     address = bridge.host(host.number)
@@ -62,23 +69,47 @@ def ensure(lab: Lab, bridge: Bridge, host: Host, fleet: Sequence[Host], image_of
     command = ["/sbin/init"]
     if _legacy_cgroups() and host.suite != "bookworm":
         command.append("SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
-    containers.ensure(lab, bridge, Container(
-        kind="host", name=name, image=image_of_host, address=address, arguments=tuple(arguments), command=tuple(command),
-        files=(
-            File("/root/.ssh/authorized_keys", f"{keys.public(keys.operator(lab))}\n".encode(), 0o600),
-            File("/etc/ssh/ssh_host_ed25519_key", key.read_bytes(), 0o600),
-            File("/etc/ssh/ssh_host_ed25519_key.pub", f"{keys.public(key)}\n".encode()),
-            File("/usr/local/share/ca-certificates/avs-lab.crt", authority),
-            File(f"/etc/docker/certs.d/{repository}/ca.crt", authority),
+    containers.ensure(
+        lab,
+        bridge,
+        Container(
+            kind="host",
+            name=name,
+            image=image_of_host,
+            address=address,
+            arguments=tuple(arguments),
+            command=tuple(command),
+            files=(
+                File("/root/.ssh/authorized_keys", f"{keys.public(keys.operator(lab))}\n".encode(), 0o600),
+                File("/etc/ssh/ssh_host_ed25519_key", key.read_bytes(), 0o600),
+                File("/etc/ssh/ssh_host_ed25519_key.pub", f"{keys.public(key)}\n".encode()),
+                File("/usr/local/share/ca-certificates/avs-lab.crt", authority),
+                File(f"/etc/docker/certs.d/{repository}/ca.crt", authority),
+            ),
+            volumes=((f"{name}-docker", "/var/lib/docker"),),
+            facts=(("host", str(host.number)), ("suite", host.suite), ("docker", "yes" if host.docker else "no")),
         ),
-        volumes=((f"{name}-docker", "/var/lib/docker"),),
-        facts=(("host", str(host.number)), ("suite", host.suite), ("docker", "yes" if host.docker else "no")),
-    ))
-    wait(f"sshd of {name}", lambda: _greets(address), seconds=60)
+    )
+    _await(name, address, host.docker)
+    # The CA travels in before the first boot, but only a running host can rebuild its bundle.
     run(["docker", "exec", name, "update-ca-certificates"])
+
+
+def reboot(lab: Lab, bridge: Bridge, host: Host) -> None:
+    """Cut the host off and boot it again: processes and everything on tmpfs (``/run``) are gone, disks are not."""
+    run(["docker", "restart", "--time", "10", host.name(lab)])
+    _await(host.name(lab), bridge.host(host.number), host.docker)
+
+
+def _await(name: str, address: str, docker: bool) -> None:
+    wait(f"sshd of {name}", lambda: _greets(address), seconds=60)
     wait(f"boot of {name}", lambda: booted(name), seconds=60)
-    if host.docker:
-        wait(f"engine of {name}", lambda: run(["docker", "exec", name, "docker", "info"], check=False).returncode == 0, seconds=60)
+    if docker:
+        wait(
+            f"engine of {name}",
+            lambda: run(["docker", "exec", name, "docker", "info"], check=False).returncode == 0,
+            seconds=60,
+        )
 
 
 def booted(name: str) -> bool:
@@ -112,5 +143,7 @@ def running(lab: Lab) -> list[Host]:
     for state in containers.every(lab):
         labels = state["Config"]["Labels"]
         if labels.get(f"{LABEL}.kind") == "host":
-            found.append(Host(int(labels[f"{LABEL}.host"]), labels[f"{LABEL}.suite"], labels[f"{LABEL}.docker"] == "yes"))
+            found.append(
+                Host(int(labels[f"{LABEL}.host"]), labels[f"{LABEL}.suite"], labels[f"{LABEL}.docker"] == "yes")
+            )
     return sorted(found, key=lambda host: host.number)

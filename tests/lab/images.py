@@ -83,7 +83,11 @@ def _problem(folder: Path, entry: Any) -> str:
 def _tags(folder: Path, entry: Mapping[str, Any]) -> list[Image]:
     return [
         Image(
-            name=entry["name"], tag=str(tag), context=(folder / entry["context"]).resolve(), dockerfile=entry.get("dockerfile", "Dockerfile"), base=entry["base"],
+            name=entry["name"],
+            tag=str(tag),
+            context=(folder / entry["context"]).resolve(),
+            dockerfile=entry.get("dockerfile", "Dockerfile"),
+            base=entry["base"],
             arguments=tuple((key, str(value)) for key, value in (entry.get("build_args") or {}).items()),
         )
         for tag in entry["tags"]
@@ -125,7 +129,9 @@ def _pullable(reference: str) -> bool:
     """Whether the engine has the public image or gets it; asks the network only where the engine's index is reachable."""
     if build.exists(reference):
         return True
-    index = urllib.parse.urlsplit(run(["docker", "info", "--format", "{{.IndexServerAddress}}"]).stdout.strip()).hostname
+    index = urllib.parse.urlsplit(
+        run(["docker", "info", "--format", "{{.IndexServerAddress}}"]).stdout.strip()
+    ).hostname
     try:
         socket.create_connection((index or "localhost", 443), timeout=3).close()
     except OSError:

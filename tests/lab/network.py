@@ -41,13 +41,10 @@ class Bridge:
         return str(self.subnet[FIRST_HOST - 1 + number])
 
 
-def pick(taken: Iterable[Network4], candidates: Iterable[Network4] = CANDIDATES) -> Network4:
-    """The first candidate that overlaps nothing taken; raises LabError when all do."""
+def free(taken: Iterable[Network4], candidates: Iterable[Network4] = CANDIDATES) -> list[Network4]:
+    """The candidates that overlap nothing taken, in order."""
     taken = list(taken)
-    for candidate in candidates:
-        if not any(candidate.overlaps(other) for other in taken):
-            return candidate
-    raise LabError("no free /24 for the lab among 10.213.0.0 - 10.244.0.0: free one of them")
+    return [candidate for candidate in candidates if not any(candidate.overlaps(other) for other in taken)]
 
 
 def _routes() -> list[Network4]:
@@ -83,11 +80,26 @@ def ensure(lab: Lab) -> Bridge:
     existing = find(lab)
     if existing:
         return existing
-    subnet = pick(_routes())
-    command = ["docker", "network", "create", "--driver", "bridge", "--subnet", str(subnet), "--gateway", str(subnet[1])]
-    command += ["--opt", f"com.docker.network.driver.mtu={uplink_mtu()}"]
-    for key, value in lab.labels.items():
-        command += ["--label", f"{key}={value}"]
-    run([*command, lab.name])
-    say(f"network: {lab.name} is {subnet}")
-    return Bridge(lab.name, subnet)
+    for subnet in free(_routes()):
+        command = [
+            "docker",
+            "network",
+            "create",
+            "--driver",
+            "bridge",
+            "--subnet",
+            str(subnet),
+            "--gateway",
+            str(subnet[1]),
+        ]
+        command += ["--opt", f"com.docker.network.driver.mtu={uplink_mtu()}"]
+        for key, value in lab.labels.items():
+            command += ["--label", f"{key}={value}"]
+        made = run([*command, lab.name], check=False)
+        if made.returncode == 0:
+            say(f"network: {lab.name} is {subnet}")
+            return Bridge(lab.name, subnet)
+        # The engine keeps networks that have no route now; it knows better what overlaps.
+        if "overlap" not in made.stderr:
+            raise LabError(f"network {lab.name} on {subnet}: {made.stderr.strip()}")
+    raise LabError("no free /24 for the lab among 10.213.0.0 - 10.244.0.0: free one of them")

@@ -39,14 +39,24 @@ def ensure(lab: Lab, bridge: Bridge, image: str) -> None:
     """Leave with the registry answering; its data lives in a volume and survives `stop` and `start`."""
     name = host(lab).split(":", maxsplit=1)[0]
     pair = trust.server(lab, "registry", [name, lab.called("registry")], bridge.address("registry"))
-    containers.ensure(lab, bridge, Container(
-        kind="registry", name=lab.called("registry"), image=image, address=bridge.address("registry"),
-        arguments=("--publish", f"127.0.0.1::{PORT}"),
-        command=("docker-registry", "serve", "/etc/lab/registry.yml"),
-        files=(File("/etc/lab/registry.yml", _CONFIG.encode()), File("/etc/lab/registry.crt", pair.path.read_bytes()),
-               File("/etc/lab/registry.key", pair.key.read_bytes(), 0o600)),
-        volumes=((lab.called("registry"), "/srv/registry"),),
-    ))
+    containers.ensure(
+        lab,
+        bridge,
+        Container(
+            kind="registry",
+            name=lab.called("registry"),
+            image=image,
+            address=bridge.address("registry"),
+            arguments=("--publish", f"127.0.0.1::{PORT}"),
+            command=("docker-registry", "serve", "/etc/lab/registry.yml"),
+            files=(
+                File("/etc/lab/registry.yml", _CONFIG.encode()),
+                File("/etc/lab/registry.crt", pair.path.read_bytes()),
+                File("/etc/lab/registry.key", pair.key.read_bytes(), 0o600),
+            ),
+            volumes=((lab.called("registry"), "/srv/registry"),),
+        ),
+    )
     wait("registry", lambda: answers(lab, bridge), seconds=30)
 
 
@@ -116,10 +126,15 @@ def tags(lab: Lab, bridge: Bridge) -> dict[str, list[str]]:
 
 def _get(lab: Lab, bridge: Bridge, path: str, *, head: bool = False):  # type: ignore[no-untyped-def]
     context = ssl.create_default_context(cafile=str(trust.authority(lab).path))
-    accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, " \
-             "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
-    request = urllib.request.Request(f"https://{bridge.address('registry')}:{PORT}/v2/{path}",
-                                     headers={"Accept": accept}, method="HEAD" if head else "GET")
+    accept = (
+        "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
+        "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
+    )
+    request = urllib.request.Request(
+        f"https://{bridge.address('registry')}:{PORT}/v2/{path}",
+        headers={"Accept": accept},
+        method="HEAD" if head else "GET",
+    )
     # No proxy stands between the machine and its own bridge.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     return opener.open(request, timeout=10)

@@ -43,11 +43,18 @@ def image(base: str) -> str:
 def ensure_git(lab: Lab, bridge: Bridge, image_of_services: str) -> None:
     """``git daemon`` over the bare repositories in ``.lab/git``."""
     address = bridge.address("git")
-    containers.ensure(lab, bridge, Container(
-        kind="git", name=lab.called("git"), image=image_of_services, address=address,
-        arguments=("--init", "--volume", f"{lab.git}:/srv/git:ro"),
-        command=("git", "daemon", "--verbose", "--export-all", "--reuseaddr", "--base-path=/srv/git", "/srv/git"),
-    ))
+    containers.ensure(
+        lab,
+        bridge,
+        Container(
+            kind="git",
+            name=lab.called("git"),
+            image=image_of_services,
+            address=address,
+            arguments=("--init", "--volume", f"{lab.git}:/srv/git:ro"),
+            command=("git", "daemon", "--verbose", "--export-all", "--reuseaddr", "--base-path=/srv/git", "/srv/git"),
+        ),
+    )
     wait("git daemon", lambda: _connects(address, 9418), seconds=30)
 
 
@@ -57,12 +64,19 @@ def git_url(bridge: Bridge, repository: str = "") -> str:
 
 def ensure_artifacts(lab: Lab, bridge: Bridge, image_of_services: str) -> None:
     """Static files in ``.lab/artifacts`` over plain http, with range requests."""
-    containers.ensure(lab, bridge, Container(
-        kind="artifacts", name=lab.called("artifacts"), image=image_of_services, address=bridge.address("artifacts"),
-        arguments=("--volume", f"{lab.artifacts}:/srv/artifacts:ro"),
-        command=("nginx", "-c", "/etc/lab/nginx.conf"),
-        files=(File("/etc/lab/nginx.conf", _NGINX.encode()),),
-    ))
+    containers.ensure(
+        lab,
+        bridge,
+        Container(
+            kind="artifacts",
+            name=lab.called("artifacts"),
+            image=image_of_services,
+            address=bridge.address("artifacts"),
+            arguments=("--volume", f"{lab.artifacts}:/srv/artifacts:ro"),
+            command=("nginx", "-c", "/etc/lab/nginx.conf"),
+            files=(File("/etc/lab/nginx.conf", _NGINX.encode()),),
+        ),
+    )
     wait("artifacts server", lambda: _serves(f"{artifacts_url(bridge)}/healthz"), seconds=30)
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .errors import LabError
 
@@ -35,28 +35,17 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
-    log: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command and return what it printed.
 
-    ``env`` is added to the machine's environment; ``timeout`` is seconds; ``log`` receives stdout and stderr instead
-    of memory. Raises LabError with the command and its last 20 lines when it fails and ``check`` is set.
+    ``env`` is added to the machine's environment; ``timeout`` is seconds. Raises LabError with the command and its last 20 lines when it fails and ``check`` is set.
     """
     merged = {**os.environ, **env} if env else None
-    text = stdin if isinstance(stdin, str) else None
-    source = subprocess.DEVNULL if stdin is None else stdin
+    feed: dict[str, Any] = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin or subprocess.DEVNULL}
     try:
-        if log:
-            with log.open("a", encoding="utf-8") as out:
-                done = subprocess.run(
-                    command, stdin=source if text is None else None, input=text, stdout=out, stderr=subprocess.STDOUT,
-                    text=True, cwd=cwd, env=merged, timeout=timeout, check=False,
-                )
-        else:
-            done = subprocess.run(
-                command, stdin=source if text is None else None, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                text=True, cwd=cwd, env=merged, timeout=timeout, check=False,
-            )
+        done = subprocess.run(
+            command, **feed, capture_output=True, text=True, cwd=cwd, env=merged, timeout=timeout, check=False
+        )
     except FileNotFoundError as error:
         raise LabError(f"{command[0]} is not installed on this machine") from error
     except subprocess.TimeoutExpired as error:
@@ -64,8 +53,7 @@ def run(
             raise LabError(f"{' '.join(command)}: no end after {timeout:.0f} s") from error
         return subprocess.CompletedProcess(list(command), 124, "", "timeout")
     if check and done.returncode != 0:
-        said = log.read_text(encoding="utf-8", errors="replace") if log else f"{done.stdout}{done.stderr}"
-        tail = "\n".join(f"    {line}" for line in said.strip().splitlines()[-20:])
+        tail = "\n".join(f"    {line}" for line in f"{done.stdout}{done.stderr}".strip().splitlines()[-20:])
         raise LabError(f"{' '.join(command)}: exit {done.returncode}\n{tail}")
     return done
 

@@ -43,7 +43,7 @@ def resolve(lab: Lab, name: str) -> str:
 def logs(lab: Lab, what: str) -> tuple[str, list[str]]:
     """Program and arguments that print a part's log."""
     if what == "engine":
-        return "tail", ["tail", "-n", "+1", str(lab.home / "dockerd.log")]
+        return "tail", ["tail", "-n", "+1", str(engine.logfile(lab))]
     name = resolve(lab, what)
     state = containers.inspect(name)
     if state and state["Config"]["Labels"].get(f"{LABEL}.kind") == "host":

@@ -74,7 +74,13 @@ def publish(lab: Lab, bridge: Bridge) -> dict[str, dict[str, str]]:
             versions = []
             for folder in sorted(_folders(package), key=lambda path: repository.order(path.name)):
                 files = _rewritten(build.tree(folder), places)
-                versions.append(Version(folder.name, _write(Path(scratch) / package.name / folder.name, files), f"{package.name} {folder.name}"))
+                versions.append(
+                    Version(
+                        folder.name,
+                        _write(Path(scratch) / package.name / folder.name, files),
+                        f"{package.name} {folder.name}",
+                    )
+                )
                 inside = {path: entry.content for path, entry in files.items() if path.startswith("pkg/")}
                 trees[package.name, folder.name] = tree_sha256(inside)
             if versions:
@@ -86,10 +92,14 @@ def publish(lab: Lab, bridge: Bridge) -> dict[str, dict[str, str]]:
         if folder.is_dir():
             files = build.tree(folder)
             _serve_artifacts(lab, files)
-            files = {path: _tap_entry(path, entry, places, published, trees, upstream, lab) for path, entry in files.items()}
+            files = {
+                path: _tap_entry(path, entry, places, published, trees, upstream, lab) for path, entry in files.items()
+            }
             version = Version("v1.0.0", _write(Path(scratch) / "tap", files), "tap")
             published["tap"] = repository.publish(lab.git / "tap.git", [version], signer)
-    (lab.home / "repositories.json").write_text(json.dumps(published, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (lab.home / "repositories.json").write_text(
+        json.dumps(published, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    )
     say(f"tap: serving {', '.join(sorted(published)) or 'nothing, examples/ is empty'}")
     return published
 
@@ -101,18 +111,30 @@ def upstream_folder(lab: Lab) -> Path:
 
 def _publish_upstream(lab: Lab, places: Places, signer: Path) -> Upstream | None:
     source = upstream_folder(lab)
-    versions = [Version(f"v{name}", source / name, f"EigenDA operator setup {name}") for name in _UPSTREAM_COMMITS if (source / name).is_dir()]
+    versions = [
+        Version(f"v{name}", source / name, f"EigenDA operator setup {name}")
+        for name in _UPSTREAM_COMMITS
+        if (source / name).is_dir()
+    ]
     if not versions:
         say(f"tap: {source} is not there: the adapter keeps its public upstream")
         return None
     commits = repository.publish(lab.git / f"{UPSTREAM}.git", versions, signer)
-    trees = {version.tag[1:]: tree_sha256({path: entry.content for path, entry in build.tree(version.folder).items()}) for version in versions}
+    trees = {
+        version.tag[1:]: tree_sha256({path: entry.content for path, entry in build.tree(version.folder).items()})
+        for version in versions
+    }
     return Upstream(f"{places.git}/{UPSTREAM}.git", {tag[1:]: commit for tag, commit in commits.items()}, trees)
 
 
 def _tap_entry(
-    path: str, entry: Entry, places: Places, published: Mapping[str, Mapping[str, str]], trees: Mapping[tuple[str, str], str],
-    upstream: Upstream | None, lab: Lab,
+    path: str,
+    entry: Entry,
+    places: Places,
+    published: Mapping[str, Mapping[str, str]],
+    trees: Mapping[tuple[str, str], str],
+    upstream: Upstream | None,
+    lab: Lab,
 ) -> Entry:
     text = _stand_ins(path, entry.content.decode(), lab)
     text = places.text(text)
@@ -123,9 +145,11 @@ def _tap_entry(
     return Entry(text.encode(), entry.mode)
 
 
-def index(path: str, text: str, published: Mapping[str, Mapping[str, str]], trees: Mapping[tuple[str, str], str]) -> str:
+def index(
+    path: str, text: str, published: Mapping[str, Mapping[str, str]], trees: Mapping[tuple[str, str], str]
+) -> str:
     """A tap's index file with the commits the lab serves; raises LabError for versions that have no folder."""
-    document: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    document: dict[str, Any] = yaml.load(text, Loader=_Loader)
     name = str(document.get("url", "")).rsplit("/", 1)[-1].removesuffix(".git")
     commits = published.get(name)
     if commits is None or name == UPSTREAM:
@@ -143,7 +167,7 @@ def index(path: str, text: str, published: Mapping[str, Mapping[str, str]], tree
 def _artifacts(path: str, text: str) -> list[dict[str, Any]]:
     if not path.endswith("runtime.yml"):
         return []
-    document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    document = yaml.load(text, Loader=_Loader)
     listed = document.get("artifacts") or [] if isinstance(document, dict) else []
     return [entry for entry in listed if str(entry.get("url", "")).startswith(_EXAMPLE_ARTIFACTS)]
 
@@ -182,7 +206,11 @@ def _stand_ins(path: str, text: str, lab: Lab) -> str:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__") if folder.is_dir() else []
+    return (
+        sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__")
+        if folder.is_dir()
+        else []
+    )
 
 
 def _rewritten(files: Mapping[str, Entry], places: Places) -> dict[str, Entry]:

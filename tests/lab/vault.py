@@ -86,14 +86,24 @@ def ensure(lab: Lab, bridge: Bridge, image: str) -> None:
     if not secrets_file(lab).exists() and containers.inspect(name):
         # Its unseal key is lost, and with it everything inside.
         containers.remove(lab, name)
-    fresh = containers.ensure(lab, bridge, Container(
-        kind="vault", name=name, image=image, address=bridge.address("vault"),
-        arguments=("--volume", f"{binary()}:/usr/local/bin/bao:ro"),
-        command=("bao", "server", "-config=/etc/lab/vault.hcl"),
-        files=(File("/etc/lab/vault.hcl", _CONFIG.replace("ADDRESS", bridge.address("vault")).encode()), File("/etc/lab/vault.crt", pair.path.read_bytes()),
-               File("/etc/lab/vault.key", pair.key.read_bytes(), 0o600)),
-        volumes=((lab.called("vault"), "/srv/vault"),),
-    ))
+    fresh = containers.ensure(
+        lab,
+        bridge,
+        Container(
+            kind="vault",
+            name=name,
+            image=image,
+            address=bridge.address("vault"),
+            arguments=("--volume", f"{binary()}:/usr/local/bin/bao:ro"),
+            command=("bao", "server", "-config=/etc/lab/vault.hcl"),
+            files=(
+                File("/etc/lab/vault.hcl", _CONFIG.replace("ADDRESS", bridge.address("vault")).encode()),
+                File("/etc/lab/vault.crt", pair.path.read_bytes()),
+                File("/etc/lab/vault.key", pair.key.read_bytes(), 0o600),
+            ),
+            volumes=((lab.called("vault"), "/srv/vault"),),
+        ),
+    )
     if fresh:
         secrets_file(lab).unlink(missing_ok=True)
     url = f"http://{bridge.address('vault')}:{PORT}"
@@ -151,8 +161,11 @@ def unseal(lab: Lab) -> None:
     admin = client(lab)
     if admin.sys.is_sealed():
         admin.sys.submit_unseal_key(read(lab)["unseal_key"])
-    wait("vault to unseal", lambda: not admin.sys.is_sealed() and admin.sys.read_health_status(method="HEAD").status_code == 200,
-         seconds=20)
+    wait(
+        "vault to unseal",
+        lambda: not admin.sys.is_sealed() and admin.sys.read_health_status(method="HEAD").status_code == 200,
+        seconds=20,
+    )
 
 
 def stop(lab: Lab) -> None:

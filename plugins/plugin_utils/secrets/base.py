@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from ...module_utils.findings import Finding
 from ...module_utils.rules import finding
+from ..options import SecretValue
 
 
 @dataclass(frozen=True, order=True)
@@ -67,15 +68,26 @@ class Problem:
 
 @dataclass(frozen=True)
 class FileRequest:
-    """A file on the controller, as the inventory names it."""
+    """A file on the controller, as the inventory names it; of a password's file the newline at the end is no part."""
 
     path: str
+    password: bool = False
 
     def __str__(self) -> str:
         return self.path
 
 
-Request = Union[SecretRequest, FileRequest]
+@dataclass(frozen=True)
+class LiteralRequest:
+    """A value that stands in the inventory itself."""
+
+    value: SecretValue
+
+    def __str__(self) -> str:
+        return "a value in the inventory"
+
+
+Request = SecretRequest | FileRequest | LiteralRequest
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "retries": ("ansible_hashi_vault_retries",),
     "proxies": ("ansible_hashi_vault_proxies",),
 }
+_ENVIRONMENT = {
+    **{option: names[0].upper() for option, names in VARIABLES.items()},
+    "url": "ANSIBLE_HASHI_VAULT_ADDR",
+}
 METHODS = ("token", "approle")
 TIMEOUT = 30
 _FALSE = ("false", "0", "no", "off", "f", "n")
@@ -83,12 +87,17 @@ class Connection:
         return f"{self.store}-{self.login.digest}"
 
 
-def connection(get: Callable[[str], Any], environ: Mapping[str, str] | None = None) -> Connection:
-    """The connection the options describe; where an option is not set, ``VAULT_*`` and the token file fill in.
+def connection(option: Callable[[str], Any], environ: Mapping[str, str] | None = None) -> Connection:
+    """The connection the options describe; where one is not set, ``ANSIBLE_HASHI_VAULT_*``, then ``VAULT_*`` and the token file fill in.
 
-    ``get`` returns an option's value or ``None``. Raises ``SecretError`` naming every option that is missing or wrong.
+    ``option`` returns an option's value or ``None``. Raises ``SecretError`` naming every option that is missing or wrong.
     """
     env = os.environ if environ is None else environ
+
+    def get(name: str) -> Any:
+        value = option(name)
+        return env.get(_ENVIRONMENT[name]) if value is None else value
+
     findings: list[Finding] = []
     url = _text(get("url")) or env.get("VAULT_ADDR")
     if not url:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Iterator, Mapping, Sequence
 
 from demo_avs import migrations
 from demo_avs.database import DatabaseError, connect, schema_of
@@ -37,7 +37,9 @@ def _database(environ: Mapping[str, str]) -> Iterator[tuple[sqlite3.Connection, 
 
 def _complete(schema: int, cut: bool) -> None:
     if cut:
-        raise PluginError(WRONG_SCHEMA, f"a migration from schema {schema} was cut short: run migrate-down, or restore a backup")
+        raise PluginError(
+            WRONG_SCHEMA, f"a migration from schema {schema} was cut short: run migrate-down, or restore a backup"
+        )
 
 
 def _number(args: Sequence[str], default: int, lowest: int, name: str) -> int:
@@ -87,12 +89,16 @@ def migrate(args: Sequence[str], environ: Mapping[str, str]) -> dict[str, object
     with _database(environ) as (connection, schema, cut):
         _complete(schema, cut)
         if schema > target:
-            raise PluginError(WRONG_SCHEMA, f"the database has schema {schema} already: migrate-down leads to schema {target}")
+            raise PluginError(
+                WRONG_SCHEMA, f"the database has schema {schema} already: migrate-down leads to schema {target}"
+            )
         for number in range(schema + 1, target + 1):
             try:
                 migrations.up(connection, number, broken=release.migration_breaks and number == release.schema)
             except sqlite3.Error as error:
-                raise PluginError(MIGRATION_FAILED, f"to schema {number}: {error}; the database is half migrated, run migrate-down") from None
+                raise PluginError(
+                    MIGRATION_FAILED, f"to schema {number}: {error}; the database is half migrated, run migrate-down"
+                ) from None
     return {"from": schema, "to": target, "changed": schema != target}
 
 
@@ -106,9 +112,13 @@ def migrate_down(args: Sequence[str], environ: Mapping[str, str]) -> dict[str, o
         if cut:
             first = int(connection.execute("SELECT value FROM meta WHERE key = 'migrating_to'").fetchone()[0])
         if cut and first <= target:
-            raise PluginError(USAGE, f"the migration to schema {first} was cut short: it can only be undone to schema {first - 1}")
+            raise PluginError(
+                USAGE, f"the migration to schema {first} was cut short: it can only be undone to schema {first - 1}"
+            )
         if first > release.schema:
-            raise PluginError(WRONG_SCHEMA, f"the database has schema {first}: use the plugin of the release that made it")
+            raise PluginError(
+                WRONG_SCHEMA, f"the database has schema {first}: use the plugin of the release that made it"
+            )
         for number in range(first, target, -1):
             migrations.down(connection, number)
     return {"from": first, "to": min(first, target), "changed": first > target, "repaired": cut}

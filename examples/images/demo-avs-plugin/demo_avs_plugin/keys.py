@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from demo_avs.keys import KeyFolder
 from demo_avs.log import Log

@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Callable
 
 from .data import migrate, migrate_down, prune, set_feature
 from .exits import OK, USAGE, PluginError

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional, Sequence
 from urllib.parse import unquote
 
 from .release import SPEC_VERSION
@@ -58,7 +58,7 @@ def as_json(value: object, code: int = 200) -> Answer:
     return Answer(code, json.dumps(value).encode())
 
 
-def respond(path: str, status: Status) -> Optional[Answer]:
+def respond(path: str, status: Status) -> Answer | None:
     """The answer to ``GET path``; ``None`` for a path that is not the node API's."""
     if path == "/eigen/node":
         return as_json({"node_name": status.name, "spec_version": SPEC_VERSION, "node_version": f"v{status.version}"})

@@ -10,11 +10,11 @@ Sources: SEC 2 (secp256k1), EIP-196 (alt_bn128). Both are y^2 = x^3 + b. Not con
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Optional
 
 from .keccak import keccak256
 
-Point = Optional[Tuple[int, int]]
+Point = Optional[tuple[int, int]]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Callable, Mapping, Optional
+from typing import Callable
 
 from .keystore import KeystoreError, OpenKey, open_keystore
 from .log import Log
@@ -22,7 +23,7 @@ class KeyState:
 
     name: str
     fingerprint: str
-    key: Optional[OpenKey] = None
+    key: OpenKey | None = None
     problem: str = ""
 
     def as_dict(self) -> dict[str, str]:
@@ -32,7 +33,7 @@ class KeyState:
         return {"name": self.name, "status": "loaded", "kind": self.key.kind, "public_id": self.key.public_id}
 
 
-def _read(path: str) -> Optional[bytes]:
+def _read(path: str) -> bytes | None:
     try:
         with open(path, "rb") as handle:
             return handle.read(1 << 20)
@@ -92,15 +93,27 @@ class KeyFolder:
             entries = os.listdir(self._folder)
         except OSError:
             return []
-        return sorted(entry[: -len(".json")] for entry in entries if entry.endswith(".json") and not entry.startswith("."))
+        return sorted(
+            entry[: -len(".json")] for entry in entries if entry.endswith(".json") and not entry.startswith(".")
+        )
 
     def _stamps(self, names: list[str]) -> object:
-        stamps = []
+        stamps: list[tuple[object, ...]] = []
         for name in names:
             for suffix in (".json", ".password"):
                 try:
                     seen = os.stat(os.path.join(self._folder, name + suffix))
-                    stamps.append((name + suffix, seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size, seen.st_mode, seen.st_uid))
+                    stamps.append(
+                        (
+                            name + suffix,
+                            seen.st_dev,
+                            seen.st_ino,
+                            seen.st_mtime_ns,
+                            seen.st_size,
+                            seen.st_mode,
+                            seen.st_uid,
+                        )
+                    )
                 except OSError as error:
                     stamps.append((name + suffix, error.errno))
         return stamps

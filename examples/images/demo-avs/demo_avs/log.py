@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 from datetime import datetime, timezone
-from typing import Optional, TextIO
+from typing import TextIO
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -21,7 +21,7 @@ class Log:
     Callers pass what may be public: names, ids, addresses, reasons. No caller has a reason to pass a secret.
     """
 
-    def __init__(self, service: str, level: str = "info", stream: Optional[TextIO] = None) -> None:
+    def __init__(self, service: str, level: str = "info", stream: TextIO | None = None) -> None:
         self._service = service
         self._floor = LEVELS.index(level)
         self._stream = stream
@@ -37,7 +37,9 @@ class Log:
 
     def _write(self, level: str, event: str, security: bool, fields: dict[str, object]) -> None:
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": now, "level": level, "service": self._service, "event": event, "security": security, **fields})
+        line = json.dumps(
+            {"time": now, "level": level, "service": self._service, "event": event, "security": security, **fields}
+        )
         stream = self._stream or sys.stdout
         with self._lock:
             stream.write(line + "\n")

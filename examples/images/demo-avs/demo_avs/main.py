@@ -10,7 +10,8 @@ import os
 import signal
 import sys
 import threading
-from typing import Any, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
 
 from .config import ConfigError, gateway_config, node_config
 from .gateway import Gateway

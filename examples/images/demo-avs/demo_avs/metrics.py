@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Iterable, Mapping
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Seconds; an RPC endpoint next door answers in milliseconds, one that is slower than 5 s misses its slot.

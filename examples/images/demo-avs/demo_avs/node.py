@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import deque
-from typing import Any, Optional
+from typing import Any
 
 from .api import DOWN, INITIALIZING, UP, Answer, Service, Status, as_json, respond
 from .chain import ChainError, chain_of, measured
@@ -50,9 +50,9 @@ class Node:
         self._started = time.monotonic()
         self._keys = KeyFolder(config.keys_dir, log)
         self._chain = chain_of(config.rpc_url, config.rpc_token)
-        self._chain_problem: Optional[str] = "it was not asked yet"
+        self._chain_problem: str | None = "it was not asked yet"
         self._calls = RequestStats("eigen_rpc_request", "JSON-RPC requests")
-        self._database: Optional[Database] = None
+        self._database: Database | None = None
         self._database_problem = "it was not opened yet"
         self._progress = Progress(config.release.schema, 0, 0)
         self._scores: deque[bool] = deque(maxlen=config.score_window)
@@ -60,7 +60,7 @@ class Node:
         self._threads: list[threading.Thread] = []
         self.api = HttpServer(config.api_port, self._route, log)
         self.metrics = HttpServer(config.metrics_port, self._metrics_route, log)
-        self.peer: Optional[TcpServer] = None
+        self.peer: TcpServer | None = None
         if config.peer_port is not None:
             self.peer = TcpServer(config.peer_port, self._greet, log)
 
@@ -84,7 +84,7 @@ class Node:
             thread.start()
             self._threads.append(thread)
 
-    def _servers(self) -> list[Any]:
+    def _servers(self) -> list[HttpServer | TcpServer]:
         return [self.api, self.metrics] + ([self.peer] if self.peer is not None else [])
 
     def stop(self) -> None:
@@ -141,11 +141,9 @@ class Node:
         warm = time.monotonic() - self._started >= self._config.warm_up
         keys = self._keys.states
         failed = not keys or any(state.key is None for state in keys)
-        opened = self._database is not None
-        if not opened or (self._database_problem and self._progress.height):
+        database = UP if self._progress.height else INITIALIZING
+        if self._database is None or (self._database_problem and self._progress.height):
             database = DOWN
-        else:
-            database = UP if self._progress.height else INITIALIZING
         worker = UP if warm else INITIALIZING
         if self._config.broken or (warm and not self._config.release.worker_starts):
             worker = DOWN
@@ -159,14 +157,14 @@ class Node:
     def _status(self) -> Status:
         return Status(self._config.name, self._config.release.version, self.services())
 
-    def _route(self, path: str) -> Optional[Answer]:
+    def _route(self, path: str) -> Answer | None:
         if path == "/keys":
             return as_json({"keys": [state.as_dict() for state in self._keys.states]})
         if path == "/height":
             return as_json({"height": self._progress.height, "schema": self._progress.schema})
         return respond(path, self._status())
 
-    def _metrics_route(self, path: str) -> Optional[Answer]:
+    def _metrics_route(self, path: str) -> Answer | None:
         if path != "/metrics":
             return None
         return Answer(200, render(self.families()).encode(), CONTENT_TYPE)
@@ -187,7 +185,9 @@ class Node:
         name = self._config.name
         return [
             Family("eigen_registered_stakes", "gauge", "Stake of the operator by quorum.", tuple(stakes)),
-            gauge("eigen_performance_score", "Share of the last ticks that were signed, 0 to 100.", score, avs_name=name),
+            gauge(
+                "eigen_performance_score", "Share of the last ticks that were signed, 0 to 100.", score, avs_name=name
+            ),
             *self._calls.families(),
             counter("eigen_fees_earned_total", "Fees earned.", fees, token="DEMO", unit="ether", strategy="demo"),
             gauge("eigen_slashing_status", "1 if the operator was slashed.", 0, avs=name),

@@ -23,7 +23,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 5
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "demo-avs", ""
-    server: "HttpServer"
+    server: HttpServer
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
@@ -43,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body)
 
-    def send_error(self, code: int, message: Optional[str] = None, explain: Optional[str] = None) -> None:
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Malformed requests and methods the API does not have end up here: an event each, without what was sent."""
         self.server.log.security("warning", "bad_request", peer=self.client_address[0], code=int(code))
         self.close_connection = True
@@ -53,15 +53,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.log.event("debug", "request", peer=self.client_address[0], line=(format % args)[:200])
 
 
-class HttpServer(ThreadingHTTPServer):
-    """Serves ``route`` on a port; port 0 takes a free one, see ``port``."""
+class _Lifecycle(socketserver.TCPServer):
+    """What both listeners share; a port of 0 takes a free one, see ``port``."""
 
-    daemon_threads = True
-
-    def __init__(self, port: int, route: Route, log: Log, host: str = "0.0.0.0") -> None:
-        self.route = route
-        self.log = log
-        super().__init__((host, port), _Handler)
+    log: Log
 
     @property
     def port(self) -> int:
@@ -83,7 +78,18 @@ class HttpServer(ThreadingHTTPServer):
         self.server_close()
 
 
-class TcpServer(socketserver.ThreadingTCPServer):
+class HttpServer(_Lifecycle, ThreadingHTTPServer):
+    """Serves ``route``."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, route: Route, log: Log, host: str = "0.0.0.0") -> None:
+        self.route = route
+        self.log = log
+        super().__init__((host, port), _Handler)
+
+
+class TcpServer(_Lifecycle, socketserver.ThreadingTCPServer):
     """Hands each connection's socket to ``talk``."""
 
     daemon_threads = True
@@ -97,11 +103,3 @@ class TcpServer(socketserver.ThreadingTCPServer):
 
         self.log = log
         super().__init__((host, port), Handler)
-
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
-
-    handle_error = HttpServer.handle_error
-    start = HttpServer.start
-    stop = HttpServer.stop

@@ -4,7 +4,7 @@
 
 import os
 import sys
-from typing import Mapping
+from collections.abc import Mapping
 
 from demo_avs.log import Log
 from demo_avs.main import serve

@@ -9,11 +9,12 @@ Sources: RFC 9113 (frames), RFC 7541 (header fields, literals without Huffman co
 
 from __future__ import annotations
 
+import socket
 import struct
 from typing import Any
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_HEADERS, _SETTINGS, _PING, _GOAWAY = 1, 4, 6, 7
+_DATA, _HEADERS, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 4, 6, 7, 8
 _ACK, _END_STREAM, _END_HEADERS = 1, 1, 4
 _LARGEST = 16384
 
@@ -23,7 +24,12 @@ def _field(name: bytes, value: bytes) -> bytes:
 
 
 # 0x88 is the static table's ":status: 200".
-UNIMPLEMENTED = b"\x88" + _field(b"content-type", b"application/grpc") + _field(b"grpc-status", b"12") + _field(b"grpc-message", b"stand-in")
+UNIMPLEMENTED = (
+    b"\x88"
+    + _field(b"content-type", b"application/grpc")
+    + _field(b"grpc-status", b"12")
+    + _field(b"grpc-message", b"stand-in")
+)
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -41,8 +47,13 @@ def _receive(connection: Any, size: int) -> bytes:
 
 
 def answer_calls(connection: Any) -> None:
-    """Serves one connection until the peer closes it, breaks the protocol or is silent for the socket's timeout."""
+    """Serves one connection until the peer closes it, breaks the protocol or is silent for the socket's timeout.
+
+    A call is answered when its request has ended: a proxy that has the answer before it has sent the request resets the
+    stream towards its own client.
+    """
     try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if _receive(connection, len(PREFACE)) != PREFACE:
             return
         connection.sendall(frame(_SETTINGS, 0, 0))
@@ -57,9 +68,12 @@ def answer_calls(connection: Any) -> None:
                 connection.sendall(frame(_SETTINGS, _ACK, 0))
             elif kind == _PING and not flags & _ACK:
                 connection.sendall(frame(_PING, _ACK, 0, payload))
-            elif kind == _HEADERS:
-                connection.sendall(frame(_HEADERS, _END_STREAM | _END_HEADERS, stream, UNIMPLEMENTED))
+            elif kind == _DATA and payload:
+                grown = struct.pack(">I", size)
+                connection.sendall(frame(_WINDOW_UPDATE, 0, 0, grown) + frame(_WINDOW_UPDATE, 0, stream, grown))
             elif kind == _GOAWAY:
                 return
+            if kind in (_HEADERS, _DATA) and flags & _END_STREAM:
+                connection.sendall(frame(_HEADERS, _END_STREAM | _END_HEADERS, stream, UNIMPLEMENTED))
     except (EOFError, OSError):
         return

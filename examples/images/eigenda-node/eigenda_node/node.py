@@ -11,7 +11,8 @@ import os
 import stat
 import threading
 import time
-from typing import Any, Callable, Optional
+from functools import partial
+from typing import Any, Callable
 
 from demo_avs.api import DOWN, UP, Answer, Service, Status, as_json, respond
 from demo_avs.keystore import KeystoreError, OpenKey, open_keystore
@@ -91,16 +92,19 @@ class EigendaNode:
     def start(self) -> None:
         self._log.security("info", "started", version=self._version, hostname=self._settings.hostname)
         self.check()
-        for server in [self.api, self.metrics, *self.grpc]:
+        for server in self._servers():
             server.start()
         self._thread.start()
 
     def stop(self) -> None:
         self._stop.set()
         self._thread.join(timeout=4)
-        for server in [self.api, self.metrics, *self.grpc]:
+        for server in self._servers():
             server.stop()
         self._log.security("info", "stopped")
+
+    def _servers(self) -> list[HttpServer | TcpServer]:
+        return [self.api, self.metrics, *self.grpc]
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
@@ -110,11 +114,11 @@ class EigendaNode:
         """One look at keys, points and folders; a state that changed is logged, here and in the node's log file."""
         self._beats += 1
         for key in self._settings.keys:
-            self._note(f"key-{key.name}", lambda key=key: self._look_at(key))
+            self._note(f"key-{key.name}", partial(self._look_at, key))
         for number, path in enumerate(self._settings.points, start=1):
-            self._note(f"g{number}", lambda path=path: check_point(path))
+            self._note(f"g{number}", partial(check_point, path))
         for name, path in zip(("db", "cache", "logs"), self._settings.folders):
-            self._note(name, lambda path=path: check_folder(path, self._beats))
+            self._note(name, partial(check_folder, path, self._beats))
 
     def _look_at(self, key: KeyFile) -> None:
         # Deriving the key takes scrypt's time and memory: only once a file.
@@ -156,21 +160,34 @@ class EigendaNode:
     def services(self) -> list[Service]:
         with self._lock:
             problems = dict(self._problems)
-        return [Service(part, part, problem or "as it should be", DOWN if problem else UP) for part, problem in problems.items()]
+        return [
+            Service(part, part, problem or "as it should be", DOWN if problem else UP)
+            for part, problem in problems.items()
+        ]
 
-    def _route(self, path: str) -> Optional[Answer]:
+    def _route(self, path: str) -> Answer | None:
         if path == "/keys":
-            return as_json({"keys": [{"name": name, "kind": key.kind, "public_id": key.public_id} for name, key in sorted(self._keys.items())]})
+            return as_json(
+                {
+                    "keys": [
+                        {"name": name, "kind": key.kind, "public_id": key.public_id}
+                        for name, key in sorted(self._keys.items())
+                    ]
+                }
+            )
         return respond(path, Status(_NAME, self._version, self.services()))
 
-    def _metrics_route(self, path: str) -> Optional[Answer]:
+    def _metrics_route(self, path: str) -> Answer | None:
         return Answer(200, render(self.families()).encode(), CONTENT_TYPE) if path == "/metrics" else None
 
     def families(self) -> list[Family]:
         services = self.services()
         up: Any = [Sample(float(service.status == UP), {"id": service.id}) for service in services]
         score = 100 * sum(sample.value for sample in up) / len(up) if up else 0
-        stakes = (Sample(32.0, {"quorum_number": "0", "quorum_name": "eth"}), Sample(32.0, {"quorum_number": "1", "quorum_name": "eigen"}))
+        stakes = (
+            Sample(32.0, {"quorum_number": "0", "quorum_name": "eth"}),
+            Sample(32.0, {"quorum_number": "1", "quorum_name": "eigen"}),
+        )
         return [
             Family("eigen_registered_stakes", "gauge", "Stake of the operator by quorum.", stakes),
             gauge("eigen_performance_score", "Share of the node's parts that are up, 0 to 100.", score, avs_name=_NAME),

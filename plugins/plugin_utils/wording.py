@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Problems as an operator reads them: grouped by instance, each with its place and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..module_utils.findings import Finding, by_severity
+
+_ENTRY = re.compile(r"(?P<entry>\w+\[\d+\])(?P<rest>.*)\Z", re.DOTALL)
+
+
+def problems_text(labels: Mapping[str, str], findings: Iterable[Finding], host: str, changed: bool = False) -> str:
+    """One paragraph an instance, problems of no instance last.
+
+    ``labels`` maps an entry's place (``avs_instances[0]``) to what a person calls it; ``changed``: something was done before the problem
+    showed, so the reassuring last line is left out.
+    """
+    groups: dict[str, list[tuple[str, Finding]]] = {}
+    for item in by_severity(findings):
+        entry, rest = _split(item.place)
+        groups.setdefault(entry, []).append((rest, item))
+    lines: list[str] = []
+    for entry in sorted(groups, key=lambda name: (not name, _position(name))):
+        lines += _paragraph(labels.get(entry, entry), groups[entry])
+    if not changed:
+        lines.append(f"nothing was changed on {host}")
+    return "\n".join(lines)
+
+
+def _split(place: str) -> tuple[str, str]:
+    match = _ENTRY.match(place)
+    return (match["entry"], match["rest"].lstrip(".: ")) if match else ("", place)
+
+
+def _position(entry: str) -> tuple[str, int]:
+    name, _bracket, number = entry.rstrip("]").partition("[")
+    return name, int(number or 0)
+
+
+def _paragraph(label: str, items: Sequence[tuple[str, Finding]]) -> list[str]:
+    count = f"{len(items)} problem{'s' if len(items) > 1 else ''}"
+    lines = [f"{label}: {count}" if label else count]
+    texts = [f"{place}: {item.message}" if place else item.message for place, item in items]
+    # A column for the remedies is easier to read, as long as the problems beside it are short.
+    width = max((len(text) for text in texts if len(text) <= 80), default=0)
+    lines += [
+        f"  {text.ljust(width)}  {item.remedy}".rstrip() for text, (_place, item) in zip(texts, items, strict=True)
+    ]
+    return lines
