@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import re
+import errno
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from ansible.utils.display import Display
 
 from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
 from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding, by_severity, errors_of
+from ansible_collections.restaking.avs.plugins.module_utils.rules import finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.fleet import surveyed_paths, surveyed_uses, survey
 from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, reconcile
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, parse_instances, parse_taps
-from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import public_uses, shared_keys, uses_of
+from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import Use, public_uses, shared_keys, uses_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.package import Package, PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import SecretPath
@@ -32,6 +33,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache im
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
 from ansible_collections.restaking.avs.plugins.plugin_utils.spec import build_specs
+from ansible_collections.restaking.avs.plugins.plugin_utils.tap import TapConfig, parse_taps
 from ansible_collections.restaking.avs.plugins.plugin_utils.wording import problems_text
 
 MODULE = "restaking.avs.instances"
@@ -42,7 +44,6 @@ _ARGUMENTS = {
     "settings": {"type": "dict", "default": {}},
     "cache_dir": {"type": "path"},
 }
-_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]*@?[^/]*:")
 
 display = Display()
 
@@ -72,33 +73,143 @@ class ActionModule(ActionBase):
 
     def _reconcile(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         host = str(self._vars.get("inventory_hostname", ""))
-        self._run_folder = RunFolder(C.DEFAULT_LOCAL_TMP)
         entries, findings = parse_instances(plain(arguments["instances"]))
         self._labels = {entry.place: entry.label for entry in entries}
-        taps, found = parse_taps(self._located(plain(arguments["taps"]), "url"), self._find)
-        findings += found
-        findings += shared_keys(uses_of(host, entries), surveyed_uses(self._survey(), host))
+        run_folder = RunFolder(C.DEFAULT_LOCAL_TMP)
+        record = run_folder.once(f"survey-{self._task._uuid}", lambda: survey(self._play_hosts(), self._variables_of))
+        findings += shared_keys(uses_of(host, entries), surveyed_uses(record, host))
+        taps = self._taps(arguments["taps"], findings)
         cache = Cache(Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(C.DEFAULT_LOCAL_TMP))
-        packages: dict[PackageRequest, Package] = {}
+        loaded: list[tuple[PackageRequest, Package]] = []
 
         def load(entry: Entry) -> Package:
-            package = entry.package if isinstance(entry.package, str) else self._located([entry.package], "path", "archive")[0]
-            request = PackageRequest(package, entry.version, entry.commit, entry.require_checksum)
-            known = next((loaded for asked, loaded in packages.items() if asked == request), None)
-            if known is None:
-                known = load_package(request, taps, cache)
-                packages[request] = known
-            return known
+            request = PackageRequest(self._package_source(entry.package), entry.version, entry.commit, entry.require_checksum)
+            for known, package in loaded:
+                if known == request:
+                    return package
+            package = load_package(request, taps, cache)
+            loaded.append((request, package))
+            return package
 
-        sources = self._sources()
+        sources = self._sources(run_folder, record)
         try:
             built = build_specs(entries, load, sources, findings)
             terms = Terms(arguments["lock_timeout"], plain(arguments["settings"]), bool(self._task.check_mode))
-            answer = reconcile(built, terms, self._call, sources, lambda first: self._review(host, first))
+            answer = reconcile(built, terms, self._call, sources, lambda first: _review(run_folder, host, first))
         finally:
             sources.close()
-        self._changed = bool(answer.get("changed"))
-        answer["findings"] = _merged(built.findings, answer.get("findings") or [])
-        if answer.get("failed") and not self._changed and answer.get("findings"):
-            answer["msg"] = self._with_reassurance(str(answer.get("msg", "")))
+        answer["findings"] = _merged(built.findings, answer.get("findings") or ())
         return answer
+
+    def _taps(self, given: Any, findings: list[Finding]) -> list[TapConfig]:
+        try:
+            return parse_taps(plain(given), self._base())
+        except InputError as error:
+            findings += error.findings
+            return []
+
+    def _sources(self, run_folder: RunFolder, record: Mapping[str, Any]) -> Sources:
+        def make() -> VaultSource:
+            return VaultSource(connection(self._vault_option), RunTokens(run_folder))
+
+        def others() -> list[SecretPath]:
+            return surveyed_paths(record, connection(self._vault_option))
+
+        return Sources(make, RunVersions(run_folder, str(self._task._uuid)), FileSource(self._find, self._read), others)
+
+    def _vault_option(self, option: str) -> Any:
+        for name in VARIABLES[option]:
+            if name in self._vars:
+                return plain(self._templar.template(self._vars[name]))
+        return None
+
+    def _play_hosts(self) -> list[str]:
+        return [str(name) for name in self._vars.get("ansible_play_hosts_all") or ()]
+
+    def _variables_of(self, host: str) -> Mapping[str, Any]:
+        return self._vars["hostvars"][host]
+
+    def _base(self) -> Path:
+        """Where relative paths of the inventory start."""
+        return Path(self._vars.get("inventory_dir") or self._vars.get("playbook_dir") or ".")
+
+    def _package_source(self, package: str | Mapping[str, str]) -> str | Mapping[str, str]:
+        """Folders and archives from the inventory's folder, addresses as they are."""
+        if isinstance(package, str) or "git" in package:
+            return package
+        return {kind: str(self._base() / Path(path).expanduser()) for kind, path in package.items()}
+
+    def _find(self, name: str) -> str | None:
+        """A file as ``files/`` are found by the role or play, else from the inventory's folder."""
+        if Path(name).expanduser().is_absolute():
+            candidates = [Path(name).expanduser()]
+        else:
+            candidates = [self._base() / "files" / name, self._base() / name]
+            try:
+                candidates.insert(0, Path(self._find_needle("files", name)))
+            except AnsibleError:
+                pass
+        return next((str(path) for path in candidates if path.is_file()), None)
+
+    def _read(self, path: str) -> bytes:
+        """A file's content, decrypted where Ansible Vault encrypted it."""
+        try:
+            return bytes(self._loader.get_text_file_contents(path).encode("utf-8", "surrogateescape"))
+        except AnsibleError:
+            raise OSError(errno.EACCES, "it cannot be read or decrypted") from None
+
+    def _call(self, document: dict[str, Any], secret_values: dict[str, dict[str, str]]) -> dict[str, Any]:
+        arguments: dict[str, Any] = {"document": document}
+        if secret_values:
+            self._require_stdin()
+            arguments["secret_values"] = secret_values
+        answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
+        answer.pop("invocation", None)
+        self._changed = self._changed or bool(answer.get("changed"))
+        return answer
+
+    def _update_module_args(self, module_name: str, module_args: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        super()._update_module_args(module_name, module_args, *args, **kwargs)
+        # The host's syslog is no place for a document of this size, with references to secrets in it.
+        module_args["_ansible_no_log"] = True
+
+    def _require_stdin(self) -> None:
+        """Have the module and its arguments go through the connection's standard input, so that no file on the host ever holds them."""
+        if C.DEFAULT_KEEP_REMOTE_FILES:
+            raise _unsafe("ANSIBLE_KEEP_REMOTE_FILES keeps module arguments in files on the host", "Unset ANSIBLE_KEEP_REMOTE_FILES (keep_remote_files).")
+        if C.DEFAULT_DEBUG:
+            raise _unsafe("ANSIBLE_DEBUG prints module arguments", "Unset ANSIBLE_DEBUG.")
+        try:
+            self._connection.set_option("pipelining", True)
+        except KeyError:
+            self._play_context.pipelining = True
+        if not self._connection.is_pipelining_enabled():
+            means = f"the connection {self._connection.transport}"
+            if self._connection.become is not None and not self._connection.become.pipelining:
+                means = f"become with {self._connection.become.name}"
+            raise _unsafe(f"{means} cannot pass a module through its standard input", "Use the connection ssh, and sudo where become is needed.")
+
+    def _target(self) -> str:
+        return str(self._task.delegate_to or self._vars.get("inventory_hostname", "the host"))
+
+
+def _unsafe(message: str, remedy: str) -> SecretError:
+    text = f"secrets are not sent: {message}"
+    return SecretError(text, [finding("SEC-002", "", text, remedy)])
+
+
+def _review(run_folder: RunFolder, host: str, first: Mapping[str, Any]) -> None:
+    """Compare public ids of keys with those other hosts of this run reported. Raises ``InputError`` where a key would run twice."""
+    mine = public_uses(host, first.get("instances") or ())
+    with run_folder.locked("public"):
+        known = run_folder.read("public") or {"uses": []}
+        others = [Use(**use) for use in known["uses"] if use["host"] != host]
+        run_folder.write("public", {"uses": [use.as_dict() for use in (*others, *mine)]})
+    problems = shared_keys(mine, others)
+    if problems:
+        raise InputError("a key would run twice", problems)
+
+
+def _merged(mine: Iterable[Finding], theirs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Findings of both sides, each once, errors first."""
+    return [item.as_dict() for item in by_severity([*mine, *(Finding.from_dict(dict(item)) for item in theirs)])]

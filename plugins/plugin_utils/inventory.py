@@ -2,24 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the operator wrote: ``avs_instances`` and ``avs_taps``, checked field by field, every problem of every entry at once."""
+"""What the operator wrote in ``avs_instances``, checked field by field, every problem of every entry at once."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..module_utils.findings import Finding, errors_of
 from ..module_utils.names import is_inside, is_name, is_profile, is_variable, is_version
 from . import schema
+from .locate import PackageRequest
 from .report import Report, Rules, path_of, shown
 from .schema import Check, Field, list_of, map_of, one_of, record, text
-from .tap import TapConfig
 
 INSTANCES = "avs_instances"
-TAPS = "avs_taps"
 STATES = ("started", "stopped", "absent")
 KINDS = ("ecdsa", "bn254", "bls12381", "file")
 
@@ -75,9 +74,8 @@ class Entry:
     @property
     def label(self) -> str:
         """As a person calls it: ``demo-avs v1.0.0, profile hoodi, tag op1``."""
-        source = self.package if isinstance(self.package, str) else next(iter(self.package.values()))
-        parts = [" ".join(part for part in (source, self.version) if part)]
-        return ", ".join([*parts, *([f"profile {self.profile}"] if self.profile else []), f"tag {self.tag}"])
+        package = PackageRequest(self.package, self.version).label
+        return ", ".join([package, *([f"profile {self.profile}"] if self.profile else []), f"tag {self.tag}"])
 
 
 _secret_path = text(
@@ -227,12 +225,6 @@ _entry = record({
     "gate_timeout": Field(schema.integer(1, 86_400, "a number of seconds (1-86400)")),
     "require_checksum": Field(schema.boolean, default=lambda: False),
 })  # fmt: skip
-_tap = record({
-    "name": Field(text(is_name, "a name ([a-z0-9][a-z0-9-]{0,62})"), required=True),
-    "url": Field(text(lambda value: bool(value) and value.isprintable(), "a git URL or a folder"), required=True),
-    "ref": Field(schema.line),
-    "allowed_signers": Field(_file),
-})  # fmt: skip
 
 
 def parse_instances(value: Any, place: str = INSTANCES) -> tuple[list[Entry], list[Finding]]:
@@ -284,22 +276,3 @@ def _key(checked: Mapping[str, Any]) -> KeyEntry:
         name: value for name, value in checked.items() if name not in ("name", "kind", "source") and value is not None
     }
     return KeyEntry(checked["name"], checked["kind"], checked["source"], rest)
-
-
-def parse_taps(
-    value: Any, find: Callable[[str], str | None] = lambda path: path
-) -> tuple[list[TapConfig], list[Finding]]:
-    """The well-formed taps in order, and a finding for every problem. ``find`` locates ``allowed_signers`` as ``files/`` are found."""
-    report = Report("", _RULES)
-    taps: list[TapConfig] = []
-    for checked in list_of(_tap, unique="name")([] if value is None else value, TAPS, report):
-        if checked["name"] is None or checked["url"] is None:
-            continue
-        signers = checked["allowed_signers"]
-        located = find(signers) if signers else None
-        if signers and located is None:
-            report.add(
-                "INV-001", f"{TAPS}: {checked['name']}", f"there is no file {signers}", "Correct allowed_signers."
-            )
-        taps.append(TapConfig(checked["name"], checked["url"], checked["ref"], located))
-    return taps, report.findings

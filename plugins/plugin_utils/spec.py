@@ -106,8 +106,8 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
         return None, [_placed(item, entry) for item in problems]
     if entry.state != "started":
         return _minimal(entry, package.name)
-    findings = [_placed(item, entry) for item in package.findings]
     profile = package.profiles.get(entry.profile or "")
+    findings = [_placed(item, entry) for item in _about(package, profile)]
     if profile is None:
         names = ", ".join(package.profiles) or "none"
         return None, [
@@ -122,7 +122,6 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
     instance, problem = _id(entry, package.name)
     if problem is not None:
         return None, [*findings, problem]
-    findings += [_placed(item, entry) for item in profile.findings]
     resolved = resolve_options(profile, entry.options, entry.place)
     findings += resolved.findings
     secrets: dict[str, dict[str, Any]] = {}
@@ -156,6 +155,13 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
         "requirements": profile.requirements.as_spec(),
     }
     return _Draft(entry, spec, tuple([*needs, *key_needs]), profile.tree), findings
+
+
+def _about(package: Package, profile: Profile | None) -> list[Finding]:
+    """What was found about the package and this profile; other profiles are not this instance's business."""
+    own = set(profile.findings) if profile is not None else set()
+    others = {item for other in package.profiles.values() for item in other.findings} - own
+    return [item for item in package.findings if item not in others]
 
 
 def _minimal(entry: Entry, name: str) -> tuple[_Draft | None, list[Finding]]:

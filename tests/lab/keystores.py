@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
 import os
 import secrets
@@ -25,8 +26,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 # The demo node brings the two things `cryptography` lacks: Keccak-256 and the curve alt_bn128.
 sys.path.append(str(Path(__file__).resolve().parents[2] / "examples" / "images" / "demo-avs"))
-from demo_avs.curves import BN254
-from demo_avs.keccak import keccak256
+keccak256 = importlib.import_module("demo_avs.keccak").keccak256
+BN254 = importlib.import_module("demo_avs.curves").BN254
 
 KINDS = ("ecdsa", "bn254")
 _SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -34,13 +35,14 @@ _SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD03
 
 def _address(secret: bytes) -> str:
     numbers = ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP256K1()).public_key().public_numbers()
-    return "0x" + keccak256(numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big"))[-20:].hex()
+    digest: bytes = keccak256(numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big"))
+    return "0x" + digest[-20:].hex()
 
 
 def _scalar(seed: bytes | None, kind: str) -> bytes:
     """A private key of the curve: random, or the same one for the same seed."""
     material = secrets.token_bytes(48) if seed is None else hashlib.shake_256(kind.encode() + b"\0" + seed).digest(48)
-    order = BN254.order if kind == "bn254" else _SECP256K1_ORDER
+    order: int = BN254.order if kind == "bn254" else _SECP256K1_ORDER
     return (int.from_bytes(material, "big") % (order - 1) + 1).to_bytes(32, "big")
 
 
