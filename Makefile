@@ -43,7 +43,7 @@ lint: env ## ruff, mypy, ansible-lint and the project's own checks
 	@bash tests/lint.sh
 
 unit: env ## pytest tests/unit
-	@pytest -q -n auto tests/unit
+	@python -m pytest -q -n auto tests/unit
 
 sanity: env ## ansible-test sanity
 	@bash tests/sanity.sh

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +17,31 @@ from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
 from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
 from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding, by_severity, errors_of
 from ansible_collections.restaking.avs.plugins.module_utils.rules import finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.fleet import surveyed_paths, surveyed_uses, survey
-from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, reconcile
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, parse_instances, parse_taps
-from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import Use, public_uses, shared_keys, uses_of
+from ansible_collections.restaking.avs.plugins.plugin_utils.fleet import survey, surveyed_paths, surveyed_uses
+from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, carries_macs, reconcile
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, parse_instances
+from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import (
+    Use,
+    claimed_uses,
+    public_uses,
+    shared_keys,
+    uses_of,
+)
 from ansible_collections.restaking.avs.plugins.plugin_utils.package import Package, PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import SecretPath
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need, SecretPath
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import VARIABLES, connection
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileSource
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder, RunTokens, RunVersions, revoke_at_exit
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import (
+    RunFolder,
+    RunTokens,
+    RunVersions,
+    revoke_at_exit,
+)
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
 from ansible_collections.restaking.avs.plugins.plugin_utils.spec import build_specs
@@ -57,7 +69,7 @@ class ActionModule(ActionBase):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result = super().run(None, task_vars)
+        result: dict[str, Any] = super().run(None, task_vars)
         self._vars: dict[str, Any] = task_vars or {}
         self._labels: dict[str, str] = {}
         self._changed = False
@@ -67,7 +79,13 @@ class ActionModule(ActionBase):
         except AvsError as error:
             problems = error.findings or [Finding("", "error", "", error.message)]
             text = problems_text(self._labels, errors_of(problems) or problems, self._target(), self._changed)
-            result.update(failed=True, changed=self._changed, msg=text, instances=[], findings=[item.as_dict() for item in error.findings])
+            result.update(
+                failed=True,
+                changed=self._changed,
+                msg=text,
+                instances=[],
+                findings=[item.as_dict() for item in error.findings],
+            )
         result.pop("invocation", None)
         return result
 
@@ -79,11 +97,15 @@ class ActionModule(ActionBase):
         record = run_folder.once(f"survey-{self._task._uuid}", lambda: survey(self._play_hosts(), self._variables_of))
         findings += shared_keys(uses_of(host, entries), surveyed_uses(record, host))
         taps = self._taps(arguments["taps"], findings)
-        cache = Cache(Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(C.DEFAULT_LOCAL_TMP))
+        cache = Cache(
+            Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(C.DEFAULT_LOCAL_TMP)
+        )
         loaded: list[tuple[PackageRequest, Package]] = []
 
         def load(entry: Entry) -> Package:
-            request = PackageRequest(self._package_source(entry.package), entry.version, entry.commit, entry.require_checksum)
+            request = PackageRequest(
+                self._package_source(entry.package), entry.version, entry.commit, entry.require_checksum
+            )
             for known, package in loaded:
                 if known == request:
                     return package
@@ -95,7 +117,9 @@ class ActionModule(ActionBase):
         try:
             built = build_specs(entries, load, sources, findings)
             terms = Terms(arguments["lock_timeout"], plain(arguments["settings"]), bool(self._task.check_mode))
-            answer = reconcile(built, terms, self._call, sources, lambda first: _review(run_folder, host, first))
+            answer = reconcile(
+                built, terms, self._call, partial(self._values, sources), partial(_review, run_folder, host)
+            )
         finally:
             sources.close()
         answer["findings"] = _merged(built.findings, answer.get("findings") or ())
@@ -127,7 +151,8 @@ class ActionModule(ActionBase):
         return [str(name) for name in self._vars.get("ansible_play_hosts_all") or ()]
 
     def _variables_of(self, host: str) -> Mapping[str, Any]:
-        return self._vars["hostvars"][host]
+        variables: Mapping[str, Any] = self._vars["hostvars"][host]
+        return variables
 
     def _base(self) -> Path:
         """Where relative paths of the inventory start."""
@@ -145,10 +170,8 @@ class ActionModule(ActionBase):
             candidates = [Path(name).expanduser()]
         else:
             candidates = [self._base() / "files" / name, self._base() / name]
-            try:
+            with contextlib.suppress(AnsibleError):
                 candidates.insert(0, Path(self._find_needle("files", name)))
-            except AnsibleError:
-                pass
         return next((str(path) for path in candidates if path.is_file()), None)
 
     def _read(self, path: str) -> bytes:
@@ -158,13 +181,22 @@ class ActionModule(ActionBase):
         except AnsibleError:
             raise OSError(errno.EACCES, "it cannot be read or decrypted") from None
 
+    def _values(self, sources: Sources, needs: list[Need]) -> Mapping[Need, str]:
+        self._require_stdin()
+        return sources.values(needs)
+
     def _call(self, document: dict[str, Any], secret_values: dict[str, dict[str, str]]) -> dict[str, Any]:
         arguments: dict[str, Any] = {"document": document}
         if secret_values:
-            self._require_stdin()
             arguments["secret_values"] = secret_values
-        answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
+        if secret_values or carries_macs(document):
+            self._use_stdin()
+        answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
         answer.pop("invocation", None)
+        died = answer.pop("exception", None) if secret_values else None
+        if died is not None:
+            # What Ansible captured of a module that died is shown as it is; of a text the caller cuts the secrets out.
+            answer["msg"] = f"the module failed on {self._target()}: {_error_text(died) or answer.get('msg', '')}"
         self._changed = self._changed or bool(answer.get("changed"))
         return answer
 
@@ -174,23 +206,39 @@ class ActionModule(ActionBase):
         module_args["_ansible_no_log"] = True
 
     def _require_stdin(self) -> None:
-        """Have the module and its arguments go through the connection's standard input, so that no file on the host ever holds them."""
+        """Raises ``SecretError`` where a file on the host, or a log, would come to hold the module's arguments."""
         if C.DEFAULT_KEEP_REMOTE_FILES:
-            raise _unsafe("ANSIBLE_KEEP_REMOTE_FILES keeps module arguments in files on the host", "Unset ANSIBLE_KEEP_REMOTE_FILES (keep_remote_files).")
+            raise _unsafe(
+                "ANSIBLE_KEEP_REMOTE_FILES keeps module arguments in files on the host",
+                "Unset ANSIBLE_KEEP_REMOTE_FILES (keep_remote_files).",
+            )
         if C.DEFAULT_DEBUG:
             raise _unsafe("ANSIBLE_DEBUG prints module arguments", "Unset ANSIBLE_DEBUG.")
-        try:
-            self._connection.set_option("pipelining", True)
-        except KeyError:
-            self._play_context.pipelining = True
+        self._use_stdin()
         if not self._connection.is_pipelining_enabled():
             means = f"the connection {self._connection.transport}"
             if self._connection.become is not None and not self._connection.become.pipelining:
                 means = f"become with {self._connection.become.name}"
-            raise _unsafe(f"{means} cannot pass a module through its standard input", "Use the connection ssh, and sudo where become is needed.")
+            raise _unsafe(
+                f"{means} cannot pass a module through its standard input",
+                "Use the connection ssh, and sudo where become is needed.",
+            )
+
+    def _use_stdin(self) -> None:
+        """Have the module and its arguments go through the connection's standard input: pipelining, whatever the configuration says."""
+        try:
+            self._connection.set_option("pipelining", True)
+        except KeyError:
+            self._play_context.pipelining = True
 
     def _target(self) -> str:
         return str(self._task.delegate_to or self._vars.get("inventory_hostname", "the host"))
+
+
+def _error_text(captured: Any) -> str:
+    """The message of an error as ansible-core hands it over: an object with an event, or the text of a traceback."""
+    event = getattr(captured, "event", None)
+    return str(getattr(event, "msg", "")) if event is not None else str(captured).strip().rpartition("\n")[2]
 
 
 def _unsafe(message: str, remedy: str) -> SecretError:
@@ -198,9 +246,14 @@ def _unsafe(message: str, remedy: str) -> SecretError:
     return SecretError(text, [finding("SEC-002", "", text, remedy)])
 
 
-def _review(run_folder: RunFolder, host: str, first: Mapping[str, Any]) -> None:
-    """Compare public ids of keys with those other hosts of this run reported. Raises ``InputError`` where a key would run twice."""
-    mine = public_uses(host, first.get("instances") or ())
+def _review(
+    run_folder: RunFolder, host: str, first: Mapping[str, Any], values: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Compare the public ids of running keys and of those about to be sent with what other hosts of this run reported.
+
+    Raises ``InputError`` where a key would run twice.
+    """
+    mine = [*public_uses(host, first.get("instances") or ()), *claimed_uses(host, values)]
     with run_folder.locked("public"):
         known = run_folder.read("public") or {"uses": []}
         others = [Use(**use) for use in known["uses"] if use["host"] != host]

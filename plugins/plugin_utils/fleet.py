@@ -20,12 +20,14 @@ from .secrets.connection import VARIABLES, Connection, connection
 
 def store_paths(entries: Iterable[Entry]) -> list[SecretPath]:
     """Every path of the secret store that started instances refer to."""
-    paths = set()
+    paths: set[SecretPath] = set()
     for entry in entries:
         if entry.state != "started":
             continue
         references = [key.reference for key in entry.keys if key.source == "vault"]
-        references += [value for value in entry.options.values() if isinstance(value, Mapping) and value.get("source") == "vault"]
+        references += [
+            value for value in entry.options.values() if isinstance(value, Mapping) and value.get("source") == "vault"
+        ]
         paths.update(vault_request(reference, "").path for reference in references)
     return sorted(paths)
 

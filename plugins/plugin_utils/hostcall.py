@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from .secrets.base import Need
 from .spec import Built
@@ -23,10 +23,8 @@ MASK = "***"
 MASKED_FROM = 5
 
 
-class Values(Protocol):
-    def values(self, needs: list[Need]) -> dict[Need, str]: ...
-
-
+Values = Callable[[list[Need]], Mapping[Need, str]]
+Review = Callable[[Mapping[str, Any], Mapping[str, Mapping[str, str]]], None]
 Call = Callable[[dict[str, Any], dict[str, dict[str, str]]], dict[str, Any]]
 
 
@@ -39,11 +37,17 @@ class Terms:
     check: bool = False
 
 
-def reconcile(built: Built, terms: Terms, call: Call, secrets: Values, review: Callable[[dict[str, Any]], None] = lambda first: None) -> dict[str, Any]:
-    """The host's last answer. ``review`` sees the first one, and may raise before contents are sent.
+def reconcile(
+    built: Built,
+    terms: Terms,
+    call: Call,
+    read: Values,
+    review: Review,
+) -> dict[str, Any]:
+    """The host's last answer. ``review`` sees the first one and the values about to be sent, and may raise instead.
 
-    In check mode no value of a secret store is read or sent. Raises ``SecretError`` and ``InputError`` before the second call; nothing
-    was changed on the host then.
+    ``read`` fetches the values of what the host asks for; in check mode none is read or sent. Raises ``SecretError`` and
+    ``InputError`` before the second call; nothing was changed on the host then.
     """
     document: dict[str, Any] = {
         "schema": 1,
@@ -56,20 +60,29 @@ def reconcile(built: Built, terms: Terms, call: Call, secrets: Values, review: C
     }
     first = call(document, {})
     needs: Mapping[str, Mapping[str, Any]] = first.pop("needs", None) or {}
-    if first.get("failed") or not needs:
+    if first.get("failed"):
         return first
-    review(first)
+    if not needs:
+        review(first, {})
+        return first
     specs = {spec["id"]: spec for spec in built.specs}
     digests = {specs[name]["package"]["tree_sha256"]: name for name, need in needs.items() if need.get("tree")}
     trees = {digest: pack(built.trees[digest], name) for digest, name in digests.items()}
     values: dict[str, dict[str, str]] = {}
     if not terms.check:
         wanted = [built.needs[name][secret] for name, need in needs.items() for secret in need.get("secrets") or ()]
-        for need, value in secrets.values(wanted).items():
+        for need, value in (read(wanted) if wanted else {}).items():
             values.setdefault(need.instance, {})[need.name] = value
+    review(first, values)
     second = call({**document, "trees": trees, "complete": True}, values)
     second.pop("needs", None)
-    return scrubbed(second, [value for own in values.values() for value in own.values()])
+    answer: dict[str, Any] = scrubbed(second, [value for own in values.values() for value in own.values()])
+    return answer
+
+
+def carries_macs(document: Mapping[str, Any]) -> bool:
+    """Whether a document holds MACs of values: with the nonce beside it, one of a weak password can be guessed."""
+    return any("mac" in secret["ref"] for spec in document["specs"] for secret in spec.get("secrets", {}).values())
 
 
 def holder() -> str:
@@ -82,11 +95,11 @@ def holder() -> str:
 
 
 def scrubbed(result: Any, values: list[str]) -> Any:
-    """A copy in which none of the values stands, plain or as JSON writes it.
+    """A copy in which none of the values stands, plain or quoted.
 
     The module masks its own output; this holds where it could not: when it died, and its text is all there is.
     """
-    hidden = sorted({form for value in values if len(value) >= MASKED_FROM for form in (value, json.dumps(value)[1:-1])}, key=len, reverse=True)
+    hidden = sorted({form for value in values for form in _forms(value)}, key=len, reverse=True)
 
     def clean(item: Any) -> Any:
         if isinstance(item, str):
@@ -101,3 +114,26 @@ def scrubbed(result: Any, values: list[str]) -> Any:
         return item
 
     return clean(result) if hidden else result
+
+
+def _forms(value: str) -> set[str]:
+    """A value as a text may hold it, and the secret parts of a keystore."""
+    parts = {value, *_crypto(value)}
+    forms = {form for part in parts for form in (part, json.dumps(part)[1:-1], repr(part)[1:-1])}
+    return {form for form in forms if len(form) >= MASKED_FROM}
+
+
+def _crypto(value: str) -> set[str]:
+    try:
+        keystore = json.loads(value)
+    except ValueError:
+        return set()
+    crypto = [part for name, part in keystore.items() if name.lower() == "crypto"] if isinstance(keystore, dict) else []
+    return {text for part in crypto for text in _texts(part) if len(text) >= 16}
+
+
+def _texts(item: Any) -> list[str]:
+    if isinstance(item, str):
+        return [item]
+    children = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return [text for child in children for text in _texts(child)]

@@ -122,7 +122,7 @@ _KEY_SOURCES: Mapping[str, Check] = {"vault": _vault_key, "file": _file_key}
 def _by_source(sources: Mapping[str, Check]) -> Check:
     def check(value: Any, path: str, report: Report) -> Any:
         source = value.get("source") if isinstance(value, Mapping) else None
-        if source not in sources:
+        if not isinstance(source, str) or source not in sources:
             problem = "is missing" if source is None else f"{shown(source)} is not one of {', '.join(sources)}"
             report.add(_RULES.type, path_of(path, "source"), problem, f"Set source to one of: {', '.join(sources)}.")
             return None

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,10 +15,16 @@ from ..module_utils.findings import Finding
 from ..module_utils.rules import finding
 from .inventory import Entry
 
+# Under which names keystores state their public id (web3 secret storage v3; EIP-2335; the bn254 keystores of several AVSs).
+_PUBLIC = ("address", "pubkey", "publickey", "public_key")
+
 
 @dataclass(frozen=True, order=True)
 class Use:
-    """One key of one instance on one host; ``mark`` is what makes two keys the same: where they lie, or their public id."""
+    """One key of one instance on one host; ``mark`` is what makes two keys the same: where they lie, or their public id.
+
+    ``instance`` is an id, or ``tag <tag>`` as long as the package's name is not known.
+    """
 
     mark: str
     host: str
@@ -31,11 +38,15 @@ class Use:
 def uses_of(host: str, entries: Iterable[Entry]) -> list[Use]:
     """Keys of a host's entries by where they lie; an absent instance runs none."""
     return [
-        Use(key.origin, host, f"{entry.package_name or 'package'}-{entry.tag}", f"{entry.place}.keys.{key.name}")
+        Use(key.origin, host, _instance(entry), f"{entry.place}.keys.{key.name}")
         for entry in entries
         if entry.state != "absent"
         for key in entry.keys
     ]
+
+
+def _instance(entry: Entry) -> str:
+    return f"{entry.package_name}-{entry.tag}" if entry.package_name else f"tag {entry.tag}"
 
 
 def public_uses(host: str, results: Iterable[Mapping[str, Any]]) -> list[Use]:
@@ -45,13 +56,39 @@ def public_uses(host: str, results: Iterable[Mapping[str, Any]]) -> list[Use]:
         for name, key in (result.get("keys") or {}).items():
             public = key.get("public_id")
             if public and result.get("state") != "absent":
-                mark = f"{key.get('kind', '')} key {str(public).lower().removeprefix('0x')}"
-                found.append(Use(mark, host, str(result.get("id", "")), f"{result.get('id', '')}: key {name}"))
+                found.append(_public_use(host, str(result.get("id", "")), name, str(public)))
     return found
 
 
+def claimed_uses(host: str, values: Mapping[str, Mapping[str, str]]) -> list[Use]:
+    """Keys about to be sent, by the public id their keystores claim; ``values``: instance -> secret name -> value."""
+    found = []
+    for instance, secrets in values.items():
+        for secret, value in secrets.items():
+            name = secret.removeprefix("key.").removesuffix(".keystore")
+            public = _claimed(value) if secret == f"key.{name}.keystore" else None
+            if public:
+                found.append(_public_use(host, instance, name, public))
+    return found
+
+
+def _claimed(keystore: str) -> str | None:
+    try:
+        fields = json.loads(keystore)
+    except ValueError:
+        return None
+    if not isinstance(fields, Mapping):
+        return None
+    names = {str(name).lower(): value for name, value in fields.items() if isinstance(value, str) and value}
+    return next((names[name] for name in _PUBLIC if name in names), None)
+
+
+def _public_use(host: str, instance: str, key: str, public: str) -> Use:
+    return Use(f"the key {public.lower().removeprefix('0x')}", host, instance, f"{instance}.keys.{key}")
+
+
 def shared_keys(mine: Sequence[Use], all_uses: Iterable[Use]) -> list[Finding]:
-    """A finding for each of my keys that somebody else, or I, use a second time."""
+    """A finding for each of my keys that is used a second time, by me or by somebody else."""
     by_mark: dict[str, set[Use]] = {}
     for use in (*all_uses, *mine):
         by_mark.setdefault(use.mark, set()).add(use)
@@ -59,6 +96,6 @@ def shared_keys(mine: Sequence[Use], all_uses: Iterable[Use]) -> list[Finding]:
     for use in sorted(set(mine)):
         others = sorted(by_mark[use.mark] - {use})
         if others:
-            where = "; ".join(f"{other.place} ({other.instance} on {other.host})" for other in others)
-            findings.append(finding("KEY-006", use.place, f"{use.instance} uses {use.mark}, and so does {where}"))
+            where = ", ".join(f"{other.instance} on {other.host} ({other.place})" for other in others)
+            findings.append(finding("KEY-006", use.place, f"{use.mark} is used by {where} too"))
     return findings

@@ -117,11 +117,11 @@ def _parse_option(entry: Any, place: str, report: Report) -> Option | None:
         report.add("PKG-002", place, f"{shown(entry)} is not an option (a mapping of {', '.join(FIELDS)})")
         return None
     before = len(report.findings)
-    for name in ("name", "target", "type", "help"):
-        if entry.get(name) in (None, ""):
-            report.add("PKG-004", path_of(place, name), "is missing")
-        elif not isinstance(entry[name], str):
-            report.add("PKG-002", path_of(place, name), f"{shown(entry[name])} is not a text")
+    for part in ("name", "target", "type", "help"):
+        if entry.get(part) in (None, ""):
+            report.add("PKG-004", path_of(place, part), "is missing")
+        elif not isinstance(entry[part], str):
+            report.add("PKG-002", path_of(place, part), f"{shown(entry[part])} is not a text")
     name, target, kind = entry.get("name"), entry.get("target"), entry.get("type")
     if isinstance(name, str) and name and not _NAME.match(name):
         report.add(

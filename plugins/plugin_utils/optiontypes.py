@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
@@ -211,7 +212,7 @@ def compile_re2(pattern: str) -> Any:
     RE2 and not ``re``: a package's expression is untrusted and must not take exponential time.
     """
     try:
-        import re2
+        re2 = importlib.import_module("re2")
     except ImportError:
         raise Invalid("cannot be checked: the Python package google-re2 is missing on the controller") from None
     if len(pattern) > _MAX_REGEX:

@@ -74,10 +74,10 @@ class Inspection:
     package: Package | None
     findings: tuple[Finding, ...]
 
-    def problem(self, findings: Sequence[Finding] | None = None) -> InputError:
-        """The findings as one error, headed like ``mock-avs v5.5.2: 2 problems``."""
-        found = self.findings if findings is None else findings
-        return InputError(f"{self.label}: {len(found)} problem{'' if len(found) == 1 else 's'}", found)
+
+def counted(label: str, findings: Sequence[Finding]) -> InputError:
+    """Findings as one error, headed like ``mock-avs v5.5.2: 2 problems``."""
+    return InputError(f"{label}: {len(findings)} problem{'' if len(findings) == 1 else 's'}", findings)
 
 
 def load_package(request: PackageRequest, taps: Sequence[TapConfig], cache: Cache) -> Package:
@@ -85,7 +85,7 @@ def load_package(request: PackageRequest, taps: Sequence[TapConfig], cache: Cach
     inspection = inspect_package(request, taps, cache)
     errors = errors_of(inspection.findings)
     if errors or inspection.package is None:
-        raise inspection.problem(errors)
+        raise counted(inspection.label, errors)
     return inspection.package
 
 

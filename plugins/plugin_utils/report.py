@@ -12,13 +12,14 @@ from typing import Any
 
 from ..module_utils.findings import Finding
 from ..module_utils.rules import finding
+from .giturl import scrub
 
 _SHOWN = 120
 
 
 def shown(value: Any) -> str:
-    """A value as an error text shows it: short, on one line, unmistakable."""
-    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    """A value as an error text shows it: short, on one line, unmistakable, credentials of a URL removed."""
+    text = scrub(ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

@@ -37,7 +37,7 @@ _volume_name = text(
     lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value) is not None, "the name of a volume"
 )
 _web = text(
-    lambda value: re.fullmatch(r"https?://[^\s/@]+/?[^\s]*", value) is not None,
+    lambda value: re.fullmatch(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", value) is not None,
     "an http or https URL without credentials",
 )
 _contact = text(
@@ -47,6 +47,13 @@ _contact = text(
 
 def _port_name(value: str) -> bool:
     return is_variable(value) or (_PORT_KEY.match(value) is not None and 1 <= int(value.split("/")[0]) <= 65535)
+
+
+def _listening_port(value: Any, path: str, report: Report) -> Any:
+    """A node may listen where an option tells it to: then the compose variable is named instead of a number."""
+    if isinstance(value, str) and is_variable(value):
+        return str(value)
+    return schema.port(value, path, report)
 
 
 def _tmpfs(value: str) -> bool:
@@ -109,7 +116,7 @@ _configs = list_of(record({
 }), unique="path")  # fmt: skip
 _metrics = list_of(record({
     "service": Field(schema.service, required=True),
-    "port": Field(schema.port, required=True),
+    "port": Field(_listening_port, required=True),
     "path": Field(schema.url_path, default=lambda: "/metrics"),
 }))  # fmt: skip
 _commands = map_of(_name, record({
@@ -128,17 +135,17 @@ _upgrade_before = record({"time": Field(schema.instant, required=True)})
 _contacts = record({name: Field(_contact) for name in ("security", "announcements", "support")})
 
 _HEALTH: Mapping[str, Mapping[str, Field]] = {
-    "node_api": {"service": Field(schema.service), "port": Field(schema.port)},
+    "node_api": {"service": Field(schema.service), "port": Field(_listening_port)},
     "http": {
         "service": Field(schema.service, required=True),
-        "port": Field(schema.port, required=True),
+        "port": Field(_listening_port, required=True),
         "path": Field(schema.url_path, default=lambda: "/"),
         "status": Field(list_of(schema.integer(100, 599, "an HTTP status"), nonempty=True), default=lambda: [200]),
     },
-    "tcp": {"service": Field(schema.service, required=True), "port": Field(schema.port, required=True)},
+    "tcp": {"service": Field(schema.service, required=True), "port": Field(_listening_port, required=True)},
     "metric": {
         "service": Field(schema.service, required=True),
-        "port": Field(schema.port, required=True),
+        "port": Field(_listening_port, required=True),
         "path": Field(schema.url_path, default=lambda: "/metrics"),
         "name": Field(text(lambda value: _METRIC.match(value) is not None, "the name of a metric"), required=True),
         "min": Field(schema.number),

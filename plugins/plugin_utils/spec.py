@@ -154,7 +154,7 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
         **_runtime(entry, profile),
         "requirements": profile.requirements.as_spec(),
     }
-    return _Draft(entry, spec, tuple([*needs, *key_needs]), profile.tree), findings
+    return _Draft(entry, spec, (*needs, *key_needs), profile.tree), findings
 
 
 def _about(package: Package, profile: Profile | None) -> list[Finding]:
@@ -280,13 +280,13 @@ def _keys(
     needs: list[Need] = []
     for key in entry.keys:
         place = f"{where}.{key.name}"
-        wanted = declared.get(key.name)
-        if wanted is None:
+        if key.name not in declared:
             names = ", ".join(declared) or "none"
             findings.append(
                 finding("INV-001", place, "the package declares no such key", f"Remove it, or use one of: {names}.")
             )
             continue
+        wanted = declared[key.name]
         if wanted["kind"] != key.kind:
             findings.append(
                 finding(

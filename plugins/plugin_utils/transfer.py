@@ -29,12 +29,14 @@ def pack(tree: Path, place: str = "") -> str:
     the packed tree is larger than 32 MiB.
     """
     packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=6, mtime=0) as compressed:
-        with tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for name in tree_files(str(tree)):
-                _add(archive, tree / name, name)
-                if packed.tell() > MAX_BYTES:
-                    raise _too_large(tree, place)
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=6, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name in tree_files(str(tree)):
+            _add(archive, tree / name, name)
+            if packed.tell() > MAX_BYTES:
+                raise _too_large(tree, place)
     if packed.tell() > MAX_BYTES:
         raise _too_large(tree, place)
     return base64.b64encode(packed.getvalue()).decode("ascii")

@@ -121,9 +121,9 @@ class FolderTree:
                 path = f"{folder}/{item.name}" if folder else item.name
                 status = item.stat(follow_symlinks=False)
                 if stat.S_ISDIR(status.st_mode):
-                    if path != ".git" and (folder or prefix in ("", path)):
+                    if path != ".git" and _leads_to(path, prefix):
                         self._walk(path, prefix, found)
-                elif path != ".git":
+                elif path != ".git" and (not folder or _leads_to(path, prefix)):
                     found.append(
                         Entry(path, _kind(status.st_mode), status.st_size, bool(status.st_mode & stat.S_IXUSR))
                     )
@@ -146,6 +146,11 @@ class FolderTree:
                     [finding("SRC-001", path, f"cannot be read: {error.strerror}")],
                 ) from None
             yield path, data
+
+
+def _leads_to(path: str, prefix: str) -> bool:
+    """Whether a path lies in the folder ``prefix``, or is one of the folders on the way to it."""
+    return not prefix or f"{path}/".startswith(f"{prefix}/") or f"{prefix}/".startswith(f"{path}/")
 
 
 def _kind(mode: int) -> str:

@@ -43,12 +43,19 @@ def _position(entry: str) -> tuple[str, int]:
 
 
 def _paragraph(label: str, items: Sequence[tuple[str, Finding]]) -> list[str]:
-    count = f"{len(items)} problem{'s' if len(items) > 1 else ''}"
-    lines = [f"{label}: {count}" if label else count]
-    texts = [f"{place}: {item.message}" if place else item.message for place, item in items]
+    # One cause with many effects (a sealed store) is one problem.
+    places: dict[tuple[str, str], list[str]] = {}
+    for place, item in items:
+        places.setdefault((item.message, item.remedy), []).append(place)
+    texts = [
+        ": ".join(part for part in (", ".join(filter(None, where)), cause[0]) if part)
+        for cause, where in places.items()
+    ]
+    count = f"{len(texts)} problem{'s' if len(texts) > 1 else ''}"
     # A column for the remedies is easier to read, as long as the problems beside it are short.
     width = max((len(text) for text in texts if len(text) <= 80), default=0)
-    lines += [
-        f"  {text.ljust(width)}  {item.remedy}".rstrip() for text, (_place, item) in zip(texts, items, strict=True)
+    remedies = [remedy for _message, remedy in places]
+    return [
+        f"{label}: {count}" if label else count,
+        *(f"  {text.ljust(width)}  {remedy}".rstrip() for text, remedy in zip(texts, remedies, strict=True)),
     ]
-    return lines

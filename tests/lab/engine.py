@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -26,10 +26,16 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 
 def answers() -> bool:
     """Whether a client is here and its engine answers."""
+    # `docker info` is no question to ask: some clients answer it without an engine, exit code 0 and all.
     try:
-        return run(["docker", "info", "--format", "{{.ServerVersion}}"], check=False, timeout=20).returncode == 0
+        done = run(["docker", "version", "--format", "{{.Server.Version}}"], check=False, timeout=20)
     except LabError:
         return False
+    return done.returncode == 0 and bool(done.stdout.strip())
+
+
+def installed() -> bool:
+    return shutil.which("dockerd") is not None and os.geteuid() == 0
 
 
 def ensure(lab: Lab, machine: Machine | None) -> None:
@@ -120,10 +126,13 @@ def _storage() -> list[str]:
 
 
 def _is_dockerd(pid: str) -> bool:
+    # Where nobody reaps orphans, an ended process keeps its number and name, in state Z.
     try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "dockerd"
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:
         return False
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    return fields["Name"].strip() == "dockerd" and not fields["State"].strip().startswith("Z")
 
 
 def started_here(lab: Lab) -> bool:
@@ -152,8 +161,3 @@ def stop(lab: Lab) -> None:
         os.kill(int(pid), signal.SIGTERM)
         wait("dockerd to end", lambda: not _is_dockerd(pid), seconds=60)
     pidfile(lab).unlink(missing_ok=True)
-
-
-def info() -> dict[str, object]:
-    """`docker info` as JSON."""
-    return json.loads(run(["docker", "info", "--format", "{{json .}}"]).stdout)

@@ -143,6 +143,9 @@ def _refuse_foreign(lab: Lab) -> None:
 def down(lab: Lab, *, purge: bool) -> None:
     """Remove what the lab made; ``purge`` removes the images, caches and the borrowed apt source, too."""
     with exclusive(lab):
+        if purge and not engine.answers() and engine.installed():
+            # Images can only be removed by an engine that runs.
+            engine.ensure(lab, apt.read_machine())
         if engine.answers():
             _refuse_foreign(lab)
             mine = ["--filter", f"label={LABEL}.name={lab.name}"]

@@ -107,7 +107,7 @@ def _await(name: str, address: str, docker: bool) -> None:
     if docker:
         wait(
             f"engine of {name}",
-            lambda: run(["docker", "exec", name, "docker", "info"], check=False).returncode == 0,
+            lambda: run(["docker", "exec", name, "docker", "version"], check=False).returncode == 0,
             seconds=60,
         )
 

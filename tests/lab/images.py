@@ -97,7 +97,9 @@ def _tags(folder: Path, entry: Mapping[str, Any]) -> list[Image]:
 def ensure(lab: Lab, bridge: Bridge, base: str, image_of_services: str) -> dict[str, str]:
     """Build, push and sign every example image; returns ``{name:tag: host/name@digest}``, also in ``.lab/images.json``."""
     wanted = read(lab.root)
-    bases = {kind: _base(base, kind) for kind in sorted({image.base for image in wanted})}
+    kinds = sorted({image.base for image in wanted})
+    with ThreadPoolExecutor(max_workers=len(BASES)) as pool:
+        bases = dict(zip(kinds, pool.map(lambda kind: _base(base, kind), kinds)))
     contexts = {folder: build.tree(folder) for folder in {image.context for image in wanted}}
     built = {image: _built(image, bases[image.base], contexts[image.context]) for image in wanted}
     places = [(image, repository) for image in wanted for repository in image.repositories]

@@ -7,11 +7,9 @@
 from __future__ import annotations
 
 import json
-import ssl
-import urllib.error
-import urllib.request
+from typing import Any
 
-from . import containers, trust
+from . import containers, trust, web
 from .containers import Container, File
 from .errors import LabError
 from .network import Bridge
@@ -28,6 +26,13 @@ http:
   addr: ":5000"
   tls: {certificate: /etc/lab/registry.crt, key: /etc/lab/registry.key}
 """
+
+_MANIFESTS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 
 
 def host(lab: Lab) -> str:
@@ -87,18 +92,15 @@ def local(lab: Lab) -> str:
 
 def digest(lab: Lab, bridge: Bridge, repository: str, tag: str) -> str | None:
     """The manifest digest a tag points to, None where it is unknown. ``repository`` has no host in it."""
-    try:
-        return _get(lab, bridge, f"{repository}/manifests/{tag}", head=True).headers["Docker-Content-Digest"]
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            return None
-        raise
+    answer = _get(lab, bridge, f"{repository}/manifests/{tag}", head=True)
+    return answer.headers["docker-content-digest"] if answer.status == 200 else None
 
 
 def config_digest(lab: Lab, bridge: Bridge, repository: str, manifest: str) -> str | None:
     """The image id behind a manifest digest; None for an index of several platforms."""
-    document = json.load(_get(lab, bridge, f"{repository}/manifests/{manifest}"))
-    return document.get("config", {}).get("digest")
+    document: dict[str, Any] = json.loads(_get(lab, bridge, f"{repository}/manifests/{manifest}").body)
+    identity: str | None = document.get("config", {}).get("digest")
+    return identity
 
 
 def push(lab: Lab, bridge: Bridge, image: str, repository: str, tag: str) -> str:
@@ -117,24 +119,10 @@ def push(lab: Lab, bridge: Bridge, image: str, repository: str, tag: str) -> str
 
 def tags(lab: Lab, bridge: Bridge) -> dict[str, list[str]]:
     """Every repository with its tags."""
-    names = json.load(_get(lab, bridge, "_catalog?n=1000"))["repositories"]
-    found = {}
-    for name in names:
-        found[name] = sorted(json.load(_get(lab, bridge, f"{name}/tags/list")).get("tags") or [])
-    return found
+    names = json.loads(_get(lab, bridge, "_catalog?n=1000").body)["repositories"]
+    return {name: sorted(json.loads(_get(lab, bridge, f"{name}/tags/list").body).get("tags") or []) for name in names}
 
 
-def _get(lab: Lab, bridge: Bridge, path: str, *, head: bool = False):  # type: ignore[no-untyped-def]
-    context = ssl.create_default_context(cafile=str(trust.authority(lab).path))
-    accept = (
-        "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
-        "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
-    )
-    request = urllib.request.Request(
-        f"https://{bridge.address('registry')}:{PORT}/v2/{path}",
-        headers={"Accept": accept},
-        method="HEAD" if head else "GET",
-    )
-    # No proxy stands between the machine and its own bridge.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-    return opener.open(request, timeout=10)
+def _get(lab: Lab, bridge: Bridge, path: str, *, head: bool = False) -> web.Answer:
+    url = f"https://{bridge.address('registry')}:{PORT}/v2/{path}"
+    return web.get(url, authority=trust.authority(lab).path, headers={"Accept": ", ".join(_MANIFESTS)}, head=head)

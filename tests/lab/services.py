@@ -7,11 +7,9 @@
 from __future__ import annotations
 
 import socket
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-from . import build, containers
+from . import build, containers, web
 from .containers import Container, File
 from .network import Bridge
 from .paths import Lab
@@ -93,9 +91,7 @@ def _connects(address: str, port: int) -> bool:
 
 
 def _serves(url: str) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=5) as answer:
-            return answer.status < 300
-    except (OSError, urllib.error.URLError):
+        return web.get(url).status == 204
+    except OSError:
         return False

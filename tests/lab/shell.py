@@ -38,7 +38,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command and return what it printed.
 
-    ``env`` is added to the machine's environment; ``timeout`` is seconds. Raises LabError with the command and its last 20 lines when it fails and ``check`` is set.
+    ``env`` is added to the machine's environment; ``timeout`` is seconds. Raises LabError with the command and its
+    last 20 lines when it fails and ``check`` is set.
     """
     merged = {**os.environ, **env} if env else None
     feed: dict[str, Any] = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin or subprocess.DEVNULL}

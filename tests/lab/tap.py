@@ -149,7 +149,7 @@ def index(
     path: str, text: str, published: Mapping[str, Mapping[str, str]], trees: Mapping[tuple[str, str], str]
 ) -> str:
     """A tap's index file with the commits the lab serves; raises LabError for versions that have no folder."""
-    document: dict[str, Any] = yaml.load(text, Loader=_Loader)
+    document: dict[str, Any] = _Loader(text).get_single_data()
     name = str(document.get("url", "")).rsplit("/", 1)[-1].removesuffix(".git")
     commits = published.get(name)
     if commits is None or name == UPSTREAM:
@@ -167,7 +167,7 @@ def index(
 def _artifacts(path: str, text: str) -> list[dict[str, Any]]:
     if not path.endswith("runtime.yml"):
         return []
-    document = yaml.load(text, Loader=_Loader)
+    document = _Loader(text).get_single_data()
     listed = document.get("artifacts") or [] if isinstance(document, dict) else []
     return [entry for entry in listed if str(entry.get("url", "")).startswith(_EXAMPLE_ARTIFACTS)]
 

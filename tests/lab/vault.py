@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import hvac
+import requests
 
 from . import containers, trust
 from .containers import Container, File
@@ -59,9 +60,10 @@ def secrets_file(lab: Lab) -> Path:
 
 def read(lab: Lab) -> dict[str, str]:
     try:
-        return json.loads(secrets_file(lab).read_text(encoding="utf-8"))
+        values: dict[str, str] = json.loads(secrets_file(lab).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise LabError("the lab's vault was not set up: run `up` first") from error
+    return values
 
 
 def _write(lab: Lab, values: Mapping[str, str]) -> None:
@@ -107,11 +109,28 @@ def ensure(lab: Lab, bridge: Bridge, image: str) -> None:
     if fresh:
         secrets_file(lab).unlink(missing_ok=True)
     url = f"http://{bridge.address('vault')}:{PORT}"
-    client = hvac.Client(url=url)
-    wait("vault", lambda: _answers(client), seconds=60)
-    if not client.sys.is_initialized():
-        _initialize(lab, bridge, client)
+    anonymous = _connect(url)
+    wait("vault", lambda: _answers(anonymous), seconds=60)
+    if not anonymous.sys.is_initialized():
+        made = anonymous.sys.initialize(secret_shares=1, secret_threshold=1)
+        values = {
+            "url": url,
+            "tls_url": f"https://{bridge.address('vault')}:{TLS_PORT}",
+            "ca": str(trust.authority(lab).path),
+            "root_token": made["root_token"],
+            "unseal_key": made["keys_base64"][0],
+        }
+        _write(lab, values)
     unseal(lab)
+    if "secret_id" not in read(lab):
+        _set_up(lab)
+
+
+def _connect(url: str, token: str | None = None) -> hvac.Client:
+    # No proxy stands between the machine and its own bridge.
+    session = requests.Session()
+    session.trust_env = False
+    return hvac.Client(url=url, token=token, session=session)
 
 
 def _answers(client: hvac.Client) -> bool:
@@ -122,33 +141,24 @@ def _answers(client: hvac.Client) -> bool:
     return True
 
 
-def _initialize(lab: Lab, bridge: Bridge, client: hvac.Client) -> None:
-    made = client.sys.initialize(secret_shares=1, secret_threshold=1)
-    values = {
-        "url": f"http://{bridge.address('vault')}:{PORT}",
-        "tls_url": f"https://{bridge.address('vault')}:{TLS_PORT}",
-        "ca": str(trust.authority(lab).path),
-        "root_token": made["root_token"],
-        "unseal_key": made["keys_base64"][0],
-    }
-    _write(lab, values)
-    client.sys.submit_unseal_key(values["unseal_key"])
-    client.token = values["root_token"]
-    wait("vault to unseal", lambda: not client.sys.is_sealed(), seconds=20)
-    client.sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
-    client.sys.create_or_update_policy(ROLE, _POLICY)
-    client.sys.enable_auth_method("approle")
-    client.auth.approle.create_or_update_approle(ROLE, token_policies=[ROLE], token_ttl="20m", token_max_ttl="1h")
-    values["role_id"] = client.auth.approle.read_role_id(ROLE)["data"]["role_id"]
-    values["secret_id"] = client.auth.approle.generate_secret_id(ROLE)["data"]["secret_id"]
-    _write(lab, values)
-    say("vault: initialized, KV v2 at secret/, AppRole role avs")
+def _set_up(lab: Lab) -> None:
+    admin = client(lab)
+    if "secret/" not in admin.sys.list_mounted_secrets_engines()["data"]:
+        admin.sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
+    admin.sys.create_or_update_policy(ROLE, _POLICY)
+    if "approle/" not in admin.sys.list_auth_methods()["data"]:
+        admin.sys.enable_auth_method("approle")
+    admin.auth.approle.create_or_update_approle(ROLE, token_policies=[ROLE], token_ttl="20m", token_max_ttl="1h")
+    role_id = admin.auth.approle.read_role_id(ROLE)["data"]["role_id"]
+    secret_id = admin.auth.approle.generate_secret_id(ROLE)["data"]["secret_id"]
+    _write(lab, {**read(lab), "role_id": role_id, "secret_id": secret_id})
+    say("vault: KV v2 at secret/, AppRole role avs")
 
 
 def client(lab: Lab) -> hvac.Client:
     """A client with the root token, for tests that prepare secrets."""
     values = read(lab)
-    return hvac.Client(url=values["url"], token=values["root_token"])
+    return _connect(values["url"], values["root_token"])
 
 
 def seal(lab: Lab) -> None:

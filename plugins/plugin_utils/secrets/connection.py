@@ -102,9 +102,23 @@ def connection(option: Callable[[str], Any], environ: Mapping[str, str] | None =
     url = _text(get("url")) or env.get("VAULT_ADDR")
     if not url:
         message = "a secret is asked of a secret store, and no address of one is set"
-        findings.append(finding("SEC-001", VARIABLES["url"][0], message, "Set ansible_hashi_vault_url, or VAULT_ADDR in the environment."))
+        findings.append(
+            finding(
+                "SEC-001",
+                VARIABLES["url"][0],
+                message,
+                "Set ansible_hashi_vault_url, or VAULT_ADDR in the environment.",
+            )
+        )
     elif not url.startswith(("http://", "https://")):
-        findings.append(finding("SEC-001", VARIABLES["url"][0], "is not an http or https address", "Write it like https://vault.example.org:8200."))
+        findings.append(
+            finding(
+                "SEC-001",
+                VARIABLES["url"][0],
+                "is not an http or https address",
+                "Write it like https://vault.example.org:8200.",
+            )
+        )
     login = _login(get, env, findings)
     timeout = _number(get("timeout"), "timeout", TIMEOUT, 1, findings)
     retries = _number(_total(get("retries")), "retries", 0, 0, findings)
@@ -118,14 +132,28 @@ def _login(get: Callable[[str], Any], env: Mapping[str, str], findings: list[Fin
     method = _text(get("auth_method")) or "token"
     if method not in METHODS:
         remedy = f"Set ansible_hashi_vault_auth_method to one of: {', '.join(METHODS)}."
-        findings.append(finding("SEC-002", VARIABLES["auth_method"][0], f"{method} is not a method of this collection", remedy))
+        findings.append(
+            finding("SEC-002", VARIABLES["auth_method"][0], f"{method} is not a method of this collection", remedy)
+        )
         return None
     if method == "approle":
         role = _text(get("role_id"))
         if not role:
-            findings.append(finding("SEC-002", VARIABLES["role_id"][0], "an AppRole login needs a role id", "Set ansible_hashi_vault_role_id."))
+            findings.append(
+                finding(
+                    "SEC-002",
+                    VARIABLES["role_id"][0],
+                    "an AppRole login needs a role id",
+                    "Set ansible_hashi_vault_role_id.",
+                )
+            )
             return None
-        return Login(method, role_id=role, secret_id=_text(get("secret_id")), mount_point=(_text(get("auth_mount_point")) or method).strip("/"))
+        return Login(
+            method,
+            role_id=role,
+            secret_id=_text(get("secret_id")),
+            mount_point=(_text(get("auth_mount_point")) or method).strip("/"),
+        )
     token = _text(get("token")) or env.get("VAULT_TOKEN") or _token_file(get, env)
     if not token:
         message = "no token for the secret store"
@@ -140,7 +168,9 @@ def _token_file(get: Callable[[str], Any], env: Mapping[str, str]) -> str | None
     if not folder:
         return None
     try:
-        return (Path(folder).expanduser() / (_text(get("token_file")) or ".vault-token")).read_text(encoding="utf-8").strip() or None
+        return (Path(folder).expanduser() / (_text(get("token_file")) or ".vault-token")).read_text(
+            encoding="utf-8"
+        ).strip() or None
     except (OSError, UnicodeDecodeError):
         return None
 
@@ -173,7 +203,14 @@ def _number(value: Any, name: str, default: int, least: int, findings: list[Find
     except ValueError:
         number = least - 1
     if number < least:
-        findings.append(finding("SEC-001", VARIABLES[name][0], f"is not a whole number of at least {least}", f"Correct {VARIABLES[name][0]}."))
+        findings.append(
+            finding(
+                "SEC-001",
+                VARIABLES[name][0],
+                f"is not a whole number of at least {least}",
+                f"Correct {VARIABLES[name][0]}.",
+            )
+        )
         return default
     return number
 

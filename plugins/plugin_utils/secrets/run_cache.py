@@ -155,12 +155,16 @@ def revoke_all(folder: RunFolder, warn: Callable[[str], object]) -> None:
         path.unlink(missing_ok=True)
         if not record or not record["revocable"]:
             continue
-        connection = Connection(**{**record["connection"], "login": Login("token"), "timeout": REVOKE_TIMEOUT, "retries": 0})
+        connection = Connection(
+            **{**record["connection"], "login": Login("token"), "timeout": REVOKE_TIMEOUT, "retries": 0}
+        )
         try:
             _revoke(login_of_token(connection, record["token"]))
         except Exception as error:
             # Whatever keeps it from happening must not hide the run's own result, and its text may hold the token.
-            warn(f"the login of this run at {connection.url} could not be revoked ({type(error).__name__}); it ends with its lease")
+            warn(
+                f"the login of this run at {connection.url} could not be revoked ({type(error).__name__}); it ends with its lease"
+            )
 
 
 def _revoke(connection: Connection) -> None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ...module_utils.errors import SecretError
@@ -57,7 +58,6 @@ class VaultSource:
         self._tokens = tokens
         self._client: hvac.Client | None = None
         self._down: Problem | None = None
-        self._renewed = False
 
     def identities(self, requests: Iterable[SecretRequest]) -> dict[SecretRequest, str]:
         """The identity of each secret, from the store's metadata alone where the policy allows.
@@ -70,7 +70,11 @@ class VaultSource:
         problems = [item.at(str(request)) for request, item in found.items() if isinstance(item, Problem)]
         if problems:
             raise SecretError("secrets are missing in the secret store", problems)
-        return {request: item.as_text(self.connection.store, request) for request, item in found.items() if isinstance(item, SecretIdentity)}
+        return {
+            request: item.as_text(self.connection.store, request)
+            for request, item in found.items()
+            if isinstance(item, SecretIdentity)
+        }
 
     def values(self, requests: Iterable[SecretRequest]) -> dict[SecretRequest, str]:
         """The value of each secret. Raises ``SecretError`` naming every secret that cannot be had."""
@@ -87,12 +91,16 @@ class VaultSource:
     def read(self, requests: Iterable[SecretRequest]) -> dict[SecretRequest, str | Problem]:
         """Values, each path read once."""
         wanted = sorted(set(requests))
-        secrets = self._each(sorted({request.path for request in wanted}), self._data)
+        secrets = self.secrets({request.path for request in wanted})
         found: dict[SecretRequest, str | Problem] = {}
         for request in wanted:
             secret = secrets[request.path]
-            found[request] = secret if isinstance(secret, Problem) else _field(request, secret[1])
+            found[request] = secret if isinstance(secret, Problem) else _field(request, secret)
         return found
+
+    def secrets(self, paths: Iterable[SecretPath]) -> dict[SecretPath, Mapping[str, Any] | Problem]:
+        """Whole secrets: field -> value."""
+        return self._each(sorted(set(paths)), lambda path: self._data(path)[1])
 
     def revoke(self) -> None:
         """End the token of this source's login; never called for a token the user gave."""
@@ -143,7 +151,9 @@ class VaultSource:
 
     def _version(self, path: SecretPath) -> SecretIdentity:
         try:
-            answer = self._permitted(path, "metadata", lambda kv: kv.read_secret_metadata(path=path.path, mount_point=path.mount_point))
+            answer = self._permitted(
+                path, "metadata", lambda kv: kv.read_secret_metadata(path=path.path, mount_point=path.mount_point)
+            )
         except _Failed as failed:
             if failed.problem.rule != "SEC-002" or self._down is not None:
                 raise
@@ -162,7 +172,10 @@ class VaultSource:
     def _data(self, path: SecretPath) -> tuple[SecretIdentity, Mapping[str, Any]]:
         def get(kv: Any) -> Any:
             return kv.read_secret_version(
-                path=path.path, version=path.version or None, mount_point=path.mount_point, raise_on_deleted_version=False
+                path=path.path,
+                version=path.version or None,
+                mount_point=path.mount_point,
+                raise_on_deleted_version=False,
             )
 
         data = self._permitted(path, "data", get)["data"]
@@ -181,36 +194,29 @@ class VaultSource:
         token = client.token
         try:
             return get(client.secrets.kv.v2)
-        except exceptions.Forbidden:
-            if self._is_alive(token):
+        except exceptions.Forbidden as error:
+            if not _is_unknown(error) or not self._is_dead(token):
                 raise _Failed(faults.denied(path, kind)) from None
         if self.connection.login.method != "approle":
             self._down = faults.dead_token(self.connection.url)
             raise _Failed(self._down)
-        self._renewed = True
         client.token = self._tokens.replaced(self.connection, token, self._log_in)
         try:
             return get(client.secrets.kv.v2)
         except exceptions.Forbidden:
             raise _Failed(faults.denied(path, kind)) from None
 
-    def _is_alive(self, token: str) -> bool:
-        """Whether the store knows a token.
-
-        Some policies forbid a token to look itself up, and not every store tells that from a token it does not know: a given token then
-        counts as alive, a login of ours is tried once more.
-        """
+    def _is_dead(self, token: str) -> bool:
         from hvac import exceptions
 
         client = new_client(self.connection, token)
         try:
             client.auth.token.lookup_self()
         except exceptions.Forbidden as error:
-            unknown = any("invalid token" in str(item) or "bad token" in str(item) for item in error.errors or ())
-            return not unknown and (self.connection.login.method != "approle" or self._renewed)
+            return _is_unknown(error)
         finally:
             client.adapter.close()
-        return True
+        return False
 
     def _entered(self) -> hvac.Client:
         if self._client is None:
@@ -226,10 +232,15 @@ class VaultSource:
         login = self.connection.login
         client = new_client(self.connection, None)
         try:
-            return client.auth.approle.login(login.role_id, secret_id=login.secret_id, use_token=False, mount_point=login.mount_point)["auth"]
+            answer = client.auth.approle.login(
+                login.role_id, secret_id=login.secret_id, use_token=False, mount_point=login.mount_point
+            )
+            return dict(answer["auth"])
         except exceptions.VaultError as error:
             down = faults.unavailable(self.connection.url, error, self._hidden())
-            self._down = down or faults.refused_login(self.connection.url, login.method, login.mount_point, error, self._hidden())
+            self._down = down or faults.refused_login(
+                self.connection.url, login.method, login.mount_point, error, self._hidden()
+            )
             raise _Failed(self._down) from None
         finally:
             client.adapter.close()
@@ -247,7 +258,11 @@ def new_client(connection: Connection, token: str | None) -> hvac.Client:
     from urllib3.util import Retry
 
     retry = Retry(
-        total=connection.retries, backoff_factor=0.3, status_forcelist=(412, 429, 500, 502, 503), allowed_methods=None, raise_on_status=False
+        total=connection.retries,
+        backoff_factor=0.3,
+        status_forcelist=(412, 429, 500, 502, 503),
+        allowed_methods=None,
+        raise_on_status=False,
     )
     session = requests.Session()
     session.mount("http://", HTTPAdapter(pool_maxsize=THREADS, max_retries=retry))
@@ -256,13 +271,26 @@ def new_client(connection: Connection, token: str | None) -> hvac.Client:
     session.proxies = dict(connection.proxies or {})
     # hvac takes VAULT_TOKEN where it is given None; an empty token keeps it from that.
     return hvac.Client(
-        url=connection.url, token=token or "", namespace=connection.namespace, timeout=connection.timeout, session=session, verify=connection.verify
+        url=connection.url,
+        token=token or "",
+        namespace=connection.namespace,
+        timeout=connection.timeout,
+        session=session,
+        verify=connection.verify,
     )
 
 
 def login_of_token(connection: Connection, token: str) -> Connection:
     """The same store, entered with a token."""
     return replace(connection, login=Login("token", token=token))
+
+
+def _is_unknown(error: Any) -> bool:
+    """Whether a refusal means the token rather than its policy: that one comes as a list ("1 error occurred: ..."), an unknown token bare."""
+    return any(
+        str(item).strip() == "permission denied" or "invalid token" in str(item) or "bad token" in str(item)
+        for item in error.errors or ()
+    )
 
 
 def _absent(path: SecretPath, error: Any) -> Problem:
@@ -285,12 +313,12 @@ def _field(request: SecretRequest, secret: Mapping[str, Any]) -> str | Problem:
 
 def _is_past(deletion_time: Any) -> bool:
     """Whether KV's ``deletion_time`` says the version is gone; a time in the future (``delete_version_after``) does not yet."""
-    from datetime import datetime, timezone
+    from datetime import datetime
 
     if not deletion_time:
         return False
     try:
-        moment = datetime.fromisoformat(str(deletion_time)[:19]).replace(tzinfo=timezone.utc)
+        moment = datetime.fromisoformat(str(deletion_time)[:19]).replace(tzinfo=UTC)
     except ValueError:
         return True
-    return moment <= datetime.now(timezone.utc)
+    return moment <= datetime.now(UTC)

@@ -130,7 +130,7 @@ class Metric:
     kind: str
     samples: Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
 
-    def value(self, name: str, **labels: str) -> float:
+    def value(self, name: str, /, **labels: str) -> float:
         return self.samples[name, tuple(sorted(labels.items()))]
 
 

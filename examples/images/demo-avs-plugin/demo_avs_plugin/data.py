@@ -32,7 +32,8 @@ def _database(environ: Mapping[str, str]) -> Iterator[tuple[sqlite3.Connection, 
     except DatabaseError as error:
         raise PluginError(NO_DATABASE, f"{path}: {error}") from None
     except sqlite3.Error as error:
-        raise PluginError(DATABASE_FAILED, f"{path}: {error}") from None
+        foreign = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB
+        raise PluginError(NO_DATABASE if foreign else DATABASE_FAILED, f"{path}: {error}") from None
 
 
 def _complete(schema: int, cut: bool) -> None:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 from . import migrations
 
-LATEST = max(migrations.STEPS)
-
 
 class DatabaseError(Exception):
     """The database cannot be used; says why and what would help."""
@@ -57,12 +55,28 @@ def create(path: str, schema: int) -> None:
 
 
 def schema_of(connection: sqlite3.Connection) -> tuple[int, bool]:
-    """(schema, whether a migration was cut short); raises ``DatabaseError`` for a foreign file."""
+    """(schema, whether a migration was cut short); raises ``DatabaseError`` for a foreign file, ``sqlite3.Error`` for a lock."""
     try:
         rows = dict(connection.execute("SELECT key, value FROM meta"))
         return int(rows["schema_version"]), "migrating_to" in rows
     except (sqlite3.DatabaseError, KeyError, ValueError) as error:
-        raise DatabaseError(f"not a database of this node ({type(error).__name__})") from None
+        if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise
+        raise DatabaseError("not a database of this node") from None
+
+
+def _require(connection: sqlite3.Connection, path: str, schema: int) -> None:
+    """Raises ``DatabaseError`` unless the database is whole and has that schema."""
+    try:
+        found, cut = schema_of(connection)
+    except sqlite3.Error as error:
+        raise DatabaseError(f"{path} cannot be read: {error}") from None
+    if cut:
+        raise DatabaseError(
+            f"{path}: a migration was cut short; run migrate-down of the newer release, or restore a backup"
+        )
+    if found != schema:
+        raise DatabaseError(f"{path} has schema {found}, this release works with schema {schema}")
 
 
 class Database:
@@ -75,13 +89,7 @@ class Database:
         except (OSError, sqlite3.Error) as error:
             raise DatabaseError(f"{path} cannot be opened: {error}") from None
         try:
-            found, cut = schema_of(self._connection)
-            if cut:
-                raise DatabaseError(
-                    f"{path}: a migration was cut short; run migrate-down of the newer release, or restore a backup"
-                )
-            if found != schema:
-                raise DatabaseError(f"{path} has schema {found}, this release works with schema {schema}")
+            _require(self._connection, path, schema)
         except DatabaseError:
             self._connection.close()
             raise

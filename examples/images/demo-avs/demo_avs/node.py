@@ -107,7 +107,7 @@ class Node:
             self._log.event("warning", "work_dir_unusable", path=path, reason=error.strerror)
 
     def _watch_keys(self) -> None:
-        self._keys.watch(self._stop)
+        self._keys.watch(self._stop, min(1.0, self._config.tick))
 
     def _tick(self) -> None:
         while self._database is not None and not self._stop.wait(self._config.tick):

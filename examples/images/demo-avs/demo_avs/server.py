@@ -71,7 +71,7 @@ class _Lifecycle(socketserver.TCPServer):
             self.log.event("error", "request_failed", peer=client_address[0], reason=type(error).__name__)
 
     def start(self) -> None:
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def stop(self) -> None:
         self.shutdown()

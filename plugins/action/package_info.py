@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Edge between a package_info task and the package model; runs on the controller and contacts no host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C
+from ansible.plugins.action import ActionBase
+from ansible_collections.restaking.avs.plugins.module_utils.errors import InputError
+from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding
+from ansible_collections.restaking.avs.plugins.module_utils.rules import finding
+from ansible_collections.restaking.avs.plugins.modules.package_info import ARGUMENTS, SOURCES
+from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
+from ansible_collections.restaking.avs.plugins.plugin_utils.judge import Verdict, judge
+from ansible_collections.restaking.avs.plugins.plugin_utils.package import PackageRequest, counted
+from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
+from ansible_collections.restaking.avs.plugins.plugin_utils.tap import parse_taps
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(None, task_vars)
+        _validation, given = self.validate_argument_spec(
+            ARGUMENTS, mutually_exclusive=[SOURCES], required_one_of=[SOURCES]
+        )
+        arguments = plain(given)
+        try:
+            base = (task_vars or {}).get("inventory_dir")
+            taps = parse_taps(
+                [{key: value for key, value in tap.items() if value is not None} for tap in arguments["taps"]],
+                Path(base or self._loader.get_basedir()),
+                "taps",
+            )
+            cache = Cache(_folder(arguments["cache_dir"]), Path(C.DEFAULT_LOCAL_TMP))
+            verdict = judge(self._request(arguments), taps, cache, arguments["profile"], arguments["options"])
+        except InputError as error:
+            problems = error.findings or [finding("SRC-001", "", error.message)]
+            verdict = Verdict(error.message, None, tuple(problems))
+        result.update(changed=False, **verdict.as_dict())
+        problems = _failing(verdict.findings, arguments["fail_on"])
+        if problems:
+            result.update(failed=True, msg=str(counted(verdict.label, problems)))
+        result.pop("invocation", None)
+        return result
+
+    def _request(self, arguments: Mapping[str, Any]) -> PackageRequest:
+        source: str | dict[str, str] = ""
+        for kind in SOURCES:
+            value = arguments[kind]
+            if value is None:
+                continue
+            if kind in ("path", "archive"):
+                value = str(Path(self._loader.get_basedir()) / value)
+            source = value if kind == "package" else {kind: value}
+        return PackageRequest(source, arguments["version"], arguments["commit"], arguments["require_checksum"])
+
+
+def _folder(path: str | None) -> Path | None:
+    return Path(path).expanduser() if path else None
+
+
+def _failing(findings: Sequence[Finding], fail_on: str) -> list[Finding]:
+    severities = {"error": ("error",), "warning": ("error", "warning"), "never": ()}[fail_on]
+    return [item for item in findings if item.severity in severities]

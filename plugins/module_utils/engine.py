@@ -1,0 +1,238 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The container engine, through its command line with an environment of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import Any, Iterable, Mapping, Sequence
+
+from .errors import HostError
+from .rules import finding
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENGINE_FLOOR, COMPOSE_FLOOR = (24, 0), (2, 20)
+# Seconds; a question to a healthy engine takes milliseconds.
+ANSWER = 60
+_CONTAINER = '{{.ID}}\t{{.Names}}\t{{.State}}\t{{.Label "avs.instance"}}\t{{.Label "avs.service"}}\t{{.Label "avs.spec"}}\t{{.Status}}'
+
+
+@dataclass(frozen=True)
+class Container:
+    """A line of ``docker ps -a``. ``status`` is the engine's text: ``Up 2 minutes (healthy)``, ``Exited (0) 1 hour ago``."""
+
+    id: str
+    name: str
+    state: str
+    instance: str
+    service: str
+    spec: str
+    status: str = ""
+
+    @property
+    def exit_code(self) -> int | None:
+        match = re.match(r"Exited \((-?\d+)\)", self.status)
+        return int(match.group(1)) if match else None
+
+    @property
+    def health(self) -> str | None:
+        """Docker's own health check: healthy, unhealthy, starting; ``None`` without one."""
+        match = re.search(r"\((healthy|unhealthy|health: starting)\)", self.status)
+        return match.group(1).replace("health: ", "") if match else None
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def message(self) -> str:
+        """What the engine said, without its decoration."""
+        text = (self.err.strip() or self.out.strip()).replace("Error response from daemon: ", "")
+        return text or f"ended with {self.code}"
+
+
+class Engine:
+    """Raises ``HostError`` (rule OPS-004) wherever the engine is missing, too old or does not answer."""
+
+    def __init__(self, binary: str | None = None) -> None:
+        self._binary = binary
+        self._versions: tuple[str, str] | None = None
+        self._platform = ""
+
+    @property
+    def binary(self) -> str:
+        if self._binary is None:
+            found = next((path for folder in PATH.split(":") for path in [f"{folder}/docker"] if os.access(path, os.X_OK)), None)
+            if found is None:
+                raise _unusable("docker is not installed on this host")
+            self._binary = found
+        return self._binary
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        timeout: float | None = ANSWER,
+        bare: bool = False,
+        hold: Sequence[int] = (),
+        stdin: str | None = None,
+    ) -> Done:
+        """Run ``docker <arguments>``. ``bare``: with no environment at all; ``hold``: descriptors the command keeps open."""
+        environment = {} if bare else {"PATH": PATH, "HOME": _home(), "LC_ALL": "C"}
+        try:
+            done = subprocess.run(
+                [self.binary, *arguments],
+                env=environment,
+                cwd="/",
+                input=stdin,
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                timeout=timeout,
+                pass_fds=tuple(fd for fd in hold if fd >= 0),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise _unusable(f"the engine did not answer `docker {arguments[0]}` within {timeout:g} s") from None
+        except OSError as error:
+            raise _unusable(f"{self.binary} cannot be run: {error.strerror}") from None
+        result = Done(done.returncode, done.stdout, done.stderr)
+        if result.code:
+            _require_engine(result.message)
+        return result
+
+    def ask(self, arguments: Sequence[str]) -> str:
+        """Output of a command that should not fail."""
+        done = self.run(arguments)
+        if done.code:
+            raise _unusable(f"`docker {' '.join(arguments[:2])}` failed: {done.message}")
+        return done.out
+
+    def containers(self, instance: str | None = None) -> list[Container]:
+        """Containers of all instances (or of one), running or not, sorted by name."""
+        label = "label=avs.instance" if instance is None else f"label=avs.instance={instance}"
+        lines = self.ask(["ps", "-a", "--no-trunc", "--filter", label, "--format", _CONTAINER]).splitlines()
+        return sorted((Container(*line.split("\t")) for line in lines if line), key=lambda item: item.name)
+
+    def everything(self) -> list[dict[str, str]]:
+        """All containers of the host: ``id``, ``name``, ``ports`` (engine's text), ``instance``."""
+        form = '{{.ID}}\t{{.Names}}\t{{.Ports}}\t{{.Label "avs.instance"}}'
+        lines = self.ask(["ps", "-a", "--no-trunc", "--format", form]).splitlines()
+        return [dict(zip(("id", "name", "ports", "instance"), line.split("\t"))) for line in lines if line]
+
+    def networks(self) -> dict[str, str]:
+        """Network name -> compose project it belongs to (empty: none)."""
+        form = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'
+        return dict(line.split("\t") for line in self.ask(["network", "ls", "--format", form]).splitlines() if line)
+
+    def volumes(self) -> dict[str, str]:
+        """Volume name -> compose project it belongs to (empty: none)."""
+        form = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'
+        return dict(line.split("\t") for line in self.ask(["volume", "ls", "--format", form]).splitlines() if line)
+
+    def images(self, references: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Those of the images that are on the host -> what the engine knows of them."""
+        wanted = sorted(set(references))
+        if not wanted:
+            return {}
+        done = self.run(["image", "inspect", *wanted])
+        if done.code == 0:
+            return dict(zip(wanted, json.loads(done.out)))
+        if len(wanted) == 1:
+            return {}
+        # One missing image leaves the output without a way to tell which entry is whose.
+        return {name: found for reference in wanted for name, found in self.images([reference]).items()}
+
+    def inspect(self, containers: Iterable[str]) -> list[dict[str, Any]]:
+        """Containers that are gone meanwhile are left out."""
+        wanted = list(containers)
+        if not wanted:
+            return []
+        found: list[dict[str, Any]] = json.loads(self.run(["container", "inspect", *wanted]).out or "[]")
+        return found
+
+    def logs(self, container: str, lines: int) -> str:
+        done = self.run(["logs", "--tail", str(lines), container])
+        return (done.out + done.err).strip()
+
+    def check_versions(self) -> None:
+        """Engine and Compose are new enough, or the error names what was found."""
+        engine, compose = self.versions()
+        problems = []
+        if _number(engine) < ENGINE_FLOOR:
+            problems.append(f"Docker Engine {engine} is older than {_dotted(ENGINE_FLOOR)}")
+        if _number(compose) < COMPOSE_FLOOR:
+            problems.append(f"Docker Compose {compose} is older than {_dotted(COMPOSE_FLOOR)}")
+        if problems:
+            raise HostError("the host's engine is too old", [finding("OPS-004", "", problem) for problem in problems])
+
+    def versions(self) -> tuple[str, str]:
+        """Engine and Compose, asked once."""
+        if self._versions is None:
+            server = json.loads(self.ask(["version", "--format", "{{json .Server}}"]) or "{}") or {}
+            self._platform = f"{server.get('Os', '')}/{server.get('Arch', '')}"
+            done = self.run(["compose", "version", "--short"])
+            if done.code or not re.search(r"\d+\.\d+", done.out):
+                raise _unusable("docker has no compose command (Compose v2 is a plugin of the docker command line)")
+            self._versions = (str(server.get("Version", "0")), done.out.strip())
+        return self._versions
+
+    def platform(self) -> str:
+        """``linux/amd64``."""
+        self.versions()
+        return self._platform
+
+
+def parse_ports(text: str) -> list[tuple[str, str, str]]:
+    """``127.0.0.1:80->8080/tcp, :::81-82->81-82/udp`` as (address, host port or range, protocol)."""
+    found = []
+    for part in text.split(", "):
+        match = re.fullmatch(r"(?P<address>.*):(?P<port>[0-9-]+)->[0-9-]+/(?P<protocol>\w+)", part.strip())
+        if match:
+            found.append((match["address"].strip("[]"), match["port"], match["protocol"]))
+    return found
+
+
+def _unusable(message: str) -> HostError:
+    return HostError(message, [finding("OPS-004", "", message)])
+
+
+def _require_engine(message: str) -> None:
+    low = message.lower()
+    if "cannot connect to the docker daemon" in low or "is the docker daemon running" in low:
+        raise HostError(
+            "the container engine does not answer",
+            [finding("OPS-004", "", message.splitlines()[0], "Start it on the host: systemctl start docker.")],
+        )
+    if "permission denied" in low and "docker.sock" in low:
+        raise HostError("the container engine refuses us", [finding("OPS-004", "", "access to the engine is denied", "Become root (become: true).")])
+
+
+def _number(version: str) -> tuple[int, int]:
+    match = re.search(r"(\d+)\.(\d+)", version)
+    return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}" if version[1] else str(version[0])
+
+
+def _home() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return "/"

@@ -1,0 +1,218 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where bind mounts may come from, and where they come from once installed (rule PKG-019)."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field
+from typing import Any, Mapping
+
+from .findings import INFO, Finding
+from .model import Model, services, with_services
+from .policy import granted, grants
+from .rules import finding
+
+HARMLESS = frozenset(("/etc/localtime", "/etc/timezone"))
+_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd", "/var/run/containerd", "/run/podman", "/var/run/podman")
+# What belongs to the host itself; to mount one of these, something below or something above is to hold the host.
+_HOST = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var/run",
+         "/var/lib/docker", "/var/lib/containerd", "/var/lib/avs", "/var/spool/cron")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths on the host. ``scratch`` is where compose resolved the package's tree, ``folder`` the compose folder below it
+    (``.`` for the root); ``files`` and ``folders`` are the tree's relative paths."""
+
+    scratch: str
+    folder: str
+    tree: str
+    data: str
+    keys: str
+    configs: str
+    files: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
+
+    def relative(self, path: str) -> str | None:
+        """The path below the tree's root, ``None`` outside of it."""
+        return below(path, self.scratch)
+
+    def in_data(self, relative: str) -> str:
+        """The name below ``data/`` of a path relative to the tree: as seen from the compose folder, where that is possible."""
+        inner = below(posixpath.join("/", relative), posixpath.normpath(posixpath.join("/", self.folder)))
+        return inner if inner is not None else posixpath.join("_package", relative)
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """``model`` with all binds in their final form. ``folders``: names below ``data/`` to be made if missing -> owner or None;
+    ``content``: service -> relative paths of the tree it mounts; ``outside``: service -> host paths that must exist."""
+
+    model: Model
+    findings: list[Finding] = field(default_factory=list)
+    folders: dict[str, str | None] = field(default_factory=dict)
+    content: dict[str, list[str]] = field(default_factory=dict)
+    outside: dict[str, list[str]] = field(default_factory=dict)
+
+
+def below(path: str, root: str) -> str | None:
+    """``path`` relative to ``root`` (``.`` for the root itself), ``None`` if it is elsewhere."""
+    path, root = posixpath.normpath(path), posixpath.normpath(root)
+    if path == root:
+        return "."
+    prefix = root if root.endswith("/") else root + "/"
+    return path[len(prefix) :] if path.startswith(prefix) else None
+
+
+def host_grant(path: str) -> str | None:
+    """The exception a mount of this host path needs: ``docker_sock``, ``host_root`` or none."""
+    path = posixpath.normpath(path)
+    if path in HARMLESS:
+        return None
+    if any(below(path, socket) is not None for socket in _SOCKETS):
+        return "docker_sock"
+    if any(below(path, place) is not None or below(place, path) is not None for place in _HOST):
+        return "host_root"
+    return None
+
+
+def place_mounts(spec: Mapping[str, Any], model: Model, layout: Layout) -> Mounted:
+    """Every bind in long form with ``create_host_path: false``; sources in the package become those of the installed tree.
+
+    A relative source that is not in the tree, or is declared under ``directories`` or ``artifacts``, lives in ``data/``.
+    """
+    result = Mounted(model)
+    placer = _Placer(spec, layout, result)
+    changed = {}
+    for name, service in services(model).items():
+        mounts = [placer.mount(name, service, mount) for mount in service.get("volumes") or ()]
+        changed[name] = {**service, "volumes": [mount for mount in mounts if mount is not None]}
+        if not changed[name]["volumes"]:
+            changed[name].pop("volumes")
+    changed_model = with_services(model, changed)
+    for section in ("configs", "secrets"):
+        entries = {name: placer.file(section, name, entry) for name, entry in (model.get(section) or {}).items()}
+        if entries:
+            changed_model[section] = entries
+            for name, service in changed.items():
+                placer.uses(name, section, service, model.get(section) or {})
+    for name, volume in (model.get("volumes") or {}).items():
+        placer.volume(name, volume or {})
+    return Mounted(changed_model, result.findings, result.folders, result.content, result.outside)
+
+
+class _Placer:
+    def __init__(self, spec: Mapping[str, Any], layout: Layout, result: Mounted) -> None:
+        self.spec, self.layout, self.result = spec, layout, result
+        self.grants = grants(spec)
+        self.directories = {posixpath.normpath(item["path"]): item.get("owner") for item in spec.get("directories") or ()}
+        self.artifacts = {posixpath.normpath(item["path"]) for item in spec.get("artifacts") or ()}
+        self.configs = {posixpath.normpath(item["path"]) for item in spec.get("configs") or ()}
+        env_files = (spec.get("compose") or {}).get("env_files") or ()
+        self.env_files = {posixpath.normpath(posixpath.join(layout.folder, name)) for name in (*env_files, ".env")}
+        self.declared = [value for value in (spec.get("env") or {}).values() if value.startswith("/")]
+
+    def mount(self, service: str, config: Mapping[str, Any], mount: Mapping[str, Any]) -> dict[str, Any] | None:
+        if mount.get("type") != "bind":
+            return dict(mount)
+        place = f"{self.spec['id']}: services.{service}.volumes"
+        target = str(mount.get("target"))
+        source = str(mount.get("source"))
+        label = f"{posixpath.basename(source)} -> {target}"
+        if below(source, self.layout.keys) is not None:
+            return _bind(mount, source, read_only=True)
+        relative = self.layout.relative(source)
+        if relative is None:
+            self._outside(service, place, source, target)
+            return _bind(mount, posixpath.normpath(source))
+        if relative in self.env_files:
+            self._refuse(place, f"{label} mounts the environment file itself, which does not hold what options set", "Pass the variables with environment or env_file.")
+            return None
+        name = self.layout.in_data(relative)
+        if name in self.configs:
+            return _bind(mount, posixpath.join(self.layout.configs, name), read_only=True)
+        if name in self.artifacts:
+            return _bind(mount, posixpath.join(self.layout.data, name), read_only=True)
+        in_tree = relative in self.layout.files or relative in self.layout.folders
+        if in_tree and not self._in_directories(name):
+            self.result.content.setdefault(service, []).append(relative)
+            if not mount.get("read_only"):
+                message = f"{label} is part of the package and mounted read-only, though the package does not say so"
+                remedy = "Write :ro behind it, or declare it under directories in runtime.yml if the service writes there."
+                self.result.findings.append(finding("PKG-019", place, message, remedy, severity=INFO))
+            return _bind(mount, posixpath.join(self.layout.tree, relative), read_only=True)
+        if not self._in_directories(name):
+            self._undeclared(place, label, name, source, target, config)
+        return _bind(mount, posixpath.join(self.layout.data, name))
+
+    def file(self, section: str, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """A config or secret of compose that comes from a file."""
+        place = f"{self.spec['id']}: {section}.{name}"
+        if entry.get("environment"):
+            self._refuse(f"{place}.environment", "is filled from the environment, which is empty when services start", "Use file or content.")
+        source = entry.get("file")
+        if not source or below(source, self.layout.keys) is not None:
+            return dict(entry)
+        relative = self.layout.relative(source)
+        if relative is None or relative not in self.layout.files:
+            self._refuse(f"{place}.file", f"{posixpath.basename(source)} is not a file of the package", None)
+            return dict(entry)
+        if relative in self.env_files:
+            self._refuse(f"{place}.file", "is the environment file itself, which does not hold what options set", "Pass the variables with environment or env_file.")
+        return {**entry, "file": posixpath.join(self.layout.tree, relative)}
+
+    def uses(self, service: str, section: str, config: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
+        for use in config.get(section) or ():
+            source = (entries.get(use.get("source")) or {}).get("file")
+            relative = self.layout.relative(source) if source else None
+            if relative is not None:
+                self.result.content.setdefault(service, []).append(relative)
+
+    def volume(self, name: str, volume: Mapping[str, Any]) -> None:
+        options = volume.get("driver_opts") or {}
+        device = str(options.get("device") or "")
+        if "bind" in str(options.get("o") or "").split(",") or (device.startswith("/") and options.get("type") != "tmpfs"):
+            self._refuse(f"{self.spec['id']}: volumes.{name}.driver_opts", f"mounts {device or 'a host path'} behind the name of a volume", "Use a bind mount, so that it can be judged.")
+
+    def _in_directories(self, name: str) -> bool:
+        return any(below(name, folder) is not None for folder in self.directories)
+
+    def _outside(self, service: str, place: str, source: str, target: str) -> None:
+        source = posixpath.normpath(source)
+        grant = host_grant(source)
+        if grant is not None:
+            what = "the engine's socket" if grant == "docker_sock" else "a part of the host itself"
+            self.result.findings.append(granted(place, grant, f"{source} -> {target} mounts {what}", self.grants.get(service, {})))
+        elif source not in HARMLESS and not any(below(source, value) is not None for value in self.declared):
+            self._refuse(place, f"{source} -> {target} leaves the package and is set by no option", None)
+            return
+        self.result.outside.setdefault(service, []).append(source)
+
+    def _undeclared(self, place: str, label: str, name: str, source: str, target: str, config: Mapping[str, Any]) -> None:
+        """A relative source that nothing provides. Compose would make a folder of it, whatever it was meant to be."""
+        if "." in posixpath.basename(target) or "." in posixpath.basename(source):
+            self._refuse(place, f"{label}: the file is neither in the package nor among its artifacts", "Add the file to the package, or declare it under artifacts in runtime.yml.")
+            return
+        user = str(((self.spec.get("privileges") or {}).get(place.rsplit("services.", 1)[-1].rsplit(".", 1)[0]) or {}).get("user") or config.get("user") or "")
+        parts = user.split(":")
+        owner = user if user and all(part.isdigit() for part in parts) else None
+        self.result.folders[name] = owner
+        message = f"{label} is neither in the package nor declared; an empty folder is made for it in data/"
+        self.result.findings.append(finding("PKG-019", place, message, "Declare it under directories in runtime.yml.", severity=INFO))
+
+    def _refuse(self, place: str, message: str, remedy: str | None) -> None:
+        self.result.findings.append(finding("PKG-019", place, message, remedy))
+
+
+def _bind(mount: Mapping[str, Any], source: str, read_only: bool = False) -> dict[str, Any]:
+    options: dict[str, Any] = {"create_host_path": False}
+    selinux = (mount.get("bind") or {}).get("selinux")
+    if selinux:
+        options["selinux"] = selinux
+    bind = {"type": "bind", "source": source, "target": mount["target"], "bind": options}
+    if read_only or mount.get("read_only"):
+        bind["read_only"] = True
+    return bind

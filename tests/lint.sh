@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Everything that can be said of the source without running it. Every check runs; the exit code is their worst.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PATH="$PWD/.venv/bin:$PATH" ANSIBLE_COLLECTIONS_PATH="$PWD/.cache/collections"
+failed=()
+
+check() {
+  local name=$1
+  shift
+  local started=$SECONDS
+  if "$@"; then
+    echo "lint: $name: ok ($((SECONDS - started)) s)"
+  else
+    echo "lint: $name: FAILED" >&2
+    failed+=("$name")
+  fi
+}
+
+types() {
+  MYPYPATH="$ANSIBLE_COLLECTIONS_PATH" mypy --no-error-summary -p ansible_collections.restaking.avs.plugins
+}
+
+changelog() {
+  local venv
+  venv=$(bash tests/tools/venv.sh changelog python 'antsibull-changelog>=0.31' 'ansible-core>=2.19') || return 1
+  "$venv/bin/antsibull-changelog" lint
+}
+
+playbooks() {
+  local playbook
+  for playbook in playbooks/*.yml; do
+    ansible-playbook --syntax-check -i localhost, "$playbook" >/dev/null || return 1
+  done
+}
+
+check "ruff check" ruff check --quiet .
+check "ruff format" ruff format --quiet --check .
+check "mypy" types
+check "licences" python -m tests.tools.licences
+check "generated pages" python -m tests.tools.generate --check
+check "changelog" changelog
+check "yamllint" yamllint --strict .
+check "playbooks" playbooks
+check "ansible-lint" ansible-lint --offline -q
+
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'lint: failed: %s\n' "${failed[@]}" >&2
+  exit 1
+fi

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What Ansible's own tools say of the collection: ansible-test sanity of the oldest supported ansible-core (the project's environment)
+# and of the newest one, the checks Galaxy makes on import, and whether the built collection works where it is installed.
+#
+#   tests/sanity.sh [core|newest|galaxy|installed] ...      default: all four
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+export PATH="$root/.venv/bin:$PATH"
+unset ANSIBLE_COLLECTIONS_PATH ANSIBLE_CONFIG
+
+# ansible-test fetches a script to get pip into its environments. Python's own copy of pip does as well, so nothing is fetched.
+own_home() {
+  local core=$1 home=$root/.cache/sanity/home version item
+  mkdir -p "$home/.ansible/test/cache"
+  for item in .config/pip .pip; do
+    if [ -e "$HOME/$item" ]; then
+      mkdir -p "$(dirname "$home/$item")"
+      ln -sfn "$HOME/$item" "$home/$item"
+    fi
+  done
+  version=$("$core/bin/python" tests/tools/bootstrap_version.py)
+  cp tests/tools/get_pip.py "$home/.ansible/test/cache/get_pip_${version//./_}.py"
+  echo "$home"
+}
+
+# ansible-test tries every pythonX.Y it finds. Shims of version managers are found and do not run; Python 3.9, the oldest on hosts, is
+# what the modules must be tried on, wherever it is installed.
+usable_path() {
+  local folder=$root/.cache/sanity/bin oldest
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  for oldest in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.9.*/bin/python3.9; do
+    if [ -x "$oldest" ]; then ln -sf "$oldest" "$folder/python3.9"; fi
+  done
+  echo "$folder:$(tr : '\n' <<< "$PATH" | grep -v '/shims$' | paste -sd :)"
+}
+
+# What git has or would take, as a folder where ansible-test wants it.
+copy_collection() {
+  local target=$1/ansible_collections/restaking/avs
+  rm -rf "$1"
+  mkdir -p "$target"
+  git ls-files --cached --others --exclude-standard -z | while IFS= read -r -d '' file; do
+    if [ -e "$file" ]; then printf '%s\0' "$file"; fi
+  done | tar --create --null --files-from=- | tar --extract --directory "$target"
+  # A repository of its own, or ansible-test asks the one around it, which ignores this folder.
+  git -C "$target" init --quiet
+  echo "$target"
+}
+
+# A Python that the newest ansible-core runs on; nothing where the machine has none.
+newest_python() {
+  local candidate
+  for candidate in python3.14 python3.13 python3.12 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[2-9]*/bin/python; do
+    if "$candidate" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then
+      "$candidate" -c 'import sys; print(sys.executable)'
+      return
+    fi
+  done
+}
+
+sanity() {
+  local core=$1 home target version
+  home=$(own_home "$core")
+  version=$("$core/bin/python" -c 'from ansible.release import __version__; print(__version__)')
+  echo "sanity: ansible-core $version, $("$core/bin/python" -V)"
+  target=$(copy_collection "$root/.cache/sanity/$version")
+  (cd "$target" && HOME=$home PATH="$core/bin:$(usable_path)" ansible-test sanity --venv --requirements --color no)
+  # It calls a run that looked at nothing a success.
+  if ! compgen -G "$target/tests/output/junit/*.xml" >/dev/null; then
+    echo "sanity: ansible-test looked at no file of $target" >&2
+    return 1
+  fi
+}
+
+core() {
+  sanity "$root/.venv"
+}
+
+newest() {
+  local python
+  python=$(newest_python)
+  if [ -n "$python" ]; then
+    sanity "$(bash tests/tools/venv.sh newest-core "$python" 'ansible-core>=2.20')"
+  else
+    bash tests/tools/sanity_in_container.sh
+  fi
+}
+
+galaxy() {
+  local venv
+  venv=$(bash tests/tools/venv.sh galaxy "$root/.venv/bin/python" 'galaxy-importer>=0.4.30')
+  bash tests/tools/import_check.sh "$venv" "$(build)"
+}
+
+installed() {
+  bash tests/tools/installed_check.sh "$(build)"
+}
+
+# The tarball, made of a clean copy: what lies about in the working folder is in nobody's release.
+build() {
+  local source
+  source=$(copy_collection "$root/.cache/sanity/source")
+  rm -rf "$root/.cache/sanity/build"
+  ansible-galaxy collection build "$source" --output-path "$root/.cache/sanity/build" >&2
+  ls "$root"/.cache/sanity/build/*.tar.gz
+}
+
+for step in "${@:-core newest galaxy installed}"; do
+  for part in $step; do
+    "$part"
+    echo "sanity: $part: ok"
+  done
+done
