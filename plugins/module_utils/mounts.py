@@ -49,12 +49,14 @@ class Layout:
 @dataclass(frozen=True)
 class Mounted:
     """``model`` with all binds in their final form. ``folders``: names below ``data/`` to be made if missing -> owner or None;
-    ``content``: service -> relative paths of the tree it mounts; ``outside``: service -> host paths that must exist."""
+    ``content``: service -> relative paths of the tree it mounts; ``configs``: service -> generated configs it mounts;
+    ``outside``: service -> host paths that must exist."""
 
     model: Model
     findings: list[Finding] = field(default_factory=list)
     folders: dict[str, str | None] = field(default_factory=dict)
     content: dict[str, list[str]] = field(default_factory=dict)
+    configs: dict[str, list[str]] = field(default_factory=dict)
     outside: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -88,8 +90,8 @@ def place_mounts(spec: Mapping[str, Any], model: Model, layout: Layout) -> Mount
     placer = _Placer(spec, layout, result)
     changed = {}
     for name, service in services(model).items():
-        mounts = [placer.mount(name, service, mount) for mount in service.get("volumes") or ()]
-        changed[name] = {**service, "volumes": [mount for mount in mounts if mount is not None]}
+        mounts = [placed for mount in service.get("volumes") or () for placed in placer.mount(name, service, mount)]
+        changed[name] = {**service, "volumes": mounts}
         if not changed[name]["volumes"]:
             changed[name].pop("volumes")
     changed_model = with_services(model, changed)
@@ -101,7 +103,7 @@ def place_mounts(spec: Mapping[str, Any], model: Model, layout: Layout) -> Mount
                 placer.uses(name, section, service, model.get(section) or {})
     for name, volume in (model.get("volumes") or {}).items():
         placer.volume(name, volume or {})
-    return Mounted(changed_model, result.findings, result.folders, result.content, result.outside)
+    return Mounted(changed_model, result.findings, result.folders, result.content, result.configs, result.outside)
 
 
 class _Placer:
@@ -115,27 +117,27 @@ class _Placer:
         self.env_files = {posixpath.normpath(posixpath.join(layout.folder, name)) for name in (*env_files, ".env")}
         self.declared = [value for value in (spec.get("env") or {}).values() if value.startswith("/")]
 
-    def mount(self, service: str, config: Mapping[str, Any], mount: Mapping[str, Any]) -> dict[str, Any] | None:
+    def mount(self, service: str, config: Mapping[str, Any], mount: Mapping[str, Any]) -> list[dict[str, Any]]:
         if mount.get("type") != "bind":
-            return dict(mount)
+            return [dict(mount)]
         place = f"{self.spec['id']}: services.{service}.volumes"
         target = str(mount.get("target"))
         source = str(mount.get("source"))
         label = f"{posixpath.basename(source)} -> {target}"
         if below(source, self.layout.keys) is not None:
-            return _bind(mount, source, read_only=True)
+            return [_bind(mount, source, read_only=True)]
         relative = self.layout.relative(source)
         if relative is None:
             self._outside(service, place, source, target)
-            return _bind(mount, posixpath.normpath(source))
+            return [_bind(mount, posixpath.normpath(source))]
         if relative in self.env_files:
             self._refuse(place, f"{label} mounts the environment file itself, which does not hold what options set", "Pass the variables with environment or env_file.")
-            return None
+            return []
         name = self.layout.in_data(relative)
         if name in self.configs:
-            return _bind(mount, posixpath.join(self.layout.configs, name), read_only=True)
+            return [self._config(service, mount, name, target)]
         if name in self.artifacts:
-            return _bind(mount, posixpath.join(self.layout.data, name), read_only=True)
+            return [_bind(mount, posixpath.join(self.layout.data, name), read_only=True)]
         in_tree = relative in self.layout.files or relative in self.layout.folders
         if in_tree and not self._in_directories(name):
             self.result.content.setdefault(service, []).append(relative)
@@ -143,10 +145,12 @@ class _Placer:
                 message = f"{label} is part of the package and mounted read-only, though the package does not say so"
                 remedy = "Write :ro behind it, or declare it under directories in runtime.yml if the service writes there."
                 self.result.findings.append(finding("PKG-019", place, message, remedy, severity=INFO))
-            return _bind(mount, posixpath.join(self.layout.tree, relative), read_only=True)
+            bind = _bind(mount, posixpath.join(self.layout.tree, relative), read_only=True)
+            inner = [(config, below(config, name)) for config in sorted(self.configs)]
+            return [bind, *(self._config(service, mount, config, posixpath.join(target, path)) for config, path in inner if path)]
         if not self._in_directories(name):
-            self._undeclared(place, label, name, source, target, config)
-        return _bind(mount, posixpath.join(self.layout.data, name))
+            self._undeclared(service, label, name, source, target, config)
+        return [_bind(mount, posixpath.join(self.layout.data, name))]
 
     def file(self, section: str, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         """A config or secret of compose that comes from a file."""
@@ -191,12 +195,17 @@ class _Placer:
             return
         self.result.outside.setdefault(service, []).append(source)
 
-    def _undeclared(self, place: str, label: str, name: str, source: str, target: str, config: Mapping[str, Any]) -> None:
+    def _config(self, service: str, mount: Mapping[str, Any], name: str, target: str) -> dict[str, Any]:
+        self.result.configs.setdefault(service, []).append(name)
+        return _bind({**mount, "target": target}, posixpath.join(self.layout.configs, name), read_only=True)
+
+    def _undeclared(self, service: str, label: str, name: str, source: str, target: str, config: Mapping[str, Any]) -> None:
         """A relative source that nothing provides. Compose would make a folder of it, whatever it was meant to be."""
+        place = f"{self.spec['id']}: services.{service}.volumes"
         if "." in posixpath.basename(target) or "." in posixpath.basename(source):
             self._refuse(place, f"{label}: the file is neither in the package nor among its artifacts", "Add the file to the package, or declare it under artifacts in runtime.yml.")
             return
-        user = str(((self.spec.get("privileges") or {}).get(place.rsplit("services.", 1)[-1].rsplit(".", 1)[0]) or {}).get("user") or config.get("user") or "")
+        user = str(((self.spec.get("privileges") or {}).get(service) or {}).get("user") or config.get("user") or "")
         parts = user.split(":")
         owner = user if user and all(part.isdigit() for part in parts) else None
         self.result.folders[name] = owner

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping
 
-from .errors import AvsError
 from .findings import ERROR, Finding
 from .model import Model, services
 from .rules import finding
@@ -53,6 +52,8 @@ def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag") -> l
     allowed = grants(spec)
     for name, service in known.items():
         place = f"{instance}: services.{name}"
+        if name in (".", ".."):
+            found.append(finding("PKG-005", place, f"{name!r} cannot be part of a path"))
         found += _privileges(spec, place, name, service, allowed.get(name, {}))
         found += _image(place, service, image_policy)
         found += _upgrades(place, service)
@@ -141,9 +142,3 @@ def _shape(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:
     replicas = (service.get("deploy") or {}).get("replicas", service.get("scale"))
     if isinstance(replicas, int) and replicas > 1:
         yield finding("PKG-018", f"{place}.deploy.replicas", f"asks for {replicas} containers; an instance runs one a service", "Remove replicas and scale.")
-
-
-def require_no_errors(message: str, found: list[Finding]) -> None:
-    """Raises ``AvsError`` with all findings where one is an error."""
-    if any(item.severity == ERROR for item in found):
-        raise AvsError(message, [item for item in found if item.severity == ERROR])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from typing import Any, Mapping
 
 from . import files
 from .errors import HostError
@@ -93,10 +93,6 @@ class InstanceStore:
         return os.path.join(self.run, "keys")
 
     @property
-    def configs(self) -> str:
-        return os.path.join(self.run, "configs")
-
-    @property
     def secrets_env(self) -> str:
         return os.path.join(self.run, "secrets.env")
 
@@ -152,7 +148,7 @@ class InstanceStore:
         except FileNotFoundError:
             return []
 
-    def stage(self, tree: str, compose: str, version: str | None) -> str:
+    def stage(self, tree: str, compose: str, configs: Mapping[str, str], version: str | None) -> str:
         """Write a release and return its name; a half-written one never gets it. ``tree`` is copied."""
         files.folder(self.releases, 0o750)
         staging = os.path.join(self.releases, ".staging")
@@ -161,6 +157,10 @@ class InstanceStore:
         current = self.release()
         beside = os.path.join(self.releases, current, "tree") if current else None
         files.copy_tree(tree, os.path.join(staging, "tree"), beside)
+        for name, text in configs.items():
+            path = os.path.join(staging, "configs", name)
+            files.folder(os.path.dirname(path))
+            files.write(path, text.encode(), 0o644)
         files.write(os.path.join(staging, "compose.json"), compose.encode())
         name = self.next_release(version)
         os.rename(staging, os.path.join(self.releases, name))

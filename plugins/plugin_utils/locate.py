@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..module_utils.errors import InputError
@@ -33,7 +33,8 @@ KINDS = ("git", "path", "archive")
 class PackageRequest:
     """What an inventory entry says of its package: a name (``mock-avs``, ``core/mock-avs``) or one of ``{git:}``, ``{path:}``, ``{archive:}``."""
 
-    package: str | Mapping[str, str]
+    # An address may carry credentials, which have no place in a traceback.
+    package: str | Mapping[str, str] = field(repr=False)
     version: str | None = None
     commit: str | None = None
     require_checksum: bool = False

@@ -50,7 +50,8 @@ class TapConfig:
     """One entry of ``avs_taps``. ``allowed_signers`` is the path of a file in OpenSSH's format; with it unsigned taps are refused."""
 
     name: str
-    url: str
+    # An address may carry credentials, which have no place in a traceback.
+    url: str = field(repr=False)
     ref: str | None = None
     allowed_signers: str | None = None
 

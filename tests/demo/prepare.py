@@ -16,7 +16,8 @@ from tests.lab.keystores import make_keystore
 
 LAB = Path(__file__).resolve().parents[2] / ".lab"
 KINDS = {"bls": "bn254", "ecdsa": "ecdsa"}
-NODES = (("avs-lab-host1", "op1", "mainnet", 0), ("avs-lab-host1", "op2", "hoodi", 1), ("avs-lab-host2", "op3", "mainnet", 0))
+# Number of the host, tag, profile, and how far the node's ports are from the usual ones.
+NODES = ((0, "op1", "mainnet", 0), (0, "op2", "hoodi", 1), (1, "op3", "mainnet", 0))
 
 
 def store_keys(client: hvac.Client, tag: str) -> None:
@@ -63,10 +64,11 @@ def main() -> None:
     (folder / "host_vars").mkdir(parents=True, exist_ok=True)
     (folder / "group_vars").mkdir(exist_ok=True)
     (folder / "hosts.yml").write_text((LAB / "inventory.yml").read_text())
+    hosts = sorted(yaml.safe_load((LAB / "inventory.yml").read_text())["avs_hosts"]["hosts"])
     placed: dict[str, list[dict[str, Any]]] = {}
     for host, tag, profile, number in NODES:
         store_keys(client, tag)
-        placed.setdefault(host, []).append(node(tag, profile, number))
+        placed.setdefault(hosts[host], []).append(node(tag, profile, number))
     for host, instances in placed.items():
         (folder / "host_vars" / f"{host}.yml").write_text(yaml.safe_dump({"avs_instances": instances}, sort_keys=False))
     shared = {

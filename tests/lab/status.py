@@ -43,6 +43,8 @@ def resolve(lab: Lab, name: str) -> str:
 def logs(lab: Lab, what: str) -> tuple[str, list[str]]:
     """Program and arguments that print a part's log."""
     if what == "engine":
+        if not engine.logfile(lab).exists():
+            raise LabError("this lab did not start the engine: look where its own service logs")
         return "tail", ["tail", "-n", "+1", str(engine.logfile(lab))]
     name = resolve(lab, what)
     state = containers.inspect(name)

@@ -1,0 +1,260 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The health condition that ends an install: asked of the containers themselves, over the host's bridge."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, Mapping, Sequence
+
+from .engine import Engine
+from .errors import GateError
+from .findings import Finding
+from .rules import finding
+
+HEALTHY, STARTING, UNHEALTHY, UNKNOWN = "healthy", "starting", "unhealthy", "unknown"
+DEFAULT_TIMEOUT = 300
+# Restarts seen while waiting that no longer look like waiting for a neighbour.
+RESTARTS = 3
+# Seconds a container without a health check of its own has to keep running.
+STEADY = 2.0
+_FIRST_PAUSE, _LAST_PAUSE = 0.1, 1.0
+_REQUEST_TIMEOUT = 5.0
+_LOG_LINES = 15
+_BODY = 4 << 20
+
+Fetch = Callable[[str, int, str], "Answer"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``status`` 0: nobody answered, ``body`` then says why."""
+
+    status: int
+    body: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """``status`` as in the module's result, ``detail`` for a person."""
+
+    status: str
+    detail: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"status": self.status, "detail": self.detail}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A container of the instance as the engine inspects it."""
+
+    id: str
+    service: str
+    state: str
+    exit_code: int
+    restarts: int
+    started: str
+    check: str
+    address: str
+
+    @classmethod
+    def of(cls, inspected: Mapping[str, Any]) -> Peer:
+        state = inspected.get("State") or {}
+        networks = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
+        mode = (inspected.get("HostConfig") or {}).get("NetworkMode")
+        address = "127.0.0.1" if mode == "host" else next((item["IPAddress"] for _name, item in sorted(networks.items()) if item.get("IPAddress")), "")
+        return cls(
+            inspected["Id"],
+            (inspected.get("Config") or {}).get("Labels", {}).get("avs.service", ""),
+            str(state.get("Status", "")),
+            int(state.get("ExitCode", 0)),
+            int(inspected.get("RestartCount", 0)),
+            str(state.get("StartedAt", "")),
+            str((state.get("Health") or {}).get("Status", "")),
+            address,
+        )
+
+
+class Gate:
+    """Waits for one instance. ``ends``: services that are done once they exit with 0; ``mask`` hides secrets in logs."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        instance: str,
+        health: Mapping[str, Any],
+        ends: Mapping[str, bool],
+        mask: Callable[[str], str] = lambda text: text,
+        fetch: Fetch | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.engine, self.instance, self.health, self.ends, self.mask = engine, instance, health, ends, mask
+        self._fetch, self._clock, self._sleep = fetch or http_get, clock, sleep
+        self._restarts: dict[str, int] = {}
+        self._steady: dict[str, tuple[str, float]] = {}
+
+    def wait(self, containers: Sequence[str]) -> Health:
+        """Returns once healthy. Raises ``GateError`` (OPS-006) with the last log lines when that is out of reach or time is up."""
+        timeout = float(self.health.get("timeout") or DEFAULT_TIMEOUT)
+        deadline = self._clock() + timeout
+        pause = _FIRST_PAUSE
+        while True:
+            peers = [Peer.of(item) for item in self.engine.inspect(containers)]
+            broken = self._broken(peers)
+            if broken is not None:
+                peer, problem = broken
+                raise self._error(f"{peer.service} {problem}", peer)
+            health = self.probe(peers, steady=True)
+            if health.status == HEALTHY:
+                return health
+            left = deadline - self._clock()
+            if left <= 0:
+                raise self._error(f"not healthy within {timeout:g} s: {health.detail}", self._suspect(peers))
+            self._sleep(min(pause, left))
+            pause = min(pause * 1.5, _LAST_PAUSE)
+
+    def probe(self, peers: Sequence[Peer], steady: bool = False) -> Health:
+        """One look. ``steady``: containers must also have been running for a moment."""
+        down = [peer for peer in peers if peer.state != "running" and not self._ended(peer)]
+        if down or not peers:
+            return Health(UNHEALTHY, "; ".join(f"{peer.service} is {peer.state}" for peer in down) or "there are no containers")
+        kind = self.health.get("type", "container")
+        if kind == "container":
+            return self._containers(peers, steady)
+        service = self.health.get("service")
+        peer = next((item for item in peers if item.service == service), None)
+        if peer is None:
+            return Health(UNHEALTHY, f"there is no service {service} to ask")
+        if not peer.address:
+            return Health(STARTING, f"{service} has no address yet")
+        port = int(self.health["port"])
+        if kind == "tcp":
+            answer = tcp_connect(peer.address, port)
+            return Health(HEALTHY, f"{service}:{port} accepts connections") if answer.status else Health(STARTING, f"{service}:{port}: {answer.body}")
+        if kind == "node_api":
+            return node_api(lambda path: self._fetch(peer.address, port, path), f"{service}:{port}")
+        path = str(self.health.get("path") or "/")
+        answer = self._fetch(peer.address, port, path)
+        where = f"{service}:{port}{path}"
+        if not answer.status:
+            return Health(STARTING, f"{where}: {answer.body}")
+        if kind == "metric":
+            return metric(self.health, answer, where)
+        wanted = [int(status) for status in self.health.get("status") or (200,)]
+        detail = f"{where} answers {answer.status}"
+        return Health(HEALTHY if answer.status in wanted else STARTING, detail)
+
+    def _containers(self, peers: Sequence[Peer], steady: bool) -> Health:
+        wanted = self.health.get("service")
+        for peer in peers:
+            if wanted and peer.service != wanted or peer.state != "running":
+                continue
+            if peer.check and peer.check != HEALTHY:
+                return Health(STARTING if peer.check == "starting" else UNHEALTHY, f"{peer.service}'s health check says {peer.check}")
+            if steady and not peer.check:
+                started, since = self._steady.setdefault(peer.id, (peer.started, self._clock()))
+                if started != peer.started:
+                    self._steady[peer.id] = (peer.started, self._clock())
+                    since = self._clock()
+                if self._clock() - since < STEADY:
+                    return Health(STARTING, f"{peer.service} has just started")
+        return Health(HEALTHY, "all containers run")
+
+    def _ended(self, peer: Peer) -> bool:
+        return self.ends.get(peer.service, False) and peer.state == "exited" and peer.exit_code == 0
+
+    def _broken(self, peers: Sequence[Peer]) -> tuple[Peer, str] | None:
+        for peer in peers:
+            first = self._restarts.setdefault(peer.id, peer.restarts)
+            if peer.restarts - first >= RESTARTS:
+                return peer, f"keeps restarting (exit code {peer.exit_code})"
+            if peer.state in ("exited", "dead") and not self._ended(peer):
+                return peer, f"has exited with code {peer.exit_code}"
+        return None
+
+    def _suspect(self, peers: Sequence[Peer]) -> Peer | None:
+        named = [peer for peer in peers if peer.service == self.health.get("service")]
+        failing = [peer for peer in peers if peer.state != "running" and not self._ended(peer)]
+        return next(iter([*failing, *named, *peers]), None)
+
+    def _error(self, problem: str, peer: Peer | None) -> GateError:
+        message = self.mask(problem)
+        if peer is not None:
+            logs = self.mask(self.engine.logs(peer.id, _LOG_LINES))
+            message += f"; last lines of {peer.service}:\n" + "\n".join(f"    {line}" for line in logs.splitlines()) if logs else "; it logged nothing"
+        return GateError(f"{self.instance} did not become healthy", [_finding(self.instance, message)])
+
+
+def _finding(instance: str, message: str) -> Finding:
+    return finding("OPS-006", instance, message)
+
+
+def node_api(get: Callable[[str], Answer], where: str) -> Health:
+    """The node API of the AVS node specification: 200 healthy, 206 partially, 503 unhealthy; older nodes name themselves elsewhere."""
+    answer = get("/eigen/node/health")
+    if not answer.status:
+        return Health(STARTING, f"{where}: {answer.body}")
+    if answer.status == 206:
+        return Health(STARTING, f"{where} is partially healthy (206)")
+    if answer.status == 503:
+        return Health(UNHEALTHY, f"{where} is unhealthy (503)")
+    if answer.status != 200:
+        return Health(UNHEALTHY, f"{where}/eigen/node/health answers {answer.status}")
+    for path in ("/eigen/node", "/eigen/node/spec-version"):
+        if get(path).status == 200:
+            return Health(HEALTHY, f"{where} is healthy")
+    return Health(UNHEALTHY, f"{where} says it is healthy, but serves no node API")
+
+
+def metric(health: Mapping[str, Any], answer: Answer, where: str) -> Health:
+    """A metric that exists, and whose every sample is within the bounds."""
+    name = str(health["name"])
+    if answer.status != 200:
+        return Health(STARTING, f"{where} answers {answer.status}")
+    samples = re.findall(rf"^{re.escape(name)}(?:\{{[^\n]*\}})?[ \t]+(\S+)", answer.body, re.MULTILINE)
+    if not samples:
+        return Health(STARTING, f"{where} has no metric {name}")
+    low, high = health.get("min"), health.get("max")
+    for sample in samples:
+        value = float(sample)
+        if value != value or (low is not None and value < low) or (high is not None and value > high):
+            bounds = f"{'' if low is None else low}..{'' if high is None else high}"
+            return Health(STARTING, f"{name} is {sample}, not within {bounds}")
+    return Health(HEALTHY, f"{name} is {samples[0]}")
+
+
+def http_get(address: str, port: int, path: str) -> Answer:
+    """One request; never raises."""
+    import http.client
+
+    connection = http.client.HTTPConnection(address, port, timeout=_REQUEST_TIMEOUT)
+    try:
+        connection.request("GET", path, headers={"Accept": "*/*", "Connection": "close"})
+        response = connection.getresponse()
+        return Answer(response.status, response.read(_BODY).decode("utf-8", "replace"))
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(0, _why(error))
+    finally:
+        connection.close()
+
+
+def tcp_connect(address: str, port: int) -> Answer:
+    """Status 1 where somebody accepts; never raises."""
+    import socket
+
+    try:
+        with socket.create_connection((address, port), timeout=_REQUEST_TIMEOUT):
+            return Answer(1, "")
+    except OSError as error:
+        return Answer(0, _why(error))
+
+
+def _why(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).lower()

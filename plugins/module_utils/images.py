@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Images: on the host before anything stops, named by digest, built for this platform (rules IMG-005, IMG-006)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Mapping
+
+from .engine import Done, Engine
+from .findings import Finding
+from .rules import finding
+
+
+@dataclass(frozen=True)
+class Images:
+    """``lock``: reference -> ``repo@sha256:...`` (the image's id where it came from no registry); ``missing``: to be pulled;
+    ``users``: reference -> the user the image runs as."""
+
+    lock: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    users: dict[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+class ImageKeeper:
+    """Finds and pulls images, each once a run however many instances use it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._known: dict[str, Any] = {}
+        self._failed: dict[str, tuple[str, str]] = {}
+
+    def find(self, instance: str, wanted: Mapping[str, str], recorded: Mapping[str, str]) -> Images:
+        """What is here already. ``wanted``: service -> reference; ``recorded``: the lock of the instance's last commit."""
+        names = {reference: recorded.get(reference) or reference for reference in wanted.values()}
+        self._known.update(self.engine.images(name for name in names.values() if name not in self._known))
+        result = Images()
+        for service, reference in sorted(wanted.items()):
+            name = names[reference]
+            known = self._known.get(name)
+            if known is None:
+                if reference not in result.missing:
+                    result.missing.append(reference)
+                continue
+            result.lock[reference] = name if is_locked(name) else digest_of(reference, known)
+            result.users[reference] = str((known.get("Config") or {}).get("User") or "")
+            result.findings.extend(self._platform(f"{instance}: services.{service}.image", reference, known))
+        return result
+
+    def pull(self, instance: str, references: Iterable[str], recorded: Mapping[str, str]) -> list[Finding]:
+        """Fetch what is missing, by digest where one is recorded; findings for what cannot be had."""
+        found = []
+        for reference in references:
+            name = recorded.get(reference) or reference
+            if name.startswith("sha256:"):
+                # An image that came from no registry is gone; only its name is left to look for.
+                name = reference
+            if name not in self._known and name not in self._failed:
+                done = self.engine.run(["pull", "--quiet", name], timeout=None)
+                if done.code:
+                    self._failed[name] = pull_problem(name, done, self.engine.platform())
+                else:
+                    self._known.update(self.engine.images([name]))
+            if name in self._failed:
+                rule, message = self._failed[name]
+                found.append(finding(rule, f"{instance}: images.{reference}", message))
+        return found
+
+    def _platform(self, place: str, reference: str, image: Mapping[str, Any]) -> list[Finding]:
+        built = f"{image.get('Os', '')}/{image.get('Architecture', '')}"
+        if built == self.engine.platform():
+            return []
+        return [finding("IMG-005", place, f"{reference} is built for {built}, this host is {self.engine.platform()}")]
+
+
+def is_locked(name: str) -> bool:
+    return "@sha256:" in name or name.startswith("sha256:")
+
+
+def digest_of(reference: str, image: Mapping[str, Any]) -> str:
+    """The digest under which the reference's own repository serves the image, else the image's id."""
+    repository = repository_of(reference)
+    for digest in image.get("RepoDigests") or ():
+        if repository_of(digest) == repository:
+            return str(digest)
+    return str(image["Id"])
+
+
+def repository_of(reference: str) -> str:
+    """The repository, in full: ``nginx:1`` is ``docker.io/library/nginx``."""
+    name = reference.split("@")[0]
+    head, _slash, last = name.rpartition("/")
+    name = f"{head}/{last.split(':')[0]}" if head else last.split(":")[0]
+    first = name.split("/")[0]
+    if "/" not in name:
+        return f"docker.io/library/{name}"
+    if "." in first or ":" in first or first == "localhost":
+        return name.replace("index.docker.io/", "docker.io/", 1)
+    return f"docker.io/{name}"
+
+
+def pull_problem(name: str, done: Done, platform: str) -> tuple[str, str]:
+    """Rule and message for a pull that failed."""
+    said = done.message.splitlines()[-1]
+    low = said.lower()
+    if "no matching manifest" in low or "does not match the specified platform" in low:
+        return "IMG-005", f"{name} is not built for this host's platform {platform}"
+    registry = repository_of(name).split("/")[0]
+    if any(word in low for word in ("manifest unknown", "not found", "name unknown", "does not exist", "repository name not known")) and "lookup" not in low:
+        return "IMG-006", f"{name} does not exist at {registry}, or needs a login: {said}"
+    if any(word in low for word in ("unauthorized", "denied", "authentication required", "no basic auth")):
+        return "IMG-006", f"{registry} does not let this host pull {name}: {said}"
+    unreachable = ("connection refused", "no such host", "timeout", "timed out", "unreachable", "eof", "server misbehaving", "tls", "x509", "temporary failure", "no route")
+    if any(word in low for word in unreachable):
+        return "IMG-006", f"the registry {registry} cannot be reached for {name}: {said}"
+    return "IMG-006", f"{name} cannot be pulled: {said}"

@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ports, container names and networks that are taken by somebody else (rule NET-002)."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Mapping
+
+from .baseline import project
+from .engine import Engine, parse_ports
+from .findings import Finding
+from .model import Model
+from .publish import Published, collisions
+from .rules import finding
+
+_LISTEN = {"tcp": "0A", "udp": "07"}
+
+
+@dataclass(frozen=True)
+class Host:
+    """What is taken on the host: ports with their holder's name, and containers and networks by name -> owner.
+
+    ``containers``: name -> instance it belongs to (empty: none); ``networks``: name -> compose project (empty: none).
+    """
+
+    ports: list[tuple[Published, str, str]] = field(default_factory=list)
+    containers: dict[str, str] = field(default_factory=dict)
+    networks: dict[str, str] = field(default_factory=dict)
+
+
+def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = "/proc") -> Host:
+    """Ask the engine and the kernel. ``states``: the recorded state of every instance, for ports of stopped ones."""
+    ports: list[tuple[Published, str, str]] = []
+    containers = {}
+    for container in engine.everything():
+        containers[container["name"]] = container["instance"]
+        for address, port, protocol in parse_ports(container["ports"]):
+            ports.append((Published(address, port, protocol), f"container {container['name']}", container["instance"]))
+    for instance, state in states.items():
+        if state.get("phase") != "absent":
+            ports += [(Published(item["address"], item["port"], item["protocol"]), f"instance {instance}", instance) for item in state.get("ports") or ()]
+    held = [port for port, _holder, _instance in ports]
+    for socket in listening(proc):
+        # The engine's proxy listens for every published port; those have an owner already.
+        if not collisions([socket], [(port, "") for port in held]):
+            ports.append((socket, f"a process of the host ({socket.address or 'all addresses'})", ""))
+    return Host(ports, containers, engine.networks())
+
+
+def check(instance: str, model: Model, wanted: Iterable[Published], host: Host, reserved: Iterable[tuple[Published, str, str]] = ()) -> list[Finding]:
+    """What stands in the way of one instance; its own containers do not. ``reserved``: ports other instances of this call want."""
+    found = []
+    foreign = [(port, holder) for port, holder, owner in (*reserved, *host.ports) if owner != instance]
+    for port, holder in collisions(wanted, foreign):
+        number = f"{port.address or '0.0.0.0'}:{port.port}/{port.protocol}"
+        found.append(finding("NET-002", f"{instance}: services.{port.service}.ports", f"{number} is taken by {holder}"))
+    own = project(instance)
+    for service in (model.get("services") or {}).values():
+        name = service["container_name"]
+        if host.containers.get(name, instance) != instance:
+            owner = host.containers[name]
+            found.append(finding("NET-002", f"{instance}: containers.{name}", f"the name {name} is taken by a container of {owner or 'somebody else'}"))
+    for key, network in (model.get("networks") or {}).items():
+        name = network["name"]
+        if network.get("external"):
+            if name not in host.networks:
+                found.append(finding("NET-002", f"{instance}: networks.{key}", f"the external network {name} does not exist", "Create it, or remove external from the package."))
+        elif host.networks.get(name, own) != own:
+            found.append(finding("NET-002", f"{instance}: networks.{key}", f"the network {name} belongs to somebody else"))
+    return found
+
+
+def listening(proc: str = "/proc") -> list[Published]:
+    """Sockets that listen on the host, from ``/proc/net`` (addresses in host byte order, ports in hex)."""
+    found = set()
+    for name in ("tcp", "tcp6", "udp", "udp6"):
+        protocol = name.rstrip("6")
+        try:
+            with open(os.path.join(proc, "net", name), encoding="ascii") as handle:
+                lines = handle.read().splitlines()[1:]
+        except FileNotFoundError:
+            continue
+        for line in lines:
+            columns = line.split()
+            if len(columns) > 3 and columns[3] == _LISTEN[protocol]:
+                address, port = columns[1].split(":")
+                found.add(Published(_address(address), str(int(port, 16)), protocol))
+    return sorted(found)
+
+
+def _address(text: str) -> str:
+    words = [bytes.fromhex(text[start : start + 8])[::-1] for start in range(0, len(text), 8)]
+    address = ipaddress.ip_address(b"".join(words))
+    mapped = getattr(address, "ipv4_mapped", None)
+    return "" if address.is_unspecified else str(mapped or address)

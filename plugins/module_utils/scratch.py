@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private folders in which packages are judged before anything of the host is touched."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import io
+import os
+import shutil
+import tempfile
+from types import TracebackType
+
+from .canonical import tree_digest
+from .errors import HostError
+from .names import is_inside
+from .rules import finding
+
+_PREFIX = "avs-"
+_LOCK = ".lock"
+_MAX_BYTES = 256 << 20
+
+
+class Scratch:
+    """A folder that goes away with the run; what killed runs left goes away with the next one."""
+
+    def __init__(self, parent: str | None = None) -> None:
+        self.parent = parent or tempfile.gettempdir()
+        self.path = ""
+        self._fd = -1
+
+    def __enter__(self) -> Scratch:
+        self._sweep()
+        self.path = tempfile.mkdtemp(prefix=_PREFIX, dir=self.parent)
+        self._fd = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._fd)
+
+    def folder(self, instance: str) -> str:
+        """An empty folder for one instance's tree, two levels deep: ``..`` out of a package still ends in the scratch."""
+        path = os.path.join(self.path, instance, "tree")
+        os.makedirs(path)
+        return path
+
+    def drop(self, instance: str) -> None:
+        shutil.rmtree(os.path.join(self.path, instance), ignore_errors=True)
+
+    def _sweep(self) -> None:
+        for name in os.listdir(self.parent):
+            path = os.path.join(self.parent, name)
+            if not name.startswith(_PREFIX) or os.path.islink(path) or not os.path.isdir(path) or os.stat(path).st_uid != os.geteuid():
+                continue
+            try:
+                fd = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_NOFOLLOW)
+            except OSError:
+                continue
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            except OSError:
+                pass
+            finally:
+                os.close(fd)
+
+
+def unpack(content: str, target: str, expected: str, place: str) -> None:
+    """A tree as the controller sends it (base64, tar.gz) into an empty folder. Raises ``HostError`` (SRC-003)."""
+    import tarfile
+
+    try:
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(content, validate=True)), mode="r:gz") as archive:
+            left = _MAX_BYTES
+            for member in archive:
+                if member.isdir():
+                    continue
+                left -= member.size
+                if not member.isreg() or not is_inside(member.name) or left < 0:
+                    raise _unsafe(place, f"{member.name!r} is not a regular file of the package")
+                path = os.path.join(target, member.name)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                reader = archive.extractfile(member)
+                assert reader is not None
+                with open(path, "xb") as writer:
+                    shutil.copyfileobj(reader, writer)
+                    os.fchmod(writer.fileno(), 0o755 if member.mode & 0o100 else 0o644)
+    except (ValueError, OSError, EOFError, tarfile.TarError) as error:
+        raise _unsafe(place, f"the tree cannot be unpacked: {error}") from None
+    require_tree(target, expected, place)
+
+
+def require_tree(root: str, expected: str, place: str) -> None:
+    found = tree_digest(root)
+    if found != expected:
+        raise _unsafe(place, f"the tree's digest is {found}, not {expected}")
+
+
+def _unsafe(place: str, message: str) -> HostError:
+    return HostError(f"{place}: {message}", [finding("SRC-003", place, message)])

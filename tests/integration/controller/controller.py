@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Playbook runs of the action plugin and the lookup on local hosts, with a stand-in for the host's module."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.integration.controller.openbao import OpenBao
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAY = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - restaking.avs.instances:
+        instances: "{{ avs_instances }}"
+        cache_dir: "{{ folder }}/cache"
+        settings: "{{ {'memory': folder ~ '/' ~ inventory_hostname ~ '.memory', 'die': die | default(false)} }}"
+"""
+
+
+@dataclass
+class Run:
+    """What a playbook run left: its output, and what the store was asked meanwhile."""
+
+    code: int
+    output: str
+    asked: list[str]
+
+    def outcome(self, host: str) -> dict[str, Any]:
+        """The result of the last task on a host (runs with ``json`` only)."""
+        start = self.output.index("{\n")
+        data, _end = json.JSONDecoder().raw_decode(self.output[start:])
+        result: dict[str, Any] = data["plays"][-1]["tasks"][-1]["hosts"][host]
+        return result
+
+
+class Controller:
+    """A folder with a collection, an inventory and playbooks."""
+
+    def __init__(self, folder: Path, store: OpenBao) -> None:
+        self.folder, self.store = folder, store
+        collection = folder / "collections/ansible_collections/restaking/avs"
+        (collection / "plugins/modules").mkdir(parents=True)
+        for name in ("action", "lookup", "filter", "plugin_utils", "module_utils"):
+            (collection / "plugins" / name).symlink_to(ROOT / "plugins" / name)
+        for name in ("galaxy.yml", "meta"):
+            (collection / name).symlink_to(ROOT / name)
+        (collection / "plugins/modules/instances.py").symlink_to(Path(__file__).with_name("fake_host.py"))
+        self.log = folder / "ansible.log"
+
+    def inventory(self, hosts: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
+        shared = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "ansible_hashi_vault_url": self.store.url,
+            "folder": str(self.folder),
+            **variables,
+        }
+        groups = {"all": {"hosts": {name: {"avs_instances": list(own)} for name, own in hosts.items()}, "vars": shared}}
+        (self.folder / "inventory.yml").write_text(yaml.safe_dump(groups))
+
+    def play(self, *arguments: str, play: str = PLAY, json_output: bool = True, **environment: str) -> Run:
+        (self.folder / "play.yml").write_text(play)
+        before = len(self.store.audit())
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))}
+        own = {
+            "ANSIBLE_COLLECTIONS_PATH": f"{self.folder / 'collections'}:{Path(sys.prefix) / 'lib'}",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOG_PATH": str(self.log),
+            "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"),
+            "HOME": str(self.folder),
+            **({"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"} if json_output else {}),
+        }
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory.yml", "play.yml", *arguments],
+            cwd=self.folder,
+            env={**kept, **own, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+        )
+        output = done.stdout if json_output and done.stdout.lstrip().startswith("{") else done.stdout + done.stderr
+        return Run(done.returncode, output, self.store.paths(before))
+
+    def left_behind(self, but: Iterable[str] = ()) -> str:
+        """Everything below the folder but the stand-in's memory, files named in ``but`` and what is the collection's."""
+        skipped = {"inventory.yml", *but}
+        return "\n".join(
+            path.read_text(errors="replace")
+            for path in self.folder.rglob("*")
+            if path.is_file()
+            and path.suffix != ".memory"
+            and path.name not in skipped
+            and "collections" not in path.parts
+            and "cache" not in path.parts
+        )
+
+
+def entry(tag: str, **changes: Any) -> dict[str, Any]:
+    """An instance of the example package with secrets at ``avs/<tag>/``."""
+    fields = {
+        "package": {"path": str(ROOT / "examples/packages/demo-avs/v1.0.0")},
+        "profile": "hoodi",
+        "tag": tag,
+        "options": {"rpc-token": {"source": "vault", "path": f"avs/{tag}/rpc", "field": "token"}},
+        "keys": [
+            {"name": "bls", "kind": "bn254", "source": "vault", "path": f"avs/{tag}/bls"},
+            {"name": "ecdsa", "kind": "ecdsa", "source": "vault", "path": f"avs/{tag}/ecdsa"},
+        ],
+    }
+    return {**fields, **changes}

@@ -1,0 +1,66 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host's side of the two calls and nothing else: remembers what it was given in a file, so that a second run finds it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def same(spec: dict, old: dict | None) -> bool:
+    if old is None or old["env"] != spec.get("env") or old["state"] != spec["state"]:
+        return False
+    for name, secret in spec.get("secrets", {}).items():
+        version, value = old["secrets"].get(name, ("", ""))
+        ref = secret["ref"]
+        if "version" in ref:
+            if version != ref["version"]:
+                return False
+        elif hmac.new(bytes.fromhex(ref["nonce"]), value.encode(), hashlib.sha256).hexdigest() != ref["mac"]:
+            return False
+    return True
+
+
+def main() -> None:
+    arguments = {
+        "document": {"type": "dict", "required": True},
+        "secret_values": {"type": "dict", "no_log": True, "default": {}},
+    }
+    module = AnsibleModule(arguments, supports_check_mode=True)
+    document, values = module.params["document"], module.params["secret_values"]
+    path = document["settings"]["memory"]
+    known = {}
+    if os.path.exists(path):
+        with open(path) as handle:
+            known = json.load(handle)
+    todo = [spec for spec in document["specs"] if not same(spec, known.get(spec["id"]))]
+    results = [{"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keys": {}} for spec in document["specs"]]
+    if todo and not document["complete"]:
+        needs = {
+            spec["id"]: {"tree": spec["state"] == "started", "secrets": sorted(spec.get("secrets", {}))} for spec in todo
+        }
+        unchanged = [result for result in results if not result["changed"]]
+        module.exit_json(changed=False, instances=unchanged, needs=needs, findings=[], unlisted=[])
+    if document["settings"].get("die") and todo:
+        raise RuntimeError(f"died over {values!r}")
+    if todo and not module.check_mode:
+        for spec in todo:
+            given = values.get(spec["id"], {})
+            secrets = {name: (secret["ref"].get("version", ""), given[name]) for name, secret in spec.get("secrets", {}).items()}
+            known[spec["id"]] = {"env": spec.get("env"), "state": spec["state"], "secrets": secrets}
+        with open(path, "w") as handle:
+            json.dump(known, handle)
+    calls = {"trees": sorted(document["trees"]), "secrets": {name: sorted(given) for name, given in values.items()}}
+    diff = [{"before": "", "after": f"{spec['id']}\n"} for spec in todo]
+    module.exit_json(changed=bool(todo), instances=results, findings=[], unlisted=[], diff=diff, calls=calls)
+
+
+main()

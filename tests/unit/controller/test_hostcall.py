@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The two calls to a host."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.canonical import tree_digest
+from ansible_collections.restaking.avs.plugins.module_utils.errors import InputError, SecretError
+from ansible_collections.restaking.avs.plugins.plugin_utils import transfer
+from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, carries_macs, reconcile, scrubbed
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import parse_instances
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need
+from ansible_collections.restaking.avs.plugins.plugin_utils.spec import Built, build_specs
+
+from tests.unit.controller.fakes import Numbered, entry, package, profile
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "tree"
+    (root / "pkg/hoodi").mkdir(parents=True)
+    (root / "pkg/hoodi/docker-compose.yml").write_text("services: {}\n")
+    (root / "pkg/run.sh").write_text("#!/bin/sh\n")
+    (root / "pkg/run.sh").chmod(0o755)
+    return root
+
+
+@pytest.fixture
+def built(tree: Path) -> Built:
+    entries, _findings = parse_instances([entry(), entry(tag="op2")])
+    return build_specs(entries, lambda _entry: package(profiles={"hoodi": profile(tree=tree)}), Numbered())
+
+
+class Host:
+    """Answers the first call with ``needs``, the second with ``last``."""
+
+    def __init__(self, needs: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> None:
+        self.needs, self.last = dict(needs), dict(last or {"changed": True, "instances": []})
+        self.calls: list[tuple[dict[str, Any], dict[str, dict[str, str]]]] = []
+
+    def __call__(self, document: dict[str, Any], values: dict[str, dict[str, str]]) -> dict[str, Any]:
+        self.calls.append((document, values))
+        if document["complete"]:
+            return dict(self.last)
+        return {"changed": False, "instances": [{"id": "demo-avs-op2"}], **({"needs": self.needs} if self.needs else {})}
+
+
+def read(needs: list[Need]) -> dict[Need, str]:
+    return {need: f"canary-{need.instance}-{need.name}" for need in needs}
+
+
+def refuse(*_arguments: Any) -> Any:
+    raise AssertionError("values were read")
+
+
+def accept(_first: Any, _values: Any) -> None:
+    pass
+
+
+def test_one_call_where_nothing_is_to_be_done(built: Built) -> None:
+    host = Host({})
+    answer = reconcile(built, Terms(lock_timeout=5, settings={"image_policy": "tag"}), host, refuse, accept)
+    (document, values), = host.calls
+    assert answer["changed"] is False and values == {}
+    assert (document["schema"], document["complete"], document["trees"], document["lock_timeout"]) == (1, False, {}, 5)
+    assert document["settings"] == {"image_policy": "tag"}
+    assert [spec["id"] for spec in document["specs"]] == ["demo-avs-op1", "demo-avs-op2"]
+    assert "@" in document["holder"] and document["holder"].rpartition(":")[2].isdigit()
+
+
+def test_just_what_the_host_asks_for(built: Built, tree: Path) -> None:
+    host = Host({"demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]}, "demo-avs-op2": {"tree": False, "secrets": []}})
+    answer = reconcile(built, Terms(), host, read, accept)
+    document, values = host.calls[1]
+    assert answer == {"changed": True, "instances": []}
+    assert document["complete"] and document["specs"] == host.calls[0][0]["specs"]
+    assert list(document["trees"]) == ["ab" * 32]
+    assert values == {"demo-avs-op1": {"key.bls.password": "canary-demo-avs-op1-key.bls.password"}}
+    assert "canary" not in json.dumps(document)
+
+
+def test_work_without_contents(built: Built) -> None:
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": []}})
+    reconcile(built, Terms(), host, refuse, accept)
+    assert host.calls[1][0]["trees"] == {} and host.calls[1][1] == {}
+
+
+def test_check_mode_never_reads_a_value(built: Built) -> None:
+    host = Host({"demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]}})
+    reconcile(built, Terms(check=True), host, refuse, accept)
+    document, values = host.calls[1]
+    assert document["trees"] and values == {}
+
+
+def test_a_failed_first_call_is_the_last(built: Built) -> None:
+    calls = []
+
+    def fail(document: dict[str, Any], _values: Any) -> dict[str, Any]:
+        calls.append(document)
+        return {"failed": True, "msg": "locked", "needs": {"demo-avs-op1": {"tree": True, "secrets": []}}}
+
+    assert reconcile(built, Terms(), fail, refuse, accept) == {"failed": True, "msg": "locked"}
+    assert len(calls) == 1
+
+
+def test_a_review_may_stop_before_anything_is_sent(built: Built) -> None:
+    seen: list[Any] = []
+
+    def review(first: Any, values: Any) -> None:
+        seen.append((first["instances"], values))
+        raise InputError("a key would run twice")
+
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}})
+    with pytest.raises(InputError):
+        reconcile(built, Terms(), host, read, review)
+    assert len(host.calls) == 1
+    assert seen == [([{"id": "demo-avs-op2"}], {"demo-avs-op1": {"key.bls.keystore": "canary-demo-avs-op1-key.bls.keystore"}})]
+
+
+def test_a_secret_that_cannot_be_read_stops_before_the_second_call(built: Built) -> None:
+    def fail(_needs: list[Need]) -> dict[Need, str]:
+        raise SecretError("sealed")
+
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}})
+    with pytest.raises(SecretError):
+        reconcile(built, Terms(), host, fail, accept)
+    assert len(host.calls) == 1
+
+
+def test_the_answer_is_cleaned_of_what_was_sent(built: Built) -> None:
+    canary = "canary-demo-avs-op1-key.bls.password"
+    last = {"failed": True, "msg": f"died with {canary}", "rc": 1, "module_stdout": [{"x": canary}], "n": None}
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.password"]}}, last)
+    answer = reconcile(built, Terms(), host, read, accept)
+    assert answer == {"failed": True, "msg": "died with ***", "rc": 1, "module_stdout": [{"x": "***"}], "n": None}
+
+
+def test_cleaning_knows_quoted_forms_and_parts_of_keystores() -> None:
+    keystore = json.dumps({"pubKey": "0x1234567890abcdef1234", "Crypto": {"ciphertext": "canary" * 4, "kdf": "scrypt"}}, indent=1)
+    password = 'pass"word\ncanary'
+    text = f"{keystore!r} {json.dumps(keystore)} {'canary' * 4} {password!r} {json.dumps(password)} scrypt 0x1234567890abcdef1234"
+    cleaned = scrubbed({"msg": text}, [keystore, password, "abc"])["msg"]
+    assert "canary" not in cleaned and "0x1234567890abcdef1234" in cleaned and "scrypt" in cleaned
+
+
+def test_macs_are_noticed(built: Built) -> None:
+    document = {"specs": list(built.specs)}
+    assert not carries_macs(document)
+    changed = json.loads(json.dumps(document))
+    changed["specs"][0]["secrets"]["key.bls.password"]["ref"] = {"nonce": "00", "mac": "11"}
+    assert carries_macs(changed)
+    assert not carries_macs({"specs": [{"id": "x", "state": "absent"}]})
+
+
+def unpack(packed: str) -> tarfile.TarFile:
+    return tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed)), mode="r:gz")
+
+
+def test_a_packed_tree_has_the_same_digest(tree: Path, tmp_path: Path) -> None:
+    with unpack(transfer.pack(tree)) as archive:
+        assert [(entry.name, entry.mode, entry.uid, entry.mtime) for entry in archive] == [
+            ("pkg/hoodi/docker-compose.yml", 0o644, 0, 0),
+            ("pkg/run.sh", 0o755, 0, 0),
+        ]
+        archive.extractall(tmp_path / "out", filter="data")
+    assert tree_digest(str(tmp_path / "out")) == tree_digest(str(tree))
+
+
+def test_the_same_tree_gives_the_same_bytes(tree: Path) -> None:
+    first = transfer.pack(tree)
+    (tree / "pkg/run.sh").touch()
+    (tree / "pkg/hoodi/docker-compose.yml").chmod(0o600)
+    assert transfer.pack(tree) == first
+
+
+def test_links_are_not_sent(tree: Path) -> None:
+    (tree / "pkg/link").symlink_to("/etc/passwd")
+    with unpack(transfer.pack(tree)) as archive:
+        assert "pkg/link" not in archive.getnames()
+
+
+def test_a_tree_that_is_too_large(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "MAX_BYTES", 100)
+    with pytest.raises(InputError, match="too large to send") as caught:
+        transfer.pack(tree, "demo-avs-op1")
+    assert caught.value.findings[0].place == "demo-avs-op1" and "artifacts" in caught.value.findings[0].remedy
