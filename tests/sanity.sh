@@ -85,7 +85,7 @@ newest() {
   if [ -n "$python" ]; then
     sanity "$(bash tests/tools/venv.sh newest-core "$python" 'ansible-core>=2.20')"
   else
-    bash tests/tools/sanity_in_container.sh
+    python -m tests.tools.sanity_in_container newest
   fi
 }
 

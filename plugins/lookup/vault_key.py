@@ -206,7 +206,7 @@ from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, SecretError
 from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem, SecretPath, SecretRequest
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import connection
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import VARIABLES, connection
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import (
     RunFolder,
     RunTokens,
@@ -220,11 +220,16 @@ revoke_at_exit(C.DEFAULT_LOCAL_TMP, Display().warning)
 
 class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
-        self.set_options(var_options=variables, direct=kwargs)
+        self.set_options(var_options=self._connection_variables(variables or {}), direct=kwargs)
         try:
             return self._read([str(plain(term)).strip("/") for term in terms])
         except AvsError as error:
             raise AnsibleLookupError(str(error)) from None
+
+    def _connection_variables(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """The option system takes variables as they are written; addresses and credentials are often templates."""
+        names = [name for option in VARIABLES.values() for name in option if name in variables]
+        return {name: self._templar.template(variables[name]) for name in names}
 
     def _read(self, terms: list[str]) -> list[Any]:
         field = self.get_option("field")

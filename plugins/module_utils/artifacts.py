@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from . import files
 from .errors import HostError
@@ -36,7 +37,9 @@ def fetch(store: Store, items: Iterable[Mapping[str, Any]], instance: str) -> No
             _download(item, path)
         except _Refused as error:
             place = f"{instance}: artifacts.{item['path']}"
-            problems.append(finding("PKG-013", place, f"{item['url']}: {error}", "Check the address, and the host's access to it."))
+            problems.append(
+                finding("PKG-013", place, f"{item['url']}: {error}", "Check the address, and the host's access to it.")
+            )
     if problems:
         raise HostError("artifacts cannot be had", problems)
 
@@ -64,7 +67,9 @@ def sweep(store: Store) -> None:
 
 def _in_place(store: Store, instance: InstanceStore, item: Mapping[str, Any]) -> bool:
     try:
-        return os.path.samefile(os.path.join(store.artifacts, item["sha256"]), os.path.join(instance.data, item["path"]))
+        return os.path.samefile(
+            os.path.join(store.artifacts, item["sha256"]), os.path.join(instance.data, item["path"])
+        )
     except OSError:
         return False
 

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from .model import Model, services, with_services
 from .policy import capability, grants
@@ -33,7 +34,12 @@ def apply_baseline(spec: Mapping[str, Any], model: Model, memory: int) -> Model:
     jobs = _jobs(model)
     changed = {}
     for name, service in services(model).items():
-        service = {field: value for field, value in service.items() if field not in ("build", "develop", "env_file", "label_file", "profiles", "pull_policy", "pull_refresh_after")}
+        service = {
+            field: value
+            for field, value in service.items()
+            if field
+            not in ("build", "develop", "env_file", "label_file", "profiles", "pull_policy", "pull_refresh_after")
+        }
         service = _named(instance, name, service)
         service = _confined(spec, name, service)
         service = _limited(spec, name, service, memory)
@@ -90,7 +96,9 @@ def _confined(spec: Mapping[str, Any], name: str, service: dict[str, Any]) -> di
         service["cap_add"] = capabilities
     if "privileged" not in allowed:
         service.pop("privileged", None)
-    options = [option for option in service.get("security_opt") or () if not str(option).startswith("no-new-privileges")]
+    options = [
+        option for option in service.get("security_opt") or () if not str(option).startswith("no-new-privileges")
+    ]
     service["security_opt"] = [*options, "no-new-privileges:true"]
     if declared is not None:
         if declared.get("user"):

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from .findings import INFO, Finding
 from .model import Model, secrets_in, services, with_services
@@ -29,13 +30,19 @@ def confine(spec: Mapping[str, Any], model: Model, tokens: Mapping[str, str]) ->
             found = secrets_in(value, tokens)
             refused = [secret for secret in found if wanted.get(secret) and name not in wanted[secret]]
             if refused:
-                message = f"{variable} is kept from this service: {refused[0]} is for {', '.join(sorted(wanted[refused[0]]))}"
+                message = (
+                    f"{variable} is kept from this service: {refused[0]} is for {', '.join(sorted(wanted[refused[0]]))}"
+                )
                 findings.append(finding("KEY-004", f"{place}.environment", message, severity=INFO))
                 continue
             environment[variable] = value
             for secret in found:
                 holders.setdefault(secret, []).append(name)
-        service = {**service, "environment": environment} if environment else {field: value for field, value in service.items() if field != "environment"}
+        service = (
+            {**service, "environment": environment}
+            if environment
+            else {field: value for field, value in service.items() if field != "environment"}
+        )
         held = sorted(variable for variable, value in environment.items() if secrets_in(value, tokens))
         if held:
             findings.append(finding("KEY-003", f"{place}.environment", f"{', '.join(held)} holds a secret"))
@@ -48,19 +55,37 @@ def confine(spec: Mapping[str, Any], model: Model, tokens: Mapping[str, str]) ->
     for section, entries in model.items():
         if section != "services":
             for secret in secrets_in(entries, tokens):
-                if section not in ("configs", "secrets") or secrets_in([{**item, "content": ""} for item in entries.values()], tokens):
-                    findings.append(finding("PKG-018", f"{spec['id']}: {section}", f"{secret} would become part of a name or a setting", "Hand secrets to services by environment or file."))
+                if section not in ("configs", "secrets") or secrets_in(
+                    [{**item, "content": ""} for item in entries.values()], tokens
+                ):
+                    findings.append(
+                        finding(
+                            "PKG-018",
+                            f"{spec['id']}: {section}",
+                            f"{secret} would become part of a name or a setting",
+                            "Hand secrets to services by environment or file.",
+                        )
+                    )
     return with_services(model, changed), findings
 
 
-def _elsewhere(place: str, name: str, service: Mapping[str, Any], wanted: Mapping[str, set[str]], tokens: Mapping[str, str]) -> list[Finding]:
+def _elsewhere(
+    place: str, name: str, service: Mapping[str, Any], wanted: Mapping[str, set[str]], tokens: Mapping[str, str]
+) -> list[Finding]:
     findings = []
     for field, value in service.items():
         if field == "environment":
             continue
         for secret in secrets_in(value, tokens):
             if field not in _VISIBLE or (wanted.get(secret) and name not in wanted[secret]):
-                findings.append(finding("PKG-018", f"{place}.{field}", f"{secret} would stand where anybody may list it", "Hand secrets to services by environment or file."))
+                findings.append(
+                    finding(
+                        "PKG-018",
+                        f"{place}.{field}",
+                        f"{secret} would stand where anybody may list it",
+                        "Hand secrets to services by environment or file.",
+                    )
+                )
             else:
                 findings.append(finding("KEY-003", f"{place}.{field}", f"{secret} is part of the {field}"))
     return findings

@@ -11,8 +11,8 @@ The statement rules follow compose's own reader (the ``dotenv`` package of compo
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Mapping
 
 _BLANK = "\t\v\f\r \x85\xa0"
 _EXPORT = re.compile(r"export[\t\v\f\r\n \x85\xa0]+")

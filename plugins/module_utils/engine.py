@@ -10,8 +10,9 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any
 
 from .errors import HostError
 from .rules import finding
@@ -73,7 +74,9 @@ class Engine:
     @property
     def binary(self) -> str:
         if self._binary is None:
-            found = next((path for folder in PATH.split(":") for path in [f"{folder}/docker"] if os.access(path, os.X_OK)), None)
+            found = next(
+                (path for folder in PATH.split(":") for path in [f"{folder}/docker"] if os.access(path, os.X_OK)), None
+            )
             if found is None:
                 raise _unusable("docker is not installed on this host")
             self._binary = found
@@ -217,7 +220,10 @@ def _require_engine(message: str) -> None:
             [finding("OPS-004", "", message.splitlines()[0], "Start it on the host: systemctl start docker.")],
         )
     if "permission denied" in low and "docker.sock" in low:
-        raise HostError("the container engine refuses us", [finding("OPS-004", "", "access to the engine is denied", "Become root (become: true).")])
+        raise HostError(
+            "the container engine refuses us",
+            [finding("OPS-004", "", "access to the engine is denied", "Become root (become: true).")],
+        )
 
 
 def _number(version: str) -> tuple[int, int]:

@@ -117,7 +117,11 @@ def copy_tree(source: str, target: str, beside: str | None = None) -> None:
 
 def _same(one: str, other: str) -> bool:
     try:
-        if os.path.islink(other) or os.stat(one).st_size != os.stat(other).st_size or (os.stat(one).st_mode ^ os.stat(other).st_mode) & 0o100:
+        if (
+            os.path.islink(other)
+            or os.stat(one).st_size != os.stat(other).st_size
+            or (os.stat(one).st_mode ^ os.stat(other).st_mode) & 0o100
+        ):
             return False
         with open(one, "rb") as first, open(other, "rb") as second:
             return first.read() == second.read()

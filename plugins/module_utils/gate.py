@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable
 
 from .engine import Engine
 from .errors import GateError
@@ -67,7 +68,11 @@ class Peer:
         state = inspected.get("State") or {}
         networks = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
         mode = (inspected.get("HostConfig") or {}).get("NetworkMode")
-        address = "127.0.0.1" if mode == "host" else next((item["IPAddress"] for _name, item in sorted(networks.items()) if item.get("IPAddress")), "")
+        address = (
+            "127.0.0.1"
+            if mode == "host"
+            else next((item["IPAddress"] for _name, item in sorted(networks.items()) if item.get("IPAddress")), "")
+        )
         return cls(
             inspected["Id"],
             (inspected.get("Config") or {}).get("Labels", {}).get("avs.service", ""),
@@ -123,7 +128,9 @@ class Gate:
         """One look. ``steady``: containers must also have been running for a moment."""
         down = [peer for peer in peers if peer.state != "running" and not self._ended(peer)]
         if down or not peers:
-            return Health(UNHEALTHY, "; ".join(f"{peer.service} is {peer.state}" for peer in down) or "there are no containers")
+            return Health(
+                UNHEALTHY, "; ".join(f"{peer.service} is {peer.state}" for peer in down) or "there are no containers"
+            )
         kind = self.health.get("type", "container")
         if kind == "container":
             return self._containers(peers, steady)
@@ -136,7 +143,11 @@ class Gate:
         port = int(self.health["port"])
         if kind == "tcp":
             answer = tcp_connect(peer.address, port)
-            return Health(HEALTHY, f"{service}:{port} accepts connections") if answer.status else Health(STARTING, f"{service}:{port}: {answer.body}")
+            return (
+                Health(HEALTHY, f"{service}:{port} accepts connections")
+                if answer.status
+                else Health(STARTING, f"{service}:{port}: {answer.body}")
+            )
         if kind == "node_api":
             return node_api(lambda path: self._fetch(peer.address, port, path), f"{service}:{port}")
         path = str(self.health.get("path") or "/")
@@ -153,10 +164,13 @@ class Gate:
     def _containers(self, peers: Sequence[Peer], steady: bool) -> Health:
         wanted = self.health.get("service")
         for peer in peers:
-            if wanted and peer.service != wanted or peer.state != "running":
+            if (wanted and peer.service != wanted) or peer.state != "running":
                 continue
             if peer.check and peer.check != HEALTHY:
-                return Health(STARTING if peer.check == "starting" else UNHEALTHY, f"{peer.service}'s health check says {peer.check}")
+                return Health(
+                    STARTING if peer.check == "starting" else UNHEALTHY,
+                    f"{peer.service}'s health check says {peer.check}",
+                )
             if steady and not peer.check:
                 started, since = self._steady.setdefault(peer.id, (peer.started, self._clock()))
                 if started != peer.started:
@@ -187,7 +201,11 @@ class Gate:
         message = self.mask(problem)
         if peer is not None:
             logs = self.mask(self.engine.logs(peer.id, _LOG_LINES))
-            message += f"; last lines of {peer.service}:\n" + "\n".join(f"    {line}" for line in logs.splitlines()) if logs else "; it logged nothing"
+            message += (
+                f"; last lines of {peer.service}:\n" + "\n".join(f"    {line}" for line in logs.splitlines())
+                if logs
+                else "; it logged nothing"
+            )
         return GateError(f"{self.instance} did not become healthy", [_finding(self.instance, message)])
 
 

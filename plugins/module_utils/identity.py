@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from .baseline import TRANSFORM
 from .canonical import digest, keyed_digest
@@ -50,7 +51,11 @@ def matches(reference: Mapping[str, Any], value: str) -> bool:
     import hmac
 
     nonce, mac = reference.get("nonce"), reference.get("mac")
-    return isinstance(nonce, str) and isinstance(mac, str) and hmac.compare_digest(keyed_digest(bytes.fromhex(nonce), value), mac)
+    return (
+        isinstance(nonce, str)
+        and isinstance(mac, str)
+        and hmac.compare_digest(keyed_digest(bytes.fromhex(nonce), value), mac)
+    )
 
 
 def spec_digest(spec: Mapping[str, Any], identities: Mapping[str, str]) -> str:

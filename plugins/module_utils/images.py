@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from .engine import Done, Engine
 from .findings import Finding
@@ -36,7 +37,13 @@ class ImageKeeper:
     def find(self, instance: str, wanted: Mapping[str, str], recorded: Mapping[str, str]) -> Images:
         """What is here already. ``wanted``: service -> reference; ``recorded``: the lock of the instance's last commit."""
         names = {reference: recorded.get(reference) or reference for reference in wanted.values()}
-        self._known.update(self.engine.images(name for name in names.values() if name not in self._known))
+        self._look(names.values())
+        # An image that came from no registry and is gone can only be had by its name again.
+        lost = [
+            reference for reference, name in names.items() if name.startswith("sha256:") and name not in self._known
+        ]
+        names.update({reference: reference for reference in lost})
+        self._look(lost)
         result = Images()
         for service, reference in sorted(wanted.items()):
             name = names[reference]
@@ -50,13 +57,15 @@ class ImageKeeper:
             result.findings.extend(self._platform(f"{instance}: services.{service}.image", reference, known))
         return result
 
+    def _look(self, names: Iterable[str]) -> None:
+        self._known.update(self.engine.images(name for name in names if name not in self._known))
+
     def pull(self, instance: str, references: Iterable[str], recorded: Mapping[str, str]) -> list[Finding]:
         """Fetch what is missing, by digest where one is recorded; findings for what cannot be had."""
         found = []
         for reference in references:
             name = recorded.get(reference) or reference
             if name.startswith("sha256:"):
-                # An image that came from no registry is gone; only its name is left to look for.
                 name = reference
             if name not in self._known and name not in self._failed:
                 done = self.engine.run(["pull", "--quiet", name], timeout=None)
@@ -109,11 +118,29 @@ def pull_problem(name: str, done: Done, platform: str) -> tuple[str, str]:
     if "no matching manifest" in low or "does not match the specified platform" in low:
         return "IMG-005", f"{name} is not built for this host's platform {platform}"
     registry = repository_of(name).split("/")[0]
-    if any(word in low for word in ("manifest unknown", "not found", "name unknown", "does not exist", "repository name not known")) and "lookup" not in low:
+    if (
+        any(
+            word in low
+            for word in ("manifest unknown", "not found", "name unknown", "does not exist", "repository name not known")
+        )
+        and "lookup" not in low
+    ):
         return "IMG-006", f"{name} does not exist at {registry}, or needs a login: {said}"
     if any(word in low for word in ("unauthorized", "denied", "authentication required", "no basic auth")):
         return "IMG-006", f"{registry} does not let this host pull {name}: {said}"
-    unreachable = ("connection refused", "no such host", "timeout", "timed out", "unreachable", "eof", "server misbehaving", "tls", "x509", "temporary failure", "no route")
+    unreachable = (
+        "connection refused",
+        "no such host",
+        "timeout",
+        "timed out",
+        "unreachable",
+        "eof",
+        "server misbehaving",
+        "tls",
+        "x509",
+        "temporary failure",
+        "no route",
+    )
     if any(word in low for word in unreachable):
         return "IMG-006", f"the registry {registry} cannot be reached for {name}: {said}"
     return "IMG-006", f"{name} cannot be pulled: {said}"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .findings import Finding
 from .model import secrets_in
@@ -20,7 +21,9 @@ def expressions(spec: Mapping[str, Any]) -> dict[str, str]:
     return {name: text for _path, name, text in _texts(spec)}
 
 
-def render(spec: Mapping[str, Any], folder: str, values: Mapping[str, str], tokens: Mapping[str, str]) -> tuple[dict[str, str], list[Finding]]:
+def render(
+    spec: Mapping[str, Any], folder: str, values: Mapping[str, str], tokens: Mapping[str, str]
+) -> tuple[dict[str, str], list[Finding]]:
     """File name -> JSON text, and what is wrong. ``values`` are the interpolated expressions."""
     findings: list[Finding] = []
     found = {}
@@ -47,7 +50,14 @@ def render(spec: Mapping[str, Any], folder: str, values: Mapping[str, str], toke
         content = merged(base, filled(config["merge"]))
         secret = secrets_in(content, tokens)
         if secret:
-            findings.append(finding("PKG-016", place, f"{secret[0]} would be written to a file on disk", "Hand the secret to the service by environment or key file."))
+            findings.append(
+                finding(
+                    "PKG-016",
+                    place,
+                    f"{secret[0]} would be written to a file on disk",
+                    "Hand the secret to the service by environment or key file.",
+                )
+            )
             continue
         found[os.path.normpath(path)] = json.dumps(content, indent=2) + "\n"
     return found, findings

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from . import files
 from .dotenv import quote
@@ -52,21 +53,33 @@ def _read(path: str) -> dict[str, str]:
     return content if isinstance(content, dict) else {}
 
 
-def write_secrets(store: InstanceStore, values: Mapping[str, str], identities: Mapping[str, str], variables: Mapping[str, str]) -> None:
+def write_secrets(
+    store: InstanceStore, values: Mapping[str, str], identities: Mapping[str, str], variables: Mapping[str, str]
+) -> None:
     """``variables``: secret name -> variable of ``secrets.env``."""
     store.make_run()
-    lines = [f"{variable}={quote(values[name])}\n" for name, variable in sorted(variables.items())]
-    files.write(store.secrets_env, "".join(lines).encode())
+    files.write(store.secrets_env, env_text(values, variables).encode())
     files.write_json(os.path.join(store.run, _SECRETS), dict(values))
     files.write_json(os.path.join(store.run, _IDENTITIES), dict(identities))
 
 
+def env_text(values: Mapping[str, str], variables: Mapping[str, str]) -> str:
+    """What ``secrets.env`` holds."""
+    return "".join(f"{variable}={quote(values[name])}\n" for name, variable in sorted(variables.items()))
+
+
 def secrets_in_place(store: InstanceStore, identities: Mapping[str, str], values: Mapping[str, str]) -> bool:
     """Whether tmpfs holds just these secrets, in these versions."""
-    return os.path.exists(store.secrets_env) and set(values) == set(identities) and stored_identities(store) == dict(identities)
+    return (
+        os.path.exists(store.secrets_env)
+        and set(values) == set(identities)
+        and stored_identities(store) == dict(identities)
+    )
 
 
-def place_view(store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]) -> None:
+def place_view(
+    store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]
+) -> None:
     """Show a service its key files: a new ``..v<N>`` is filled, then ``..data`` turned to it, so that all change at once."""
     store.make_run()
     files.folder(store.keys, 0o755)
@@ -93,7 +106,9 @@ def place_view(store: InstanceStore, service: str, view: Mapping[str, Mapping[st
             files.remove(os.path.join(root, path))
 
 
-def view_in_place(store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]) -> bool:
+def view_in_place(
+    store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]
+) -> bool:
     """Whether the service sees exactly these files, with these contents, owners and modes."""
     root = os.path.join(store.keys, service)
     try:
@@ -103,7 +118,11 @@ def view_in_place(store: InstanceStore, service: str, view: Mapping[str, Mapping
                 return False
             with open(os.path.join(fresh, path), "rb") as handle:
                 seen = os.fstat(handle.fileno())
-                if handle.read() != values[entry["secret"]].encode() or f"{seen.st_uid}:{seen.st_gid}" != entry["owner"] or seen.st_mode & 0o7777 != 0o400:
+                if (
+                    handle.read() != values[entry["secret"]].encode()
+                    or f"{seen.st_uid}:{seen.st_gid}" != entry["owner"]
+                    or seen.st_mode & 0o7777 != 0o400
+                ):
                     return False
     except (OSError, KeyError):
         return False

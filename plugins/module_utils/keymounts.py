@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 from .findings import INFO, Finding
 from .model import Model, services, with_services
@@ -67,7 +68,14 @@ def place_keys(spec: Mapping[str, Any], model: Model, keys: str) -> Keyed:
         in_files = key.get("folder_env") or key.get("keystore_env")
         if in_files and key["keystore"] not in shown:
             message = f"no service mounts key {key['name']} ({in_files})"
-            findings.append(finding("PKG-012", f"{spec['id']}: keys.{key['name']}", message, "Correct the variable in runtime.yml, or mount it in the compose file."))
+            findings.append(
+                finding(
+                    "PKG-012",
+                    f"{spec['id']}: keys.{key['name']}",
+                    message,
+                    "Correct the variable in runtime.yml, or mount it in the compose file.",
+                )
+            )
     return Keyed(with_services(_without_key_files(model, keys), changed), views, findings)
 
 
@@ -106,7 +114,11 @@ def _by_variable(spec: Mapping[str, Any]) -> tuple[dict[str, list[_File]], dict[
 def _as_binds(model: Model, keys: str) -> Model:
     """Compose's own ``secrets`` and ``configs`` that come from a key path, as the binds compose would make of them."""
     entries = {
-        section: {name: entry["file"] for name, entry in (model.get(section) or {}).items() if below(entry.get("file") or "/", keys) is not None}
+        section: {
+            name: entry["file"]
+            for name, entry in (model.get(section) or {}).items()
+            if below(entry.get("file") or "/", keys) is not None
+        }
         for section in ("secrets", "configs")
     }
     if not any(entries.values()):
@@ -133,7 +145,11 @@ def _as_binds(model: Model, keys: str) -> Model:
 def _without_key_files(model: Model, keys: str) -> Model:
     changed = dict(model)
     for section in ("secrets", "configs"):
-        entries = {name: entry for name, entry in (model.get(section) or {}).items() if below(entry.get("file") or "/", keys) is None}
+        entries = {
+            name: entry
+            for name, entry in (model.get(section) or {}).items()
+            if below(entry.get("file") or "/", keys) is None
+        }
         changed.pop(section, None)
         if entries:
             changed[section] = entries
@@ -143,7 +159,15 @@ def _without_key_files(model: Model, keys: str) -> Model:
 class _Placer:
     """The mounts of one service."""
 
-    def __init__(self, spec: Mapping[str, Any], name: str, service: Mapping[str, Any], keys: str, folders: Mapping[str, list[_File]], files: Mapping[str, _File]) -> None:
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        name: str,
+        service: Mapping[str, Any],
+        keys: str,
+        folders: Mapping[str, list[_File]],
+        files: Mapping[str, _File],
+    ) -> None:
         self.name, self.service, self.keys = name, service, keys
         self.folders, self.files = folders, files
         self.place = f"{spec['id']}: services.{name}.volumes"
@@ -165,7 +189,14 @@ class _Placer:
             elif variable in self.folders:
                 yield from self._folder(self.folders[variable], inner, mount)
             else:
-                self.findings.append(finding("PKG-019", self.place, f"{mount['target']} mounts the folder of all keys", "Mount the variable that runtime.yml declares."))
+                self.findings.append(
+                    finding(
+                        "PKG-019",
+                        self.place,
+                        f"{mount['target']} mounts the folder of all keys",
+                        "Mount the variable that runtime.yml declares.",
+                    )
+                )
 
     def _file(self, file: _File, mount: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         target = str(mount["target"])
@@ -186,7 +217,14 @@ class _Placer:
         wanted = [file for file in allowed if inner in ("", file.name)]
         if not wanted:
             if allowed:
-                self.findings.append(finding("PKG-019", self.place, f"{target}: {inner} is no key file; there are {', '.join(file.name for file in files)}", "Correct the path in the compose file."))
+                self.findings.append(
+                    finding(
+                        "PKG-019",
+                        self.place,
+                        f"{target}: {inner} is no key file; there are {', '.join(file.name for file in files)}",
+                        "Correct the path in the compose file.",
+                    )
+                )
             return
         for file in wanted:
             self._add(file.name, file)
@@ -195,7 +233,14 @@ class _Placer:
             yield self._bind(inner, target)
             return
         if not mount.get("read_only"):
-            self.findings.append(finding("KEY-002", self.place, f"{target} holds keys and was writable; it is mounted read-only", severity=INFO))
+            self.findings.append(
+                finding(
+                    "KEY-002",
+                    self.place,
+                    f"{target} holds keys and was writable; it is mounted read-only",
+                    severity=INFO,
+                )
+            )
         yield from self._bind_folder(target)
 
     def _may_see(self, file: _File, target: str) -> bool:
@@ -210,11 +255,20 @@ class _Placer:
         owner = file.key.get("owner") or self.user or "0:0"
         before = self.view.get(name)
         if before is not None and before["secret"] != file.secret:
-            self.findings.append(finding("PKG-019", self.place, f"two keys are expected under the name {name}", "Give the keys mounts of their own in runtime.yml."))
+            self.findings.append(
+                finding(
+                    "PKG-019",
+                    self.place,
+                    f"two keys are expected under the name {name}",
+                    "Give the keys mounts of their own in runtime.yml.",
+                )
+            )
         self.view[name] = {"secret": file.secret, "owner": _owner(owner) or "0:0"}
 
     def _single(self, target: str) -> None:
-        message = f"{target} is mounted as a single file, which never sees a rotation; the container is recreated instead"
+        message = (
+            f"{target} is mounted as a single file, which never sees a rotation; the container is recreated instead"
+        )
         self.findings.append(finding("KEY-002", self.place, message))
 
     def _bind_folder(self, target: str) -> Iterator[dict[str, Any]]:
@@ -224,7 +278,13 @@ class _Placer:
 
     def _bind(self, inner: str, target: str) -> dict[str, Any]:
         source = posixpath.join(self.keys, self.name, inner) if inner else posixpath.join(self.keys, self.name)
-        return {"type": "bind", "source": source, "target": target, "read_only": True, "bind": {"create_host_path": False}}
+        return {
+            "type": "bind",
+            "source": source,
+            "target": target,
+            "read_only": True,
+            "bind": {"create_host_path": False},
+        }
 
 
 def _owner(user: str) -> str | None:

@@ -25,7 +25,12 @@ class Lock:
     """``fd`` is handed to the engine's long commands, so that the lock outlives a run that was killed in the middle of one."""
 
     def __init__(
-        self, path: str, holder: str, timeout: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self,
+        path: str,
+        holder: str,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.path, self.holder, self.timeout = path, holder, timeout
         self._clock, self._sleep = clock, sleep
@@ -49,7 +54,9 @@ class Lock:
         self.fd = fd
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         os.ftruncate(self.fd, 0)
         os.close(self.fd)
         self.fd = -1
@@ -73,4 +80,6 @@ def _message(path: str, timeout: float) -> str:
         who = f"by {held['holder']} (process {held['pid']}) since {held['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         who = "by a process that left no name"
-    return f"{instance} is locked {who}; waited {timeout:g} s for the lock {path}. Let that run end, or raise lock_timeout"
+    return (
+        f"{instance} is locked {who}; waited {timeout:g} s for the lock {path}. Let that run end, or raise lock_timeout"
+    )

@@ -11,7 +11,8 @@ container will see them, and ``dump`` doubles them once more.
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable
 
 PROBE = "avs-probe"
 _DOLLAR = "AVS_DOLLAR"

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 from .findings import INFO, Finding
 from .model import Model, services, with_services
@@ -16,7 +17,14 @@ from .policy import granted, grants
 from .rules import finding
 
 HARMLESS = frozenset(("/etc/localtime", "/etc/timezone"))
-_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd", "/var/run/containerd", "/run/podman", "/var/run/podman")
+_SOCKETS = (
+    "/var/run/docker.sock",
+    "/run/docker.sock",
+    "/run/containerd",
+    "/var/run/containerd",
+    "/run/podman",
+    "/var/run/podman",
+)
 # What belongs to the host itself; to mount one of these, something below or something above is to hold the host.
 _HOST = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var/run",
          "/var/lib/docker", "/var/lib/containerd", "/var/lib/avs", "/var/spool/cron")  # fmt: skip
@@ -110,7 +118,9 @@ class _Placer:
     def __init__(self, spec: Mapping[str, Any], layout: Layout, result: Mounted) -> None:
         self.spec, self.layout, self.result = spec, layout, result
         self.grants = grants(spec)
-        self.directories = {posixpath.normpath(item["path"]): item.get("owner") for item in spec.get("directories") or ()}
+        self.directories = {
+            posixpath.normpath(item["path"]): item.get("owner") for item in spec.get("directories") or ()
+        }
         self.artifacts = {posixpath.normpath(item["path"]) for item in spec.get("artifacts") or ()}
         self.configs = {posixpath.normpath(item["path"]) for item in spec.get("configs") or ()}
         env_files = (spec.get("compose") or {}).get("env_files") or ()
@@ -131,7 +141,11 @@ class _Placer:
             self._outside(service, place, source, target)
             return [_bind(mount, posixpath.normpath(source))]
         if relative in self.env_files:
-            self._refuse(place, f"{label} mounts the environment file itself, which does not hold what options set", "Pass the variables with environment or env_file.")
+            self._refuse(
+                place,
+                f"{label} mounts the environment file itself, which does not hold what options set",
+                "Pass the variables with environment or env_file.",
+            )
             return []
         name = self.layout.in_data(relative)
         if name in self.configs:
@@ -143,11 +157,16 @@ class _Placer:
             self.result.content.setdefault(service, []).append(relative)
             if not mount.get("read_only"):
                 message = f"{label} is part of the package and mounted read-only, though the package does not say so"
-                remedy = "Write :ro behind it, or declare it under directories in runtime.yml if the service writes there."
+                remedy = (
+                    "Write :ro behind it, or declare it under directories in runtime.yml if the service writes there."
+                )
                 self.result.findings.append(finding("PKG-019", place, message, remedy, severity=INFO))
             bind = _bind(mount, posixpath.join(self.layout.tree, relative), read_only=True)
             inner = [(config, below(config, name)) for config in sorted(self.configs)]
-            return [bind, *(self._config(service, mount, config, posixpath.join(target, path)) for config, path in inner if path)]
+            return [
+                bind,
+                *(self._config(service, mount, config, posixpath.join(target, path)) for config, path in inner if path),
+            ]
         if not self._in_directories(name):
             self._undeclared(service, label, name, source, target, config)
         return [_bind(mount, posixpath.join(self.layout.data, name))]
@@ -156,7 +175,11 @@ class _Placer:
         """A config or secret of compose that comes from a file."""
         place = f"{self.spec['id']}: {section}.{name}"
         if entry.get("environment"):
-            self._refuse(f"{place}.environment", "is filled from the environment, which is empty when services start", "Use file or content.")
+            self._refuse(
+                f"{place}.environment",
+                "is filled from the environment, which is empty when services start",
+                "Use file or content.",
+            )
         source = entry.get("file")
         if not source or below(source, self.layout.keys) is not None:
             return dict(entry)
@@ -165,7 +188,11 @@ class _Placer:
             self._refuse(f"{place}.file", f"{posixpath.basename(source)} is not a file of the package", None)
             return dict(entry)
         if relative in self.env_files:
-            self._refuse(f"{place}.file", "is the environment file itself, which does not hold what options set", "Pass the variables with environment or env_file.")
+            self._refuse(
+                f"{place}.file",
+                "is the environment file itself, which does not hold what options set",
+                "Pass the variables with environment or env_file.",
+            )
         return {**entry, "file": posixpath.join(self.layout.tree, relative)}
 
     def uses(self, service: str, section: str, config: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
@@ -178,8 +205,14 @@ class _Placer:
     def volume(self, name: str, volume: Mapping[str, Any]) -> None:
         options = volume.get("driver_opts") or {}
         device = str(options.get("device") or "")
-        if "bind" in str(options.get("o") or "").split(",") or (device.startswith("/") and options.get("type") != "tmpfs"):
-            self._refuse(f"{self.spec['id']}: volumes.{name}.driver_opts", f"mounts {device or 'a host path'} behind the name of a volume", "Use a bind mount, so that it can be judged.")
+        if "bind" in str(options.get("o") or "").split(",") or (
+            device.startswith("/") and options.get("type") != "tmpfs"
+        ):
+            self._refuse(
+                f"{self.spec['id']}: volumes.{name}.driver_opts",
+                f"mounts {device or 'a host path'} behind the name of a volume",
+                "Use a bind mount, so that it can be judged.",
+            )
 
     def _in_directories(self, name: str) -> bool:
         return any(below(name, folder) is not None for folder in self.directories)
@@ -189,7 +222,9 @@ class _Placer:
         grant = host_grant(source)
         if grant is not None:
             what = "the engine's socket" if grant == "docker_sock" else "a part of the host itself"
-            self.result.findings.append(granted(place, grant, f"{source} -> {target} mounts {what}", self.grants.get(service, {})))
+            self.result.findings.append(
+                granted(place, grant, f"{source} -> {target} mounts {what}", self.grants.get(service, {}))
+            )
         elif source not in HARMLESS and not any(below(source, value) is not None for value in self.declared):
             self._refuse(place, f"{source} -> {target} leaves the package and is set by no option", None)
             return
@@ -199,18 +234,26 @@ class _Placer:
         self.result.configs.setdefault(service, []).append(name)
         return _bind({**mount, "target": target}, posixpath.join(self.layout.configs, name), read_only=True)
 
-    def _undeclared(self, service: str, label: str, name: str, source: str, target: str, config: Mapping[str, Any]) -> None:
+    def _undeclared(
+        self, service: str, label: str, name: str, source: str, target: str, config: Mapping[str, Any]
+    ) -> None:
         """A relative source that nothing provides. Compose would make a folder of it, whatever it was meant to be."""
         place = f"{self.spec['id']}: services.{service}.volumes"
         if "." in posixpath.basename(target) or "." in posixpath.basename(source):
-            self._refuse(place, f"{label}: the file is neither in the package nor among its artifacts", "Add the file to the package, or declare it under artifacts in runtime.yml.")
+            self._refuse(
+                place,
+                f"{label}: the file is neither in the package nor among its artifacts",
+                "Add the file to the package, or declare it under artifacts in runtime.yml.",
+            )
             return
         user = str(((self.spec.get("privileges") or {}).get(service) or {}).get("user") or config.get("user") or "")
         parts = user.split(":")
         owner = user if user and all(part.isdigit() for part in parts) else None
         self.result.folders[name] = owner
         message = f"{label} is neither in the package nor declared; an empty folder is made for it in data/"
-        self.result.findings.append(finding("PKG-019", place, message, "Declare it under directories in runtime.yml.", severity=INFO))
+        self.result.findings.append(
+            finding("PKG-019", place, message, "Declare it under directories in runtime.yml.", severity=INFO)
+        )
 
     def _refuse(self, place: str, message: str, remedy: str | None) -> None:
         self.result.findings.append(finding("PKG-019", place, message, remedy))

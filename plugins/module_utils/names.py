@@ -34,7 +34,7 @@ def is_version(text: object) -> bool:
     return isinstance(text, str) and _VERSION.match(text) is not None
 
 
-def version_key(text: str) -> tuple:
+def version_key(text: str) -> tuple[int, int, int, bool, list[tuple[int, int, str]]]:
     """Sort key of a version by semantic versioning's precedence; raises ``ValueError`` for anything else."""
     match = _VERSION.match(text)
     if match is None:

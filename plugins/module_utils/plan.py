@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from .engine import Container
 
@@ -43,7 +44,12 @@ class ContainerPlan:
     def actions(self) -> list[Action]:
         return [
             Action("container", service, action)
-            for action, services in (("recreate", self.recreate), ("create", self.create), ("start", self.start), ("remove", self.remove))
+            for action, services in (
+                ("recreate", self.recreate),
+                ("create", self.create),
+                ("start", self.start),
+                ("remove", self.remove),
+            )
             for service in services
         ]
 
@@ -53,12 +59,17 @@ def done(container: Container, ends: bool) -> bool:
     return container.state == "running" or (ends and container.exit_code == 0)
 
 
-def plan_containers(wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Container], blind: Collection[str] = ()) -> ContainerPlan:
+def plan_containers(
+    wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Container], blind: Collection[str] = ()
+) -> ContainerPlan:
     """``wanted``: service -> ``name``, ``spec``, ``ends``, ``joins``; ``blind``: services whose key folder is gone, so that a
     running container looks at nothing."""
     present = list(found)
-    own = {item.service: item for item in present if item.service in wanted and item.name == wanted[item.service]["name"]}
-    rename, drop = {}, []
+    own = {
+        item.service: item for item in present if item.service in wanted and item.name == wanted[item.service]["name"]
+    }
+    rename: dict[str, str] = {}
+    drop: list[str] = []
     for item in present:
         if item.service in wanted and own.get(item.service) is not item:
             # The engine's client gives a successor a passing name; it holds the predecessor's anonymous volumes.
@@ -67,16 +78,26 @@ def plan_containers(wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Con
             else:
                 rename[item.id] = wanted[item.service]["name"]
                 own[item.service] = item
-    recreate = {service for service, item in own.items() if item.spec != wanted[service]["spec"] or (service in blind and item.state == "running")}
+    recreate = {
+        service
+        for service, item in own.items()
+        if item.spec != wanted[service]["spec"] or (service in blind and item.state == "running")
+    }
     create = {service for service in wanted if service not in own}
     grown = True
     while grown:
         fresh = recreate | create
-        more = {service for service, item in wanted.items() if service in own and service not in recreate and fresh & set(item.get("joins") or ())}
+        more = {
+            service
+            for service, item in wanted.items()
+            if service in own and service not in recreate and fresh & set(item.get("joins") or ())
+        }
         recreate |= more
         grown = bool(more)
     waiting = {
-        service for service, item in own.items() if service not in recreate and not done(item, bool(wanted[service]["ends"])) and item.state != "restarting"
+        service
+        for service, item in own.items()
+        if service not in recreate and not done(item, bool(wanted[service]["ends"])) and item.state != "restarting"
     }
     return ContainerPlan(
         tuple(sorted(recreate)),
@@ -110,7 +131,9 @@ def observed(before: Iterable[Container], after: Iterable[Container]) -> list[Ac
         elif one.id != other.id:
             actions.append(Action("container", service, "recreate"))
         elif running(one) != running(other) or (one.state == "paused") != (other.state == "paused"):
-            actions.append(Action("container", service, "start" if running(other) and one.state != "running" else "stop"))
+            actions.append(
+                Action("container", service, "start" if running(other) and one.state != "running" else "stop")
+            )
     return ordered(actions)
 
 

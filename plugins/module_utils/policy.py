@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .findings import ERROR, Finding
 from .model import Model, services
@@ -14,17 +15,95 @@ from .rules import finding
 
 # What compose may ask of the engine without a way out of the container. Anything newer is refused until somebody looked at it.
 KNOWN = frozenset(
-    """annotations attach blkio_config build cap_add cap_drop cgroup command configs container_name cpu_count cpu_percent
-    cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset depends_on deploy develop dns dns_opt dns_search
-    domainname entrypoint env_file environment expose extends external_links extra_hosts group_add healthcheck hostname image
-    init ipc label_file labels links logging mac_address mem_limit mem_reservation mem_swappiness memswap_limit
-    network_mode networks oom_kill_disable oom_score_adj pid pids_limit platform ports post_start pre_stop privileged profiles
-    pull_policy pull_refresh_after read_only restart runtime scale secrets security_opt shm_size stdin_open stop_grace_period
-    stop_signal storage_opt sysctls tmpfs tty ulimits user userns_mode uts volumes volumes_from working_dir""".split()
+    [
+        "annotations",
+        "attach",
+        "blkio_config",
+        "build",
+        "cap_add",
+        "cap_drop",
+        "cgroup",
+        "command",
+        "configs",
+        "container_name",
+        "cpu_count",
+        "cpu_percent",
+        "cpu_period",
+        "cpu_quota",
+        "cpu_rt_period",
+        "cpu_rt_runtime",
+        "cpu_shares",
+        "cpus",
+        "cpuset",
+        "depends_on",
+        "deploy",
+        "develop",
+        "dns",
+        "dns_opt",
+        "dns_search",
+        "domainname",
+        "entrypoint",
+        "env_file",
+        "environment",
+        "expose",
+        "extends",
+        "external_links",
+        "extra_hosts",
+        "group_add",
+        "healthcheck",
+        "hostname",
+        "image",
+        "init",
+        "ipc",
+        "label_file",
+        "labels",
+        "links",
+        "logging",
+        "mac_address",
+        "mem_limit",
+        "mem_reservation",
+        "mem_swappiness",
+        "memswap_limit",
+        "network_mode",
+        "networks",
+        "oom_kill_disable",
+        "oom_score_adj",
+        "pid",
+        "pids_limit",
+        "platform",
+        "ports",
+        "post_start",
+        "pre_stop",
+        "privileged",
+        "profiles",
+        "pull_policy",
+        "pull_refresh_after",
+        "read_only",
+        "restart",
+        "runtime",
+        "scale",
+        "secrets",
+        "security_opt",
+        "shm_size",
+        "stdin_open",
+        "stop_grace_period",
+        "stop_signal",
+        "storage_opt",
+        "sysctls",
+        "tmpfs",
+        "tty",
+        "ulimits",
+        "user",
+        "userns_mode",
+        "uts",
+        "volumes",
+        "volumes_from",
+        "working_dir",
+    ]
 )
 # Beyond these, a capability reaches the host's kernel, devices, network or other processes.
 HARMLESS_CAPABILITIES = frozenset(
-    "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE IPC_LOCK".split()
+    ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "IPC_LOCK"]
 )
 _UPDATERS = ("watchtower", "ouroboros", "shepherd", "dockcheck")
 _REMOVE = "Remove it from the package."
@@ -60,9 +139,23 @@ def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag") -> l
         found += _shape(place, service)
     for name in sorted({*allowed, *(spec.get("privileges") or {}), *(spec.get("limits") or {})} - set(known)):
         message = f"there is no service {name}; the package's services are {', '.join(sorted(known)) or 'none'}"
-        found.append(finding("INV-001" if name in allowed or name in (spec.get("limits") or {}) else "PKG-016", f"{instance}: services.{name}", message, "Correct the name."))
+        found.append(
+            finding(
+                "INV-001" if name in allowed or name in (spec.get("limits") or {}) else "PKG-016",
+                f"{instance}: services.{name}",
+                message,
+                "Correct the name.",
+            )
+        )
     if not known:
-        found.append(finding("PKG-018", instance, "the compose files declare no service", "Name a compose profile, or correct the compose files."))
+        found.append(
+            finding(
+                "PKG-018",
+                instance,
+                "the compose files declare no service",
+                "Name a compose profile, or correct the compose files.",
+            )
+        )
     return found
 
 
@@ -70,10 +163,17 @@ def granted(place: str, grant: str, problem: str, allowed: Mapping[str, str]) ->
     """PRIV-002, or PRIV-005 where the operator allows it."""
     if grant in allowed:
         return finding("PRIV-005", place, f"{problem}, allowed because: {allowed[grant]}")
-    return finding("PRIV-002", place, problem, f"Remove it from the package, or allow {grant} with a reason (avs_instances[].exceptions).")
+    return finding(
+        "PRIV-002",
+        place,
+        problem,
+        f"Remove it from the package, or allow {grant} with a reason (avs_instances[].exceptions).",
+    )
 
 
-def _privileges(spec: Mapping[str, Any], place: str, name: str, service: Mapping[str, Any], allowed: Mapping[str, str]) -> Iterator[Finding]:
+def _privileges(
+    spec: Mapping[str, Any], place: str, name: str, service: Mapping[str, Any], allowed: Mapping[str, str]
+) -> Iterator[Finding]:
     declared = (spec.get("privileges") or {}).get(name)
     if declared is None:
         yield finding("PRIV-001", place, "the package does not state the privileges of this service; it gets none")
@@ -87,20 +187,31 @@ def _privileges(spec: Mapping[str, Any], place: str, name: str, service: Mapping
             yield finding("PRIV-002", f"{place}.{field}", "joins a container of somebody else", _REMOVE)
     for field in ("uts", "userns_mode", "cgroup"):
         if service.get(field) == "host":
-            yield finding("PRIV-002", f"{place}.{field}", f"asks for the host's {field.split('_')[0]} namespace", _REMOVE)
+            yield finding(
+                "PRIV-002", f"{place}.{field}", f"asks for the host's {field.split('_')[0]} namespace", _REMOVE
+            )
     for option in service.get("security_opt") or ():
-        if "unconfined" in str(option) or str(option).startswith("label:disable") or str(option).replace("=", ":") == "no-new-privileges:false":
+        if (
+            "unconfined" in str(option)
+            or str(option).startswith("label:disable")
+            or str(option).replace("=", ":") == "no-new-privileges:false"
+        ):
             yield finding("PRIV-002", f"{place}.security_opt", f"switches a protection off ({option})", _REMOVE)
     for origin in service.get("volumes_from") or ():
         if str(origin).startswith("container:"):
-            yield finding("PRIV-002", f"{place}.volumes_from", "mounts what belongs to a container of somebody else", _REMOVE)
+            yield finding(
+                "PRIV-002", f"{place}.volumes_from", "mounts what belongs to a container of somebody else", _REMOVE
+            )
     for hook in ("post_start", "pre_stop"):
         if any(isinstance(step, Mapping) and step.get("privileged") for step in service.get(hook) or ()):
             yield finding("PRIV-002", f"{place}.{hook}", "runs a privileged command", _REMOVE)
     for field in sorted(set(service) - KNOWN):
         if not field.startswith("x-"):
             yield finding("PRIV-002", f"{place}.{field}", f"{field} is not a setting known to be safe", _REMOVE)
-    wanted = [capability(item) for item in (service.get("cap_add") or () if declared is None else declared.get("cap_add") or ())]
+    wanted = [
+        capability(item)
+        for item in (service.get("cap_add") or () if declared is None else declared.get("cap_add") or ())
+    ]
     for item in wanted:
         if item not in HARMLESS_CAPABILITIES:
             yield granted(f"{place}.cap_add", f"cap:{item}", f"asks for the capability {item}", allowed)
@@ -118,9 +229,15 @@ def _image(place: str, service: Mapping[str, Any], image_policy: str) -> Iterato
         return
     tag = tag_of(image)
     if image_policy == "digest":
-        yield finding("IMG-001", f"{place}.image", f"{image} is not a digest", "Name the image by digest.", severity=ERROR)
+        yield finding(
+            "IMG-001", f"{place}.image", f"{image} is not a digest", "Name the image by digest.", severity=ERROR
+        )
     elif tag is None or not any(char.isdigit() for char in tag):
-        yield finding("IMG-001", f"{place}.image", f"{image} floats: its tag {tag or '(none)'} names no release; what is installed now stays until the package's version changes")
+        yield finding(
+            "IMG-001",
+            f"{place}.image",
+            f"{image} floats: its tag {tag or '(none)'} names no release; what is installed now stays until the package's version changes",
+        )
 
 
 def tag_of(image: str) -> str | None:
@@ -135,10 +252,17 @@ def _upgrades(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:
         yield finding("UPG-001", f"{place}.image", f"{name} replaces running containers on its own")
     policy = str(service.get("pull_policy") or "")
     if policy in ("always", "daily", "weekly", "refresh") or policy.startswith("every_"):
-        yield finding("UPG-001", f"{place}.pull_policy", f"pull_policy {policy} changes the image behind the operator's back")
+        yield finding(
+            "UPG-001", f"{place}.pull_policy", f"pull_policy {policy} changes the image behind the operator's back"
+        )
 
 
 def _shape(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:
     replicas = (service.get("deploy") or {}).get("replicas", service.get("scale"))
     if isinstance(replicas, int) and replicas > 1:
-        yield finding("PKG-018", f"{place}.deploy.replicas", f"asks for {replicas} containers; an instance runs one a service", "Remove replicas and scale.")
+        yield finding(
+            "PKG-018",
+            f"{place}.deploy.replicas",
+            f"asks for {replicas} containers; an instance runs one a service",
+            "Remove replicas and scale.",
+        )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from .baseline import project
 from .engine import Engine, parse_ports
@@ -43,7 +44,10 @@ def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = 
             ports.append((Published(address, port, protocol), f"container {container['name']}", container["instance"]))
     for instance, state in states.items():
         if state.get("phase") != "absent":
-            ports += [(Published(item["address"], item["port"], item["protocol"]), f"instance {instance}", instance) for item in state.get("ports") or ()]
+            ports += [
+                (Published(item["address"], item["port"], item["protocol"]), f"instance {instance}", instance)
+                for item in state.get("ports") or ()
+            ]
     held = [port for port, _holder, _instance in ports]
     for socket in listening(proc):
         # The engine's proxy listens for every published port; those have an owner already.
@@ -52,7 +56,13 @@ def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = 
     return Host(ports, containers, engine.networks())
 
 
-def check(instance: str, model: Model, wanted: Iterable[Published], host: Host, reserved: Iterable[tuple[Published, str, str]] = ()) -> list[Finding]:
+def check(
+    instance: str,
+    model: Model,
+    wanted: Iterable[Published],
+    host: Host,
+    reserved: Iterable[tuple[Published, str, str]] = (),
+) -> list[Finding]:
     """What stands in the way of one instance; its own containers do not. ``reserved``: ports other instances of this call want."""
     found = []
     foreign = [(port, holder) for port, holder, owner in (*reserved, *host.ports) if owner != instance]
@@ -64,14 +74,29 @@ def check(instance: str, model: Model, wanted: Iterable[Published], host: Host, 
         name = service["container_name"]
         if host.containers.get(name, instance) != instance:
             owner = host.containers[name]
-            found.append(finding("NET-002", f"{instance}: containers.{name}", f"the name {name} is taken by a container of {owner or 'somebody else'}"))
+            found.append(
+                finding(
+                    "NET-002",
+                    f"{instance}: containers.{name}",
+                    f"the name {name} is taken by a container of {owner or 'somebody else'}",
+                )
+            )
     for key, network in (model.get("networks") or {}).items():
         name = network["name"]
         if network.get("external"):
             if name not in host.networks:
-                found.append(finding("NET-002", f"{instance}: networks.{key}", f"the external network {name} does not exist", "Create it, or remove external from the package."))
+                found.append(
+                    finding(
+                        "NET-002",
+                        f"{instance}: networks.{key}",
+                        f"the external network {name} does not exist",
+                        "Create it, or remove external from the package.",
+                    )
+                )
         elif host.networks.get(name, own) != own:
-            found.append(finding("NET-002", f"{instance}: networks.{key}", f"the network {name} belongs to somebody else"))
+            found.append(
+                finding("NET-002", f"{instance}: networks.{key}", f"the network {name} belongs to somebody else")
+            )
     return found
 
 

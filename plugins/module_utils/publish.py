@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from .findings import Finding
 from .model import Model, services, with_services
@@ -64,7 +65,14 @@ def bind_ports(spec: Mapping[str, Any], model: Model, values: Mapping[str, str])
             ports.append({**port, "host_ip": address} if address else port)
         changed[name] = {**service, "ports": ports} if ports else service
     for key in sorted(unused):
-        findings.append(finding("INV-001", f"{spec['id']}: ports.{key}", f"no service publishes {key}", "Use a container port or a variable of the compose file's ports."))
+        findings.append(
+            finding(
+                "INV-001",
+                f"{spec['id']}: ports.{key}",
+                f"no service publishes {key}",
+                "Use a container port or a variable of the compose file's ports.",
+            )
+        )
     return with_services(model, changed), findings
 
 
@@ -94,7 +102,11 @@ def published(model: Model) -> list[Published]:
     for name, service in services(model).items():
         for port in service.get("ports") or ():
             if port.get("published"):
-                found.append(Published(str(port.get("host_ip") or ""), str(port["published"]), str(port.get("protocol") or "tcp"), name))
+                found.append(
+                    Published(
+                        str(port.get("host_ip") or ""), str(port["published"]), str(port.get("protocol") or "tcp"), name
+                    )
+                )
     return sorted(found)
 
 

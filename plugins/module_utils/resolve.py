@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import posixpath
 import secrets as randomness
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any
 
 from . import dotenv, jsonconfig, keymounts, model, publish
 from .compose import Compose
@@ -52,8 +53,15 @@ def resolve(spec: Mapping[str, Any], tree: str, keys: str, compose: Compose) -> 
             _write(os.path.join(folder, name), text.encode("utf-8", "surrogateescape"))
         _write(probe, model.probe(expressions).encode())
         files = [os.path.join(folder, name) for name in spec["compose"]["files"]]
-        place = f"{spec['id']}: {posixpath.normpath(posixpath.join(spec['compose']['dir'], spec['compose']['files'][0]))}"
-        text, findings = compose.config([*files, probe], [os.path.join(folder, name) for name in env_files], spec["compose"].get("profiles") or (), place)
+        place = (
+            f"{spec['id']}: {posixpath.normpath(posixpath.join(spec['compose']['dir'], spec['compose']['files'][0]))}"
+        )
+        text, findings = compose.config(
+            [*files, probe],
+            [os.path.join(folder, name) for name in env_files],
+            spec["compose"].get("profiles") or (),
+            place,
+        )
     finally:
         for name, content in originals.items():
             path = os.path.join(folder, name)
@@ -66,14 +74,21 @@ def resolve(spec: Mapping[str, Any], tree: str, keys: str, compose: Compose) -> 
     ports = {name: probed[f"P_{name}"] for name in wanted}
     findings += problems
     findings += [
-        finding("PKG-016", f"{spec['id']}: {name}", f"the variable {name} is to name a port, but it is {value or 'empty'}", "Correct it in runtime.yml or the .env.")
+        finding(
+            "PKG-016",
+            f"{spec['id']}: {name}",
+            f"the variable {name} is to name a port, but it is {value or 'empty'}",
+            "Correct it in runtime.yml or the .env.",
+        )
         for name, value in sorted(ports.items())
         if publish.container_port(name, ports) is None
     ]
     return Resolved(found, ports, tokens, configs, findings)
 
 
-def _environment(folder: str, env_files: list[str], values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, bytes | None]]:
+def _environment(
+    folder: str, env_files: list[str], values: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, bytes | None]]:
     """Environment files with the values in place, and what was there before (``None``: nothing).
 
     Services of a package that ships an example file read ``.env``, as if a person had copied it.

@@ -39,7 +39,9 @@ class Scratch:
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._fd)
 
@@ -55,7 +57,12 @@ class Scratch:
     def _sweep(self) -> None:
         for name in os.listdir(self.parent):
             path = os.path.join(self.parent, name)
-            if not name.startswith(_PREFIX) or os.path.islink(path) or not os.path.isdir(path) or os.stat(path).st_uid != os.geteuid():
+            if (
+                not name.startswith(_PREFIX)
+                or os.path.islink(path)
+                or not os.path.isdir(path)
+                or os.stat(path).st_uid != os.geteuid()
+            ):
                 continue
             try:
                 fd = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_NOFOLLOW)

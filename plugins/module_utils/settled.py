@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from . import keyfiles
 from .engine import Container
@@ -18,7 +19,13 @@ from .store import ABSENT, COMMITTED, InstanceStore
 STARTED, STOPPED, GONE = "started", "stopped", "absent"
 
 
-def why_work(spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container], store: InstanceStore, host_key: bytes | None) -> str | None:
+def why_work(
+    spec: Mapping[str, Any],
+    state: Mapping[str, Any] | None,
+    containers: Sequence[Container],
+    store: InstanceStore,
+    host_key: bytes | None,
+) -> str | None:
     """``None`` if there is nothing to do, else the first reason found."""
     if spec["state"] == GONE:
         return _absent(spec, state, containers, store)
@@ -31,7 +38,10 @@ def why_work(spec: Mapping[str, Any], state: Mapping[str, Any] | None, container
     recorded = {name: secret["identity"] for name, secret in state["secrets"].items()}
     stored = keyfiles.stored(store)
     identities = identify(spec["secrets"], recorded, stored, {}, host_key)
-    if any(identity.startswith(UNKNOWN) for identity in identities.values()) or spec_digest(spec, identities) != state["spec_digest"]:
+    if (
+        any(identity.startswith(UNKNOWN) for identity in identities.values())
+        or spec_digest(spec, identities) != state["spec_digest"]
+    ):
         return "the spec changed"
     known = {item.name: item for item in containers}
     wanted = state["containers"]
@@ -44,7 +54,9 @@ def why_work(spec: Mapping[str, Any], state: Mapping[str, Any] | None, container
     if not keyfiles.secrets_in_place(store, identities, stored):
         return "secrets are not in place"
     views = state["views"]
-    if keyfiles.views_present(store) != sorted(views) or not all(keyfiles.view_in_place(store, service, view, stored) for service, view in views.items()):
+    if keyfiles.views_present(store) != sorted(views) or not all(
+        keyfiles.view_in_place(store, service, view, stored) for service, view in views.items()
+    ):
         return "key files are not in place"
     if store.release() != state["release"]:
         return "the release is not in place"
@@ -59,7 +71,9 @@ def _stopped(state: Mapping[str, Any] | None, containers: Sequence[Container]) -
     return None
 
 
-def _absent(spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container], store: InstanceStore) -> str | None:
+def _absent(
+    spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container], store: InstanceStore
+) -> str | None:
     if containers:
         return "has containers"
     if os.path.exists(store.run):
@@ -78,7 +92,9 @@ def needed_secrets(spec: Mapping[str, Any], store: InstanceStore) -> list[str]:
     missing = []
     for name, secret in (spec.get("secrets") or {}).items():
         reference = secret["ref"]
-        current = name in stored and (held.get(name) == str(reference["version"]) if "version" in reference else matches(reference, stored[name]))
+        current = name in stored and (
+            held.get(name) == str(reference["version"]) if "version" in reference else matches(reference, stored[name])
+        )
         if not current:
             missing.append(name)
     return sorted(missing)

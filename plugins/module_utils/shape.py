@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Mapping
+from typing import Any, Callable
 
 from .baseline import LABEL_SPEC, apply_baseline, container_name, may_end
 from .canonical import digest
@@ -66,11 +67,15 @@ def shape(spec: Mapping[str, Any], resolved: Resolved, layout: Layout, memory: i
     health = {**spec["health"]}
     if health.get("port") is not None:
         health["port"] = container_port(health["port"], resolved.values)
-    metrics = [{**target, "port": container_port(target["port"], resolved.values)} for target in spec.get("metrics") or ()]
+    metrics = [
+        {**target, "port": container_port(target["port"], resolved.values)} for target in spec.get("metrics") or ()
+    ]
     return Shaped(model, resolved, mounted, keyed.views, published(model), health, metrics, findings)
 
 
-def pin(shaped: Shaped, lock: Mapping[str, str], identities: Mapping[str, str], content: Callable[[str], str]) -> tuple[Shaped, dict[str, Wanted]]:
+def pin(
+    shaped: Shaped, lock: Mapping[str, str], identities: Mapping[str, str], content: Callable[[str], str]
+) -> tuple[Shaped, dict[str, Wanted]]:
     """Images by digest, and the label that says what each container was made of.
 
     ``lock``: image as the vendor names it -> digest; ``content``: digest of a file or folder of the package's tree.
@@ -82,7 +87,10 @@ def pin(shaped: Shaped, lock: Mapping[str, str], identities: Mapping[str, str], 
         view = shaped.views.get(name, {})
         used = {*secrets_in(service, shaped.resolved.tokens), *(entry["secret"] for entry in view.values())}
         shared = {
-            section: {use["source"]: (shaped.model.get(section) or {}).get(use["source"]) for use in service.get(section) or ()}
+            section: {
+                use["source"]: (shaped.model.get(section) or {}).get(use["source"])
+                for use in service.get(section) or ()
+            }
             for section in ("configs", "secrets")
         }
         made_of = digest({
@@ -94,7 +102,9 @@ def pin(shaped: Shaped, lock: Mapping[str, str], identities: Mapping[str, str], 
             "configs": {config: shaped.resolved.configs.get(config) for config in shaped.mounted.configs.get(name, ())},
         })  # fmt: skip
         changed[name] = {**service, "labels": {**service["labels"], LABEL_SPEC: made_of}}
-        wanted[name] = Wanted(container_name(instance, name), made_of, service["image"], may_end(service), _joins(service))
+        wanted[name] = Wanted(
+            container_name(instance, name), made_of, service["image"], may_end(service), _joins(service)
+        )
     return replace(shaped, model=with_services(shaped.model, changed)), wanted
 
 

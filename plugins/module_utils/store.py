@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from . import files
 from .errors import HostError
@@ -45,19 +46,19 @@ class Store:
         except FileNotFoundError:
             return []
 
-    def host_key(self, create: bool = False) -> bytes | None:
-        """The key of this host's digests; ``None`` where there is none yet and none is to be made."""
-        path = os.path.join(self.root, "host.key")
+    def host_key(self) -> bytes | None:
+        """The key of this host's digests, ``None`` before the first install."""
         try:
-            with open(path, "rb") as handle:
+            with open(os.path.join(self.root, "host.key"), "rb") as handle:
                 return handle.read()
         except FileNotFoundError:
-            if not create:
-                return None
-        key = os.urandom(32)
-        files.folder(self.root)
-        files.write(path, key)
-        return key
+            return None
+
+    def keep_host_key(self, key: bytes) -> None:
+        """Written once; a key that is there already stays."""
+        if self.host_key() is None:
+            files.folder(self.root)
+            files.write(os.path.join(self.root, "host.key"), key)
 
 
 class InstanceStore:

@@ -210,6 +210,10 @@ class _Loader:
         if any(version == self.located.version for version in self.located.versions):
             return self.located.version
         stated = f"v{manifest.node_version.removeprefix('v')}" if manifest.node_version else None
+        if not isinstance(self.request.package, str) and self.located.version is None:
+            return stated if is_version(stated) else None
+        if not isinstance(self.request.package, str) and stated is None:
+            return self.located.version
         if stated is None or not is_version(stated):
             report.add(
                 "PKG-004",

@@ -19,7 +19,7 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return "".join(value) if type(value) is not str else value
+        return str.__str__(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import content_table, role_tables
+from .marks import NoMarks
 from .reference_page import reference_page
-from .role_tables import NoMarks, disagreements, readme
 from .rules_page import rules_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,8 @@ def pages(root: Path) -> Iterator[tuple[Path, str]]:
     yield root / "docs" / "rules.md", rules_page(root)
     yield root / "docs" / "reference.md", reference_page(root)
     for role in roles(root):
-        yield role / "README.md", readme(role)
+        yield role / "README.md", role_tables.readme(role)
+    yield root / "README.md", content_table.readme(root)
 
 
 def roles(root: Path) -> list[Path]:
@@ -34,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail where a page is not current")
     check = parser.parse_args(arguments).check
-    problems = [problem for role in roles(ROOT) for problem in disagreements(role)]
+    problems = [problem for role in roles(ROOT) for problem in role_tables.disagreements(role)]
     try:
         for path, wanted in pages(ROOT):
             if path.exists() and path.read_text(encoding="utf-8") == wanted:

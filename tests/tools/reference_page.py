@@ -34,14 +34,21 @@ def reference_page(root: Path) -> str:
     return "".join(parts)
 
 
+def documentation(path: Path) -> dict[str, Any]:
+    """A plugin's DOCUMENTATION; empty where the file has none."""
+    return yaml.safe_load(_blocks(path).get("DOCUMENTATION", "")) or {}
+
+
 def _plugin(root: Path, path: Path) -> str:
-    blocks = _blocks(path)
-    if "DOCUMENTATION" not in blocks:
+    doc = documentation(path)
+    if not doc:
         return ""
-    doc = yaml.safe_load(blocks["DOCUMENTATION"])
+    blocks = _blocks(path)
     given = _with_fragments(root, doc)
     name = doc.get("module") or doc.get("name")
-    parts = [f"\n## restaking.avs.{name}\n\n{paragraph(doc['short_description'])}.\n\n{paragraph(doc.get('description'))}\n"]
+    parts = [
+        f"\n## restaking.avs.{name}\n\n{paragraph(doc['short_description'])}.\n\n{paragraph(doc.get('description'))}\n"
+    ]
     rows = [*_options(given)]
     if rows:
         parts.append("\n" + table(("option", "type", "default", "meaning"), rows))
@@ -57,12 +64,19 @@ def _blocks(path: Path) -> dict[str, str]:
     """The documentation strings of a plugin; a filter may keep them in a YAML file of its own."""
     if path.suffix in (".yml", ".yaml"):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return {key: value if isinstance(value, str) else yaml.safe_dump(value, sort_keys=False) for key, value in document.items()}
+        return {
+            key: value if isinstance(value, str) else yaml.safe_dump(value, sort_keys=False)
+            for key, value in document.items()
+        }
     if path.suffix != ".py":
         return {}
     found = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant):
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+        ):
             found[node.targets[0].id] = str(node.value.value)
     return found
 
@@ -73,7 +87,7 @@ def _with_fragments(root: Path, doc: dict[str, Any]) -> dict[str, Any]:
     for name in [names] if isinstance(names, str) else names:
         if not name.startswith("restaking.avs."):
             continue
-        stem, _, part = name.removeprefix("restaking.avs.").partition(".")
+        stem, _dot, part = name.removeprefix("restaking.avs.").partition(".")
         fragment = _fragment(root / "plugins" / "doc_fragments" / f"{stem}.py", part.upper() or "DOCUMENTATION")
         merged = {**(fragment.get("options") or {}), **merged}
     return merged
@@ -83,7 +97,11 @@ def _fragment(path: Path, block: str) -> dict[str, Any]:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef):
             for item in node.body:
-                if isinstance(item, ast.Assign) and isinstance(item.targets[0], ast.Name) and item.targets[0].id == block:
+                if (
+                    isinstance(item, ast.Assign)
+                    and isinstance(item.targets[0], ast.Name)
+                    and item.targets[0].id == block
+                ):
                     assert isinstance(item.value, ast.Constant)
                     return yaml.safe_load(str(item.value.value))
     raise KeyError(f"{path} has no documentation fragment {block}")

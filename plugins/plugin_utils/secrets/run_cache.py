@@ -4,10 +4,11 @@
 
 """What the workers of one playbook run share: one login, the versions of secrets, who uses which key. Never a secret's value.
 
-Task workers are forks that end with their host, so whatever they share lies in Ansible's per-run local temp folder (0700, removed at the
-end). The main process imports the action plugin before it forks the first worker of a task: there, and only there, a hook is set that
-revokes the run's login when the process ends. Handlers of ``atexit`` run last in, first out, and Ansible set its own, which removes the
-folder, when its configuration was loaded: ours runs before it.
+Task workers are forks that end with their host. What they share and may be seen lies in Ansible's per-run local temp folder (0700,
+removed at the end). The token of the run's login lies in no file: the main process imports the action plugin before it forks the first
+worker of a task, and opens a piece of memory then that all workers inherit. At the same moment it sets the hook that revokes the login
+when the process ends. Handlers of ``atexit`` run last in, first out, and Ansible set its own, which removes the temp folder, when its
+configuration was loaded: ours runs before it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ FOLDER = "restaking-avs-secrets"
 MARGIN = 30
 REVOKE_TIMEOUT = 5
 
-_hooks: dict[str, int] = {}
+_logins: dict[str, Logins] = {}
 
 
 class RunFolder:
@@ -83,8 +84,30 @@ class RunFolder:
                     self.write(name, found)
         return found
 
-    def remove(self, name: str) -> None:
-        (self.path / f"{name}.json").unlink(missing_ok=True)
+
+class Logins:
+    """The logins of a run, in memory that forks share: no name in any file system, gone with the last process that has it open."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        if hasattr(os, "memfd_create"):
+            self._descriptor = os.memfd_create("restaking-avs-logins")
+        else:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+            self._descriptor = self._file.fileno()
+
+    def __repr__(self) -> str:
+        return "Logins()"
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Records by connection. Readers and writers hold the lock of the run folder: the position in the memory is nobody's own."""
+        data = os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
+        found: dict[str, dict[str, Any]] = json.loads(data) if data else {}
+        return found
+
+    def write(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, json.dumps(records).encode(), 0)
 
 
 class RunTokens:
@@ -92,8 +115,8 @@ class RunTokens:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._kept = str(folder.root) in _hooks
-        self._own: str | None = None
+        self._logins = _logins.get(str(folder.root))
+        self._own = False
 
     def current(self, connection: Connection, log_in: Callable[[], Mapping[str, Any]]) -> str:
         return self._token(connection, None, log_in)
@@ -102,22 +125,22 @@ class RunTokens:
         return self._token(connection, dead, log_in)
 
     def done(self, source: VaultSource) -> None:
-        if self._own is not None:
+        if self._own:
             with contextlib.suppress(Exception):
                 source.revoke()
-            self._own = None
+            self._own = False
 
     def _token(self, connection: Connection, dead: str | None, log_in: Callable[[], Mapping[str, Any]]) -> str:
-        if not self._kept:
-            self._own = str(log_in()["client_token"])
-            return self._own
-        name = f"login-{connection.digest}"
-        with self._folder.locked(name):
-            record = self._folder.read(name)
+        if self._logins is None:
+            self._own = True
+            return str(log_in()["client_token"])
+        with self._folder.locked("logins"):
+            records = self._logins.read()
+            record = records.get(connection.digest)
             if record and record["token"] != dead and record["until"] > time.time():
                 return str(record["token"])
             auth = log_in()
-            self._folder.write(name, _record(connection, auth))
+            self._logins.write({**records, connection.digest: _record(connection, auth)})
             return str(auth["client_token"])
 
 
@@ -133,27 +156,28 @@ def _record(connection: Connection, auth: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def revoke_at_exit(root: str | os.PathLike[str], warn: Callable[[str], object]) -> None:
-    """Have the logins kept below ``root`` revoked when this process ends.
+    """Have the run with this temp folder keep its logins, and revoke them when this process ends.
 
     Does nothing in a worker: those end without their handlers, and the main process is still busy with the others.
     """
     key = str(root)
-    if multiprocessing.parent_process() is None and key not in _hooks:
-        _hooks[key] = os.getpid()
+    if multiprocessing.parent_process() is None and key not in _logins:
+        _logins[key] = Logins()
         atexit.register(_at_exit, key, warn)
 
 
 def _at_exit(key: str, warn: Callable[[str], object]) -> None:
-    if _hooks.get(key) == os.getpid():
-        revoke_all(RunFolder(key), warn)
+    logins = _logins.get(key)
+    if logins is not None and logins.owner == os.getpid():
+        revoke_all(logins, warn)
 
 
-def revoke_all(folder: RunFolder, warn: Callable[[str], object]) -> None:
+def revoke_all(logins: Logins, warn: Callable[[str], object]) -> None:
     """Revoke every login of the run, and forget it. A store that does not answer is warned of, and costs a few seconds."""
-    for path in sorted(folder.path.glob("login-*.json")):
-        record = folder.read(path.stem)
-        path.unlink(missing_ok=True)
-        if not record or not record["revocable"]:
+    records = logins.read()
+    logins.write({})
+    for record in records.values():
+        if not record["revocable"]:
             continue
         connection = Connection(
             **{**record["connection"], "login": Login("token"), "timeout": REVOKE_TIMEOUT, "retries": 0}
@@ -162,9 +186,8 @@ def revoke_all(folder: RunFolder, warn: Callable[[str], object]) -> None:
             _revoke(login_of_token(connection, record["token"]))
         except Exception as error:
             # Whatever keeps it from happening must not hide the run's own result, and its text may hold the token.
-            warn(
-                f"the login of this run at {connection.url} could not be revoked ({type(error).__name__}); it ends with its lease"
-            )
+            why = type(error).__name__
+            warn(f"the login of this run at {connection.url} could not be revoked ({why}); it ends with its lease")
 
 
 def _revoke(connection: Connection) -> None:

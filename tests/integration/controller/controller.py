@@ -27,7 +27,7 @@ PLAY = """
     - restaking.avs.instances:
         instances: "{{ avs_instances }}"
         cache_dir: "{{ folder }}/cache"
-        settings: "{{ {'memory': folder ~ '/' ~ inventory_hostname ~ '.memory', 'die': die | default(false)} }}"
+        settings: "{{ {'memory': folder ~ '/' ~ inventory_hostname ~ '.memory', 'die': die | default(false), 'wait': wait | default(0) | int} }}"
 """
 
 
@@ -72,10 +72,14 @@ class Controller:
         groups = {"all": {"hosts": {name: {"avs_instances": list(own)} for name, own in hosts.items()}, "vars": shared}}
         (self.folder / "inventory.yml").write_text(yaml.safe_dump(groups))
 
-    def play(self, *arguments: str, play: str = PLAY, json_output: bool = True, **environment: str) -> Run:
+    def start(
+        self, *arguments: str, play: str = PLAY, json_output: bool = True, **environment: str
+    ) -> subprocess.Popen[str]:
+        """A run in a process group of its own."""
         (self.folder / "play.yml").write_text(play)
-        before = len(self.store.audit())
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))
+        }
         own = {
             "ANSIBLE_COLLECTIONS_PATH": f"{self.folder / 'collections'}:{Path(sys.prefix) / 'lib'}",
             "ANSIBLE_NOCOLOR": "1",
@@ -84,17 +88,23 @@ class Controller:
             "HOME": str(self.folder),
             **({"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"} if json_output else {}),
         }
-        done = subprocess.run(
+        return subprocess.Popen(
             [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory.yml", "play.yml", *arguments],
             cwd=self.folder,
             env={**kept, **own, **environment},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
             stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
-        output = done.stdout if json_output and done.stdout.lstrip().startswith("{") else done.stdout + done.stderr
-        return Run(done.returncode, output, self.store.paths(before))
+
+    def play(self, *arguments: str, play: str = PLAY, json_output: bool = True, **environment: str) -> Run:
+        before = len(self.store.audit())
+        process = self.start(*arguments, play=play, json_output=json_output, **environment)
+        stdout, stderr = process.communicate(timeout=120)
+        output = stdout if json_output and stdout.lstrip().startswith("{") else stdout + stderr
+        return Run(process.returncode, output, self.store.paths(before))
 
     def left_behind(self, but: Iterable[str] = ()) -> str:
         """Everything below the folder but the stand-in's memory, files named in ``but`` and what is the collection's."""

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import os
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -42,19 +43,26 @@ def main() -> None:
         with open(path) as handle:
             known = json.load(handle)
     todo = [spec for spec in document["specs"] if not same(spec, known.get(spec["id"]))]
-    results = [{"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keys": {}} for spec in document["specs"]]
+    results = [
+        {"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keys": {}} for spec in document["specs"]
+    ]
     if todo and not document["complete"]:
         needs = {
-            spec["id"]: {"tree": spec["state"] == "started", "secrets": sorted(spec.get("secrets", {}))} for spec in todo
+            spec["id"]: {"tree": spec["state"] == "started", "secrets": sorted(spec.get("secrets", {}))}
+            for spec in todo
         }
         unchanged = [result for result in results if not result["changed"]]
         module.exit_json(changed=False, instances=unchanged, needs=needs, findings=[], unlisted=[])
+    time.sleep(document["settings"].get("wait", 0))
     if document["settings"].get("die") and todo:
         raise RuntimeError(f"died over {values!r}")
     if todo and not module.check_mode:
         for spec in todo:
             given = values.get(spec["id"], {})
-            secrets = {name: (secret["ref"].get("version", ""), given[name]) for name, secret in spec.get("secrets", {}).items()}
+            secrets = {
+                name: (secret["ref"].get("version", ""), given[name])
+                for name, secret in spec.get("secrets", {}).items()
+            }
             known[spec["id"]] = {"env": spec.get("env"), "state": spec["state"], "secrets": secrets}
         with open(path, "w") as handle:
             json.dump(known, handle)

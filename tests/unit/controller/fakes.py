@@ -57,7 +57,9 @@ class Store:
         answer = {"data": {"current_version": version, "versions": {str(version): entry}}}
         self.answers[f"GET /v1/secret/metadata/{path}"] = (200, answer)
 
-    def data(self, path: str, values: Mapping[str, Any], version: int = 1, created: str = "2026-01-01T00:00:00Z") -> None:
+    def data(
+        self, path: str, values: Mapping[str, Any], version: int = 1, created: str = "2026-01-01T00:00:00Z"
+    ) -> None:
         metadata = {"version": version, "created_time": created, "deletion_time": "", "destroyed": False}
         self.answers[f"GET /v1/secret/data/{path}"] = (200, {"data": {"data": dict(values), "metadata": metadata}})
 
@@ -111,7 +113,9 @@ def serving(store: Store) -> Iterator[Store]:
         thread.join()
 
 
-def profile(name: str = "hoodi", runtime: bytes = RUNTIME, options: Any = None, tree: Path = Path("/nowhere"), **changes: Any) -> Profile:
+def profile(
+    name: str = "hoodi", runtime: bytes = RUNTIME, options: Any = None, tree: Path = Path("/nowhere"), **changes: Any
+) -> Profile:
     report = Report("profile.yml", RULES)
     api = {"service": "node", "port": 8080}
     parsed = parse_runtime(runtime, report)
@@ -176,7 +180,14 @@ def entry(**changes: Any) -> dict[str, Any]:
         },
         "keys": [
             {"name": "bls", "kind": "bn254", "source": "vault", "path": "avs/op1/bls"},
-            {"name": "ecdsa", "kind": "ecdsa", "source": "vault", "path": "avs/op1/ecdsa", "mount_point": "operators", "version": 3},
+            {
+                "name": "ecdsa",
+                "kind": "ecdsa",
+                "source": "vault",
+                "path": "avs/op1/ecdsa",
+                "mount_point": "operators",
+                "version": 3,
+            },
         ],
     }
     return {name: value for name, value in {**fields, **changes}.items() if value is not None}

@@ -53,7 +53,11 @@ class Host:
         self.calls.append((document, values))
         if document["complete"]:
             return dict(self.last)
-        return {"changed": False, "instances": [{"id": "demo-avs-op2"}], **({"needs": self.needs} if self.needs else {})}
+        return {
+            "changed": False,
+            "instances": [{"id": "demo-avs-op2"}],
+            **({"needs": self.needs} if self.needs else {}),
+        }
 
 
 def read(needs: list[Need]) -> dict[Need, str]:
@@ -71,7 +75,7 @@ def accept(_first: Any, _values: Any) -> None:
 def test_one_call_where_nothing_is_to_be_done(built: Built) -> None:
     host = Host({})
     answer = reconcile(built, Terms(lock_timeout=5, settings={"image_policy": "tag"}), host, refuse, accept)
-    (document, values), = host.calls
+    ((document, values),) = host.calls
     assert answer["changed"] is False and values == {}
     assert (document["schema"], document["complete"], document["trees"], document["lock_timeout"]) == (1, False, {}, 5)
     assert document["settings"] == {"image_policy": "tag"}
@@ -80,7 +84,12 @@ def test_one_call_where_nothing_is_to_be_done(built: Built) -> None:
 
 
 def test_just_what_the_host_asks_for(built: Built, tree: Path) -> None:
-    host = Host({"demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]}, "demo-avs-op2": {"tree": False, "secrets": []}})
+    host = Host(
+        {
+            "demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]},
+            "demo-avs-op2": {"tree": False, "secrets": []},
+        }
+    )
     answer = reconcile(built, Terms(), host, read, accept)
     document, values = host.calls[1]
     assert answer == {"changed": True, "instances": []}
@@ -125,7 +134,9 @@ def test_a_review_may_stop_before_anything_is_sent(built: Built) -> None:
     with pytest.raises(InputError):
         reconcile(built, Terms(), host, read, review)
     assert len(host.calls) == 1
-    assert seen == [([{"id": "demo-avs-op2"}], {"demo-avs-op1": {"key.bls.keystore": "canary-demo-avs-op1-key.bls.keystore"}})]
+    assert seen == [
+        ([{"id": "demo-avs-op2"}], {"demo-avs-op1": {"key.bls.keystore": "canary-demo-avs-op1-key.bls.keystore"}})
+    ]
 
 
 def test_a_secret_that_cannot_be_read_stops_before_the_second_call(built: Built) -> None:
@@ -147,7 +158,9 @@ def test_the_answer_is_cleaned_of_what_was_sent(built: Built) -> None:
 
 
 def test_cleaning_knows_quoted_forms_and_parts_of_keystores() -> None:
-    keystore = json.dumps({"pubKey": "0x1234567890abcdef1234", "Crypto": {"ciphertext": "canary" * 4, "kdf": "scrypt"}}, indent=1)
+    keystore = json.dumps(
+        {"pubKey": "0x1234567890abcdef1234", "Crypto": {"ciphertext": "canary" * 4, "kdf": "scrypt"}}, indent=1
+    )
     password = 'pass"word\ncanary'
     text = f"{keystore!r} {json.dumps(keystore)} {'canary' * 4} {password!r} {json.dumps(password)} scrypt 0x1234567890abcdef1234"
     cleaned = scrubbed({"msg": text}, [keystore, password, "abc"])["msg"]

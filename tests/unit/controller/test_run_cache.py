@@ -19,7 +19,12 @@ import pytest
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets import run_cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem, SecretPath, SecretRequest
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, Login
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder, RunTokens, RunVersions
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import (
+    Logins,
+    RunFolder,
+    RunTokens,
+    RunVersions,
+)
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
 
 from tests.unit.controller.fakes import Store, serving
@@ -36,12 +41,16 @@ def store() -> Iterator[Store]:
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     """A run folder whose logins the main process has promised to revoke."""
-    monkeypatch.setitem(run_cache._hooks, str(tmp_path), os.getpid())
+    monkeypatch.setitem(run_cache._logins, str(tmp_path), Logins())
     return RunFolder(tmp_path)
 
 
 def approle(store: Store) -> Connection:
     return Connection(store.url, Login("approle", role_id="role", secret_id="canary-id"), timeout=5)
+
+
+def logins_of(folder: RunFolder) -> Logins:
+    return run_cache._logins[str(folder.root)]
 
 
 def modes(folder: RunFolder) -> dict[str, int]:
@@ -65,6 +74,8 @@ def test_one_login_for_all_workers(store: Store, kept: RunFolder) -> None:
         assert worker.exitcode == 0
     assert store.asked.count("POST /v1/auth/approle/login") == 1
     assert not any("revoke" in request for request in store.asked)
+    assert logins_of(kept).read()[approle(store).digest]["token"] == "canary-token"
+    assert "canary" not in "".join(path.read_text() for path in kept.path.iterdir()) + repr(logins_of(kept))
     assert stat.S_IMODE(kept.path.stat().st_mode) == 0o700 and set(modes(kept).values()) == {0o600}
 
 
@@ -73,11 +84,11 @@ def test_the_end_of_the_run_revokes(store: Store, kept: RunFolder) -> None:
     store.metadata("avs/a")
     VaultSource(approle(store), RunTokens(kept)).versions([SecretPath("secret", "avs/a")])
     said: list[str] = []
-    run_cache.revoke_all(kept, said.append)
+    run_cache.revoke_all(logins_of(kept), said.append)
     assert store.asked[-1] == "POST /v1/auth/token/revoke-self" and store.headers[-1]["X-Vault-Token"] == "canary-token"
-    assert said == [] and not list(kept.path.glob("login-*.json"))
+    assert said == [] and logins_of(kept).read() == {}
     asked = len(store.asked)
-    run_cache.revoke_all(kept, said.append)
+    run_cache.revoke_all(logins_of(kept), said.append)
     assert len(store.asked) == asked
 
 
@@ -87,7 +98,7 @@ def test_a_login_that_cannot_be_revoked_is_warned_of(store: Store, kept: RunFold
     VaultSource(approle(store), RunTokens(kept)).versions([SecretPath("secret", "avs/a")])
     store.fail("POST /v1/auth/token/revoke-self", 503, "canary-token")
     said: list[str] = []
-    run_cache.revoke_all(kept, said.append)
+    run_cache.revoke_all(logins_of(kept), said.append)
     assert len(said) == 1 and "could not be revoked" in said[0] and "canary" not in said[0]
 
 
@@ -95,7 +106,7 @@ def test_batch_tokens_end_by_themselves(store: Store, kept: RunFolder) -> None:
     store.login("canary-token", token_type="batch")
     store.metadata("avs/a")
     VaultSource(approle(store), RunTokens(kept)).versions([SecretPath("secret", "avs/a")])
-    run_cache.revoke_all(kept, lambda message: pytest.fail(message))
+    run_cache.revoke_all(logins_of(kept), lambda message: pytest.fail(message))
     assert not any("revoke" in request for request in store.asked)
 
 
@@ -104,7 +115,7 @@ def test_a_given_token_is_neither_kept_nor_revoked(store: Store, kept: RunFolder
     source = VaultSource(Connection(store.url, Login("token", token="canary-given")), RunTokens(kept))
     source.versions([SecretPath("secret", "avs/a")])
     source.close()
-    run_cache.revoke_all(kept, lambda message: pytest.fail(message))
+    run_cache.revoke_all(logins_of(kept), lambda message: pytest.fail(message))
     assert store.asked == ["GET /v1/secret/metadata/avs/a"]
     assert not kept.path.exists() or "canary" not in "".join(path.read_text() for path in kept.path.iterdir())
 
@@ -116,7 +127,7 @@ def test_without_a_main_process_to_revoke_it_a_login_ends_with_its_source(store:
     source.versions([SecretPath("secret", "avs/a")])
     source.close()
     assert store.asked[-1] == "POST /v1/auth/token/revoke-self"
-    assert not list(tmp_path.rglob("login-*.json"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
 
 
 def test_an_expired_login_is_made_anew(store: Store, kept: RunFolder) -> None:
@@ -144,7 +155,7 @@ def test_a_dead_login_is_replaced_for_everybody(store: Store, kept: RunFolder) -
 def test_the_hook_is_set_in_the_main_process_alone(tmp_path: Path) -> None:
     def work() -> None:
         run_cache.revoke_at_exit(tmp_path, lambda message: None)
-        os._exit(1 if str(tmp_path) in run_cache._hooks else 0)
+        os._exit(1 if str(tmp_path) in run_cache._logins else 0)
 
     worker = FORK.Process(target=work)
     worker.start()
@@ -153,11 +164,11 @@ def test_the_hook_is_set_in_the_main_process_alone(tmp_path: Path) -> None:
 
 
 def test_a_worker_never_revokes(store: Store, kept: RunFolder) -> None:
-    kept.write("login-x", {"token": "t", "until": 0, "revocable": True, "connection": {"url": store.url}})
+    logins_of(kept).write({"x": {"token": "t", "until": 0, "revocable": True, "connection": {"url": store.url}}})
     worker = FORK.Process(target=run_cache._at_exit, args=(str(kept.root), print))
     worker.start()
     worker.join(20)
-    assert worker.exitcode == 0 and store.asked == [] and kept.read("login-x") is not None
+    assert worker.exitcode == 0 and store.asked == [] and list(logins_of(kept).read()) == ["x"]
 
 
 def test_versions_are_read_once_for_all_hosts(store: Store, tmp_path: Path) -> None:

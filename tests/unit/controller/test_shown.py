@@ -23,8 +23,16 @@ def test_problems_grouped_by_instance() -> None:
     text = problems_text(
         {"avs_instances[0]": "mock-avs v5.5.2, profile option-returner"},
         [
-            found("avs_instances[0].options.test-option-hidden", "a value is required (hidden option)", "keep it in a secret store"),
-            found("avs_instances[0].options.main-port", "80800 is not a port (1-65535)", "set avs_instances[0].options.main-port"),
+            found(
+                "avs_instances[0].options.test-option-hidden",
+                "a value is required (hidden option)",
+                "keep it in a secret store",
+            ),
+            found(
+                "avs_instances[0].options.main-port",
+                "80800 is not a port (1-65535)",
+                "set avs_instances[0].options.main-port",
+            ),
             found("avs_instances[10].tag", "is missing", "Correct it."),
             found("avs_instances[2]: pkg/manifest.yml", "is missing"),
             found("", "the tap is gone", "Check it."),
@@ -49,7 +57,10 @@ def test_problems_grouped_by_instance() -> None:
 
 def test_one_cause_is_one_problem() -> None:
     sealed = [found(f"avs_instances[0].keys.{name}", "the store is sealed", "Unseal it.") for name in ("bls", "ecdsa")]
-    assert problems_text({}, sealed, "h").splitlines()[:2] == ["avs_instances[0]: 1 problem", "  keys.bls, keys.ecdsa: the store is sealed  Unseal it."]
+    assert problems_text({}, sealed, "h").splitlines()[:2] == [
+        "avs_instances[0]: 1 problem",
+        "  keys.bls, keys.ecdsa: the store is sealed  Unseal it.",
+    ]
 
 
 def test_no_reassurance_after_a_change() -> None:
@@ -83,7 +94,7 @@ def test_the_table() -> None:
 
 
 def test_the_filter_is_offered() -> None:
-    assert FilterModule().filters()["status_table"]({}) .split() == list(status_table({}).split())
+    assert FilterModule().filters()["status_table"]({}).split() == list(status_table({}).split())
 
 
 def test_anything_but_results() -> None:

@@ -55,10 +55,13 @@ RUNTIME: dict[str, Any] = {
 }
 
 
+SOUND = "the sound runtime.yml"
+
+
 def package_files(
-    manifest: Mapping[str, Any] | str = MANIFEST,
-    profile: Mapping[str, Any] | str = PROFILE,
-    runtime: Mapping[str, Any] | str | None = RUNTIME,
+    manifest: Mapping[str, Any] | str | None = None,
+    profile: Mapping[str, Any] | str | None = None,
+    runtime: Mapping[str, Any] | str | None = SOUND,
     compose: str = COMPOSE,
     env: str | None = "MAIN_PORT=8080\n",
     name: str = "option-returner",
@@ -68,12 +71,12 @@ def package_files(
 ) -> dict[str, str]:
     """Path -> content of a package without findings; every part can be replaced."""
     files = {
-        f"{prefix}manifest.yml": as_yaml(manifest),
-        f"{prefix}{name}/profile.yml": as_yaml(profile),
+        f"{prefix}manifest.yml": as_yaml(manifest or MANIFEST),
+        f"{prefix}{name}/profile.yml": as_yaml(profile or PROFILE),
         f"{prefix}{name}/docker-compose.yml": compose,
     }
     if runtime is not None:
-        files[f"{prefix}{name}/runtime.yml"] = as_yaml(runtime)
+        files[f"{prefix}{name}/runtime.yml"] = as_yaml(RUNTIME if runtime == SOUND else runtime)
     if env is not None:
         files[f"{prefix}{name}/.env"] = env
     if checksums:

@@ -119,3 +119,13 @@ def test_an_adapter_without_version_folders_states_its_version(
     assert load(taps, cache).version == load(taps, cache, version=None).version == "v5.5.2"
     with pytest.raises(InputError, match=r"Choose v5\.5\.2"):
         load(taps, cache, version="v5.5.3")
+
+
+def test_an_adapter_under_work_is_read_from_its_folder(
+    tmp_path: Path, cache: Cache, upstream: tuple[GitRepo, str]
+) -> None:
+    repository, commit = upstream
+    root = write(tmp_path / "t", adapter_files(repository, commit)) / "packages/mock-avs/v5.5.2"
+    for version in (None, "v5.5.2"):
+        package = load_package(PackageRequest({"path": str(root)}, version), [], cache)
+        assert (package.version, package.commit, package.findings) == (version, commit, ())

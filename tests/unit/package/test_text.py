@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.template import trust_as_template
 from ansible_collections.restaking.avs.plugins.plugin_utils.envfile import (
     interpolate,
     parse_env,
     references,
     resolve_env,
 )
+from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.report import Report
 from ansible_collections.restaking.avs.plugins.plugin_utils.yamlfile import Plain, load_yaml
 from hypothesis import given
@@ -147,3 +149,13 @@ def test_chains_that_double_stay_small() -> None:
 @given(st.binary())
 def test_no_env_file_raises(data: bytes) -> None:
     resolve_env(parse_env(data), {})
+
+
+def test_ansibles_own_types_become_builtins() -> None:
+    tagged = trust_as_template("text")
+    assert {type(tagged)} != {str}
+    found = plain({tagged: [tagged, (1, 2.5, True, None)]})
+    assert found == {"text": ["text", [1, 2.5, True, None]]}
+    assert {type(item) for item in (*found, found["text"][0])} == {str}
+    with pytest.raises(TypeError):
+        plain({"x": object()})

@@ -1,0 +1,237 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes a prepared instance so. Every step may be the last one: the next run finds ``phase: applying`` and goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import artifacts, files, keyfiles
+from .baseline import project
+from .compose import Compose, engine_error
+from .engine import Container, Done, Engine
+from .errors import HostError
+from .gate import Gate, Health
+from .keymounts import public_id
+from .mask import Mask
+from .plan import Action, observed, ordered, running
+from .rules import finding
+from .store import ABSENT, APPLYING, COMMITTED, InstanceStore, Store, now
+from .verify import Prepared, data_folders, secrets_settled
+
+STATE_SCHEMA = 1
+
+
+def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:
+    """Files, keys and containers. Raises ``HostError`` (OPS-005) with the engine's message, secrets masked."""
+    draft = item.draft
+    own, spec = draft.files, draft.spec
+    missing = sorted(set(spec["secrets"]) - set(draft.values))
+    if missing:
+        raise HostError(f"{item.id}: the values of {', '.join(missing)} were not sent")
+    keyfiles.require_memory(own.run)
+    own.write_state(_applying(item))
+    own.sweep()
+    own.note("apply", release=own.release(), actions=[action.as_dict() for action in item.actions])
+    _keys(item)
+    _data(store, item)
+    if item.fresh_release:
+        configs = item.shaped.resolved.configs
+        own.switch(own.stage(draft.tree, item.text, configs, spec["package"].get("version")))
+    _containers(engine, item, hold)
+
+
+def _keys(item: Prepared) -> None:
+    draft, own = item.draft, item.draft.files
+    if not secrets_settled(draft, item.variables):
+        keyfiles.write_secrets(own, draft.values, draft.identities, item.variables)
+    for service, view in item.shaped.views.items():
+        if not keyfiles.view_in_place(own, service, view, draft.values):
+            keyfiles.place_view(own, service, view, draft.values)
+    keyfiles.drop_views(own, item.shaped.views)
+
+
+def _data(store: Store, item: Prepared) -> None:
+    own = item.draft.files
+    files.folder(own.data)
+    for path, (owner, mode) in data_folders(item.draft).items():
+        place = os.path.join(own.data, path)
+        if not os.path.isdir(place):
+            files.folder(os.path.dirname(place))
+            os.mkdir(place, 0o700)
+            if owner:
+                uid, _colon, gid = owner.partition(":")
+                os.chown(place, int(uid), int(gid or uid))
+            os.chmod(place, int(mode, 8))
+            files.sync_folder(os.path.dirname(place))
+    artifacts.place(store, own, artifacts.missing(store, own, item.draft.spec))
+
+
+def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:
+    plan, own = item.containers, item.draft.files
+    mask = Mask(item.draft.values.values())
+    compose = Compose(engine, project(item.id), own.current, hold)
+    compose_file = os.path.join(own.current, "compose.json")
+
+    def must(done: Done) -> None:
+        if done.code:
+            raise refused(item.id, mask(engine_error(done)))
+
+    if plan.drop:
+        must(engine.run(["rm", "-f", *plan.drop], hold=hold))
+    for container, name in plan.rename.items():
+        must(engine.run(["rename", container, name], hold=hold))
+    if plan.unpause:
+        must(engine.run(["unpause", *plan.unpause], hold=hold))
+    if plan.recreate:
+        must(compose.recreate(compose_file, own.secrets_env, plan.recreate))
+    if plan.actions() or item.stale_networks:
+        must(compose.up(compose_file, own.secrets_env))
+    for network in item.stale_networks:
+        must(engine.run(["network", "rm", network], hold=hold))
+
+
+def refused(instance: str, message: str) -> HostError:
+    return HostError(f"{instance} could not be started", [finding("OPS-005", instance, f"the engine says: {message}")])
+
+
+def gate(engine: Engine, item: Prepared) -> Health:
+    """Wait until healthy. Raises ``GateError``."""
+    containers = [container.id for container in engine.containers(item.id)]
+    ends = {service: wanted.ends for service, wanted in item.wanted.items()}
+    return Gate(engine, item.id, item.shaped.health, ends, Mask(item.draft.values.values())).wait(containers)
+
+
+def commit(item: Prepared, health: Health) -> dict[str, Any]:
+    """Record what runs, then drop what nobody needs any more. Returns the state."""
+    own = item.draft.files
+    old = item.draft.state or {}
+    release = own.release()
+    state = committed(item, release)
+    files.write_json(own.path("spec.json"), dict(item.draft.spec))
+    own.write_state(state)
+    own.note("commit", release=release, health=health.detail)
+    previous = old.get("release") if old.get("release") != release else old.get("previous_release")
+    own.prune({release, previous})
+    return state
+
+
+def committed(item: Prepared, release: str | None) -> dict[str, Any]:
+    """All that a later run, an upgrade or a person asks for; no secret, only identities."""
+    draft, old = item.draft, item.draft.state or {}
+    moved = old.get("release") != release
+    secrets = {
+        name: {
+            "identity": draft.identities[name],
+            "env": secret.get("env") or [],
+            "services": secret.get("services") or [],
+        }
+        for name, secret in draft.spec["secrets"].items()
+    }
+    return {
+        **_identity(item),
+        "phase": COMMITTED,
+        "desired": "started",
+        "committed_at": now(),
+        "installed_at": old.get("installed_at") or now(),
+        "spec_digest": item.digest,
+        "previous_spec_digest": old.get("spec_digest")
+        if old.get("spec_digest") != item.digest
+        else old.get("previous_spec_digest"),
+        "release": release,
+        "previous_release": old.get("release") if moved else old.get("previous_release"),
+        "images": dict(item.lock),
+        "containers": {service: wanted.as_dict() for service, wanted in item.wanted.items()},
+        "ports": _ports(item),
+        "secrets": secrets,
+        "variables": dict(item.variables),
+        "views": item.shaped.views,
+        "keys": keys_of(item),
+        "health": item.shaped.health,
+        "metrics": item.shaped.metrics,
+        "memory_default": draft.memory,
+        "findings": [entry.as_dict() for entry in item.findings],
+    }
+
+
+def _identity(item: Prepared) -> dict[str, Any]:
+    spec, old = item.draft.spec, item.draft.state or {}
+    networks = sorted(
+        entry["name"] for entry in (item.shaped.model.get("networks") or {}).values() if not entry.get("external")
+    )
+    volumes = {
+        entry["name"] for entry in (item.shaped.model.get("volumes") or {}).values() if not entry.get("external")
+    }
+    return {
+        "schema": STATE_SCHEMA,
+        "id": item.id,
+        "package": {
+            name: spec["package"].get(name) for name in ("name", "version", "commit", "tree_sha256", "spec_version")
+        },
+        "profile": spec["profile"],
+        "networks": networks,
+        # Volumes outlive the services that used them.
+        "volumes": sorted(volumes | set(old.get("volumes") or ())),
+    }
+
+
+def _applying(item: Prepared) -> dict[str, Any]:
+    return {
+        **(item.draft.state or {}),
+        **_identity(item),
+        "phase": APPLYING,
+        "desired": "started",
+        "ports": _ports(item),
+    }
+
+
+def _ports(item: Prepared) -> list[dict[str, str]]:
+    return [
+        {"address": port.address, "port": port.port, "protocol": port.protocol, "service": port.service}
+        for port in item.shaped.ports
+    ]
+
+
+def keys_of(item: Prepared) -> dict[str, dict[str, str | None]]:
+    """Name -> kind, fingerprint of the keystore file and the public id it claims; what is not known yet in check mode is left out."""
+    found: dict[str, dict[str, str | None]] = {}
+    for key in item.draft.spec.get("keys") or ():
+        keystore = item.draft.values.get(key["keystore"])
+        if keystore is not None:
+            fingerprint = "sha256:" + hashlib.sha256(keystore.encode()).hexdigest()[:16]
+            found[key["name"]] = {
+                "kind": key["kind"],
+                "fingerprint": fingerprint,
+                "public_id": public_id(key["kind"], keystore),
+            }
+    return found
+
+
+def stop(
+    engine: Engine,
+    own: InstanceStore,
+    state: Mapping[str, Any] | None,
+    before: Sequence[Container],
+    hold: tuple[int, ...],
+) -> None:
+    """Stop, keep everything. Raises ``HostError``."""
+    if state is not None and state.get("phase") != ABSENT:
+        own.note("stop")
+    if any(running(container) for container in before):
+        done = Compose(engine, project(own.id), "/", hold).stop()
+        if done.code:
+            raise HostError(
+                f"{own.id} could not be stopped", [finding("OPS-005", own.id, f"the engine says: {engine_error(done)}")]
+            )
+    if state is not None and state.get("phase") != ABSENT:
+        own.write_state({**state, "desired": "stopped"})
+
+
+def told(planned: Sequence[Action], before: Sequence[Container], after: Sequence[Container]) -> list[Action]:
+    """The actions of a run: what was planned for files, what was seen of containers."""
+    return ordered([*(action for action in planned if action.kind != "container"), *observed(before, after)])

@@ -1,0 +1,321 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The second half of a call: lock, verify every instance, apply each."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import apply, artifacts, ports, removal, resources
+from .differences import differences
+from .engine import Engine
+from .errors import AvsError, HostError
+from .findings import ERROR, Finding, errors_of
+from .gate import UNHEALTHY, Health
+from .images import ImageKeeper
+from .lock import Lock
+from .mask import Mask
+from .plan import Action, plan_stop
+from .publish import Published
+from .reconcile import Job, entry_of, look, merged
+from .scratch import Scratch
+from .settled import GONE, STARTED
+from .store import Store
+from .verify import Draft, Prepared, Surroundings, draft, prepare, with_images
+
+# Instances whose containers are made at the same time; their gates then wait side by side.
+_AT_ONCE = 2
+_LOCK_TIMEOUT = 60
+
+
+@dataclass
+class _Work:
+    """A job on its way. ``kept`` is what a removal left."""
+
+    job: Job
+    draft: Draft | None = None
+    prepared: Prepared | None = None
+    actions: list[Action] = field(default_factory=list)
+    health: Health | None = None
+    kept: dict[str, Any] | None = None
+    error: AvsError | None = None
+
+    @property
+    def state(self) -> str:
+        return str(self.job.spec["state"])
+
+
+def run(
+    jobs: Sequence[Job],
+    document: Mapping[str, Any],
+    values: Mapping[str, Mapping[str, str]],
+    check: bool,
+    diff: bool,
+    store: Store,
+    engine: Engine,
+) -> dict[str, Any]:
+    """Fill ``entry`` of every job. Raises ``AvsError`` where one could not be verified; then nothing was changed."""
+    engine.check_versions()
+    timeout = float(document.get("lock_timeout", _LOCK_TIMEOUT))
+    holder = str(document.get("holder") or f"process {os.getpid()}")
+    mask = Mask(value for own in values.values() for value in own.values())
+    with ExitStack() as stack:
+        hold: tuple[int, ...] = ()
+        if not check:
+            locks = [Lock(store.instance(job.id).lock, holder, timeout) for job in sorted(jobs, key=lambda job: job.id)]
+            hold = tuple(stack.enter_context(lock).fd for lock in locks)
+        scratch = stack.enter_context(Scratch())
+        work = _look_again(jobs, store, engine)
+        around = _surroundings(store, engine, scratch, document, values, check, work)
+        _verify(around, work)
+        shown = (
+            [part for item in work if item.prepared is not None for part in differences(item.prepared)] if diff else []
+        )
+        if check:
+            for item in work:
+                _announce(item)
+        else:
+            if any(
+                item.prepared and artifacts.missing(store, item.prepared.draft.files, item.job.spec) for item in work
+            ):
+                stack.enter_context(Lock(os.path.join(store.locks, "artifacts.lock"), holder, timeout))
+                _fetch(store, work)
+            _apply(around, work, hold, mask)
+            _report(engine, store, work, mask)
+    entries = [item.job.entry for item in work]
+    failed = [entry for entry in entries if entry["error"]]
+    result: dict[str, Any] = {"changed": any(entry["changed"] for entry in entries), "diff": mask.deep(shown)}
+    if failed:
+        result["failed"] = True
+        result["msg"] = "\n".join(
+            [f"{len(failed)} of {len(entries)} instances failed", *(f"  {entry['error']}" for entry in failed)]
+        )
+    return result
+
+
+def _look_again(jobs: Sequence[Job], store: Store, engine: Engine) -> list[_Work]:
+    """What a run before us did while we waited for the lock may be all there was to do."""
+    listing = engine.containers()
+    host_key = store.host_key()
+    work = []
+    for job in jobs:
+        fresh = look(job.spec, store, listing, host_key)
+        job.state, job.containers, job.reason = fresh.state, fresh.containers, fresh.reason
+        if job.reason is not None:
+            work.append(_Work(job))
+    return work
+
+
+def _surroundings(
+    store: Store,
+    engine: Engine,
+    scratch: Scratch,
+    document: Mapping[str, Any],
+    values: Mapping[str, Mapping[str, str]],
+    check: bool,
+    work: Sequence[_Work],
+) -> Surroundings:
+    states = {
+        instance: state for instance in store.ids() for state in [store.instance(instance).state()] if state is not None
+    }
+    host = ports.survey(engine, states)
+    # What this call removes stands in nobody's way: removals come first.
+    going = {item.job.id for item in work if item.state == GONE}
+    host = ports.Host([entry for entry in host.ports if entry[2] not in going], host.containers, host.networks)
+    return Surroundings(
+        store,
+        engine,
+        ImageKeeper(engine),
+        scratch,
+        host,
+        resources.measure(store.root),
+        store.host_key() or os.urandom(32),
+        check,
+        document.get("trees") or {},
+        values,
+        document.get("settings") or {},
+        engine.volumes(),
+    )
+
+
+def _verify(around: Surroundings, work: Sequence[_Work]) -> None:
+    """Draft all, pull, plan all. Raises ``HostError`` with every problem of every instance."""
+    problems: list[Finding] = []
+    reserved: list[tuple[Published, str, str]] = []
+    for item in work:
+        if item.state != STARTED:
+            item.actions = _plan_down(around, item)
+            continue
+        try:
+            item.draft = draft(around, item.job.spec, item.job.state, item.job.containers)
+        except AvsError as error:
+            problems += _problems(item.job.id, error)
+            continue
+        problems += errors_of(item.draft.findings)
+        problems += _doubles(item, reserved)
+    if not problems and not around.check:
+        for item in work:
+            if item.draft is not None and item.draft.images.missing:
+                recorded = (item.job.state or {}).get("images") or {}
+                problems += around.images.pull(item.job.id, item.draft.images.missing, recorded)
+                item.draft = with_images(around, item.draft)
+                problems += errors_of(item.draft.images.findings)
+    if problems:
+        raise HostError("the instances cannot be made as specified", dict.fromkeys(problems))
+    for item in work:
+        if item.draft is not None:
+            item.prepared = prepare(around, item.draft)
+            item.actions = list(item.prepared.actions)
+
+
+def _problems(instance: str, error: AvsError) -> list[Finding]:
+    return errors_of(error.findings) or [Finding("", ERROR, instance, error.message)]
+
+
+def _doubles(item: _Work, reserved: list[tuple[Published, str, str]]) -> list[Finding]:
+    """Ports two instances of this very call want."""
+    assert item.draft is not None
+    wanted = item.draft.shaped.ports
+    found = ports.check(item.job.id, {}, wanted, ports.Host(), reserved)
+    reserved += [(port, f"instance {item.job.id}", item.job.id) for port in wanted]
+    return found
+
+
+def _plan_down(around: Surroundings, item: _Work) -> list[Action]:
+    if item.state == GONE:
+        own = around.store.instance(item.job.id)
+        purge = bool(item.job.spec.get("purge"))
+        return removal.plan_removal(
+            own, item.job.state, purge, item.job.containers, around.host.networks, around.volumes
+        )
+    return plan_stop(item.job.containers)
+
+
+def _fetch(store: Store, work: Sequence[_Work]) -> None:
+    problems: list[Finding] = []
+    for item in work:
+        if item.prepared is not None:
+            try:
+                artifacts.fetch(store, artifacts.missing(store, item.prepared.draft.files, item.job.spec), item.job.id)
+            except AvsError as error:
+                problems += error.findings
+    if problems:
+        raise HostError("artifacts cannot be had; nothing was changed", problems)
+
+
+def _apply(around: Surroundings, work: Sequence[_Work], hold: tuple[int, ...], mask: Mask) -> None:
+    down = [item for item in work if item.prepared is None]
+    up = [item for item in work if item.prepared is not None]
+    for item in down:
+        _guarded(item, mask, lambda item=item: _take_down(around, item, hold))
+    if any(item.state == GONE for item in down):
+        artifacts.sweep(around.store)
+    if up:
+        around.store.keep_host_key(around.host_key)
+    room = threading.Semaphore(_AT_ONCE)
+    threads = [
+        threading.Thread(target=_guarded, args=(item, mask, lambda item=item: _bring_up(around, item, hold, room)))
+        for item in up
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _take_down(around: Surroundings, item: _Work, hold: tuple[int, ...]) -> None:
+    own = around.store.instance(item.job.id)
+    if item.state == GONE:
+        item.kept = removal.remove(
+            around.engine, own, item.job.state, bool(item.job.spec.get("purge")), item.actions, hold
+        )
+    else:
+        apply.stop(around.engine, own, item.job.state, item.job.containers, hold)
+
+
+def _bring_up(around: Surroundings, item: _Work, hold: tuple[int, ...], room: threading.Semaphore) -> None:
+    assert item.prepared is not None
+    with room:
+        apply.place(around.store, around.engine, item.prepared, hold)
+        around.scratch.drop(item.job.id)
+    item.health = apply.gate(around.engine, item.prepared)
+    apply.commit(item.prepared, item.health)
+
+
+def _guarded(item: _Work, mask: Mask, step: Any) -> None:
+    """One instance's failure is its own: it is told at the end, the others go on."""
+    try:
+        step()
+    except AvsError as error:
+        item.error = error
+    except OSError as error:
+        item.error = HostError(
+            f"{item.job.id}: {error.strerror or error} ({error.filename})"
+            if error.filename
+            else f"{item.job.id}: {error}"
+        )
+    except Exception as error:
+        item.error = HostError(f"{item.job.id}: unexpected {type(error).__name__}: {mask(str(error))}")
+
+
+def _announce(item: _Work) -> None:
+    """The entry of check mode: what a run would leave."""
+    entry = entry_of(item.job.spec, item.job.state, item.job.containers)
+    entry.update(changed=bool(item.actions), actions=[action.as_dict() for action in item.actions], state=item.state)
+    if item.prepared is not None:
+        entry.update(_told_of(item.prepared))
+    item.job.entry = entry
+
+
+def _report(engine: Engine, store: Store, work: Sequence[_Work], mask: Mask) -> None:
+    """Entries after the run, from what is there now."""
+    listing = engine.containers()
+    for item in work:
+        after = [container for container in listing if container.instance == item.job.id]
+        own = store.instance(item.job.id)
+        actions = apply.told(item.actions, item.job.containers, after)
+        entry = entry_of(item.job.spec, own.state(), after)
+        entry.update(changed=bool(actions), actions=[action.as_dict() for action in actions])
+        if item.prepared is not None:
+            entry.update(_told_of(item.prepared))
+        if item.health is not None:
+            entry["health"] = item.health.as_dict()
+        if item.kept is not None:
+            entry["kept"] = item.kept
+        if item.error is not None:
+            problems = _problems(item.job.id, item.error)
+            entry["error"] = mask(
+                "\n".join([item.error.message, *(f"  {problem.as_line()}" for problem in problems if problem.id)])
+            )
+            entry["findings"] = merged(
+                {"findings": entry["findings"]}, [problem.as_dict() for problem in _masked(problems, mask)]
+            )
+            entry["health"] = {"status": UNHEALTHY, "detail": mask(item.error.message)}
+            if os.path.isdir(own.root):
+                own.note("failed", error=entry["error"])
+        item.job.entry = entry
+
+
+def _masked(problems: Sequence[Finding], mask: Mask) -> list[Finding]:
+    return [Finding.from_dict(mask.deep(problem.as_dict())) for problem in problems if problem.id]
+
+
+def _told_of(item: Prepared) -> dict[str, Any]:
+    package = item.draft.spec["package"]
+    return {
+        "version": package.get("version"),
+        "commit": package.get("commit"),
+        "profile": item.draft.spec["profile"],
+        "state": STARTED,
+        "images": {service: wanted.image for service, wanted in sorted(item.wanted.items())},
+        "keys": apply.keys_of(item),
+        "kept": None,
+        "findings": merged(item.draft.spec, [finding.as_dict() for finding in item.findings]),
+    }

@@ -1,0 +1,360 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Judges an instance that is to run, and plans it, before anything on the host is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from . import artifacts, files, keyfiles, ports, resources
+from .baseline import project
+from .canonical import tree_digest, tree_files
+from .compose import Compose
+from .engine import Container, Engine
+from .errors import HostError
+from .findings import Finding
+from .identity import identify, spec_digest
+from .images import ImageKeeper, Images
+from .model import secret_variables
+from .mounts import Layout, host_grant
+from .plan import Action, ContainerPlan, existence, ordered, plan_containers
+from .policy import granted, grants
+from .resolve import resolve
+from .rules import finding
+from .scratch import Scratch, require_tree, unpack
+from .shape import Shaped, Wanted, compose_text, pin, shape
+from .store import ABSENT, InstanceStore, Store
+
+RELEASE, SECRETS = "release", "secrets"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all instances of a call share. ``values``: instance -> secret name -> value; ``resources`` of the data folder."""
+
+    store: Store
+    engine: Engine
+    images: ImageKeeper
+    scratch: Scratch
+    host: ports.Host
+    resources: resources.Resources
+    host_key: bytes
+    check: bool
+    trees: Mapping[str, str]
+    values: Mapping[str, Mapping[str, str]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An instance that was resolved and judged; its images may still be missing."""
+
+    spec: Mapping[str, Any]
+    files: InstanceStore
+    state: Mapping[str, Any] | None
+    before: Sequence[Container]
+    tree: str
+    shaped: Shaped
+    images: Images
+    memory: int
+    values: Mapping[str, str] = field(repr=False)
+    identities: Mapping[str, str]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that ``apply`` needs. ``text`` is the compose file, ``variables`` secret name -> variable in it."""
+
+    draft: Draft
+    shaped: Shaped
+    wanted: Mapping[str, Wanted]
+    text: str
+    variables: Mapping[str, str]
+    lock: Mapping[str, str]
+    digest: str
+    containers: ContainerPlan
+    stale_networks: tuple[str, ...]
+    fresh_release: bool
+    actions: tuple[Action, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def id(self) -> str:
+        return str(self.draft.spec["id"])
+
+
+def draft(
+    around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, before: Sequence[Container]
+) -> Draft:
+    """Resolve and judge. Raises ``HostError`` where that cannot even be done; findings of severity error are the caller's to act on."""
+    instance = str(spec["id"])
+    own = around.store.instance(instance)
+    problems = version_problems(spec, state)
+    if problems:
+        raise HostError(f"{instance}: another version is installed", problems)
+    tree = _tree(around, spec, own)
+    compose = Compose(around.engine, project(instance), os.path.join(tree, spec["compose"]["dir"]))
+    resolved = resolve(spec, tree, own.keys, compose)
+    memory = int((state or {}).get("memory_default") or resources.default_memory(around.resources))
+    shaped = shape(spec, resolved, _layout(spec, tree, own), memory, str(around.settings.get("image_policy") or "tag"))
+    stored = keyfiles.stored(own)
+    given = around.values.get(instance, {})
+    recorded = {name: secret["identity"] for name, secret in ((state or {}).get("secrets") or {}).items()}
+    identities = identify(spec["secrets"], recorded, stored, given, around.host_key)
+    images = around.images.find(instance, shaped.images, _recorded_images(spec, state))
+    installed = state is not None and state.get("phase") != ABSENT
+    findings = [
+        *shaped.findings,
+        *images.findings,
+        *_outside(spec, shaped),
+        *resources.check(instance, spec.get("requirements") or {}, around.resources, installed),
+        *ports.check(instance, shaped.model, shaped.ports, around.host),
+    ]
+    values = {name: {**stored, **given}[name] for name in spec["secrets"] if name in given or name in stored}
+    return Draft(spec, own, state, before, tree, shaped, images, memory, values, identities, tuple(findings))
+
+
+def prepare(around: Surroundings, item: Draft) -> Prepared:
+    """Pin and plan; images are on the host, or missing in check mode."""
+    spec, own, state = item.spec, item.files, item.state or {}
+    lock = item.images.lock
+    shaped, wanted = pin(item.shaped, lock, item.identities, lambda path: _content(item.tree, path))
+    text = compose_text(shaped)
+    variables = secret_variables(shaped.model, shaped.resolved.tokens)
+    digest = spec_digest(spec, item.identities)
+    blind = [service for service in shaped.views if not os.path.isdir(os.path.join(own.keys, service))]
+    containers = plan_containers(
+        {name: {**one.as_dict(), "joins": one.joins} for name, one in wanted.items()}, item.before, blind
+    )
+    networks = _names(shaped.model, "networks")
+    stale = tuple(
+        name
+        for name in state.get("networks") or ()
+        if name not in networks and around.host.networks.get(name) == project(spec["id"])
+    )
+    fresh = _release_differs(item, text)
+    actions = [
+        *(Action("image", name, "pull") for name in item.images.missing),
+        *_file_actions(around, item, fresh or digest != state.get("spec_digest")),
+        *_key_actions(item, shaped, variables),
+        *existence("volume", _names(shaped.model, "volumes"), around.volumes),
+        *existence("network", networks, around.host.networks),
+        *(Action("network", name, "remove") for name in stale),
+        *containers.actions(),
+    ]
+    users = [
+        finding("PRIV-003", f"{spec['id']}: services.{name}", "runs as root, and the package does not say why")
+        for name in _roots(item)
+    ]
+    return Prepared(
+        item,
+        shaped,
+        wanted,
+        text,
+        variables,
+        lock,
+        digest,
+        containers,
+        stale,
+        fresh,
+        tuple(ordered(actions)),
+        (*item.findings, *users),
+    )
+
+
+def with_images(around: Surroundings, item: Draft) -> Draft:
+    """The draft once more, with the images that were pulled since."""
+    found = around.images.find(str(item.spec["id"]), item.shaped.images, _recorded_images(item.spec, item.state))
+    return replace(item, images=replace(found, missing=item.images.missing), findings=(*item.findings, *found.findings))
+
+
+def version_problems(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -> list[Finding]:
+    """UPG-005: upgrades are taken on purpose. What was kept of a removed instance counts as well: its data has the old version's form."""
+    if state is None or not state.get("package"):
+        return []
+    have, want = state["package"], spec["package"]
+    removed = state.get("phase") == ABSENT
+    if removed and not state.get("volumes") and not state.get("kept_data"):
+        return []
+    place = f"{spec['id']}: version"
+    what = "its kept data is of" if removed else "installed is"
+    back = f"Set version back to {have.get('version')}, or upgrade with restaking.avs.upgrade" + (
+        ", or remove the data with purge: true." if removed else "."
+    )
+    if have.get("version") != want.get("version"):
+        return [
+            finding(
+                "UPG-005",
+                place,
+                f"{what} {have.get('version')}, wanted is {want.get('version')}; nothing was changed",
+                back,
+            )
+        ]
+    if have.get("commit") and want.get("commit") and have["commit"] != want["commit"]:
+        message = f"{what} {have.get('version')} at commit {have['commit']}, wanted is commit {want['commit']} of the same version; nothing was changed"
+        return [
+            finding(
+                "UPG-005",
+                place,
+                message,
+                "Pin the commit you trust (avs_instances[].commit), or upgrade with restaking.avs.upgrade.",
+            )
+        ]
+    if have.get("name") != want.get("name") or state.get("profile") not in (None, spec.get("profile")):
+        message = f"{what} {have.get('name')}, profile {state.get('profile')}; wanted is {want.get('name')}, profile {spec.get('profile')}"
+        return [finding("INV-001", f"{spec['id']}: profile", message, "Give the other profile a tag of its own.")]
+    return []
+
+
+def _recorded_images(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -> dict[str, str]:
+    """The lock of the same package version; a package without versions is looked up anew whenever its files change."""
+    package = (state or {}).get("package") or {}
+    same = spec["package"].get("version") or package.get("tree_sha256") == spec["package"]["tree_sha256"]
+    return dict((state or {}).get("images") or {}) if same else {}
+
+
+def _tree(around: Surroundings, spec: Mapping[str, Any], own: InstanceStore) -> str:
+    """The package's tree in the scratch folder, from this call or from the current release."""
+    expected = spec["package"]["tree_sha256"]
+    target = around.scratch.folder(str(spec["id"]))
+    if expected in around.trees:
+        unpack(around.trees[expected], target, expected, str(spec["id"]))
+        return target
+    source = os.path.join(own.current, "tree")
+    if not os.path.isdir(source):
+        raise HostError(f"{spec['id']}: the package's tree was not sent")
+    files.copy_tree(source, target)
+    require_tree(target, expected, str(spec["id"]))
+    return target
+
+
+def _layout(spec: Mapping[str, Any], tree: str, own: InstanceStore) -> Layout:
+    known = tree_files(tree)
+    folders = {"."} | {path.rsplit("/", count)[0] for path in known for count in range(1, path.count("/") + 1)}
+    current = own.current
+    return Layout(
+        tree,
+        spec["compose"]["dir"],
+        os.path.join(current, "tree"),
+        own.data,
+        own.keys,
+        os.path.join(current, "configs"),
+        frozenset(known),
+        frozenset(folders),
+    )
+
+
+def _outside(spec: Mapping[str, Any], shaped: Shaped) -> list[Finding]:
+    found = []
+    for service, paths in shaped.mounted.outside.items():
+        place = f"{spec['id']}: services.{service}.volumes"
+        for path in paths:
+            real = os.path.realpath(path)
+            if not os.path.exists(real):
+                found.append(
+                    finding(
+                        "PKG-019",
+                        place,
+                        f"{path} does not exist on the host",
+                        "Create it, or set the option to another path.",
+                    )
+                )
+            elif real != path and (grant := host_grant(real)) is not None and grant != host_grant(path):
+                found.append(granted(place, grant, f"{path} leads to {real}", grants(spec).get(service, {})))
+    return found
+
+
+def _content(tree: str, path: str) -> str:
+    place = os.path.join(tree, path)
+    if os.path.isdir(place):
+        return tree_digest(place)
+    with open(place, "rb") as handle:
+        return hashlib.sha256(handle.read()).hexdigest()
+
+
+def _names(model: Mapping[str, Any], section: str) -> list[str]:
+    return sorted(entry["name"] for entry in (model.get(section) or {}).values() if not entry.get("external"))
+
+
+def _release_differs(item: Draft, text: str) -> bool:
+    own = item.files
+    if (
+        own.compose_file() != text
+        or ((item.state or {}).get("package") or {}).get("tree_sha256") != item.spec["package"]["tree_sha256"]
+    ):
+        return True
+    for name, wanted in item.shaped.resolved.configs.items():
+        try:
+            with open(os.path.join(own.current, "configs", name), encoding="utf-8") as handle:
+                if handle.read() != wanted:
+                    return True
+        except FileNotFoundError:
+            return True
+    return False
+
+
+def _file_actions(around: Surroundings, item: Draft, changed: bool) -> list[Action]:
+    actions = []
+    if changed:
+        actions.append(Action("files", RELEASE, "update" if item.files.release() else "create"))
+    for path in data_folders(item):
+        if not os.path.isdir(os.path.join(item.files.data, path)):
+            actions.append(Action("files", f"data/{path}", "create"))
+    actions += [
+        Action("files", f"data/{entry['path']}", "create")
+        for entry in artifacts.missing(around.store, item.files, item.spec)
+    ]
+    return actions
+
+
+def data_folders(item: Draft) -> dict[str, tuple[str | None, str]]:
+    """Folder below ``data/`` -> owner (``uid:gid``) and mode."""
+    found: dict[str, tuple[str | None, str]] = {
+        path: (owner, "0755") for path, owner in item.shaped.mounted.folders.items()
+    }
+    for entry in item.spec.get("directories") or ():
+        found[os.path.normpath(entry["path"])] = (entry.get("owner"), entry.get("mode") or "0755")
+    return found
+
+
+def _key_actions(item: Draft, shaped: Shaped, variables: Mapping[str, str]) -> list[Action]:
+    own = item.files
+    held, stored = keyfiles.stored_identities(own), keyfiles.stored(own)
+    present = keyfiles.views_present(own)
+    actions = []
+    if not secrets_settled(item, variables):
+        actions.append(Action("keys", SECRETS, "update" if os.path.exists(own.secrets_env) else "create"))
+    for service, view in shaped.views.items():
+        known = all(held.get(entry["secret"]) == item.identities[entry["secret"]] for entry in view.values())
+        if not known or not keyfiles.view_in_place(own, service, view, stored):
+            actions.append(Action("keys", service, "update" if service in present else "create"))
+    actions += [Action("keys", service, "remove") for service in present if service not in shaped.views]
+    return actions
+
+
+def secrets_settled(item: Draft, variables: Mapping[str, str]) -> bool:
+    """Whether tmpfs holds these secrets, and ``secrets.env`` says just what the compose file asks for."""
+    stored = keyfiles.stored(item.files)
+    if not keyfiles.secrets_in_place(item.files, item.identities, stored):
+        return False
+    with open(item.files.secrets_env, encoding="utf-8") as handle:
+        return handle.read() == keyfiles.env_text(stored, variables)
+
+
+def _roots(item: Draft) -> list[str]:
+    """Services that run as root because nobody chose a user."""
+    found = []
+    for name, service in item.shaped.model["services"].items():
+        declared = ((item.spec.get("privileges") or {}).get(name) or {}).get("user")
+        user = str(service.get("user") or item.images.users.get(str(service.get("image")), "?"))
+        if not declared and user.split(":")[0] in ("", "0", "root"):
+            found.append(name)
+    return found
