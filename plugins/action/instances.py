@@ -18,7 +18,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
-from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding, by_severity, errors_of
+from ansible_collections.restaking.avs.plugins.module_utils.findings import ERROR, Finding, by_severity, errors_of
 from ansible_collections.restaking.avs.plugins.module_utils.rules import finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.fleet import survey, surveyed_paths, surveyed_uses
@@ -77,7 +77,7 @@ class ActionModule(ActionBase):
         try:
             result.update(self._reconcile(arguments))
         except AvsError as error:
-            problems = error.findings or [Finding("", "error", "", error.message)]
+            problems = error.findings or [Finding("", ERROR, "", error.message)]
             text = problems_text(self._labels, errors_of(problems) or problems, self._target(), self._changed)
             result.update(
                 failed=True,
@@ -92,9 +92,9 @@ class ActionModule(ActionBase):
     def _reconcile(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         host = str(self._vars.get("inventory_hostname", ""))
         entries, findings = parse_instances(plain(arguments["instances"]))
-        self._labels = {entry.place: entry.label for entry in entries}
+        self._labels = {entry.place: entry.label() for entry in entries}
         run_folder = RunFolder(C.DEFAULT_LOCAL_TMP)
-        record = run_folder.once(f"survey-{self._task._uuid}", lambda: survey(self._play_hosts(), self._variables_of))
+        record = run_folder.once(f"survey-{self._task._uuid}", lambda: self._survey(host))
         findings += shared_keys(uses_of(host, entries), surveyed_uses(record, host))
         taps = self._taps(arguments["taps"], findings)
         cache = Cache(
@@ -116,14 +116,26 @@ class ActionModule(ActionBase):
         sources = self._sources(run_folder, record)
         try:
             built = build_specs(entries, load, sources, findings)
+            for spec, entry in zip(built.specs, entries):
+                self._labels[entry.place] = self._labels[spec["id"]] = entry.label(spec["id"])
             terms = Terms(arguments["lock_timeout"], plain(arguments["settings"]), bool(self._task.check_mode))
             answer = reconcile(
                 built, terms, self._call, partial(self._values, sources), partial(_review, run_folder, host)
             )
         finally:
             sources.close()
-        answer["findings"] = _merged(built.findings, answer.get("findings") or ())
+        theirs = answer.get("findings")
+        answer["findings"] = _merged(built.findings, theirs or ())
+        began = self._changed or any(instance.get("error") for instance in answer.get("instances") or ())
+        # A module that died gives no findings, and nobody knows how far it came.
+        if answer.get("failed") and theirs is not None and not began:
+            answer["msg"] = self._refusal(str(answer.get("msg", "")), theirs)
         return answer
+
+    def _refusal(self, message: str, findings: Iterable[Mapping[str, Any]]) -> str:
+        """What the host found wrong, in the words of the inventory."""
+        problems = errors_of(Finding.from_dict(dict(item)) for item in findings)
+        return problems_text(self._labels, problems or [Finding("", ERROR, "", message)], self._target())
 
     def _taps(self, given: Any, findings: list[Finding]) -> list[TapConfig]:
         try:
@@ -147,8 +159,10 @@ class ActionModule(ActionBase):
                 return plain(self._templar.template(self._vars[name]))
         return None
 
-    def _play_hosts(self) -> list[str]:
-        return [str(name) for name in self._vars.get("ansible_play_hosts_all") or ()]
+    def _survey(self, host: str) -> dict[str, Any]:
+        play = {str(name) for name in self._vars.get("ansible_play_hosts_all") or ()}
+        everybody = {str(name) for name in (self._vars.get("groups") or {}).get("all") or ()}
+        return survey(sorted(everybody | play | {host}), play, self._variables_of)
 
     def _variables_of(self, host: str) -> Mapping[str, Any]:
         variables: Mapping[str, Any] = self._vars["hostvars"][host]

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one worker has to know of the play's other hosts: their keys, and their wishes of the secret store."""
+"""What one worker has to know of the other hosts: their keys, and what those of the play want of the secret store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import astuple
 from typing import Any
 
@@ -32,8 +32,10 @@ def store_paths(entries: Iterable[Entry]) -> list[SecretPath]:
     return sorted(paths)
 
 
-def survey(hosts: Iterable[str], variables: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
-    """``uses``: the keys of all hosts; ``paths``: connection digest -> paths. Plain JSON, to be shared by the workers.
+def survey(hosts: Iterable[str], play: Container[str], variables: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
+    """``uses``: the keys of all hosts, also of those a limit leaves out; ``paths``: connection digest -> paths the play's hosts want.
+
+    Plain JSON, to be shared by the workers.
 
     ``variables`` gives a host's variables, templated on access. A host whose variables cannot be had yet (they need its facts) is left
     out: it finds its own problems when its turn comes.
@@ -44,7 +46,7 @@ def survey(hosts: Iterable[str], variables: Callable[[str], Mapping[str, Any]]) 
         try:
             own = variables(host)
             entries, _findings = parse_instances(plain(own[INSTANCES]) if INSTANCES in own else [])
-            wanted = store_paths(entries)
+            wanted = store_paths(entries) if host in play else []
             store = connection_of(own) if wanted else None
         except Exception:
             continue

@@ -72,10 +72,15 @@ class Entry:
         return self.package.rsplit("/", 1)[-1] if isinstance(self.package, str) else None
 
     @property
-    def label(self) -> str:
-        """As a person calls it: ``demo-avs v1.0.0, profile hoodi, tag op1``."""
+    def instance(self) -> str:
+        """The instance's id, or ``tag <tag>`` as long as the package's name is not known."""
+        return f"{self.package_name}-{self.tag}" if self.package_name else f"tag {self.tag}"
+
+    def label(self, instance: str = "") -> str:
+        """As a person calls it: ``demo-avs v1.0.0, profile hoodi, demo-avs-op1``."""
         package = PackageRequest(self.package, self.version).label
-        return ", ".join([package, *([f"profile {self.profile}"] if self.profile else []), f"tag {self.tag}"])
+        profile = [f"profile {self.profile}"] if self.profile else []
+        return ", ".join([package, *profile, instance or self.instance])
 
 
 _secret_path = text(

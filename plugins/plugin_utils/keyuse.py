@@ -38,15 +38,11 @@ class Use:
 def uses_of(host: str, entries: Iterable[Entry]) -> list[Use]:
     """Keys of a host's entries by where they lie; an absent instance runs none."""
     return [
-        Use(key.origin, host, _instance(entry), f"{entry.place}.keys.{key.name}")
+        Use(key.origin, host, entry.instance, f"{entry.place}.keys.{key.name}")
         for entry in entries
         if entry.state != "absent"
         for key in entry.keys
     ]
-
-
-def _instance(entry: Entry) -> str:
-    return f"{entry.package_name}-{entry.tag}" if entry.package_name else f"tag {entry.tag}"
 
 
 def public_uses(host: str, results: Iterable[Mapping[str, Any]]) -> list[Use]:

@@ -11,18 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..module_utils.findings import Finding, by_severity
 
+_BETWEEN = ".: "
 _ENTRY = re.compile(r"(?P<entry>\w+\[\d+\])(?P<rest>.*)\Z", re.DOTALL)
 
 
 def problems_text(labels: Mapping[str, str], findings: Iterable[Finding], host: str, changed: bool = False) -> str:
     """One paragraph an instance, problems of no instance last.
 
-    ``labels`` maps an entry's place (``avs_instances[0]``) to what a person calls it; ``changed``: something was done before the problem
-    showed, so the reassuring last line is left out.
+    ``labels`` maps an entry's place (``avs_instances[0]``) or an instance's id to what a person calls it; ``changed``: something was done
+    before the problem showed, so the reassuring last line is left out.
     """
     groups: dict[str, list[tuple[str, Finding]]] = {}
     for item in by_severity(findings):
-        entry, rest = _split(item.place)
+        entry, rest = _split(item.place, labels)
         groups.setdefault(entry, []).append((rest, item))
     lines: list[str] = []
     for entry in sorted(groups, key=lambda name: (not name, _position(name))):
@@ -32,9 +33,15 @@ def problems_text(labels: Mapping[str, str], findings: Iterable[Finding], host: 
     return "\n".join(lines)
 
 
-def _split(place: str) -> tuple[str, str]:
+def _split(place: str, labels: Mapping[str, str]) -> tuple[str, str]:
+    """What the place is in (an entry, an instance, nothing of the kind), and where in there."""
     match = _ENTRY.match(place)
-    return (match["entry"], match["rest"].lstrip(".: ")) if match else ("", place)
+    if match:
+        return match["entry"], match["rest"].lstrip(_BETWEEN)
+    for name in labels:
+        if place == name or place.startswith(tuple(f"{name}{char}" for char in _BETWEEN)):
+            return name, place[len(name) :].lstrip(_BETWEEN)
+    return "", place
 
 
 def _position(entry: str) -> tuple[str, int]:

@@ -24,7 +24,18 @@ from tests.demo.prepare import node, store_keys
 from tests.integration.support import BIN, LAB, ROOT, Fleet, Host
 
 # Actions that run on the controller; every other executed task is at least one remote module call.
-LOCAL = ("assert", "debug", "fail", "import_", "include_", "meta", "set_fact", "validate_argument_spec", "add_host", "group_by")
+LOCAL = (
+    "assert",
+    "debug",
+    "fail",
+    "import_",
+    "include_",
+    "meta",
+    "set_fact",
+    "validate_argument_spec",
+    "add_host",
+    "group_by",
+)
 
 
 @dataclass(frozen=True)
@@ -103,8 +114,16 @@ def task_rows(fleet: Fleet, placed: dict[str, list[dict[str, Any]]]) -> list[Row
         raise SystemExit(f"the second run changed something: {changed}")
     host = next(iter(placed))
     return [
-        Row("no-op install, tasks executed a host", len(install.tasks(host)), 6, "tasks", ", ".join(install.tasks(host))),
-        Row("no-op site, remote module calls a host", remote_calls(site, host), 25, "calls", f"{len(site.tasks(host))} tasks"),
+        Row(
+            "no-op install, tasks executed a host", len(install.tasks(host)), 6, "tasks", ", ".join(install.tasks(host))
+        ),
+        Row(
+            "no-op site, remote module calls a host",
+            remote_calls(site, host),
+            25,
+            "calls",
+            f"{len(site.tasks(host))} tasks",
+        ),
     ]
 
 
@@ -114,7 +133,9 @@ def reconcile_row(host: Host, runs: int) -> Row:
         ["tar", "-C", str(ROOT / "plugins"), "-cz", "module_utils"], check=True, capture_output=True
     ).stdout
     subprocess.run(
-        [*host.ssh(), "rm -rf /tmp/avs-bench && mkdir /tmp/avs-bench && tar -xz -C /tmp/avs-bench"], input=archive, check=True
+        [*host.ssh(), "rm -rf /tmp/avs-bench && mkdir /tmp/avs-bench && tar -xz -C /tmp/avs-bench"],
+        input=archive,
+        check=True,
     )
     script = (Path(__file__).parent / "host_noop.py").read_text()
     host.run("cat >/tmp/avs-bench/host_noop.py", stdin=script)
@@ -130,7 +151,13 @@ def wall_row(fleet: Fleet, placed: dict[str, list[dict[str, Any]]], runs: int) -
     one, other, ratio = paired(
         lambda: must(fleet.play("install", placed)), lambda: ansible_ping(fleet, inventory), runs
     )
-    return Row("no-op install against ansible -m ping", ratio, 3, "x", f"{one:.2f} s against {other:.2f} s, {len(placed)} hosts")
+    return Row(
+        "no-op install against ansible -m ping",
+        ratio,
+        3,
+        "x",
+        f"{one:.2f} s against {other:.2f} s, {len(placed)} hosts",
+    )
 
 
 def install_row(fleet: Fleet, host: Host, client: hvac.Client, runs: int) -> Row:
@@ -141,18 +168,22 @@ def install_row(fleet: Fleet, host: Host, client: hvac.Client, runs: int) -> Row
     must(fleet.play("install", {host.name: [entry]}))
     work = "/root/avs-bench-solo"
     base = "/var/lib/avs/instances/demo-avs-bench-solo"
-    host.run(f"rm -rf {work} && mkdir {work} && cp -aL {base}/current/. {work}/ && cp -a /run/avs/demo-avs-bench-solo {work}/run")
+    host.run(
+        f"rm -rf {work} && mkdir {work} && cp -aL {base}/current/. {work}/ && cp -a /run/avs/demo-avs-bench-solo {work}/run"
+    )
     # The same services, with the keys and files of the copy, under a project of its own.
     host.run(
         f"sed -i 's#/run/avs/demo-avs-bench-solo#{work}/run#g; s#{base}/current#{work}#g; s#avs-demo-avs-bench-solo#bench-bare#g; "
-        f"s#\"avs\\.#\"bench.#g' {work}/compose.json"
+        f's#"avs\\.#"bench.#g\' {work}/compose.json'
     )
     health = f"http://127.0.0.1:{entry['options']['main-port']}/eigen/node/health"
     bare_up = (
         f"docker compose -p bench-bare --env-file {work}/run/secrets.env -f {work}/compose.json up -d --no-build --pull never "
         f"--quiet-pull >/dev/null 2>&1 && until curl -sf -o /dev/null -w '%{{http_code}}' {health} | grep -q 200; do sleep 0.1; done"
     )
-    bare_down = f"docker compose -p bench-bare --env-file {work}/run/secrets.env -f {work}/compose.json down -v >/dev/null 2>&1"
+    bare_down = (
+        f"docker compose -p bench-bare --env-file {work}/run/secrets.env -f {work}/compose.json down -v >/dev/null 2>&1"
+    )
     ours, bare = [], []
     for _ in range(runs):
         must(fleet.play("install", {host.name: [gone]}))
@@ -184,11 +215,13 @@ def main() -> int:
             "ansible_hashi_vault_secret_id": access["secret_id"],
         }
         names = list(fleet.hosts)
-        placed = converged(fleet, {names[0]: options.instances, **{name: 1 for name in names[1:]}}, client)
+        placed = converged(fleet, {names[0]: options.instances, **dict.fromkeys(names[1:], 1)}, client)
         rows = task_rows(fleet, placed)
         rows.append(reconcile_row(fleet.hosts[names[0]], options.runs))
         rows.append(wall_row(fleet, placed, options.runs))
-        removed = {host: [{**entry, "state": "absent", "purge": True} for entry in entries] for host, entries in placed.items()}
+        removed = {
+            host: [{**entry, "state": "absent", "purge": True} for entry in entries] for host, entries in placed.items()
+        }
         must(fleet.play("install", removed, timeout=1800))
         rows.append(install_row(fleet, fleet.hosts[names[-1]], client, options.runs))
     print("\n".join(str(row) for row in rows))

@@ -76,7 +76,8 @@ def main() -> None:
         "ansible_hashi_vault_url": facts["lab_vault_url"],
         "ansible_hashi_vault_auth_method": "approle",
         "ansible_hashi_vault_role_id": access["role_id"],
-        "ansible_hashi_vault_secret_id": "{{ (lookup('ansible.builtin.file', '%s') | from_json).secret_id }}" % (LAB / "vault.json"),
+        "ansible_hashi_vault_secret_id": "{{ (lookup('ansible.builtin.file', '%s') | from_json).secret_id }}"
+        % (LAB / "vault.json"),
     }
     (folder / "group_vars" / "avs_hosts.yml").write_text(yaml.safe_dump(shared, sort_keys=False))
 

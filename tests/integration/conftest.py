@@ -90,9 +90,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, approle: dict[str, Any]) -> 
 def wipe(host: Host) -> None:
     """Remove every instance of ours, by label, with volumes and files."""
     host.run(
-        "ids=$(docker ps -aq --filter label=avs.instance); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; "
-        "nets=$(docker network ls -q --filter name=avs-); [ -z \"$nets\" ] || docker network rm $nets >/dev/null; "
-        "vols=$(docker volume ls -q --filter name=avs-); [ -z \"$vols\" ] || docker volume rm $vols >/dev/null; "
+        'ids=$(docker ps -aq --filter label=avs.instance); [ -z "$ids" ] || docker rm -f $ids >/dev/null; '
+        'nets=$(docker network ls -q --filter name=avs-); [ -z "$nets" ] || docker network rm $nets >/dev/null; '
+        'vols=$(docker volume ls -q --filter name=avs-); [ -z "$vols" ] || docker volume rm $vols >/dev/null; '
         "rm -rf /var/lib/avs /run/avs /run/lock/avs"
     )
 

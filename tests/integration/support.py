@@ -125,7 +125,9 @@ class Fleet:
         return next(iter(self.hosts.values()))
 
     def environment(self, **extra: str) -> dict[str, str]:
-        keep = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))}
+        keep = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))
+        }
         return {
             **keep,
             "PATH": f"{BIN}:{os.environ['PATH']}",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tests.integration.support import ROOT, Fleet, Host
 from tests.lab import network, paths, registry, vault
 
@@ -177,7 +178,11 @@ def package(fleet: Fleet, tmp_path: Path) -> Path:
 def localized(tree: Path, facts: dict[str, Any]) -> None:
     for path in tree.rglob("*.yml"):
         if not path.is_symlink():
-            path.write_text(path.read_text().replace("registry.example.org", facts["lab_registry"]).replace("REGISTRY", facts["lab_registry"]))
+            path.write_text(
+                path.read_text()
+                .replace("registry.example.org", facts["lab_registry"])
+                .replace("REGISTRY", facts["lab_registry"])
+            )
 
 
 def refused(fleet: Fleet, host: Host, entries: list[Entry], **arguments: Any) -> str:
@@ -208,7 +213,9 @@ def test_bad_package_or_entry(case: Case, fleet: Fleet, standing: tuple[Host, En
             localized(package, fleet.facts)
     bad = {**demo("bad", 41), "package": {"path": str(package)}, **(case.entry or {})}
     bad.pop("version")
-    bad["options"] = {name: value for name, value in {**bad["options"], **(case.options or {})}.items() if value is not None}
+    bad["options"] = {
+        name: value for name, value in {**bad["options"], **(case.options or {})}.items() if value is not None
+    }
     message = refused(fleet, host, [good, bad])
     assert_says(message, case.says)
     assert "bad" in message or "avs_instances[1]" in message, message
@@ -244,7 +251,9 @@ def test_requirements_that_only_warn(fleet: Fleet, standing: tuple[Host, Entry],
     ],
     ids=["package", "tap", "version", "version form", "commit", "state", "field", "keys type", "options type"],
 )
-def test_bad_entry_of_a_tap(changes: Entry, says: tuple[str, ...], fleet: Fleet, standing: tuple[Host, Entry], demo: Any) -> None:
+def test_bad_entry_of_a_tap(
+    changes: Entry, says: tuple[str, ...], fleet: Fleet, standing: tuple[Host, Entry], demo: Any
+) -> None:
     host, good = standing
     assert_says(refused(fleet, host, [good, {**demo("bad", 41), **changes}]), says)
 
@@ -259,9 +268,13 @@ def test_moved_tag(fleet: Fleet, standing: tuple[Host, Entry], demo: Any, tmp_pa
     }
     (tmp_path / "packages").mkdir()
     (tmp_path / "packages" / "demo-avs.yml").write_text(yaml.safe_dump(index))
-    (tmp_path / "tap.yml").write_text(yaml.safe_dump({"schema": 1, "name": "moved", "contact": "a@example.org", "expires": "2099-01-01"}))
+    (tmp_path / "tap.yml").write_text(
+        yaml.safe_dump({"schema": 1, "name": "moved", "contact": "a@example.org", "expires": "2099-01-01"})
+    )
     taps = [*fleet.variables["avs_taps"], {"name": "moved", "url": str(tmp_path)}]
-    message = refused(fleet, host, [good, {**demo("bad", 41), "package": "moved/demo-avs"}], variables={"avs_taps": taps})
+    message = refused(
+        fleet, host, [good, {**demo("bad", 41), "package": "moved/demo-avs"}], variables={"avs_taps": taps}
+    )
     assert "a" * 12 in message and len(re.findall(r"\b[0-9a-f]{12,40}\b", message)) >= 2, message
 
 
@@ -273,8 +286,10 @@ def test_two_entries_of_one_id_and_one_key(fleet: Fleet, standing: tuple[Host, E
 
 
 @contextmanager
-def foreign_process(host: Host):  # type: ignore[no-untyped-def]
-    host.run("systemd-run --unit avs-test-listener python3 -c 'import socket,time; s=socket.socket(); s.bind((\"127.0.0.1\", 8121)); s.listen(); time.sleep(300)'; sleep 0.5")
+def foreign_process(host: Host) -> Iterator[None]:
+    host.run(
+        "systemd-run --unit avs-test-listener python3 -c 'import socket,time; s=socket.socket(); s.bind((\"127.0.0.1\", 8121)); s.listen(); time.sleep(300)'; sleep 0.5"
+    )
     try:
         yield
     finally:
@@ -282,7 +297,7 @@ def foreign_process(host: Host):  # type: ignore[no-untyped-def]
 
 
 @contextmanager
-def foreign_container(host: Host):  # type: ignore[no-untyped-def]
+def foreign_container(host: Host) -> Iterator[None]:
     image = host.run("docker inspect -f '{{.Config.Image}}' avs-demo-avs-standing-node").strip()
     host.run(f"docker create --name avs-demo-avs-bad-node {image} node")
     try:
@@ -292,7 +307,7 @@ def foreign_container(host: Host):  # type: ignore[no-untyped-def]
 
 
 @contextmanager
-def foreign_network(host: Host):  # type: ignore[no-untyped-def]
+def foreign_network(host: Host) -> Iterator[None]:
     host.run("docker network create avs-demo-avs-bad_avs")
     try:
         yield
@@ -301,7 +316,7 @@ def foreign_network(host: Host):  # type: ignore[no-untyped-def]
 
 
 @contextmanager
-def without(host: Host, path: str):  # type: ignore[no-untyped-def]
+def without(host: Host, path: str) -> Iterator[None]:
     """Move a file of the host out of the way."""
     host.run(f"mv {path} {path}.away")
     try:
@@ -311,9 +326,9 @@ def without(host: Host, path: str):  # type: ignore[no-untyped-def]
 
 
 @contextmanager
-def reporting(host: Host, path: str, condition: str, answer: str):  # type: ignore[no-untyped-def]
+def reporting(host: Host, path: str, condition: str, answer: str) -> Iterator[None]:
     """Put a wrapper in place of a program that answers its version question with ``answer``."""
-    wrapper = f"#!/bin/sh\ncase \"$*\" in {condition}) echo '{answer}';; *) exec {path}.away \"$@\";; esac\n"
+    wrapper = f'#!/bin/sh\ncase "$*" in {condition}) echo \'{answer}\';; *) exec {path}.away "$@";; esac\n'
     host.run(f"mv {path} {path}.away && cat >{path} && chmod 755 {path}", stdin=wrapper)
     try:
         yield
@@ -322,7 +337,9 @@ def reporting(host: Host, path: str, condition: str, answer: str):  # type: igno
 
 
 def compose_plugin(host: Host) -> str:
-    return host.run("ls /usr/libexec/docker/cli-plugins/docker-compose /usr/lib/docker/cli-plugins/docker-compose 2>/dev/null | head -1").strip()
+    return host.run(
+        "ls /usr/libexec/docker/cli-plugins/docker-compose /usr/lib/docker/cli-plugins/docker-compose 2>/dev/null | head -1"
+    ).strip()
 
 
 SITUATIONS: dict[str, tuple[Callable[[Host], AbstractContextManager[None]], tuple[str, ...]]] = {
@@ -378,7 +395,9 @@ def test_wrong_platform(fleet: Fleet, standing: tuple[Host, Entry], package: Pat
     localized(package, fleet.facts)
     entry = {**demo("bad", 41), "package": {"path": str(package)}}
     entry.pop("version")
-    host.run("mkdir -p /tmp/empty && tar -C /tmp/empty -c . | docker import --platform linux/s390x - avs-test/other:1.0.0")
+    host.run(
+        "mkdir -p /tmp/empty && tar -C /tmp/empty -c . | docker import --platform linux/s390x - avs-test/other:1.0.0"
+    )
     try:
         assert_says(refused(fleet, host, [good, entry]), ("s390x", "services.node", "demo-avs-bad"))
     finally:
@@ -424,6 +443,8 @@ def test_vault_sealed(fleet: Fleet, standing: tuple[Host, Entry], demo: Any) -> 
     ],
     ids=["unreachable", "approle denied", "token denied"],
 )
-def test_vault_that_does_not_help(variables: Entry, says: tuple[str, ...], fleet: Fleet, standing: tuple[Host, Entry], demo: Any) -> None:
+def test_vault_that_does_not_help(
+    variables: Entry, says: tuple[str, ...], fleet: Fleet, standing: tuple[Host, Entry], demo: Any
+) -> None:
     host, good = standing
     assert_says(refused(fleet, host, [good, demo("bad", 41)], variables=variables), says)

@@ -13,6 +13,7 @@ from typing import Any
 
 import hvac
 import pytest
+
 from tests.integration.support import Fleet, Host
 from tests.lab.keystores import make_keystore
 
@@ -73,7 +74,9 @@ def leaks(canaries: dict[str, str], text: str) -> list[str]:
     return [name for name, value in canaries.items() if value in text]
 
 
-def test_nothing_leaks(fleet: Fleet, demo: Any, canaries: dict[str, str], approle: dict[str, Any], tmp_path: Path) -> None:
+def test_nothing_leaks(
+    fleet: Fleet, demo: Any, canaries: dict[str, str], approle: dict[str, Any], tmp_path: Path
+) -> None:
     host = fleet.first
     home = tmp_path / "home"
     home.mkdir()
@@ -106,7 +109,9 @@ def test_nothing_leaks(fleet: Fleet, demo: Any, canaries: dict[str, str], approl
             assert run.code == code, run.output[-4000:]
             seen[f"output of {name}"] = run.output
         # Same keys on a second instance are refused by design, so the failing instance gets them alone.
-        gone = fleet.play("install", {host.name: [{**good, "state": "absent"}]}, *loud, environment=environment, parse=False)
+        gone = fleet.play(
+            "install", {host.name: [{**good, "state": "absent"}]}, *loud, environment=environment, parse=False
+        )
         assert gone.code == 0, gone.output[-4000:]
         failed = fleet.play("install", {host.name: [sick]}, *loud, environment=environment, parse=False)
         assert failed.code != 0 and "demo-avs-sick" in failed.output
@@ -116,7 +121,9 @@ def test_nothing_leaks(fleet: Fleet, demo: Any, canaries: dict[str, str], approl
     seen["processes"] = "\n".join(watch.seen)
     seen["host"] = host.run(PLACES)
     seen["controller"] = "\n".join(
-        path.read_text(errors="replace") for path in [log, *tmp_path.rglob("*"), *fleet.folder.rglob("*")] if path.is_file()
+        path.read_text(errors="replace")
+        for path in [log, *tmp_path.rglob("*"), *fleet.folder.rglob("*")]
+        if path.is_file()
     )
     assert {place: leaks(canaries, text) for place, text in seen.items() if leaks(canaries, text)} == {}
     for secret in (approle["ansible_hashi_vault_secret_id"],):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tests.integration.support import ROOT, Fleet
 
 if not (ROOT / ".." / "shared" / "real" / "eigenda").is_dir():
@@ -78,7 +79,9 @@ def test_least_privilege(placed: list[dict[str, Any]]) -> None:
 
 
 def test_images_are_digests(placed: list[dict[str, Any]]) -> None:
-    assert [container["Config"]["Image"] for container in placed if "@sha256:" not in container["Config"]["Image"]] == []
+    assert [
+        container["Config"]["Image"] for container in placed if "@sha256:" not in container["Config"]["Image"]
+    ] == []
 
 
 def test_keys_are_read_only_folders(placed: list[dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import content_table, role_tables
+from .documented import unmentioned
 from .marks import NoMarks
 from .reference_page import reference_page
 from .rules_page import rules_page
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail where a page is not current")
     check = parser.parse_args(arguments).check
-    problems = [problem for role in roles(ROOT) for problem in role_tables.disagreements(role)]
+    problems = [problem for role in roles(ROOT) for problem in role_tables.disagreements(role)] + unmentioned(ROOT)
     try:
         for path, wanted in pages(ROOT):
             if path.exists() and path.read_text(encoding="utf-8") == wanted:

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from .markup import table
 
@@ -39,11 +41,17 @@ is for the record. A check may lower the severity where it repairs what it found
 """
 
 
-def rules_page(root: Path) -> str:
+def catalogue(root: Path) -> dict[str, Any]:
+    """Every rule by its id, from the code."""
     sys.path.insert(0, str(root / "plugins"))
-    from module_utils.rules import RULES
+    try:
+        return dict(importlib.import_module("module_utils.rules").RULES)
+    finally:
+        sys.path.pop(0)
 
-    rules = sorted(RULES.values(), key=lambda rule: (list(_AREAS).index(rule.id.split("-")[0]), rule.id))
+
+def rules_page(root: Path) -> str:
+    rules = sorted(catalogue(root).values(), key=lambda rule: (list(_AREAS).index(rule.id.split("-")[0]), rule.id))
     parts = [_INTRO]
     for area, members in groupby(rules, key=lambda rule: rule.id.split("-")[0]):
         rows = (

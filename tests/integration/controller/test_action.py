@@ -176,6 +176,8 @@ def test_one_key_on_two_hosts(controller: Controller, approle: dict[str, Any], c
     assert "keys.bls: secret/avs/shared/bls field keystore is used by tag shared on h2" in run.outcome("h1")["msg"]
     assert "on h1" in run.outcome("h2")["msg"]
     assert run.outcome("h3")["changed"] is True
+    limited = controller.play("--limit", "h1")
+    assert "is used by tag shared on h2" in limited.outcome("h1")["msg"]
 
 
 def test_one_key_stored_twice(

@@ -10,10 +10,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from ansible_collections.restaking.avs.plugins.module_utils import dotenv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from ansible_collections.restaking.avs.plugins.module_utils import dotenv
 
 NAMES = [f"V{number}" for number in range(12)]
 VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=30) | st.text(
@@ -35,7 +34,17 @@ LINES = st.sampled_from([
     "  {}  =  blanks",
     "{}",
 ])  # fmt: skip
-BETWEEN = st.sampled_from(["", "\n", "# a comment\n", "# V0=not me\n", "   # indented ' quote\n", "OTHER=1 # x\n", "TEXT='V0=in a quote\nV1=too'\n"])
+BETWEEN = st.sampled_from(
+    [
+        "",
+        "\n",
+        "# a comment\n",
+        "# V0=not me\n",
+        "   # indented ' quote\n",
+        "OTHER=1 # x\n",
+        "TEXT='V0=in a quote\nV1=too'\n",
+    ]
+)
 
 
 @st.composite

@@ -66,7 +66,7 @@ def test_a_survey_groups_paths_by_store_and_login() -> None:
         "h4": {},
         "h5": {"avs_instances": [entry()]},
     }
-    record = json.loads(json.dumps(survey(hosts, hosts.__getitem__)))
+    record = json.loads(json.dumps(survey(hosts, hosts, hosts.__getitem__)))
     assert SecretPath("secret", "avs/two") in surveyed_paths(record, store())
     assert len(surveyed_paths(record, store())) == 4
     assert len(record["paths"]) == 2
@@ -80,12 +80,12 @@ def test_a_host_whose_variables_cannot_be_had_is_left_out() -> None:
             raise KeyError("needs facts")
         return {"avs_instances": [entry()], **TOKEN}
 
-    record = survey(["broken", "fine"], variables)
+    record = survey(["broken", "fine"], ["broken", "fine"], variables)
     assert {use["host"] for use in record["uses"]} == {"fine"}
 
 
 def test_wrong_entries_of_others_are_theirs_to_hear_of() -> None:
-    record = survey(["h"], lambda _host: {"avs_instances": [entry(tag="X"), entry()], **TOKEN})
+    record = survey(["h"], ["h"], lambda _host: {"avs_instances": [entry(tag="X"), entry()], **TOKEN})
     assert len(record["uses"]) == 2
 
 
@@ -151,3 +151,9 @@ def test_public_ids_of_running_keys_and_of_those_to_be_sent() -> None:
     assert sorted(use.mark for use in sent) == ["the key abcd", "the key ffff"]
     (found,) = shared_keys(sent, running)
     assert found.place == "demo-avs-op9.keys.bls" and "demo-avs-op1 on h1" in found.message
+
+
+def test_hosts_outside_the_play_count_by_their_keys_alone() -> None:
+    record = survey(["h1", "h2"], ["h1"], lambda _host: {"avs_instances": [entry()], **TOKEN})
+    assert {use["host"] for use in record["uses"]} == {"h1", "h2"}
+    assert len(surveyed_paths(record, store())) == 3

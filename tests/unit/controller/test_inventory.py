@@ -51,7 +51,7 @@ def test_a_full_entry() -> None:
         ("bls", "bn254", "secret/avs/op1/bls field keystore"),
         ("ecdsa", "ecdsa", "operators/avs/op1/ecdsa field keystore"),
     ]
-    assert parsed.label == "demo-avs v1.0.0, profile hoodi, tag op1"
+    assert parsed.label() == "demo-avs v1.0.0, profile hoodi, demo-avs-op1"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_sources_of_a_package(package: Any) -> None:
 
 def test_credentials_of_an_address_are_not_shown() -> None:
     parsed = one(package={"git": "https://bot:canary@git.example.org/x.git"})
-    assert "canary" not in parsed.label
+    assert "canary" not in parsed.label() and parsed.label("demo-avs-op1").endswith(", demo-avs-op1")
 
 
 def test_a_folder_needs_no_version() -> None:

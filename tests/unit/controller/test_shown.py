@@ -55,6 +55,26 @@ def test_problems_grouped_by_instance() -> None:
     ]
 
 
+def test_places_of_a_host_are_grouped_by_instance() -> None:
+    problems = [
+        found("demo-avs-op1", "wants v1.1.0"),
+        found("demo-avs-op1: services.node", "is privileged"),
+        found("demo-avs-op10.ports", "is taken"),
+        found("engine", "is old"),
+    ]
+    text = problems_text({"demo-avs-op1": "one", "demo-avs-op10": "ten"}, problems, "h")
+    assert text.splitlines() == [
+        "one: 2 problems",
+        "  wants v1.1.0",
+        "  services.node: is privileged",
+        "ten: 1 problem",
+        "  ports: is taken",
+        "1 problem",
+        "  engine: is old",
+        "nothing was changed on h",
+    ]
+
+
 def test_one_cause_is_one_problem() -> None:
     sealed = [found(f"avs_instances[0].keys.{name}", "the store is sealed", "Unseal it.") for name in ("bls", "ecdsa")]
     assert problems_text({}, sealed, "h").splitlines()[:2] == [

@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the code knows and the hand-written pages must mention."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from .rules_page import catalogue
+
+
+def unmentioned(root: Path) -> list[str]:
+    """A line for every entry field, variable and refusing rule that its page leaves out."""
+    inventory = (root / "docs" / "inventory.md").read_text(encoding="utf-8")
+    trouble = (root / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    plugins = root / "plugins" / "plugin_utils"
+    code = {
+        "field of avs_instances": entry_fields(plugins / "inventory.py"),
+        "variable of the secret store": vault_variables(plugins / "secrets" / "connection.py"),
+        "variable": avs_variables(root),
+    }
+    lines = [
+        f"docs/inventory.md: the {kind} {name} is not mentioned"
+        for kind, names in code.items()
+        for name in sorted(set(names))
+        if f"`{name}`" not in inventory
+    ]
+    covered = rules_in(trouble)
+    lines += [
+        f"docs/troubleshooting.md: the rule {rule.id} refuses, and is not mentioned"
+        for rule in catalogue(root).values()
+        if rule.severity == "error" and rule.id not in covered
+    ]
+    return lines
+
+
+def rules_in(text: str) -> set[str]:
+    """Ids of rules in a text; ``PKG-001 to PKG-019`` stands for all between."""
+    found = set(re.findall(r"\b[A-Z]{2,4}-\d{3}\b", text))
+    for area, first, last in re.findall(r"\b([A-Z]{2,4})-(\d{3}) to \1-(\d{3})\b", text):
+        found |= {f"{area}-{number:03d}" for number in range(int(first), int(last) + 1)}
+    return found
+
+
+def entry_fields(path: Path) -> list[str]:
+    """Fields of the dataclass ``Entry``; ``place`` is where the entry stands, and not the operator's."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name == "Entry":
+            names = [
+                item.target.id
+                for item in node.body
+                if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+            ]
+            return [name for name in names if name != "place"]
+    raise KeyError(f"{path} has no class Entry")
+
+
+def vault_variables(path: Path) -> list[str]:
+    return re.findall(r"\"(ansible_hashi_vault_\w+)\"", path.read_text(encoding="utf-8"))
+
+
+def avs_variables(root: Path) -> Iterable[str]:
+    """``avs_*`` variables that roles and playbooks read."""
+    spec = yaml.safe_load((root / "roles" / "node" / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    yield from spec["argument_specs"]["main"]["options"]
+    for path in root.glob("playbooks/*.yml"):
+        text = path.read_text(encoding="utf-8")
+        kept = set(re.findall(r"register: (avs_\w+)", text))
+        yield from (
+            set(re.findall(r"\b(avs_\w+)\b", "\n".join(re.findall(r"(?m)^[^#\n]*\{\{.*|^\s+(?:- |that: ).*", text))))
+            - kept
+            - {"avs_hosts"}
+        )
