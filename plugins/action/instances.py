@@ -154,10 +154,10 @@ class ActionModule(ActionBase):
         return Sources(make, RunVersions(run_folder, str(self._task._uuid)), FileSource(self._find, self._read), others)
 
     def _vault_option(self, option: str) -> Any:
-        for name in VARIABLES[option]:
-            if name in self._vars:
-                return plain(self._templar.template(self._vars[name]))
-        return None
+        value = next(
+            (plain(self._templar.template(self._vars[name])) for name in VARIABLES[option] if name in self._vars), None
+        )
+        return (self._find(str(value)) or value) if option == "ca_cert" and value else value
 
     def _survey(self, host: str) -> dict[str, Any]:
         play = {str(name) for name in self._vars.get("ansible_play_hosts_all") or ()}

@@ -222,7 +222,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         self.set_options(var_options=self._connection_variables(variables or {}), direct=kwargs)
         try:
-            return self._read([str(plain(term)).strip("/") for term in terms])
+            return self._read([str(plain(term)).strip("/") for term in terms], variables or {})
         except AvsError as error:
             raise AnsibleLookupError(str(error)) from None
 
@@ -231,13 +231,18 @@ class LookupModule(LookupBase):
         names = [name for option in VARIABLES.values() for name in option if name in variables]
         return {name: self._templar.template(variables[name]) for name in names}
 
-    def _read(self, terms: list[str]) -> list[Any]:
+    def _read(self, terms: list[str], variables: dict[str, Any]) -> list[Any]:
+        def option(name: str) -> Any:
+            value = plain(self.get_option(name))
+            found = (
+                self.find_file_in_search_path(variables, "files", value, True) if name == "ca_cert" and value else None
+            )
+            return found or value
+
         field = self.get_option("field")
         mount_point, version = str(self.get_option("mount_point")).strip("/"), int(self.get_option("version"))
         paths = [SecretPath(mount_point, term, version) for term in terms]
-        source = VaultSource(
-            connection(lambda name: plain(self.get_option(name))), RunTokens(RunFolder(C.DEFAULT_LOCAL_TMP))
-        )
+        source = VaultSource(connection(option), RunTokens(RunFolder(C.DEFAULT_LOCAL_TMP)))
         try:
             if field:
                 requests = [SecretRequest(path, str(field)) for path in paths]

@@ -14,7 +14,6 @@ from typing import Any, Callable
 
 from .engine import Engine
 from .errors import GateError
-from .findings import Finding
 from .rules import finding
 
 HEALTHY, STARTING, UNHEALTHY, UNKNOWN = "healthy", "starting", "unhealthy", "unknown"
@@ -206,11 +205,8 @@ class Gate:
                 if logs
                 else "; it logged nothing"
             )
-        return GateError(f"{self.instance} did not become healthy", [_finding(self.instance, message)])
-
-
-def _finding(instance: str, message: str) -> Finding:
-    return finding("OPS-006", instance, message)
+        remedy = "" if peer is not None else None
+        return GateError(f"{self.instance} did not become healthy", [finding("OPS-006", self.instance, message, remedy)])
 
 
 def node_api(get: Callable[[str], Answer], where: str) -> Health:

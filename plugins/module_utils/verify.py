@@ -143,7 +143,7 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
     fresh = _release_differs(item, text)
     actions = [
         *(Action("image", name, "pull") for name in item.images.missing),
-        *_file_actions(around, item, fresh or digest != state.get("spec_digest")),
+        *_file_actions(around, item, fresh or digest != state.get("applying", state.get("spec_digest"))),
         *_key_actions(item, shaped, variables),
         *existence("volume", _names(shaped.model, "volumes"), around.volumes),
         *existence("network", networks, around.host.networks),

@@ -285,11 +285,12 @@ def test_two_entries_of_one_id_and_one_key(fleet: Fleet, standing: tuple[Host, E
     assert_says(message, ("demo-avs-bad", "demo-avs-third", "demo-avs-standing", "key"))
 
 
+LISTENER = "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 8121)); s.listen(); time.sleep(300)"
+
+
 @contextmanager
 def foreign_process(host: Host) -> Iterator[None]:
-    host.run(
-        "systemd-run --unit avs-test-listener python3 -c 'import socket,time; s=socket.socket(); s.bind((\"127.0.0.1\", 8121)); s.listen(); time.sleep(300)'; sleep 0.5"
-    )
+    host.run(f'systemd-run --unit avs-test-listener python3 -c "{LISTENER}"; sleep 0.5')
     try:
         yield
     finally:

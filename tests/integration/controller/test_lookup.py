@@ -144,6 +144,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     ("variables", "words"),
     [
         ({"ansible_hashi_vault_ca_cert": "{{ ca }}"}, None),
+        ({"ansible_hashi_vault_ca_cert": "ca.crt"}, None),
         ({"ansible_hashi_vault_validate_certs": False}, None),
         ({}, "is not trusted"),
         ({"ansible_hashi_vault_ca_cert": "/nowhere.pem"}, "CA file"),
@@ -154,6 +155,8 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
 def test_tls(tmp_path: Path, secure: OpenBao, variables: dict[str, Any], words: str | None) -> None:
     assert secure.certificate is not None
     controller = Controller(tmp_path, secure)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/ca.crt").symlink_to(secure.certificate[0])
     addresses = {
         "ca": str(secure.certificate[0]),
         "named": secure.url.replace("127.0.0.1", "localhost"),
@@ -167,3 +170,16 @@ def test_tls(tmp_path: Path, secure: OpenBao, variables: dict[str, Any], words: 
         assert run.code == 0 and out(controller) == "1", run.output
     else:
         assert run.code != 0 and words in run.output, run.output
+
+
+def test_tls_of_the_action(tmp_path: Path, secure: OpenBao) -> None:
+    controller = Controller(tmp_path, secure)
+    assert secure.certificate is not None
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/ca.crt").symlink_to(secure.certificate[0])
+    Canaries(secure).put("tls")
+    role = {f"ansible_hashi_vault_{name}": value for name, value in secure.role().items()}
+    access = {"ansible_hashi_vault_auth_method": "approle", "ansible_hashi_vault_ca_cert": "ca.crt", **role}
+    controller.inventory({"h": [entry("tls")]}, access)
+    run = controller.play()
+    assert run.outcome("h")["changed"] is True and run.asked[-1] == REVOKE
