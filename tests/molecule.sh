@@ -10,5 +10,5 @@ if [ ${#scenarios[@]} -eq 0 ]; then
   for file in molecule/*/molecule.yml; do scenarios+=("$(basename "$(dirname "$file")")"); done
 fi
 for scenario in "${scenarios[@]}"; do
-  molecule test --scenario-name "$scenario"
+  molecule --base-config .config/molecule/config.yml test --scenario-name "$scenario"
 done

@@ -3,58 +3,183 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Reconciles a host's instances; the action plugin of the same name does the controller's part."""
+
+# ruff: noqa: E402 (ansible-test wants imports below the documentation)
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: instances
-short_description: Reconcile the AVS nodes of a host
+short_description: Reconcile a host's AVS nodes with the inventory
 version_added: "0.1.0"
-author: restaking.avs contributors (@restaking)
 description:
-  - Makes the instances of a host what the inventory says, the whole list in one call.
-  - An action plugin resolves packages, options and keys on the controller; the host gets one document.
+  - Takes the whole list of AVS node instances a host is to run and makes it so, installing, starting, changing, stopping and removing.
+  - Packages are fetched, verified and parsed on the controller; keys and secrets are read there from their stores. The host gets
+    one document, and contents only where something differs; a run that changes nothing is one call to the host.
+  - Every instance is verified before the first one is touched. An instance that then fails does not keep the others from being made;
+    the task fails at the end and names each.
+  - A changed version is never applied here; it is an error that names the installed and the wanted version.
+  - Instances on the host that are not in the list are reported and left alone.
+requirements:
+  - On the host, Docker Engine 24 or newer with the Compose plugin 2.20 or newer, and a tmpfs on C(/run).
 options:
   instances:
-    description: Inventory entries.
-    type: list
-    elements: dict
-  taps:
-    description: Taps in which packages are looked up, in order.
+    description:
+      - The instances of this host, all of them. See C(docs/inventory.md) for every field.
+      - An entry has C(package) (a name in the taps, or a mapping with one of C(git), C(path), C(archive)), C(version), C(commit),
+        C(profile), C(tag), C(state) (V(started), V(stopped) or V(absent)), C(purge), C(options), C(keys), C(ports), C(exceptions),
+        C(limits), C(gate_timeout) and C(require_checksum).
+      - Needed, though it may be empty; the action plugin of this module reads it, the host never sees it.
     type: list
     elements: dict
     default: []
   lock_timeout:
-    description: Seconds to wait for another run on the same instance.
+    description: Seconds to wait for another run that works on one of the instances.
     type: int
     default: 60
   settings:
-    description: Settings for all instances of the host.
+    description:
+      - Policies of this host. C(image_policy) is V(tag) (a floating tag is a warning) or V(digest) (anything but a digest is an error).
     type: dict
     default: {}
-  cache_dir:
-    description: Folder on the controller in which packages are kept.
-    type: path
   document:
-    description: Filled by the action plugin.
+    description: What the action plugin sends to the host. Not for playbooks.
     type: dict
   secret_values:
-    description: Filled by the action plugin.
+    description: Values of secrets the host asked for, sent by the action plugin. Not for playbooks.
     type: dict
+extends_documentation_fragment:
+  - restaking.avs.taps
+attributes:
+  check_mode:
+    description: Announces the very actions a run takes. No secret is read, no image pulled, no file of an instance written.
+    support: full
+  diff_mode:
+    description: Shows changed options and the changed services of the compose file; secrets appear by name only.
+    support: full
+  platform:
+    description: Target OS that can be operated against.
+    support: full
+    platforms: linux
+seealso:
+  - module: restaking.avs.instance_info
+author:
+  - restaking.avs contributors (@restaking)
 """
 
 EXAMPLES = r"""
-- name: Reconcile the instances of this host
+- name: Run two nodes on this host
   restaking.avs.instances:
-    instances: "{{ avs_instances }}"
-    taps: "{{ avs_taps }}"
+    taps:
+      - name: core
+        url: https://git.example.org/avs/tap.git
+    instances:
+      - package: mock-avs
+        version: v5.5.2
+        profile: option-returner
+        tag: op1
+        options:
+          main-port: 8080
+          rpc-token:
+            source: vault
+            path: avs/op1/rpc
+            field: token
+        keys:
+          - name: bls
+            kind: bn254
+            source: vault
+            path: avs/op1/bls
+      - package: mock-avs
+        version: v5.5.2
+        profile: option-returner
+        tag: op2
+        state: stopped
+
+- name: Remove a node, keep its volumes and data
+  restaking.avs.instances:
+    instances:
+      - package: mock-avs
+        tag: op1
+        state: absent
 """
 
 RETURN = r"""
 instances:
-  description: One entry an instance.
+  description: One entry for every instance of the list, in its order.
   returned: always
   type: list
   elements: dict
+  contains:
+    id:
+      description: Package name and tag.
+      type: str
+      sample: mock-avs-op1
+    package:
+      description: Name of the package.
+      type: str
+    version:
+      description: Installed version; the one to be installed in check mode.
+      type: str
+    commit:
+      description: Commit the version was.
+      type: str
+    profile:
+      description: Profile of the package.
+      type: str
+    state:
+      description: V(started), V(stopped) or V(absent).
+      type: str
+    changed:
+      description: Whether anything of this instance was changed.
+      type: bool
+    actions:
+      description: What was done, or would be.
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description: V(container), V(network), V(volume), V(files), V(keys) or V(image).
+          type: str
+        name:
+          description: The service, network, volume, file, key folder or image.
+          type: str
+        action:
+          description: V(create), V(recreate), V(start), V(stop), V(remove), V(update) or V(pull).
+          type: str
+    images:
+      description: Digest of the image each service runs.
+      type: dict
+    keys:
+      description: Of every key its C(kind), the C(fingerprint) of the keystore file and the C(public_id) it claims.
+      type: dict
+    health:
+      description: C(status) V(healthy), V(starting), V(unhealthy) or V(unknown), and C(detail).
+      type: dict
+    kept:
+      description: Of a removed instance the C(volumes) and the C(data) folder that were kept.
+      type: dict
+    findings:
+      description: Verdicts on the package and the instance.
+      type: list
+      elements: dict
+    error:
+      description: Why this instance failed, empty otherwise.
+      type: str
+unlisted:
+  description: Ids of instances on the host that are not in the list.
+  returned: always
+  type: list
+  elements: str
+findings:
+  description: All verdicts, errors first, each with C(id), C(severity), C(place), C(message) and C(remedy).
+  returned: always
+  type: list
+  elements: dict
+needs:
+  description: What the host asks the action plugin for. Never in the result of a task.
+  returned: after the first of two calls
+  type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -65,22 +190,35 @@ from ..module_utils.reconcile import reconcile
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=dict(
-            instances=dict(type="list", elements="dict"),
-            taps=dict(type="list", elements="dict", default=[]),
-            lock_timeout=dict(type="int", default=60),
-            settings=dict(type="dict", default={}),
-            cache_dir=dict(type="path"),
-            document=dict(type="dict"),
-            secret_values=dict(type="dict", no_log=True),
-        ),
+        argument_spec={
+            "instances": {"type": "list", "elements": "dict", "default": []},
+            "taps": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "url": {"type": "str", "required": True},
+                    "ref": {"type": "str"},
+                    "allowed_signers": {"type": "path"},
+                },
+            },
+            "lock_timeout": {"type": "int", "default": 60},
+            "settings": {"type": "dict", "default": {}},
+            "cache_dir": {"type": "path"},
+            "document": {"type": "dict"},
+            "secret_values": {"type": "dict", "no_log": True},
+        },
         supports_check_mode=True,
     )
+    document = module.params["document"]
+    if document is None:
+        module.fail_json(msg="restaking.avs.instances needs its action plugin: call it by its full name, not through another module")
     try:
-        result = reconcile(module.params["document"], module.params["secret_values"], module.check_mode, module._diff)
+        result = reconcile(document, module.params["secret_values"], module.check_mode, module._diff)
     except AvsError as error:
         module.fail_json(changed=False, **error.as_result())
-    if result.pop("failed", False):
+    if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)
 

@@ -32,7 +32,7 @@ def converge(fleet: Fleet, host: Host, entries: list[dict[str, Any]]) -> dict[st
     assert result.code == 0, result.output[-4000:]
     done = result.reconcile(host.name)
     assert actions(done) == plan
-    assert announced(fleet, host, entries) == {entry["id"]: [] for entry in entries}
+    assert announced(fleet, host, entries) == {f"{entry['package']}-{entry['tag']}": [] for entry in entries}
     again = fleet.play("install", {host.name: entries})
     assert again.code == 0 and again.stats[host.name]["changed"] == 0, again.output[-4000:]
     assert len(again.tasks(host.name)) <= 6, again.tasks(host.name)

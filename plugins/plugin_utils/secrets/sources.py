@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +44,7 @@ class Sources:
         """The ``ref`` of each need, and a finding for each that cannot be had."""
         references: dict[Need, dict[str, Any]] = {}
         findings: list[Finding] = []
-        stored = [need for need in needs if isinstance(need.request, SecretRequest)]
+        stored = _stored(needs)
         try:
             versions = self._get_versions(stored)
         except SecretError as error:
@@ -53,14 +53,13 @@ class Sources:
                 for need in stored
                 for item in error.findings
             ]
-            stored = []
-        for need in stored:
-            assert isinstance(need.request, SecretRequest)
-            found = versions[need.request.path]
+            stored = {}
+        for need, request in stored.items():
+            found = versions[request.path]
             if isinstance(found, Problem):
                 findings.append(found.at(need.place))
             else:
-                references[need] = {"version": found.as_text(self._source().connection.store, need.request)}
+                references[need] = {"version": found.as_text(self._source().connection.store, request)}
         for need in needs:
             if isinstance(need.request, FileRequest):
                 findings += self._files.warnings(need.request, need.place)
@@ -78,7 +77,7 @@ class Sources:
         """
         values: dict[Need, str] = {}
         findings: list[Finding] = []
-        pinned = self._pinned([need for need in needs if isinstance(need.request, SecretRequest)])
+        pinned = self._pinned(_stored(needs))
         read = self._source().read(pinned.values()) if pinned else {}
         for need in needs:
             value = read[pinned[need]] if need in pinned else self._local(need)
@@ -100,21 +99,25 @@ class Sources:
             self._vault = self._make_vault()
         return self._vault
 
-    def _get_versions(self, needs: Sequence[Need]) -> dict[SecretPath, SecretIdentity | Problem]:
-        paths = {need.request.path for need in needs if isinstance(need.request, SecretRequest)}
+    def _get_versions(self, stored: Mapping[Need, SecretRequest]) -> dict[SecretPath, SecretIdentity | Problem]:
+        paths = {request.path for request in stored.values()}
         return self._versions.get(self._source(), paths, self._others) if paths else {}
 
-    def _pinned(self, needs: Sequence[Need]) -> dict[Need, SecretRequest]:
-        versions = self._get_versions(needs)
+    def _pinned(self, stored: Mapping[Need, SecretRequest]) -> dict[Need, SecretRequest]:
+        versions = self._get_versions(stored)
         pinned = {}
-        for need in needs:
-            assert isinstance(need.request, SecretRequest)
-            version = versions[need.request.path]
-            number = version.number if isinstance(version, SecretIdentity) else need.request.path.version
-            pinned[need] = SecretRequest(replace(need.request.path, version=number), need.request.field)
+        for need, request in stored.items():
+            version = versions[request.path]
+            number = version.number if isinstance(version, SecretIdentity) else request.path.version
+            pinned[need] = SecretRequest(replace(request.path, version=number), request.field)
         return pinned
 
     def _local(self, need: Need) -> str | Problem | None:
         if isinstance(need.request, FileRequest):
             return self._files.value(need.request)
         return need.request.value.reveal() if isinstance(need.request, LiteralRequest) else None
+
+
+def _stored(needs: Iterable[Need]) -> dict[Need, SecretRequest]:
+    """Those that ask the secret store."""
+    return {need: need.request for need in needs if isinstance(need.request, SecretRequest)}

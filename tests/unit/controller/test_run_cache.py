@@ -66,7 +66,7 @@ def test_one_login_for_all_workers(store: Store, kept: RunFolder) -> None:
         source.versions([SecretPath("secret", "avs/a")])
         source.close()
 
-    workers = [FORK.Process(target=work) for _ in range(6)]
+    workers = [FORK.Process(target=work) for _number in range(6)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -106,7 +106,7 @@ def test_batch_tokens_end_by_themselves(store: Store, kept: RunFolder) -> None:
     store.login("canary-token", token_type="batch")
     store.metadata("avs/a")
     VaultSource(approle(store), RunTokens(kept)).versions([SecretPath("secret", "avs/a")])
-    run_cache.revoke_all(logins_of(kept), lambda message: pytest.fail(message))
+    run_cache.revoke_all(logins_of(kept), pytest.fail)
     assert not any("revoke" in request for request in store.asked)
 
 
@@ -115,7 +115,7 @@ def test_a_given_token_is_neither_kept_nor_revoked(store: Store, kept: RunFolder
     source = VaultSource(Connection(store.url, Login("token", token="canary-given")), RunTokens(kept))
     source.versions([SecretPath("secret", "avs/a")])
     source.close()
-    run_cache.revoke_all(logins_of(kept), lambda message: pytest.fail(message))
+    run_cache.revoke_all(logins_of(kept), pytest.fail)
     assert store.asked == ["GET /v1/secret/metadata/avs/a"]
     assert not kept.path.exists() or "canary" not in "".join(path.read_text() for path in kept.path.iterdir())
 
@@ -133,7 +133,7 @@ def test_without_a_main_process_to_revoke_it_a_login_ends_with_its_source(store:
 def test_an_expired_login_is_made_anew(store: Store, kept: RunFolder) -> None:
     store.login("short", lease_duration=run_cache.MARGIN + 1)
     store.metadata("avs/a")
-    for _ in range(2):
+    for _number in range(2):
         VaultSource(approle(store), RunTokens(kept)).versions([SecretPath("secret", "avs/a")])
         time.sleep(1.1)
     assert store.asked.count("POST /v1/auth/approle/login") == 2

@@ -1,0 +1,178 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads a host's instances."""
+
+# ruff: noqa: E402 (ansible-test wants imports below the documentation)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: instance_info
+short_description: State and health of the AVS nodes on a host
+version_added: "0.1.0"
+description:
+  - Reads what the host recorded about its AVS node instances, asks the engine about their containers and the nodes about their health.
+  - Changes nothing and needs no inventory, secret or package.
+requirements:
+  - On the host, Docker Engine 24 or newer.
+options:
+  ids:
+    description:
+      - Instances to read, as C(<package>-<tag>). An instance that is not there has the state V(absent).
+      - All instances of the host where this is empty, removed ones that left data among them.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    description: Reads only.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+  platform:
+    description: Target OS that can be operated against.
+    support: full
+    platforms: linux
+seealso:
+  - module: restaking.avs.instances
+author:
+  - restaking.avs contributors (@restaking)
+"""
+
+EXAMPLES = r"""
+- name: Look at all nodes of the host
+  restaking.avs.instance_info:
+  register: nodes
+
+- name: Refuse to go on with a sick node
+  ansible.builtin.assert:
+    that: nodes.instances | rejectattr('health.status', 'equalto', 'healthy') | list | length == 0
+"""
+
+RETURN = r"""
+instances:
+  description: One entry for every instance, sorted by id.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Package name and tag.
+      type: str
+      sample: mock-avs-op1
+    package:
+      description: Name of the package.
+      type: str
+    version:
+      description: Installed version.
+      type: str
+    commit:
+      description: Commit the version was.
+      type: str
+    profile:
+      description: Profile of the package.
+      type: str
+    state:
+      description: V(started), V(stopped) or V(absent), as it was asked for last.
+      type: str
+    phase:
+      description: V(committed), or V(applying) after a run that was cut off or whose node did not become healthy.
+      type: str
+    release:
+      description: Name of the current release folder.
+      type: str
+    tree:
+      description: Where the package's own files are on the host.
+      type: str
+    data:
+      description: Folder of the instance's data on the host.
+      type: str
+    volumes:
+      description: Names of the instance's volumes.
+      type: list
+      elements: str
+    ports:
+      description: Published ports with C(address), C(port), C(protocol) and C(service).
+      type: list
+      elements: dict
+    metrics:
+      description: What serves metrics, with C(service), C(port) and C(path).
+      type: list
+      elements: dict
+    committed_at:
+      description: When the instance was last confirmed healthy.
+      type: str
+    images:
+      description: Digest of the image each service runs.
+      type: dict
+    keys:
+      description: Of every key its C(kind), the C(fingerprint) of the keystore file and the C(public_id) it claims.
+      type: dict
+    health:
+      description: C(status) V(healthy), V(starting), V(unhealthy) or V(unknown) as asked just now, and C(detail).
+      type: dict
+    containers:
+      description: The instance's containers.
+      type: list
+      elements: dict
+      contains:
+        service:
+          description: Service of the compose file.
+          type: str
+        name:
+          description: Name of the container.
+          type: str
+        id:
+          description: Id of the container.
+          type: str
+        state:
+          description: The engine's word, such as V(running) or V(exited).
+          type: str
+        status:
+          description: The engine's text.
+          type: str
+          sample: Up 2 minutes
+        health:
+          description: What the container's own health check says, if it has one.
+          type: str
+        image:
+          description: Image the container runs.
+          type: str
+        started_at:
+          description: When it was started last.
+          type: str
+        restarts:
+          description: How often the engine restarted it.
+          type: int
+        exit_code:
+          description: Exit code of a container that has ended.
+          type: int
+    kept:
+      description: Of a removed instance the C(volumes) and the C(data) folder that were kept.
+      type: dict
+    findings:
+      description: Verdicts of the host at the last install.
+      type: list
+      elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.errors import AvsError
+from ..module_utils.info import read_instances
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={"ids": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True)
+    try:
+        module.exit_json(changed=False, instances=read_instances(module.params["ids"]))
+    except AvsError as error:
+        module.fail_json(changed=False, **error.as_result())
+
+
+if __name__ == "__main__":
+    main()
