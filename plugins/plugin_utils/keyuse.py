@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -80,7 +81,9 @@ def _claimed(keystore: str) -> str | None:
 
 
 def _public_use(host: str, instance: str, key: str, public: str) -> Use:
-    return Use(f"the key {public.lower().removeprefix('0x')}", host, instance, f"{instance}.keys.{key}")
+    spelled = public.lower().removeprefix("0x")
+    mark = spelled if set(spelled) <= set(string.hexdigits) else public
+    return Use(f"the key {mark}", host, instance, f"{instance}.keys.{key}")
 
 
 def shared_keys(mine: Sequence[Use], all_uses: Iterable[Use]) -> list[Finding]:

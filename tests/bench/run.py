@@ -209,6 +209,7 @@ def main() -> int:
         fleet = Fleet(Path(folder))
         fleet.variables = {
             "avs_taps": [{"name": "core", "url": facts["lab_tap_url"]}],
+            "docker_daemon_options": {"registry-mirrors": [facts["lab_registry_mirror"]]},
             "ansible_hashi_vault_url": facts["lab_vault_url"],
             "ansible_hashi_vault_auth_method": "approle",
             "ansible_hashi_vault_role_id": access["role_id"],

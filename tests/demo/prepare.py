@@ -72,6 +72,7 @@ def main() -> None:
     for host, instances in placed.items():
         (folder / "host_vars" / f"{host}.yml").write_text(yaml.safe_dump({"avs_instances": instances}, sort_keys=False))
     shared = {
+        "docker_daemon_options": {"registry-mirrors": [facts["lab_registry_mirror"]]},
         "avs_taps": [{"name": "core", "url": facts["lab_tap_url"]}],
         "ansible_hashi_vault_url": facts["lab_vault_url"],
         "ansible_hashi_vault_auth_method": "approle",

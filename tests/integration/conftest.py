@@ -77,6 +77,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, approle: dict[str, Any]) -> 
     fleet = Fleet(Path(tmp_path_factory.mktemp("fleet")))
     fleet.variables = {
         "avs_taps": [{"name": "core", "url": fleet.facts["lab_tap_url"]}],
+        "docker_daemon_options": {"registry-mirrors": [fleet.facts["lab_registry_mirror"]]},
         "avs_cache_dir": str(tmp_path_factory.getbasetemp() / "cache"),
         **approle,
     }

@@ -56,7 +56,8 @@ def placed(fleet: Fleet, keys: Any) -> list[dict[str, Any]]:
         for number, (letter, profile) in enumerate((("a", "mainnet"), ("b", "hoodi")))
     ]
     entries = [eigenda(fleet, keys, "mainnet", 0), eigenda(fleet, keys, "hoodi", 1), *demos]
-    result = fleet.play("install", {host.name: entries})
+    # The whole site: the role docker sets the registry mirror that serves the vendor's nginx:latest.
+    result = fleet.play("site", {host.name: entries})
     assert result.code == 0, result.message(host.name)
     again = fleet.play("install", {host.name: entries})
     assert again.code == 0 and again.stats[host.name]["changed"] == 0
