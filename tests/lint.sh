@@ -46,7 +46,7 @@ rules() {
   ANSIBLE_HOME="$PWD/.cache/lint-home" ansible-lint --offline -q
 }
 
-check "ruff check" ruff check --quiet .
+check "ruff check" ruff check --quiet --output-format concise .
 check "ruff format" formatted
 check "mypy" types
 check "licences" python -m tests.tools.licences

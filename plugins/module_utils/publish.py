@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,12 +47,13 @@ def bind_ports(spec: Mapping[str, Any], model: Model, values: Mapping[str, str])
     for name, service in services(model).items():
         package = ((spec.get("privileges") or {}).get(name) or {}).get("ports") or {}
         ports = []
+        on_host = {str(port.get("published") or "") for port in service.get("ports") or ()}
         for port in service.get("ports") or ():
-            key = _match(operator, port, values)
+            key = _match(operator, port, values, on_host)
             unused.discard(key or "")
             word = operator[key] if key is not None else None
             if word is None:
-                declared = _match(package, port, values)
+                declared = _match(package, port, values, on_host)
                 word = package[declared] if declared is not None else None
             written = str(port.get("host_ip") or "")
             if word is None and not _is_loopback(written):
@@ -76,18 +77,20 @@ def bind_ports(spec: Mapping[str, Any], model: Model, values: Mapping[str, str])
     return with_services(model, changed), findings
 
 
-def _match(declared: Mapping[str, str], port: Mapping[str, Any], values: Mapping[str, str]) -> str | None:
-    """The key that means this port: a variable by the host's port first, then by the container's; a number by the container's."""
+def _match(
+    declared: Mapping[str, str], port: Mapping[str, Any], values: Mapping[str, str], on_host: Collection[str]
+) -> str | None:
+    """The key that means this port. A variable means the host's port it holds, the container's only where it holds none of the
+    service's ports on the host (``on_host``); a number means the container's."""
     target, published = str(port["target"]), str(port.get("published") or "")
     protocol = str(port.get("protocol") or "tcp")
     for key in declared:
-        if is_variable(key) and values.get(key) and values[key] == published:
-            return key
-    for key in declared:
         number, _slash, wanted = str(key).partition("/")
         if is_variable(key):
-            number, wanted = values.get(key, ""), ""
-        if number == target and wanted in ("", protocol):
+            value = values.get(key) or ""
+            if value and value == (published if value in on_host else target):
+                return key
+        elif number == target and wanted in ("", protocol):
             return key
     return None
 

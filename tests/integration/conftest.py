@@ -98,7 +98,7 @@ def wipe(host: Host) -> None:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def demo(keys: Keys) -> Any:
     """Makes inventory entries of demo-avs with ports of their own."""
 

@@ -46,7 +46,9 @@ class Host:
         ]
 
     def run(self, command: str, check: bool = True, stdin: str | None = None) -> str:
-        done = subprocess.run([*self.ssh(), command], input=stdin or "", capture_output=True, text=True, timeout=180)
+        done = subprocess.run(
+            [*self.ssh(), command], input=stdin or "", capture_output=True, text=True, errors="replace", timeout=180
+        )
         if check and done.returncode:
             raise AssertionError(f"{self.name}: {command!r} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout

@@ -355,3 +355,41 @@ def test_a_run_that_is_cut_leaves_no_login_behind(
     assert bao.tokens() == tokens + (number != signal.SIGINT)
     assert canaries.found_in(output + controller.left_behind()) == []
     assert TOKEN.search(bao.root) and not TOKEN.search(controller.left_behind())
+
+
+def test_values_and_files_encrypted_by_ansible_vault(
+    controller: Controller, approle: dict[str, Any], canaries: Canaries
+) -> None:
+    from ansible.parsing.vault import VaultLib, VaultSecret
+
+    lock = VaultLib([("default", VaultSecret(b"lock"))])
+    (controller.folder / "lock").write_text("lock")
+    files = controller.folder / "files"
+    files.mkdir()
+    for name in ("bls.json", "bls.password"):
+        canaries.values[name] = f"canary-{name}-0123456789"
+        (files / name).write_bytes(lock.encrypt(canaries.values[name].encode()))
+        (files / name).chmod(0o644)
+    keys = [
+        {"name": "bls", "kind": "bn254", "source": "file", "keystore": "bls.json", "password_file": "bls.password"},
+        {"name": "ecdsa", "kind": "ecdsa", "source": "vault", "path": "avs/locked/ecdsa"},
+    ]
+    canaries.put("locked")
+    options = {"rpc-token": "canary-locked-option"}
+    controller.inventory({"h": [entry("locked", keys=keys, options=options)]}, approle)
+    inventory = controller.folder / "inventory.yml"
+    text = inventory.read_text()
+    for plain in ("canary-locked-option", approle["ansible_hashi_vault_secret_id"]):
+        locked = lock.encrypt(plain.encode()).decode().rstrip().replace("\n", "\n" + " " * 40)
+        text = text.replace(f" {plain}\n", f" !vault |\n{' ' * 40}{locked}\n")
+    inventory.write_text(text)
+    run = controller.play("--vault-password-file", "lock", "-vvvv", json_output=False)
+    assert run.code == 0, run.output
+    memory = json.loads((controller.folder / "h.memory").read_text())["demo-avs-locked"]["secrets"]
+    assert memory["option.rpc-token"][1] == "canary-locked-option"
+    assert memory["key.bls.password"][1] == canaries.values["bls.password"]
+    assert "other users may read" not in run.output
+    assert canaries.found_in(run.output + controller.left_behind()) == []
+    assert "canary-locked-option" not in run.output + controller.left_behind()
+    again = controller.play("--vault-password-file", "lock")
+    assert again.outcome("h")["changed"] is False

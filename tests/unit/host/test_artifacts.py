@@ -1,0 +1,214 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import http.server
+import io
+import os
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils import artifacts
+from ansible_collections.restaking.avs.plugins.module_utils.canonical import tree_digest
+from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.scratch import Scratch, unpack
+from ansible_collections.restaking.avs.plugins.module_utils.store import Store
+
+CONTENT = bytes(range(256)) * 5000
+
+
+class Ranges(http.server.SimpleHTTPRequestHandler):
+    """Serves files, parts of them where asked, and remembers what was asked."""
+
+    asked: list[str | None]
+
+    def log_message(self, *_arguments: Any) -> None:
+        return
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range")
+        self.asked.append(wanted)
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            self.send_error(404)
+            return
+        data = path.read_bytes()
+        start = int(wanted.split("=")[1].rstrip("-")) if wanted and not self.path.endswith("?plain") else 0
+        if start >= len(data) > 0 and start:
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        self.wfile.write(data[start:])
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, list[str | None]]]:
+    folder = tmp_path / "www"
+    folder.mkdir()
+    (folder / "g1").write_bytes(CONTENT)
+    asked: list[str | None] = []
+    handler = type("Handler", (Ranges,), {"asked": asked})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder))) as served:
+        thread = threading.Thread(target=served.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{served.server_port}", asked
+        served.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "lib"), str(tmp_path / "run"), str(tmp_path / "locks"))
+
+
+def item(url: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "url": url,
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "path": "resources/g1",
+        "size": len(CONTENT),
+        **changes,
+    }
+
+
+def test_an_artifact_is_fetched_once_and_linked(store: Store, server: tuple[str, list[str | None]]) -> None:
+    url, asked = server
+    wanted = item(f"{url}/g1")
+    for instance in ("one", "two"):
+        own = store.instance(instance)
+        missing = artifacts.missing(store, own, {"artifacts": [wanted]})
+        assert missing == [wanted]
+        artifacts.fetch(store, missing, instance)
+        artifacts.place(store, own, missing)
+        assert artifacts.missing(store, own, {"artifacts": [wanted]}) == []
+        assert Path(own.data, "resources/g1").read_bytes() == CONTENT
+    assert len(asked) == 1
+    assert os.listdir(store.artifacts) == [wanted["sha256"]]
+    artifacts.sweep(store)
+    assert os.listdir(store.artifacts) == [wanted["sha256"]]
+    for instance in ("one", "two"):
+        os.unlink(Path(store.instance(instance).data, "resources/g1"))
+    artifacts.sweep(store)
+    assert os.listdir(store.artifacts) == []
+
+
+@pytest.mark.parametrize("path", ["/g1", "/g1?plain"])
+def test_a_cut_download_is_resumed_or_begun_anew(store: Store, server: tuple[str, list[str | None]], path: str) -> None:
+    url, asked = server
+    wanted = item(url + path)
+    os.makedirs(store.artifacts)
+    Path(store.artifacts, wanted["sha256"] + ".partial").write_bytes(CONTENT[:1000])
+    artifacts.fetch(store, [wanted], "one")
+    assert asked == ["bytes=1000-"]
+    assert Path(store.artifacts, wanted["sha256"]).read_bytes() == CONTENT
+
+
+def test_a_download_that_was_whole_but_not_named(store: Store, server: tuple[str, list[str | None]]) -> None:
+    wanted = item(f"{server[0]}/g1")
+    os.makedirs(store.artifacts)
+    Path(store.artifacts, wanted["sha256"] + ".partial").write_bytes(CONTENT)
+    artifacts.fetch(store, [wanted], "one")
+    assert Path(store.artifacts, wanted["sha256"]).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"sha256": "0" * 64, "size": None}, "has the digest"),
+        ({"size": 10}, "bytes or more, not 10"),
+        ({"size": len(CONTENT) + 1}, f"not {len(CONTENT) + 1}"),
+    ],
+)
+def test_what_is_not_what_was_named_is_refused(
+    store: Store, server: tuple[str, list[str | None]], change: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(HostError) as caught:
+        artifacts.fetch(store, [item(f"{server[0]}/g1", **change)], "one")
+    assert told in str(caught.value)
+    assert os.listdir(store.artifacts) == []
+
+
+def test_every_artifact_that_cannot_be_had_is_named(store: Store, server: tuple[str, list[str | None]]) -> None:
+    wanted = [item(f"{server[0]}/none", path="a"), item("http://127.0.0.1:1/x", path="b", sha256="1" * 64)]
+    with pytest.raises(HostError) as caught:
+        artifacts.fetch(store, wanted, "one")
+    assert [found.place for found in caught.value.findings] == ["one: artifacts.a", "one: artifacts.b"]
+    assert "404" in caught.value.findings[0].message
+
+
+def packed(*members: tuple[str, bytes | None, int]) -> str:
+    """base64 of a tar.gz; no content makes a symlink."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content, mode in members:
+            info = tarfile.TarInfo(name)
+            info.mode = mode
+            if content is None:
+                info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+                archive.addfile(info)
+            else:
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_unpack(tmp_path: Path) -> None:
+    expected = tmp_path / "expected"
+    (expected / "pkg").mkdir(parents=True)
+    (expected / "pkg/a").write_text("1")
+    (expected / "run.sh").write_text("2")
+    digest = tree_digest(str(expected))
+    target = tmp_path / "target"
+    target.mkdir()
+    unpack(packed(("pkg/a", b"1", 0o600), ("run.sh", b"2", 0o4755)), str(target), digest, "x")
+    assert (target / "pkg/a").read_text() == "1"
+    assert (target / "pkg/a").stat().st_mode & 0o7777 == 0o644
+    assert (target / "run.sh").stat().st_mode & 0o7777 == 0o755
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        packed(("../a", b"1", 0o644)),
+        packed(("/a", b"1", 0o644)),
+        packed(("a", None, 0o644)),
+        packed(("a", b"1", 0o644), ("a", b"2", 0o644)),
+        packed(("a", b"other", 0o644)),
+        "not base64!",
+        base64.b64encode(b"not a tar").decode(),
+        base64.b64encode(base64.b64decode(packed(("a", b"1" * 4000, 0o644)))[:60]).decode(),
+    ],
+)
+def test_trees_that_are_not_what_they_should_be(tmp_path: Path, content: str) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    with pytest.raises(HostError) as caught:
+        unpack(content, str(target), "0" * 64, "demo-avs-op1")
+    assert caught.value.findings[0].id == "SRC-003"
+    assert os.listdir(tmp_path) == ["target"]
+
+
+def test_a_scratch_goes_and_so_does_what_a_killed_run_left(tmp_path: Path) -> None:
+    left = tmp_path / "avs-left"
+    left.mkdir()
+    (left / ".lock").touch()
+    foreign = tmp_path / "avs-foreign"
+    foreign.mkdir()
+    with Scratch(str(tmp_path)) as one:
+        assert sorted(os.listdir(tmp_path)) == sorted(["avs-foreign", os.path.basename(one.path)])
+        assert os.stat(one.path).st_mode & 0o777 == 0o700
+        with Scratch(str(tmp_path)) as other:
+            assert os.path.isdir(one.path)
+            assert other.path != one.path
+        assert os.path.isdir(one.folder("demo-avs-op1"))
+    assert os.listdir(tmp_path) == ["avs-foreign"]

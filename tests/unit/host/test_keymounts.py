@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.keymounts import place_keys, public_id, variables
+from tests.unit.host.models import KEYS, bind, model, spec, told
+
+
+def key(name: str = "bls", **changes: Any) -> dict[str, Any]:
+    base = {
+        "name": name,
+        "kind": "bn254",
+        "keystore": f"key.{name}.keystore",
+        "password": f"key.{name}.password",
+        "keystore_env": None,
+        "password_file_env": None,
+        "folder_env": None,
+        "mount": None,
+        "services": [],
+        "owner": None,
+    }
+    return {**base, **changes}
+
+
+def folder_bind(target: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "bind",
+        "source": f"{KEYS}/node",
+        "target": target,
+        "read_only": True,
+        "bind": {"create_host_path": False},
+        **more,
+    }
+
+
+USER = {"privileges": {"node": {"user": "1000:100"}}}
+
+
+def test_variables_get_paths_below_the_key_folder() -> None:
+    keys = [key(folder_env="KEYS_DIR"), key("ecdsa", keystore_env="ECDSA", password_file_env="ECDSA_PASSWORD")]
+    assert variables(spec(keys=keys), KEYS) == {
+        "KEYS_DIR": f"{KEYS}/KEYS_DIR",
+        "ECDSA": f"{KEYS}/ECDSA",
+        "ECDSA_PASSWORD": f"{KEYS}/ECDSA_PASSWORD",
+    }
+
+
+def test_a_folder_shows_every_key_with_its_password() -> None:
+    keys = [
+        key(folder_env="KEYS_DIR"),
+        key("ecdsa", folder_env="KEYS_DIR", owner="5:6"),
+        key("jwt", folder_env="KEYS_DIR", password=None),
+    ]
+    result = place_keys(
+        spec(keys=keys, **USER), model(node={"volumes": [bind(f"{KEYS}/KEYS_DIR", "/keys", read_only=True)]}), KEYS
+    )
+    assert result.model["services"]["node"]["volumes"] == [folder_bind("/keys")]
+    assert result.views == {
+        "node": {
+            "bls.json": {"secret": "key.bls.keystore", "owner": "1000:100"},
+            "bls.password": {"secret": "key.bls.password", "owner": "1000:100"},
+            "ecdsa.json": {"secret": "key.ecdsa.keystore", "owner": "5:6"},
+            "ecdsa.password": {"secret": "key.ecdsa.password", "owner": "5:6"},
+            "jwt.json": {"secret": "key.jwt.keystore", "owner": "1000:100"},
+        }
+    }
+    assert result.findings == []
+
+
+def test_a_writable_key_folder_becomes_read_only() -> None:
+    result = place_keys(spec(keys=[key(folder_env="K")]), model(node={"volumes": [bind(f"{KEYS}/K", "/keys")]}), KEYS)
+    assert result.model["services"]["node"]["volumes"][0]["read_only"] is True
+    assert told(result.findings) == [("KEY-002", "info", "services.node.volumes")]
+
+
+def test_single_files_below_a_mount_become_one_folder() -> None:
+    keys = [
+        key(keystore_env="BLS", mount="/app/keys"),
+        key("ecdsa", keystore_env="ECDSA", mount="/app/keys", password=None),
+    ]
+    mounts = [
+        bind(f"{KEYS}/BLS", "/app/keys/bls_key.json"),
+        bind("/srv/x", "/x"),
+        bind(f"{KEYS}/ECDSA", "/app/keys/deep/ecdsa.json"),
+    ]
+    result = place_keys(spec(keys=keys, **USER), model(node={"volumes": mounts}), KEYS)
+    assert result.model["services"]["node"]["volumes"] == [folder_bind("/app/keys"), bind("/srv/x", "/x")]
+    assert {name: entry["secret"] for name, entry in result.views["node"].items()} == {
+        "bls_key.json": "key.bls.keystore",
+        "deep/ecdsa.json": "key.ecdsa.keystore",
+    }
+    assert result.findings == []
+
+
+def test_a_file_without_a_mount_stays_a_single_file() -> None:
+    keys = [key(keystore_env="BLS", password_file_env="PASS")]
+    mounts = [bind(f"{KEYS}/BLS", "/etc/bls.json"), bind(f"{KEYS}/PASS", "/etc/pass")]
+    result = place_keys(spec(keys=keys), model(node={"volumes": mounts}), KEYS)
+    assert [
+        (mount["source"], mount["target"], mount["read_only"]) for mount in result.model["services"]["node"]["volumes"]
+    ] == [
+        (f"{KEYS}/node/bls.json", "/etc/bls.json", True),
+        (f"{KEYS}/node/bls.password", "/etc/pass", True),
+    ]
+    assert told(result.findings) == [("KEY-002", "warning", "services.node.volumes")] * 2
+
+
+def test_a_key_is_kept_from_services_it_is_not_for() -> None:
+    keys = [key(folder_env="K", services=["node"])]
+    mounts = {"volumes": [bind(f"{KEYS}/K", "/keys", read_only=True)]}
+    result = place_keys(spec(keys=keys), model(node=mounts, proxy=mounts), KEYS)
+    assert "volumes" not in result.model["services"]["proxy"]
+    assert list(result.views) == ["node"]
+    assert ("KEY-004", "info", "services.proxy.volumes") in told(result.findings)
+
+
+def test_a_file_in_the_folder_variable() -> None:
+    result = place_keys(
+        spec(keys=[key(folder_env="K")]), model(node={"volumes": [bind(f"{KEYS}/K/bls.password", "/p")]}), KEYS
+    )
+    assert result.model["services"]["node"]["volumes"][0]["source"] == f"{KEYS}/node/bls.password"
+    assert list(result.views["node"]) == ["bls.password"]
+    wrong = place_keys(
+        spec(keys=[key(folder_env="K")]), model(node={"volumes": [bind(f"{KEYS}/K/other.json", "/p")]}), KEYS
+    )
+    assert ("PKG-019", "error", "services.node.volumes") in told(wrong.findings)
+
+
+def test_nobody_mounts_the_folder_of_all_keys() -> None:
+    result = place_keys(spec(keys=[key(folder_env="K")]), model(node={"volumes": [bind(KEYS, "/keys")]}), KEYS)
+    assert ("PKG-019", "error", "services.node.volumes") in told(result.findings)
+
+
+def test_two_keys_cannot_have_one_name() -> None:
+    keys = [key(keystore_env="A", mount="/a"), key("other", keystore_env="B", mount="/b")]
+    mounts = [bind(f"{KEYS}/A", "/a/key.json"), bind(f"{KEYS}/B", "/b/key.json")]
+    result = place_keys(spec(keys=keys), model(node={"volumes": mounts}), KEYS)
+    assert ("PKG-019", "error", "services.node.volumes") in told(result.findings)
+
+
+def test_a_key_no_service_mounts_is_told() -> None:
+    result = place_keys(spec(keys=[key(folder_env="K")]), model(node={}), KEYS)
+    assert told(result.findings) == [("PKG-012", "warning", "keys.bls")]
+
+
+def test_composes_own_secrets_become_binds() -> None:
+    whole = {
+        **model(
+            node={"secrets": [{"source": "bls", "target": "/run/secrets/bls"}, {"source": "other", "target": "o"}]}
+        ),
+        "secrets": {"bls": {"file": f"{KEYS}/BLS"}, "other": {"file": "/srv/o"}},
+    }
+    result = place_keys(spec(keys=[key(keystore_env="BLS")]), whole, KEYS)
+    assert result.model["secrets"] == {"other": {"file": "/srv/o"}}
+    node = result.model["services"]["node"]
+    assert node["secrets"] == [{"source": "other", "target": "o"}]
+    assert [(mount["source"], mount["target"]) for mount in node["volumes"]] == [
+        (f"{KEYS}/node/bls.json", "/run/secrets/bls")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("user", "service_user", "owner"),
+    [
+        ("1000", None, "1000:1000"),
+        (None, "7:8", "7:8"),
+        (None, "nginx", "0:0"),
+        (None, None, "0:0"),
+        ("1:2", "7:8", "1:2"),
+    ],
+)
+def test_key_files_belong_to_the_service(user: str | None, service_user: str | None, owner: str) -> None:
+    service = {
+        "volumes": [bind(f"{KEYS}/K", "/keys", read_only=True)],
+        **({"user": service_user} if service_user else {}),
+    }
+    result = place_keys(
+        spec(keys=[key(folder_env="K")], privileges={"node": {"user": user}}), model(node=service), KEYS
+    )
+    assert result.views["node"]["bls.json"]["owner"] == owner
+
+
+@pytest.mark.parametrize(
+    ("kind", "keystore", "expected"),
+    [
+        ("ecdsa", '{"address": "0xab", "crypto": {}}', "0xab"),
+        ("bn254", '{"pubKey": "E([1,2])", "crypto": {}}', "E([1,2])"),
+        ("bls12381", '{"pubkey": "93ab"}', "93ab"),
+        ("bls12381", '{"pubkey": ""}', None),
+        ("ecdsa", "not json", None),
+        ("ecdsa", "[1]", None),
+        ("file", '{"address": "x"}', None),
+    ],
+)
+def test_public_id(kind: str, keystore: str, expected: str | None) -> None:
+    assert public_id(kind, keystore) == expected
