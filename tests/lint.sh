@@ -27,12 +27,6 @@ types() {
   MYPYPATH="$ANSIBLE_COLLECTIONS_PATH" mypy --no-error-summary -p ansible_collections.restaking.avs.plugins
 }
 
-changelog() {
-  local venv
-  venv=$(bash tests/tools/venv.sh changelog python 'antsibull-changelog>=0.31' 'ansible-core>=2.19') || return 1
-  "$venv/bin/antsibull-changelog" lint
-}
-
 playbooks() {
   local playbook
   for playbook in playbooks/*.yml; do
@@ -51,7 +45,7 @@ check "ruff format" formatted
 check "mypy" types
 check "licences" python -m tests.tools.licences
 check "generated pages" python -m tests.tools.generate --check
-check "changelog" changelog
+check "changelog" bash tests/tools/changelog.sh lint
 check "yamllint" yamllint --strict .
 check "playbooks" playbooks
 check "ansible-lint" rules

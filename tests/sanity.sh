@@ -37,19 +37,6 @@ usable_path() {
   echo "$folder:$(tr : '\n' <<< "$PATH" | grep -v '/shims$' | paste -sd :)"
 }
 
-# What git has or would take, as a folder where ansible-test wants it.
-copy_collection() {
-  local target=$1/ansible_collections/restaking/avs
-  rm -rf "$1"
-  mkdir -p "$target"
-  git ls-files --cached --others --exclude-standard -z | while IFS= read -r -d '' file; do
-    if [ -e "$file" ]; then printf '%s\0' "$file"; fi
-  done | tar --create --null --files-from=- | tar --extract --directory "$target"
-  # A repository of its own, or ansible-test asks the one around it, which ignores this folder.
-  git -C "$target" init --quiet
-  echo "$target"
-}
-
 # A Python that the newest ansible-core runs on; nothing where the machine has none.
 newest_python() {
   local candidate
@@ -66,7 +53,7 @@ sanity() {
   home=$(own_home "$core")
   version=$("$core/bin/python" -c 'from ansible.release import __version__; print(__version__)')
   echo "sanity: ansible-core $version, $("$core/bin/python" -V)"
-  target=$(copy_collection "$root/.cache/sanity/$version")
+  target=$(bash tests/tools/copy.sh "$root/.cache/sanity/$version")
   (cd "$target" && HOME=$home PATH="$core/bin:$(usable_path)" ansible-test sanity --venv --requirements --color no)
   # It calls a run that looked at nothing a success.
   if ! compgen -G "$target/tests/output/junit/*.xml" >/dev/null; then
@@ -102,7 +89,7 @@ installed() {
 # The tarball, made of a clean copy: what lies about in the working folder is in nobody's release.
 build() {
   local source
-  source=$(copy_collection "$root/.cache/sanity/source")
+  source=$(bash tests/tools/copy.sh "$root/.cache/sanity/source")
   rm -rf "$root/.cache/sanity/build"
   ansible-galaxy collection build "$source" --output-path "$root/.cache/sanity/build" >&2
   ls "$root"/.cache/sanity/build/*.tar.gz

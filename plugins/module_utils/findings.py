@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Iterable
+from typing import Any
 
 ERROR = "error"
 WARNING = "warning"
@@ -48,5 +49,8 @@ def errors_of(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """Errors first, then by place and id; duplicates dropped."""
-    return sorted(set(findings), key=lambda finding: (_ORDER.get(finding.severity, 3), finding.place, finding.id))
+    """Errors first, then by place, id and message; duplicates dropped."""
+    return sorted(
+        set(findings),
+        key=lambda finding: (_ORDER.get(finding.severity, 3), finding.place, finding.id, finding.message),
+    )

@@ -73,7 +73,7 @@ def merged(base: Any, changes: Any) -> Any:
 def _texts(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     number = 0
     for config in spec.get("configs") or ():
-        for text in sorted({text for text in _leaves(config["merge"])}):
+        for text in sorted(set(_leaves(config["merge"]))):
             yield config["path"], f"C_{number}", text
             number += 1
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,12 +82,15 @@ def run(
             for item in work:
                 _announce(item)
         else:
-            if any(
-                item.prepared and artifacts.missing(store, item.prepared.draft.files, item.job.spec) for item in work
-            ):
+            fetching = _wants_artifacts(store, work)
+            sharing = fetching or any(item.state == GONE for item in work)
+            if sharing:
                 stack.enter_context(Lock(os.path.join(store.locks, "artifacts.lock"), holder, timeout))
+            if fetching:
                 _fetch(store, work)
             _apply(around, work, hold, mask)
+            if sharing:
+                artifacts.sweep(store)
             _report(engine, store, work, mask)
     entries = [item.job.entry for item in work]
     failed = [entry for entry in entries if entry["error"]]
@@ -198,6 +201,10 @@ def _plan_down(around: Surroundings, item: _Work) -> list[Action]:
     return plan_stop(item.job.containers)
 
 
+def _wants_artifacts(store: Store, work: Sequence[_Work]) -> bool:
+    return any(item.prepared and artifacts.missing(store, item.prepared.draft.files, item.job.spec) for item in work)
+
+
 def _fetch(store: Store, work: Sequence[_Work]) -> None:
     problems: list[Finding] = []
     for item in work:
@@ -211,26 +218,30 @@ def _fetch(store: Store, work: Sequence[_Work]) -> None:
 
 
 def _apply(around: Surroundings, work: Sequence[_Work], hold: tuple[int, ...], mask: Mask) -> None:
+    """Removals first: what they free may be what an install needs."""
+    room = threading.Semaphore(_AT_ONCE)
     down = [item for item in work if item.prepared is None]
     up = [item for item in work if item.prepared is not None]
-    for item in down:
-        _guarded(item, mask, lambda item=item: _take_down(around, item, hold))
-    if any(item.state == GONE for item in down):
-        artifacts.sweep(around.store)
-    if up:
-        around.store.keep_host_key(around.host_key)
-    room = threading.Semaphore(_AT_ONCE)
-    threads = [
-        threading.Thread(target=_guarded, args=(item, mask, lambda item=item: _bring_up(around, item, hold, room)))
-        for item in up
-    ]
+    if up and around.store.keep_host_key(around.host_key) != around.host_key:
+        raise HostError("another run has just set this host up; nothing was changed, run again")
+    _side_by_side(down, mask, lambda item: _take_down(around, item, hold, room))
+    _side_by_side(up, mask, lambda item: _bring_up(around, item, hold, room))
+
+
+def _side_by_side(work: Sequence[_Work], mask: Mask, step: Callable[[_Work], None]) -> None:
+    threads = [threading.Thread(target=_guarded, args=(item, mask, step)) for item in work]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def _take_down(around: Surroundings, item: _Work, hold: tuple[int, ...]) -> None:
+def _take_down(around: Surroundings, item: _Work, hold: tuple[int, ...], room: threading.Semaphore) -> None:
+    with room:
+        _remove_or_stop(around, item, hold)
+
+
+def _remove_or_stop(around: Surroundings, item: _Work, hold: tuple[int, ...]) -> None:
     own = around.store.instance(item.job.id)
     if item.state == GONE:
         item.kept = removal.remove(
@@ -249,10 +260,10 @@ def _bring_up(around: Surroundings, item: _Work, hold: tuple[int, ...], room: th
     apply.commit(item.prepared, item.health)
 
 
-def _guarded(item: _Work, mask: Mask, step: Any) -> None:
+def _guarded(item: _Work, mask: Mask, step: Callable[[_Work], None]) -> None:
     """One instance's failure is its own: it is told at the end, the others go on."""
     try:
-        step()
+        step(item)
     except AvsError as error:
         item.error = error
     except OSError as error:

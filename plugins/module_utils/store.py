@@ -54,11 +54,13 @@ class Store:
         except FileNotFoundError:
             return None
 
-    def keep_host_key(self, key: bytes) -> None:
-        """Written once; a key that is there already stays."""
-        if self.host_key() is None:
+    def keep_host_key(self, key: bytes) -> bytes:
+        """Written once; a key that is there already stays. Returns the one that counts."""
+        known = self.host_key()
+        if known is None:
             files.folder(self.root)
             files.write(os.path.join(self.root, "host.key"), key)
+        return known or key
 
 
 class InstanceStore:

@@ -169,11 +169,12 @@ def install_row(fleet: Fleet, host: Host, client: hvac.Client, runs: int) -> Row
     work = "/root/avs-bench-solo"
     base = "/var/lib/avs/instances/demo-avs-bench-solo"
     host.run(
-        f"rm -rf {work} && mkdir {work} && cp -aL {base}/current/. {work}/ && cp -a /run/avs/demo-avs-bench-solo {work}/run"
+        f"rm -rf {work} && mkdir {work} && cp -aL {base}/current/. {work}/ && cp -a {base}/data {work}/data "
+        f"&& cp -a /run/avs/demo-avs-bench-solo {work}/run"
     )
     # The same services, with the keys and files of the copy, under a project of its own.
     host.run(
-        f"sed -i 's#/run/avs/demo-avs-bench-solo#{work}/run#g; s#{base}/current#{work}#g; s#avs-demo-avs-bench-solo#bench-bare#g; "
+        f"sed -i 's#/run/avs/demo-avs-bench-solo#{work}/run#g; s#{base}/current#{work}#g; s#{base}/data#{work}/data#g; s#avs-demo-avs-bench-solo#bench-bare#g; "
         f's#"avs\\.#"bench.#g\' {work}/compose.json'
     )
     health = f"http://127.0.0.1:{entry['options']['main-port']}/eigen/node/health"

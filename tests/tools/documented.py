@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the code knows and the hand-written pages must mention."""
+"""What the code knows and the hand-written pages, and the changelog, must mention."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .rules_page import catalogue
 
 
 def unmentioned(root: Path) -> list[str]:
-    """A line for every entry field, variable and refusing rule that its page leaves out."""
+    """A line for every entry field, variable, refusing rule and plugin that its page leaves out."""
     inventory = (root / "docs" / "inventory.md").read_text(encoding="utf-8")
     trouble = (root / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     plugins = root / "plugins" / "plugin_utils"
@@ -32,6 +32,12 @@ def unmentioned(root: Path) -> list[str]:
         for name in sorted(set(names))
         if f"`{name}`" not in inventory
     ]
+    listed = (root / "changelogs" / "changelog.yaml").read_text(encoding="utf-8")
+    lines += [
+        f"changelogs/changelog.yaml: {name} is not listed; run tests/tools/changelog.sh refresh"
+        for name in plugin_names(root)
+        if not re.search(rf"(?m)^\s+name: {name}$", listed)
+    ]
     covered = rules_in(trouble)
     lines += [
         f"docs/troubleshooting.md: the rule {rule.id} refuses, and is not mentioned"
@@ -39,6 +45,13 @@ def unmentioned(root: Path) -> list[str]:
         if rule.severity == "error" and rule.id not in covered
     ]
     return lines
+
+
+def plugin_names(root: Path) -> Iterable[str]:
+    """Names of modules, lookups, filters and roles."""
+    for folder in ("modules", "lookup", "filter"):
+        yield from sorted(path.stem for path in (root / "plugins" / folder).glob("*.py") if path.stem != "__init__")
+    yield from sorted(path.parent.parent.name for path in root.glob("roles/*/meta/argument_specs.yml"))
 
 
 def rules_in(text: str) -> set[str]:

@@ -10,7 +10,8 @@ name=$1 python=$2
 shift 2
 venv=$PWD/.cache/venv-$name
 wanted="$("$python" -V) $*"
-if [ "$(cat "$venv/.wanted" 2>/dev/null || true)" != "$wanted" ]; then
+# The Python may be gone, or have been that of a container.
+if [ "$(cat "$venv/.wanted" 2>/dev/null || true)" != "$wanted" ] || ! "$venv/bin/python" -c "" 2>/dev/null; then
   rm -rf "$venv"
   "$python" -m venv "$venv" >&2
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2

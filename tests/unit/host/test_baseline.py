@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.baseline import PIDS, apply_baseline, may_end
 from ansible_collections.restaking.avs.plugins.module_utils.confine import confine
+
 from tests.unit.host.models import model, spec, told
 
 GIB = 1 << 30

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.identity import UNKNOWN, identify, matches, spec_digest
+
 from tests.unit.host.models import spec
 
 KEY = b"k" * 32

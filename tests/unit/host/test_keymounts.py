@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.keymounts import place_keys, public_id, variables
+
 from tests.unit.host.models import KEYS, bind, model, spec, told
 
 

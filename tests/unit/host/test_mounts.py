@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.mounts import below, host_grant, place_mounts
+
 from tests.unit.host.models import CURRENT, DATA, SCRATCH, bind, layout, model, spec, told
 
 HERE = f"{SCRATCH}/pkg/hoodi"
@@ -74,7 +75,7 @@ def test_generated_configs_take_the_place_of_the_package_file(path: str) -> None
 
 
 def test_a_missing_file_is_refused_rather_than_made_a_folder() -> None:
-    mounts, found = placed(bind(f"{HERE}/jwt.hex", "/jwt.hex"))
+    _mounts, found = placed(bind(f"{HERE}/jwt.hex", "/jwt.hex"))
     assert found == [("PKG-019", "error", "services.node.volumes")]
 
 
@@ -128,9 +129,14 @@ def test_other_mounts_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize(
     ("options", "refused"),
-    [({"type": "none", "o": "bind", "device": "/"}, True), ({"device": "/srv", "type": "ext4"}, True), ({"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}, False),
-     ({"type": "nfs", "o": "addr=10.0.0.1", "device": ":/x"}, False), ({}, False)],
-)  # fmt: skip
+    [
+        ({"type": "none", "o": "bind", "device": "/"}, True),
+        ({"device": "/srv", "type": "ext4"}, True),
+        ({"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}, False),
+        ({"type": "nfs", "o": "addr=10.0.0.1", "device": ":/x"}, False),
+        ({}, False),
+    ],
+)
 def test_a_bind_in_a_volumes_clothes(options: dict[str, str], refused: bool) -> None:
     result = place_mounts(spec(), {**model(node={}), "volumes": {"v": {"driver_opts": options}}}, layout())
     assert told(result.findings) == ([("PKG-019", "error", "volumes.v.driver_opts")] if refused else [])
@@ -171,8 +177,18 @@ def test_below(path: str, root: str, expected: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("path", "grant"),
-    [("/run/docker.sock", "docker_sock"), ("/run/containerd/containerd.sock", "docker_sock"), ("/run", "host_root"), ("/proc", "host_root"), ("/srv", None),
-     ("/home/op/data", None), ("/var/lib", "host_root"), ("/var/lib/docker/volumes", "host_root"), ("/usr/share/x", "host_root"), ("/data/../etc", "host_root")],
-)  # fmt: skip
+    [
+        ("/run/docker.sock", "docker_sock"),
+        ("/run/containerd/containerd.sock", "docker_sock"),
+        ("/run", "host_root"),
+        ("/proc", "host_root"),
+        ("/srv", None),
+        ("/home/op/data", None),
+        ("/var/lib", "host_root"),
+        ("/var/lib/docker/volumes", "host_root"),
+        ("/usr/share/x", "host_root"),
+        ("/data/../etc", "host_root"),
+    ],
+)
 def test_host_grant(path: str, grant: str | None) -> None:
     assert host_grant(path) == grant

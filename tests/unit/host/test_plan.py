@@ -137,9 +137,17 @@ def test_actions_have_one_order() -> None:
 
 @pytest.mark.parametrize(
     ("status", "code", "health"),
-    [("Up 2 minutes (healthy)", None, "healthy"), ("Up 1 second (health: starting)", None, "starting"), ("Exited (0) 1 hour ago", 0, None), ("Exited (-1) x", -1, None),
-     ("Up 3 days", None, None), ("Created", None, None), ("Up 1 minute (unhealthy)", None, "unhealthy"), ("Up 5 seconds (Paused)", None, None)],
-)  # fmt: skip
+    [
+        ("Up 2 minutes (healthy)", None, "healthy"),
+        ("Up 1 second (health: starting)", None, "starting"),
+        ("Exited (0) 1 hour ago", 0, None),
+        ("Exited (-1) x", -1, None),
+        ("Up 3 days", None, None),
+        ("Created", None, None),
+        ("Up 1 minute (unhealthy)", None, "unhealthy"),
+        ("Up 5 seconds (Paused)", None, None),
+    ],
+)
 def test_status_texts(status: str, code: int | None, health: str | None) -> None:
     found = container("a", status=status)
     assert (found.exit_code, found.health) == (code, health)

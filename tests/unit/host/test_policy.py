@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.policy import check, tag_of
+
 from tests.unit.host.models import model, spec, told
 
 STATED = {"node": {"cap_add": []}}

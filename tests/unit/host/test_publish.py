@@ -15,6 +15,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.publish import (
     published,
     variables,
 )
+
 from tests.unit.host.models import model, spec, told
 
 VALUES = {"MAIN": "9080", "METRICS": "9090"}

@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures: a host in small, and keys for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.host.support import IMAGE, Bench, docker, lab_image, package
+from tests.lab.keystores import make_keystore
+
+
+@pytest.fixture(scope="session", autouse=True)
+def image() -> Iterator[None]:
+    docker("tag", lab_image("1.0.0"), IMAGE)
+    yield
+    docker("rmi", IMAGE, check=False)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Named after its module, and gone with it."""
+    name = "avshost" + str(request.module.__name__).rsplit("_", 1)[-1]
+    bench = Bench(tmp_path_factory.mktemp(name), name)
+    bench.wipe()
+    yield bench
+    bench.wipe()
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return package(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
+def keys() -> dict[str, str]:
+    """Keystores and passwords of a node, with every character a shell or compose might trip over."""
+    found = {}
+    for name, kind in (("bls", "bn254"), ("ecdsa", "ecdsa")):
+        password = f"pass-{name}-'\"\\$HOME`#"
+        found[f"key.{name}.password"] = password
+        found[f"key.{name}.keystore"] = make_keystore(kind, password, None, 4096)[0]
+    return found
