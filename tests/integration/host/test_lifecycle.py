@@ -83,7 +83,9 @@ def test_the_containers_are_confined(bench: Bench, spec: dict[str, Any]) -> None
         assert config["Memory"] > 0
         assert config["PidsLimit"] == 4096
         assert config["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
-        assert {binding["HostIp"] for bindings in config["PortBindings"].values() for binding in bindings} == {"127.0.0.1"}
+        assert {binding["HostIp"] for bindings in config["PortBindings"].values() for binding in bindings} == {
+            "127.0.0.1"
+        }
         assert not [mount for mount in container["Mounts"] if str(bench.memory) in mount["Source"] and mount["RW"]]
 
 
@@ -98,7 +100,10 @@ def test_no_secret_is_on_a_disk(bench: Bench, spec: dict[str, Any]) -> None:
 
 def test_an_option_recreates_its_service_alone(bench: Bench, spec: dict[str, Any]) -> None:
     before = bench.containers()
-    assert step(bench, changed(spec, GATEWAY_TIMEOUT="7.5")) == [("files", "release", "update"), ("container", "gateway", "recreate")]
+    assert step(bench, changed(spec, GATEWAY_TIMEOUT="7.5")) == [
+        ("files", "release", "update"),
+        ("container", "gateway", "recreate"),
+    ]
     after = bench.containers()
     assert [name for name in after if after[name] != before[name]] == [f"avs-{spec['id']}-gateway"]
     releases = Path(bench.store.instance(spec["id"]).releases)
@@ -114,12 +119,18 @@ def test_what_does_not_touch_a_container_changes_none(bench: Bench, spec: dict[s
     step(bench, spec)
 
 
-def test_a_new_key_reaches_the_node_that_uses_it(bench: Bench, spec: dict[str, Any], tree: Path, keys: dict[str, str]) -> None:
+def test_a_new_key_reaches_the_node_that_uses_it(
+    bench: Bench, spec: dict[str, Any], tree: Path, keys: dict[str, str]
+) -> None:
     from tests.lab.keystores import make_keystore
 
     before = asked(spec, "/keys")
     password = "another-password"
-    rotated = {**keys, "key.bls.password": password, "key.bls.keystore": make_keystore("bn254", password, None, 4096)[0]}
+    rotated = {
+        **keys,
+        "key.bls.password": password,
+        "key.bls.keystore": make_keystore("bn254", password, None, 4096)[0],
+    }
     fresh = bench.spec("a", tree, rotated)
     assert step(bench, fresh) == [
         ("files", "release", "update"),
@@ -158,7 +169,11 @@ def test_keys_come_back_after_a_restart_of_the_host(bench: Bench, spec: dict[str
 
 def test_a_node_that_looks_at_a_vanished_folder_is_recreated(bench: Bench, spec: dict[str, Any]) -> None:
     shutil.rmtree(bench.store.run)
-    assert step(bench, spec) == [("keys", "node", "create"), ("keys", "secrets", "create"), ("container", "node", "recreate")]
+    assert step(bench, spec) == [
+        ("keys", "node", "create"),
+        ("keys", "secrets", "create"),
+        ("container", "node", "recreate"),
+    ]
     assert {item["status"] for item in asked(spec, "/keys")["keys"]} == {"loaded"}
 
 
