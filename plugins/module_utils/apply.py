@@ -185,6 +185,7 @@ def _applying(item: Prepared) -> dict[str, Any]:
         **(item.draft.state or {}),
         **_identity(item),
         "phase": APPLYING,
+        "applying": item.digest,
         "desired": "started",
         "ports": _ports(item),
     }

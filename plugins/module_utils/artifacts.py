@@ -92,7 +92,7 @@ def _download(item: Mapping[str, Any], path: str) -> None:
         have = out.tell()
         request = urllib.request.Request(item["url"], headers={"Range": f"bytes={have}-"} if have else {})
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+            with urllib.request.build_opener().open(request, timeout=_TIMEOUT) as response:
                 if have and response.status != 206:
                     out.truncate(0)
                     total, have = hashlib.sha256(), 0

@@ -59,7 +59,7 @@ def apply_baseline(spec: Mapping[str, Any], model: Model, memory: int) -> Model:
 
 def may_end(service: Mapping[str, Any]) -> bool:
     """Whether a container that ended with 0 has done its work."""
-    return str(service.get("restart", "")).split(":")[0] in ("no", "on-failure")
+    return str(service.get("restart", "")).partition(":")[0] in ("no", "on-failure")
 
 
 def _jobs(model: Model) -> set[str]:

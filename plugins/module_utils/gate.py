@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -205,7 +206,9 @@ class Gate:
                 else "; it logged nothing"
             )
         remedy = "" if peer is not None else None
-        return GateError(f"{self.instance} did not become healthy", [finding("OPS-006", self.instance, message, remedy)])
+        return GateError(
+            f"{self.instance} did not become healthy", [finding("OPS-006", self.instance, message, remedy)]
+        )
 
 
 def node_api(get: Callable[[str], Answer], where: str) -> Health:
@@ -236,7 +239,7 @@ def metric(health: Mapping[str, Any], answer: Answer, where: str) -> Health:
     low, high = health.get("min"), health.get("max")
     for sample in samples:
         value = float(sample)
-        if value != value or (low is not None and value < low) or (high is not None and value > high):
+        if math.isnan(value) or (low is not None and value < low) or (high is not None and value > high):
             bounds = f"{'' if low is None else low}..{'' if high is None else high}"
             return Health(STARTING, f"{name} is {sample}, not within {bounds}")
     return Health(HEALTHY, f"{name} is {samples[0]}")

@@ -182,13 +182,15 @@ def _privileges(
     for field, grant in (("pid", "pid_host"), ("ipc", "ipc_host"), ("network_mode", "network_host")):
         value = str(service.get(field) or "")
         if value == "host":
-            yield granted(f"{place}.{field}", grant, f"asks for the host's {field.split('_')[0]} namespace", allowed)
+            yield granted(
+                f"{place}.{field}", grant, f"asks for the host's {field.partition('_')[0]} namespace", allowed
+            )
         elif value.startswith("container:"):
             yield finding("PRIV-002", f"{place}.{field}", "joins a container of somebody else", _REMOVE)
     for field in ("uts", "userns_mode", "cgroup"):
         if service.get(field) == "host":
             yield finding(
-                "PRIV-002", f"{place}.{field}", f"asks for the host's {field.split('_')[0]} namespace", _REMOVE
+                "PRIV-002", f"{place}.{field}", f"asks for the host's {field.partition('_')[0]} namespace", _REMOVE
             )
     for option in service.get("security_opt") or ():
         if (
@@ -247,7 +249,7 @@ def tag_of(image: str) -> str | None:
 
 
 def _upgrades(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:
-    name = str(service.get("image") or "").split("@")[0].rsplit("/", 1)[-1].split(":")[0]
+    name = str(service.get("image") or "").partition("@")[0].rsplit("/", 1)[-1].split(":")[0]
     if any(updater in name for updater in _UPDATERS):
         yield finding("UPG-001", f"{place}.image", f"{name} replaces running containers on its own")
     policy = str(service.get("pull_policy") or "")

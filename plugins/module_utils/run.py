@@ -162,7 +162,7 @@ def _verify(around: Surroundings, work: Sequence[_Work]) -> None:
             problems += _problems(item.job.id, error)
             continue
         problems += errors_of(item.draft.findings)
-        problems += _doubles(item, reserved)
+        problems += _doubles(item.draft, item.job.id, reserved)
     if not problems and not around.check:
         for item in work:
             if item.draft is not None and item.draft.images.missing:
@@ -182,12 +182,11 @@ def _problems(instance: str, error: AvsError) -> list[Finding]:
     return errors_of(error.findings) or [Finding("", ERROR, instance, error.message)]
 
 
-def _doubles(item: _Work, reserved: list[tuple[Published, str, str]]) -> list[Finding]:
+def _doubles(drafted: Draft, instance: str, reserved: list[tuple[Published, str, str]]) -> list[Finding]:
     """Ports two instances of this very call want."""
-    assert item.draft is not None
-    wanted = item.draft.shaped.ports
-    found = ports.check(item.job.id, {}, wanted, ports.Host(), reserved)
-    reserved += [(port, f"instance {item.job.id}", item.job.id) for port in wanted]
+    wanted = drafted.shaped.ports
+    found = ports.check(instance, {}, wanted, ports.Host(), reserved)
+    reserved += [(port, f"instance {instance}", instance) for port in wanted]
     return found
 
 
@@ -252,7 +251,8 @@ def _remove_or_stop(around: Surroundings, item: _Work, hold: tuple[int, ...]) ->
 
 
 def _bring_up(around: Surroundings, item: _Work, hold: tuple[int, ...], room: threading.Semaphore) -> None:
-    assert item.prepared is not None
+    if item.prepared is None:
+        raise HostError(f"{item.job.id} was not verified")
     with room:
         apply.place(around.store, around.engine, item.prepared, hold)
         around.scratch.drop(item.job.id)

@@ -93,7 +93,8 @@ def unpack(content: str, target: str, expected: str, place: str) -> None:
                 path = os.path.join(target, member.name)
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 reader = archive.extractfile(member)
-                assert reader is not None
+                if reader is None:
+                    raise _unsafe(place, f"{member.name!r} cannot be read")
                 with open(path, "xb") as writer:
                     shutil.copyfileobj(reader, writer)
                     os.fchmod(writer.fileno(), 0o755 if member.mode & 0o100 else 0o644)

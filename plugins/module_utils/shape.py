@@ -116,4 +116,4 @@ def _joins(service: Mapping[str, Any]) -> tuple[str, ...]:
     """A container that lives in another one's namespaces or volumes is recreated with it."""
     places = [str(service.get(field) or "") for field in ("network_mode", "ipc", "pid")]
     joined = [place.split(":", 1)[1] for place in places if place.startswith("service:")]
-    return tuple(sorted({*joined, *(str(origin).split(":")[0] for origin in service.get("volumes_from") or ())}))
+    return tuple(sorted({*joined, *(str(origin).partition(":")[0] for origin in service.get("volumes_from") or ())}))

@@ -355,6 +355,6 @@ def _roots(item: Draft) -> list[str]:
     for name, service in item.shaped.model["services"].items():
         declared = ((item.spec.get("privileges") or {}).get(name) or {}).get("user")
         user = str(service.get("user") or item.images.users.get(str(service.get("image")), "?"))
-        if not declared and user.split(":")[0] in ("", "0", "root"):
+        if not declared and user.partition(":")[0] in ("", "0", "root"):
             found.append(name)
     return found

@@ -167,7 +167,9 @@ from ..module_utils.info import read_instances
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"ids": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={"ids": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True
+    )
     try:
         module.exit_json(changed=False, instances=read_instances(module.params["ids"]))
     except AvsError as error:

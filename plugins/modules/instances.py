@@ -213,7 +213,9 @@ def main() -> None:
     )
     document = module.params["document"]
     if document is None:
-        module.fail_json(msg="restaking.avs.instances needs its action plugin: call it by its full name, not through another module")
+        module.fail_json(
+            msg="restaking.avs.instances needs its action plugin: call it by its full name, not through another module"
+        )
     try:
         result = reconcile(document, module.params["secret_values"], module.check_mode, module._diff)
     except AvsError as error:

@@ -35,11 +35,11 @@ def main() -> None:
     ours = [sys.executable, "-c", RECONCILE, str(HERE), str(document)]
     bare = ["docker", "ps", "-a", "--no-trunc", "--format", "json"]
     seconds(ours), seconds(bare)
-    pairs = [(seconds(ours), seconds(bare)) for _ in range(int(sys.argv[1]))]
+    pairs = [(seconds(ours), seconds(bare)) for _run in range(int(sys.argv[1]))]
     figures = {
         "instances": len(specs),
-        "reconcile": statistics.median(one for one, _ in pairs),
-        "docker_ps": statistics.median(other for _, other in pairs),
+        "reconcile": statistics.median(one for one, _other in pairs),
+        "docker_ps": statistics.median(other for _one, other in pairs),
     }
     print(json.dumps(figures))
 

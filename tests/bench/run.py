@@ -65,9 +65,9 @@ def seconds(action: Callable[[], object]) -> float:
 def paired(first: Callable[[], object], second: Callable[[], object], runs: int) -> tuple[float, float, float]:
     """Median seconds of both, and the median of the ratios first/second pair by pair, after one warm-up each."""
     first(), second()
-    pairs = [(seconds(first), seconds(second)) for _ in range(runs)]
+    pairs = [(seconds(first), seconds(second)) for _run in range(runs)]
     ratio = statistics.median(one / other for one, other in pairs)
-    return statistics.median(one for one, _ in pairs), statistics.median(other for _, other in pairs), ratio
+    return statistics.median(one for one, _other in pairs), statistics.median(other for _one, other in pairs), ratio
 
 
 def must(result: Any) -> Any:
@@ -186,7 +186,7 @@ def install_row(fleet: Fleet, host: Host, client: hvac.Client, runs: int) -> Row
         f"docker compose -p bench-bare --env-file {work}/run/secrets.env -f {work}/compose.json down -v >/dev/null 2>&1"
     )
     ours, bare = [], []
-    for _ in range(runs):
+    for _run in range(runs):
         must(fleet.play("install", {host.name: [gone]}))
         bare.append(seconds(lambda: host.run(bare_up)))
         host.run(bare_down)

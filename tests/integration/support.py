@@ -174,6 +174,7 @@ class Fleet:
             text=True,
             timeout=timeout,
             stdin=subprocess.DEVNULL,
+            check=False,
         )
         result = Result(done.returncode, done.stdout + done.stderr)
         if parse:

@@ -123,7 +123,7 @@ class Machine:
 def read_machine() -> Machine | None:
     """The machine's apt configuration; None where it is not a Debian with archives of its own release."""
     lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
-    release = {key: "".join(shlex.split(value)) for key, _, value in (line.partition("=") for line in lines)}
+    release = {key: "".join(shlex.split(value)) for key, _equals, value in (line.partition("=") for line in lines)}
     codename = release.get("VERSION_CODENAME", "")
     if release.get("ID") != "debian" or not codename:
         return None

@@ -71,6 +71,7 @@ def read_back(text: str) -> tuple[dict[str, str], dict[str, str]]:
              "config", "--format", "json"],
             env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent"},
             capture_output=True,
+            check=False,
         )  # fmt: skip
     assert done.returncode == 0, (text, done.stderr.decode())
     model = json.loads(done.stdout)["services"]

@@ -84,7 +84,7 @@ def test_killed_calls_are_finished_by_the_next(bench: Bench, tree: Path, keys: d
     gone = {"schema": 1, "id": spec["id"], "tag": tag, "state": "absent", "purge": True, "package": {"name": "x"}}
     killed = 0
     for wanted, longest in ((spec, 2.5), (changed, 2.0), (gone, 1.2), (spec, 2.5), (gone, 1.2)):
-        for _ in range(2):
+        for _time in range(2):
             child = start(bench, [keeper, wanted])
             time.sleep(dice.uniform(0.15, longest))
             if child.poll() is None:

@@ -181,6 +181,7 @@ def test_a_sick_instance_does_not_keep_the_others(bench: Bench, tree: Path, keys
     assert "key_failed" in entries[sick["id"]]["error"]
     again = bench.call([sick, well])
     assert again["failed"]
+    assert [entry["actions"] for entry in again["instances"]] == [[], []]
     assert not again["changed"]
     mended = bench.spec("sick", tree, keys)
     assert bench.call([mended, well])["changed"]

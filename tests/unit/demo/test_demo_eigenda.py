@@ -10,7 +10,7 @@ import io
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -195,9 +195,8 @@ def test_calls_are_answered_once_the_request_has_ended(tmp_path: Path) -> None:
 
 
 def test_what_is_no_http2_is_hung_up_on(tmp_path: Path) -> None:
-    with (
-        running(environment(tmp_path)) as (node, _stream),
-        socket.create_connection(("127.0.0.1", node.grpc[0].port), timeout=5) as connection,
-    ):
+    with ExitStack() as stack:
+        node, _stream = stack.enter_context(running(environment(tmp_path)))
+        connection = stack.enter_context(socket.create_connection(("127.0.0.1", node.grpc[0].port), timeout=5))
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(1) == b""

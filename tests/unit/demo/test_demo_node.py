@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -246,7 +246,9 @@ def test_the_token_goes_to_the_chain_and_nowhere_else(home: Path) -> None:
 
 @pytest.mark.parametrize(("answer", "code"), [(b"{}", 200), (b"no", 200), (b'{"result": "0x1"}', 401)])
 def test_a_chain_that_is_down_leaves_the_node_partially_healthy(home: Path, answer: bytes, code: int) -> None:
-    with json_rpc(answer, code) as (port, _seen), running(home, RPC_URL=f"http://127.0.0.1:{port}") as it:
+    with ExitStack() as stack:
+        port, _seen = stack.enter_context(json_rpc(answer, code))
+        it = stack.enter_context(running(home, RPC_URL=f"http://127.0.0.1:{port}"))
         wait_for(lambda: it.events("rpc_unavailable"))
         wait_for(lambda: it.get("/height").json()["height"])
         assert it.health() == 206

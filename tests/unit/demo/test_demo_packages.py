@@ -77,8 +77,8 @@ def test_a_changed_added_or_removed_file_is_noticed(tmp_path: Path) -> None:
     for change in (
         lambda: (package / "pkg" / "manifest.yml").write_text("name: other\n"),
         lambda: (package / "pkg" / "more.txt").write_text("more"),
-        lambda: (package / "pkg" / "more.txt").unlink(),
-        lambda: (package / "checksum.txt").unlink(),
+        (package / "pkg" / "more.txt").unlink,
+        (package / "checksum.txt").unlink,
     ):
         change()
         assert checksum.main(["--check", str(package)]) == 1

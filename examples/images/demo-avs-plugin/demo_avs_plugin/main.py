@@ -29,7 +29,8 @@ COMMANDS: Mapping[str, Callable[[Sequence[str], Mapping[str, str]], dict[str, ob
 }
 
 
-def main(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
+    environ = os.environ if environ is None else environ
     if not argv or argv[0] not in COMMANDS:
         print(f"usage: {'|'.join(COMMANDS)} [ARGUMENT...]", file=sys.stderr)
         return USAGE

@@ -34,12 +34,12 @@ class Family:
     samples: tuple[Sample, ...]
 
 
-def gauge(name: str, text: str, value: float, /, **labels: str) -> Family:
-    return Family(name, "gauge", text, (Sample(value, labels),))
+def gauge(metric: str, text: str, value: float, /, **labels: str) -> Family:
+    return Family(metric, "gauge", text, (Sample(value, labels),))
 
 
-def counter(name: str, text: str, value: float, /, **labels: str) -> Family:
-    return Family(name, "counter", text, (Sample(value, labels),))
+def counter(metric: str, text: str, value: float, /, **labels: str) -> Family:
+    return Family(metric, "counter", text, (Sample(value, labels),))
 
 
 def _escape(text: str) -> str:

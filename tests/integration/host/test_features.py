@@ -1,0 +1,213 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What compose files in the wild use: jobs, generated configs, shared namespaces, anonymous volumes, single key files, artifacts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.host.support import IMAGE, Bench, docker
+from tests.integration.host.test_lifecycle import bare, step
+
+COMPOSE = f"""
+x-python: &python
+  image: {IMAGE}
+  init: true
+  stop_grace_period: 1s
+services:
+  migrate:
+    <<: *python
+    entrypoint: [python3, -c, "open('/work/migrated', 'a').write('once\\\\n')"]
+    volumes: ["./state:/work"]
+  node:
+    <<: *python
+    container_name: vendor-node
+    entrypoint: [python3, -m, http.server, "${{PORT}}", --directory, /srv]
+    environment: {{DOLLARS: "a$$b", BOTH: "${{NAME}}-$${{NAME}}"}}
+    depends_on: {{migrate: {{condition: service_completed_successfully}}}}
+    ports: ["${{OUTSIDE}}:${{PORT}}"]
+    volumes:
+      - /anonymous
+      - ${{KEYSTORE}}:/keys/node.json
+      - ./config:/srv/config:ro
+      - ./files/big.bin:/srv/big.bin
+      - ./notes.txt:/srv/notes.txt:readonly
+      - named:/named
+    networks: {{inner: {{aliases: [api]}}}}
+  side:
+    <<: *python
+    network_mode: service:node
+    entrypoint: [python3, -c, "import time; time.sleep(100000)"]
+  extra:
+    <<: *python
+    profiles: [more]
+    entrypoint: [python3, -c, "import time; time.sleep(100000)"]
+  never:
+    <<: *python
+    profiles: [other]
+networks:
+  inner: {{name: vendor-network}}
+volumes:
+  named: {{name: vendor-volume}}
+"""
+
+
+@pytest.fixture(scope="module")
+def wild(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("wild")
+    folder = root / "setup"
+    (folder / "config").mkdir(parents=True)
+    (folder / "docker-compose.yml").write_text(COMPOSE)
+    (folder / "settings.env").write_text("PORT=8000\nNAME=vendor # ours\nOUTSIDE=${PORT}\n")
+    (folder / "config" / "app.json").write_text('{"rpc": "vendor", "deep": {"kept": true, "name": "?"}}')
+    (folder / "notes.txt").write_text("first")
+    return root
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("served") / "big.bin"
+    path.write_bytes(b"big" * 100_000)
+    return path
+
+
+@pytest.fixture(scope="module")
+def spec(bench: Bench, wild: Path, served: Path, keys: dict[str, str]) -> dict[str, Any]:
+    found = bench.spec("w", wild, {"key.ecdsa.keystore": keys["key.ecdsa.keystore"]})
+    secrets = {"key.ecdsa.keystore": found["secrets"]["key.ecdsa.keystore"]}
+    bench.values[found["id"]] = {"key.ecdsa.keystore": keys["key.ecdsa.keystore"]}
+    key = (
+        {**found["keys"][0], "folder_env": None, "keystore_env": "KEYSTORE", "password": None, "mount": None}
+        if found["keys"]
+        else {}
+    )
+    digest = hashlib.sha256(served.read_bytes()).hexdigest()
+    return {
+        **found,
+        "compose": {
+            "dir": "setup",
+            "files": ["docker-compose.yml"],
+            "env_files": ["settings.env"],
+            "profiles": ["more"],
+        },
+        "env": {"OUTSIDE": found["env"]["MAIN_PORT"], "NAME": 'it\'s $5 "#1"'},
+        "secrets": secrets,
+        "keys": [key],
+        "privileges": {
+            "migrate": {"user": "0:0"},
+            "node": {"user": "1000:1000", "ports": {"OUTSIDE": "loopback"}},
+            "side": {},
+            "extra": {},
+        },
+        "directories": [],
+        "artifacts": [{"url": served.as_uri(), "sha256": digest, "path": "files/big.bin", "size": 300_000}],
+        "configs": [
+            {
+                "path": "config/app.json",
+                "format": "json",
+                "merge": {"rpc": "${NAME}", "deep": {"name": "p${PORT}"}, "n": 5},
+            }
+        ],
+        "health": {
+            "type": "http",
+            "service": "node",
+            "port": "PORT",
+            "path": "/notes.txt",
+            "status": [200],
+            "timeout": 20,
+        },
+        "metrics": [{"service": "node", "port": "PORT", "path": "/metrics"}],
+        "volumes": {},
+    }
+
+
+def inside(bench: Bench, spec: dict[str, Any], service: str, *command: str) -> str:
+    return docker("exec", f"avs-{spec['id']}-{service}", *command)
+
+
+def inspected(spec: dict[str, Any], service: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(docker("inspect", f"avs-{spec['id']}-{service}"))[0]
+    return found
+
+
+def test_everything_at_once(bench: Bench, spec: dict[str, Any]) -> None:
+    done = step(bench, spec)
+    assert {name for kind, name, action in done if (kind, action) == ("container", "create")} == {
+        "migrate",
+        "node",
+        "side",
+        "extra",
+    }
+    assert ("files", "data/files/big.bin", "create") in done
+    assert inspected(spec, "migrate")["State"]["ExitCode"] == 0
+
+
+def test_values_reach_the_container_literally(bench: Bench, spec: dict[str, Any]) -> None:
+    environment = dict(item.split("=", 1) for item in inspected(spec, "node")["Config"]["Env"])
+    assert environment["DOLLARS"] == "a$b"
+    assert environment["BOTH"] == 'it\'s $5 "#1"-${NAME}'
+
+
+def test_generated_config_lies_over_the_packages_folder(bench: Bench, spec: dict[str, Any]) -> None:
+    found = json.loads(inside(bench, spec, "node", "cat", "/srv/config/app.json"))
+    assert found == {"rpc": 'it\'s $5 "#1"', "deep": {"kept": True, "name": "p8000"}, "n": 5}
+
+
+def test_names_are_our_own_and_the_vendors_reachable(bench: Bench, spec: dict[str, Any]) -> None:
+    network = inspected(spec, "node")["NetworkSettings"]["Networks"]
+    assert list(network) == [f"avs-{spec['id']}_inner"]
+    assert {"vendor-node", "api"} <= set(network[f"avs-{spec['id']}_inner"]["Aliases"])
+    assert bench.volumes() == [f"avs-{spec['id']}_named"]
+
+
+def test_mounts(bench: Bench, spec: dict[str, Any], keys: dict[str, str]) -> None:
+    mounts = {mount["Destination"]: mount for mount in inspected(spec, "node")["Mounts"]}
+    assert not mounts["/keys/node.json"]["RW"]
+    assert not mounts["/srv/notes.txt"]["RW"]
+    assert not mounts["/srv/big.bin"]["RW"]
+    assert inside(bench, spec, "node", "cat", "/keys/node.json") == keys["key.ecdsa.keystore"]
+    assert inside(bench, spec, "node", "wc", "-c", "/srv/big.bin").split()[0] == "300000"
+    assert Path(bench.store.instance(spec["id"]).data, "state/migrated").read_text() == "once\n"
+
+
+def test_a_change_moves_anonymous_volumes_and_takes_joined_services_along(bench: Bench, spec: dict[str, Any]) -> None:
+    docker("exec", "-u", "0", f"avs-{spec['id']}-node", "sh", "-c", "echo precious >/anonymous/file")
+    changed = {**spec, "limits": {"node": {"pids": 200}}}
+    done = step(bench, changed)
+    assert [(name, action) for kind, name, action in done if kind == "container"] == [
+        ("node", "recreate"),
+        ("side", "recreate"),
+    ]
+    assert inside(bench, spec, "node", "cat", "/anonymous/file") == "precious\n"
+    assert inspected(spec, "node")["HostConfig"]["PidsLimit"] == 200
+    step(bench, spec)
+
+
+def test_a_changed_file_of_the_package_recreates_who_mounts_it(bench: Bench, spec: dict[str, Any], wild: Path) -> None:
+    (wild / "setup/notes.txt").write_text("second")
+    try:
+        fresh = bench.spec("w", wild, bench.values[spec["id"]])
+        bench.values[spec["id"]] = {"key.ecdsa.keystore": bench.values[spec["id"]]["key.ecdsa.keystore"]}
+        package = {**spec["package"], "tree_sha256": fresh["package"]["tree_sha256"]}
+        done = step(bench, {**spec, "package": package})
+        assert [(name, action) for kind, name, action in done if kind == "container"] == [
+            ("node", "recreate"),
+            ("side", "recreate"),
+        ]
+        assert inside(bench, spec, "node", "cat", "/srv/notes.txt") == "second"
+    finally:
+        (wild / "setup/notes.txt").write_text("first")
+
+
+def test_a_service_that_is_dropped_goes(bench: Bench, spec: dict[str, Any]) -> None:
+    privileges = {name: stated for name, stated in spec["privileges"].items() if name != "extra"}
+    done = step(bench, {**spec, "privileges": privileges, "compose": {**spec["compose"], "profiles": []}})
+    assert ("container", "extra", "remove") in done
+    step(bench, bare(spec, "absent", purge=True))
+    assert list(Path(bench.store.artifacts).iterdir()) == []
