@@ -33,8 +33,8 @@ class Compose:
         for option, values in (("-f", files), ("--env-file", env_files), ("--profile", profiles)):
             for value in values:
                 arguments += [option, value]
-        # An empty environment: nothing of the host's shall decide what a package becomes.
-        done = self.engine.run([*arguments, "config", "--format", "json"], bare=True)
+        # Nothing of the host shall decide what a package becomes, or become part of it: compose reads whatever file a package names.
+        done = self.engine.run([*arguments, "config", "--format", "json"], confined=True)
         if done.code:
             message = "; ".join(_messages(done.err)) or done.message
             raise HostError(

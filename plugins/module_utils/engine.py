@@ -18,6 +18,10 @@ from .errors import HostError
 from .rules import finding
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Debian's and Ubuntu's nobody and nogroup: what reads a stranger's files must not read the host's.
+NOBODY = 65534
+# A package must not make compose fetch more of itself from elsewhere.
+_LOCAL_ONLY = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false"}
 ENGINE_FLOOR, COMPOSE_FLOOR = (24, 0), (2, 20)
 # Seconds; a question to a healthy engine takes milliseconds.
 ANSWER = 60
@@ -86,12 +90,14 @@ class Engine:
         self,
         arguments: Sequence[str],
         timeout: float | None = ANSWER,
-        bare: bool = False,
+        confined: bool = False,
         hold: Sequence[int] = (),
         stdin: str | None = None,
     ) -> Done:
-        """Run ``docker <arguments>``. ``bare``: with no environment at all; ``hold``: descriptors the command keeps open."""
-        environment = {} if bare else {"PATH": PATH, "HOME": _home(), "LC_ALL": "C"}
+        """Run ``docker <arguments>``. ``confined``: as nobody and with an environment of the host's own nowhere in
+        it; ``hold``: descriptors the command keeps open."""
+        environment = _LOCAL_ONLY if confined else {"PATH": PATH, "HOME": _home(), "LC_ALL": "C"}
+        drop = {"user": NOBODY, "group": NOBODY, "extra_groups": ()} if confined and os.geteuid() == 0 else {}
         try:
             done = subprocess.run(
                 [self.binary, *arguments],
@@ -105,6 +111,7 @@ class Engine:
                 timeout=timeout,
                 pass_fds=tuple(fd for fd in hold if fd >= 0),
                 check=False,
+                **drop,
             )
         except subprocess.TimeoutExpired:
             raise _unusable(f"the engine did not answer `docker {arguments[0]}` within {timeout:g} s") from None

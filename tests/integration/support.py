@@ -47,7 +47,13 @@ class Host:
 
     def run(self, command: str, check: bool = True, stdin: str | None = None) -> str:
         done = subprocess.run(
-            [*self.ssh(), command], input=stdin or "", capture_output=True, text=True, errors="replace", timeout=180
+            [*self.ssh(), command],
+            input=stdin or "",
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=180,
+            check=False,
         )
         if check and done.returncode:
             raise AssertionError(f"{self.name}: {command!r} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
