@@ -81,7 +81,7 @@ def _line(host: str, text: str) -> tuple[str, ...]:
 def _instance(host: str, instance: Mapping[str, Any]) -> tuple[str, ...]:
     health = instance.get("health") or {}
     images = instance.get("images") or {}
-    keys = instance.get("keys") or {}
+    keys = instance.get("keystores") or {}
     return (
         host,
         _text(instance.get("id")),

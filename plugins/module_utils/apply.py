@@ -60,15 +60,16 @@ def _data(store: Store, item: Prepared) -> None:
     own = item.draft.files
     files.folder(own.data)
     for path, (owner, mode) in data_folders(item.draft).items():
-        place = os.path.join(own.data, path)
-        if not os.path.isdir(place):
-            files.folder(os.path.dirname(place))
-            os.mkdir(place, 0o700)
-            if owner:
-                uid, _colon, gid = owner.partition(":")
-                os.chown(place, int(uid), int(gid or uid))
-            os.chmod(place, int(mode, 8))
-            files.sync_folder(os.path.dirname(place))
+        fresh = not os.path.isdir(os.path.join(own.data, path))
+        handle = files.inside(own.data, path)
+        try:
+            if fresh:
+                if owner:
+                    uid, _colon, gid = owner.partition(":")
+                    os.fchown(handle, int(uid), int(gid or uid))
+                os.fchmod(handle, int(mode, 8))
+        finally:
+            os.close(handle)
     artifacts.place(store, own, artifacts.missing(store, own, item.draft.spec))
 
 

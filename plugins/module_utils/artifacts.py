@@ -47,13 +47,17 @@ def fetch(store: Store, items: Iterable[Mapping[str, Any]], instance: str) -> No
 def place(store: Store, instance: InstanceStore, items: Iterable[Mapping[str, Any]]) -> None:
     """Link fetched artifacts into the instance's data."""
     for item in items:
-        target = os.path.join(instance.data, item["path"])
-        files.folder(os.path.dirname(target))
-        temporary = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}{files.TEMPORARY}")
-        files.remove(temporary)
-        os.link(os.path.join(store.artifacts, item["sha256"]), temporary)
-        os.rename(temporary, target)
-        files.sync_folder(os.path.dirname(target))
+        folder, name = os.path.split(os.path.normpath(item["path"]))
+        temporary = f".{name}{files.TEMPORARY}"
+        handle = files.inside(instance.data, folder or ".")
+        try:
+            if os.path.lexists(f"/proc/self/fd/{handle}/{temporary}"):
+                os.unlink(temporary, dir_fd=handle)
+            os.link(os.path.join(store.artifacts, item["sha256"]), temporary, dst_dir_fd=handle)
+            os.rename(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def sweep(store: Store) -> None:

@@ -17,6 +17,11 @@ TRANSFORM = 1
 PIDS = 4096
 _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
 _LIMITED_DRIVERS = ("json-file", "local")
+# What compose has read already, or must not do again when the result runs.
+_RESOLVED = frozenset(
+    ["build", "develop", "env_file", "extends", "label_file", "profiles", "pull_policy", "pull_refresh_after"]
+)
+_SECTIONS = ("networks", "volumes", "configs", "secrets")
 LABEL_INSTANCE, LABEL_SERVICE, LABEL_SPEC = "avs.instance", "avs.service", "avs.spec"
 
 
@@ -34,12 +39,7 @@ def apply_baseline(spec: Mapping[str, Any], model: Model, memory: int) -> Model:
     jobs = _jobs(model)
     changed = {}
     for name, service in services(model).items():
-        service = {
-            field: value
-            for field, value in service.items()
-            if field
-            not in ("build", "develop", "env_file", "label_file", "profiles", "pull_policy", "pull_refresh_after")
-        }
+        service = {field: value for field, value in service.items() if field not in _RESOLVED}
         service = _named(instance, name, service)
         service = _confined(spec, name, service)
         service = _limited(spec, name, service, memory)
@@ -47,8 +47,8 @@ def apply_baseline(spec: Mapping[str, Any], model: Model, memory: int) -> Model:
         service["restart"] = _restart(service, name in jobs)
         service["labels"] = {**(service.get("labels") or {}), LABEL_INSTANCE: instance, LABEL_SERVICE: name}
         changed[name] = service
-    model = with_services(model, changed)
-    model["name"] = project(instance)
+    model = {section: model[section] for section in _SECTIONS if model.get(section)}
+    model = with_services({**model, "name": project(instance)}, changed)
     for section in ("networks", "volumes"):
         entries = {name: _owned(instance, name, entry or {}) for name, entry in (model.get(section) or {}).items()}
         model.pop(section, None)

@@ -37,6 +37,18 @@ class Compose:
         done = self.engine.run([*arguments, "config", "--format", "json"], confined=True)
         if done.code:
             message = "; ".join(_messages(done.err)) or done.message
+            if re.search(r"is not a docker command|unknown (shorthand )?flag", message):
+                raise HostError(
+                    "compose cannot be run by everybody",
+                    [
+                        finding(
+                            "OPS-004",
+                            place,
+                            "the compose plugin is installed for root alone",
+                            "Install it for all users.",
+                        )
+                    ],
+                )
             raise HostError(
                 f"{place} cannot be resolved", [finding("PKG-018", place, message.replace(f"{self.folder}/", ""))]
             )

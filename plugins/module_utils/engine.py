@@ -25,7 +25,17 @@ _LOCAL_ONLY = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL
 ENGINE_FLOOR, COMPOSE_FLOOR = (24, 0), (2, 20)
 # Seconds; a question to a healthy engine takes milliseconds.
 ANSWER = 60
-_CONTAINER = '{{.ID}}\t{{.Names}}\t{{.State}}\t{{.Label "avs.instance"}}\t{{.Label "avs.service"}}\t{{.Label "avs.spec"}}\t{{.Status}}'
+_ONE_OFF = "True"
+_COLUMNS = (
+    '{{.Label "com.docker.compose.oneoff"}}',
+    "{{.ID}}",
+    "{{.Names}}",
+    "{{.State}}",
+    '{{.Label "avs.instance"}}',
+    '{{.Label "avs.service"}}',
+    '{{.Label "avs.spec"}}',
+    "{{.Status}}",
+)
 
 
 @dataclass(frozen=True)
@@ -92,19 +102,21 @@ class Engine:
         timeout: float | None = ANSWER,
         confined: bool = False,
         hold: Sequence[int] = (),
-        stdin: str | None = None,
     ) -> Done:
-        """Run ``docker <arguments>``. ``confined``: as nobody and with an environment of the host's own nowhere in
-        it; ``hold``: descriptors the command keeps open."""
+        """Run ``docker <arguments>``. ``confined``: as nobody, and with nothing of the host in its environment; ``hold``:
+        descriptors the command keeps open."""
         environment = _LOCAL_ONLY if confined else {"PATH": PATH, "HOME": _home(), "LC_ALL": "C"}
-        drop = {"user": NOBODY, "group": NOBODY, "extra_groups": ()} if confined and os.geteuid() == 0 else {}
+        drop: dict[str, Any] = {}
+        if confined and os.geteuid() == 0:
+            drop = {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
         try:
-            done = subprocess.run(
+            # AnsibleModule.run_command offers no clean environment, no other user and no time limit, and the library runs
+            # outside of modules as well (docs/decisions/running-commands.md).
+            done = subprocess.run(  # pylint: disable=ansible-bad-function
                 [self.binary, *arguments],
                 env=environment,
                 cwd="/",
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
@@ -130,10 +142,11 @@ class Engine:
         return done.out
 
     def containers(self, instance: str | None = None) -> list[Container]:
-        """Containers of all instances (or of one), running or not, sorted by name."""
+        """Containers of all instances (or of one), running or not, sorted by name; those of one-off commands are left out."""
         label = "label=avs.instance" if instance is None else f"label=avs.instance={instance}"
-        lines = self.ask(["ps", "-a", "--no-trunc", "--filter", label, "--format", _CONTAINER]).splitlines()
-        return sorted((Container(*line.split("\t")) for line in lines if line), key=lambda item: item.name)
+        lines = self.ask(["ps", "-a", "--no-trunc", "--filter", label, "--format", "\t".join(_COLUMNS)]).splitlines()
+        rows = [line.split("\t") for line in lines if line]
+        return sorted((Container(*row[1:]) for row in rows if row[0] != _ONE_OFF), key=lambda item: item.name)
 
     def everything(self) -> list[dict[str, str]]:
         """All containers of the host: ``id``, ``name``, ``ports`` (engine's text), ``instance``."""

@@ -11,7 +11,10 @@ import os
 import shutil
 from typing import Any
 
+from .errors import HostError
+
 TEMPORARY = ".tmp"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def sync_folder(path: str) -> None:
@@ -72,6 +75,40 @@ def folder(path: str, mode: int = 0o755) -> None:
     os.mkdir(path)
     os.chmod(path, mode)
     sync_folder(parent or ".")
+
+
+def inside(root: str, relative: str, mode: int = 0o755) -> int:
+    """A descriptor of the folder ``root/relative``, made where it is missing. Raises ``HostError`` where a link stands in the way:
+    containers write below ``root``, and what they leave there must not lead anywhere else."""
+    folder(root)
+    handle = os.open(root, _FOLDER)
+    for name in os.path.normpath(relative).split(os.sep):
+        try:
+            if not os.path.lexists(f"/proc/self/fd/{handle}/{name}"):
+                os.mkdir(name, 0o700, dir_fd=handle)
+                made = True
+            else:
+                made = False
+            below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=handle)
+        except OSError as error:
+            raise HostError(f"{os.path.join(root, relative)}: {name} is not a folder: {error.strerror}") from None
+        finally:
+            os.close(handle)
+        handle = below
+        if made:
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+    return handle
+
+
+def has_link(root: str, relative: str) -> bool:
+    """Whether a symlink is part of a path below ``root``."""
+    path = root
+    for name in os.path.normpath(relative).split(os.sep):
+        path = os.path.join(path, name)
+        if os.path.islink(path):
+            return True
+    return False
 
 
 def remove(path: str) -> bool:

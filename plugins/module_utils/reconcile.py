@@ -15,6 +15,7 @@ from .errors import HostError
 from .findings import Finding, by_severity
 from .names import is_name
 from .rules import finding
+from .scratch import sweep
 from .settled import GONE, STARTED, health_of, needed_secrets, why_work
 from .store import ABSENT, Store
 
@@ -60,6 +61,8 @@ def reconcile(
         from .run import run
 
         result.update(run(work, document, secret_values or {}, check, diff, store, engine))
+    else:
+        sweep()
     for job in jobs:
         if job.reason is None:
             job.entry = entry_of(job.spec, job.state, job.containers)
@@ -133,7 +136,7 @@ def entry_of(
         "changed": False,
         "actions": [],
         "images": {} if gone else {service: item.get("image") for service, item in sorted(locked.items())},
-        "keys": {} if gone else known.get("keys") or {},
+        "keystores": {} if gone else known.get("keys") or {},
         "health": health_of(state, containers),
         "kept": {"volumes": known.get("volumes") or [], "data": known.get("kept_data")} if gone else None,
         "findings": merged(spec, [] if gone else known.get("findings") or []),

@@ -326,7 +326,7 @@ def _told_of(item: Prepared) -> dict[str, Any]:
         "profile": item.draft.spec["profile"],
         "state": STARTED,
         "images": {service: wanted.image for service, wanted in sorted(item.wanted.items())},
-        "keys": apply.keys_of(item),
+        "keystores": apply.keys_of(item),
         "kept": None,
         "findings": merged(item.draft.spec, [finding.as_dict() for finding in item.findings]),
     }

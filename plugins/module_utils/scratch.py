@@ -15,6 +15,7 @@ import tempfile
 from types import TracebackType
 
 from .canonical import tree_digest
+from .engine import NOBODY
 from .errors import HostError
 from .names import is_inside
 from .rules import finding
@@ -31,10 +32,16 @@ class Scratch:
         self.parent = parent or tempfile.gettempdir()
         self.path = ""
         self._fd = -1
+        self._umask = 0
 
     def __enter__(self) -> Scratch:
-        self._sweep()
+        sweep(self.parent)
+        # Compose resolves packages as nobody, who has to get in, whatever the host's umask; nobody else does.
+        self._umask = os.umask(0o022)
         self.path = tempfile.mkdtemp(prefix=_PREFIX, dir=self.parent)
+        if os.geteuid() == 0:
+            os.chown(self.path, 0, NOBODY)
+            os.chmod(self.path, 0o710)  # noqa: S103 (nobody's group passes through)
         self._fd = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         return self
@@ -44,6 +51,7 @@ class Scratch:
     ) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._fd)
+        os.umask(self._umask)
 
     def folder(self, instance: str) -> str:
         """An empty folder for one instance's tree, two levels deep: ``..`` out of a package still ends in the scratch."""
@@ -54,27 +62,26 @@ class Scratch:
     def drop(self, instance: str) -> None:
         shutil.rmtree(os.path.join(self.path, instance), ignore_errors=True)
 
-    def _sweep(self) -> None:
-        for name in os.listdir(self.parent):
-            path = os.path.join(self.parent, name)
-            if (
-                not name.startswith(_PREFIX)
-                or os.path.islink(path)
-                or not os.path.isdir(path)
-                or os.stat(path).st_uid != os.geteuid()
-            ):
-                continue
-            try:
-                fd = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_NOFOLLOW)
-            except OSError:
-                continue
-            try:
+
+def sweep(parent: str | None = None) -> None:
+    """Remove scratch folders whose run was killed: ours, with a lock nobody holds."""
+    parent = parent or tempfile.gettempdir()
+    for name in os.listdir(parent):
+        if not name.startswith(_PREFIX):
+            continue
+        path = os.path.join(parent, name)
+        try:
+            fd = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            if os.fstat(fd).st_uid == os.geteuid() and not os.path.islink(path):
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(path, ignore_errors=True)
-            except OSError:
-                pass
-            finally:
-                os.close(fd)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(fd)
 
 
 def unpack(content: str, target: str, expected: str, place: str) -> None:

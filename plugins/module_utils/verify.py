@@ -22,7 +22,7 @@ from .findings import Finding
 from .identity import identify, spec_digest
 from .images import ImageKeeper, Images
 from .model import secret_variables
-from .mounts import Layout, host_grant
+from .mounts import Layout, below, host_grant
 from .plan import Action, ContainerPlan, existence, ordered, plan_containers
 from .policy import granted, grants
 from .resolve import resolve
@@ -115,6 +115,7 @@ def draft(
         *shaped.findings,
         *images.findings,
         *_outside(spec, shaped),
+        *_links(spec, shaped, own),
         *resources.check(instance, spec.get("requirements") or {}, around.resources, installed),
         *ports.check(instance, shaped.model, shaped.ports, around.host),
     ]
@@ -269,6 +270,25 @@ def _outside(spec: Mapping[str, Any], shaped: Shaped) -> list[Finding]:
                 )
             elif real != path and (grant := host_grant(real)) is not None and grant != host_grant(path):
                 found.append(granted(place, grant, f"{path} leads to {real}", grants(spec).get(service, {})))
+    return found
+
+
+def _links(spec: Mapping[str, Any], shaped: Shaped, own: InstanceStore) -> list[Finding]:
+    """Symlinks where mounts come from: a container that may write above another one's source could lead it anywhere."""
+    found = []
+    for service, config in shaped.model["services"].items():
+        for mount in config.get("volumes") or ():
+            relative = below(str(mount.get("source") or ""), own.data) if mount.get("type") == "bind" else None
+            if relative is not None and files.has_link(own.data, relative):
+                place = f"{spec['id']}: services.{service}.volumes"
+                found.append(
+                    finding(
+                        "PKG-019",
+                        place,
+                        f"{mount['source']} is, or lies behind, a symlink",
+                        "Put the folder itself in its place.",
+                    )
+                )
     return found
 
 

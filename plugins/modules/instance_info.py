@@ -109,7 +109,7 @@ instances:
     images:
       description: Digest of the image each service runs.
       type: dict
-    keys:
+    keystores:
       description: Of every key its C(kind), the C(fingerprint) of the keystore file and the C(public_id) it claims.
       type: dict
     health:

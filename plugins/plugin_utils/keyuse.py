@@ -50,7 +50,7 @@ def public_uses(host: str, results: Iterable[Mapping[str, Any]]) -> list[Use]:
     """Keys of a host's instances by public id, from the module's results; a keystore that claims none says nothing."""
     found = []
     for result in results:
-        for name, key in (result.get("keys") or {}).items():
+        for name, key in (result.get("keystores") or {}).items():
             public = key.get("public_id")
             if public and result.get("state") != "absent":
                 found.append(_public_use(host, str(result.get("id", "")), name, str(public)))

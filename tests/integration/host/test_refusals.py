@@ -189,3 +189,32 @@ def test_a_sick_instance_does_not_keep_the_others(bench: Bench, tree: Path, keys
     listed = bench.call([copy.deepcopy(mended)])
     assert listed["unlisted"] == [well["id"]]
     assert "INV-003" in {item["id"] for item in listed["findings"]}
+
+
+def test_a_package_cannot_read_the_host(bench: Bench, edited: Any, keys: dict[str, str], tmp_path: Path) -> None:
+    """Compose reads whatever a package names; it does so as nobody."""
+    secret = Path("/root/.avs-host-test.env")
+    secret.write_text("OTHER=value-of-somebody-else\n")
+    secret.chmod(0o600)
+    try:
+        spec = bench.spec("one", edited("command: [node]", f"env_file: [{secret}]\n    command: [node]"), keys)
+        assert refused(bench, spec) == [("PKG-018", f"{spec['id']}: pkg/hoodi/docker-compose.yml")]
+        with pytest.raises(HostError) as caught:
+            bench.call([spec])
+        assert "permission denied" in str(caught.value)
+        assert "value-of-somebody-else" not in str(caught.value)
+    finally:
+        secret.unlink()
+
+
+def test_a_link_left_by_a_container_is_not_followed(bench: Bench, tree: Path, keys: dict[str, str]) -> None:
+    spec = bench.spec("linked", tree, keys)
+    data = Path(bench.store.instance(spec["id"]).data)
+    (data / "data").mkdir(parents=True)
+    (data / "data" / "work").symlink_to("/etc")
+    assert refused(bench, spec) == [("PKG-019", f"{spec['id']}: services.node.volumes")]
+    bench.call(
+        [{"schema": 1, "id": spec["id"], "tag": "linked", "state": "absent", "purge": True, "package": {"name": "x"}}]
+    )
+    assert Path("/etc/passwd").exists()
+    assert not data.exists()

@@ -134,8 +134,8 @@ def test_files_are_compared_too() -> None:
 
 def test_public_ids_of_running_keys_and_of_those_to_be_sent() -> None:
     running = public_uses("h1", [
-        {"id": "demo-avs-op1", "state": "started", "keys": {"bls": {"kind": "bn254", "public_id": "0xABCD"}, "x": {"public_id": None}}},
-        {"id": "demo-avs-op2", "state": "absent", "keys": {"bls": {"public_id": "0xffff"}}},
+        {"id": "demo-avs-op1", "state": "started", "keystores": {"bls": {"kind": "bn254", "public_id": "0xABCD"}, "x": {"public_id": None}}},
+        {"id": "demo-avs-op2", "state": "absent", "keystores": {"bls": {"public_id": "0xffff"}}},
     ])  # fmt: skip
     values = {
         "demo-avs-op9": {

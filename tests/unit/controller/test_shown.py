@@ -93,9 +93,9 @@ RESULT: dict[str, Any] = {
             "id": "demo-avs-op1", "version": "v1.0.0", "commit": "0123456789abcdef0123", "profile": "hoodi", "state": "started",
             "health": {"status": "healthy", "detail": ""},
             "images": {"node": "registry.example.org/demo@sha256:aabbccddeeff00112233", "gateway": "demo:v1"},
-            "keys": {"ecdsa": {"fingerprint": "sha256:1111"}, "bls": {"fingerprint": "sha256:2222"}},
+            "keystores": {"ecdsa": {"fingerprint": "sha256:1111"}, "bls": {"fingerprint": "sha256:2222"}},
         },
-        {"id": "a-avs-x", "version": None, "keys": {}, "images": {}, "health": None, "state": "absent"},
+        {"id": "a-avs-x", "version": None, "keystores": {}, "images": {}, "health": None, "state": "absent"},
     ]
 }  # fmt: skip
 

@@ -344,7 +344,10 @@ def test_no_compose_at_all() -> None:
 
 
 @pytest.fixture
-def script(tmp_path: Path) -> Any:
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    # Nobody cannot reach a test's folder; that compose runs as nobody is seen with the real one.
+    monkeypatch.setattr("ansible_collections.restaking.avs.plugins.module_utils.engine.os.geteuid", lambda: 1000)
+
     def make(text: str) -> Engine:
         path = tmp_path / "docker"
         path.write_text(f"#!/bin/sh\n{text}\n")
@@ -396,12 +399,13 @@ def test_commands_get_no_environment_of_ours(script: Any, monkeypatch: pytest.Mo
         "_",
         "OLDPWD",
     }
-    assert "PATH=/usr" not in engine.run(["x"], bare=True).out
+    assert "PATH=/usr" not in engine.run(["x"], confined=True).out
 
 
 def test_containers_are_read_from_one_listing(script: Any) -> None:
     engine = script(
-        "printf 'id1\\tavs-x-node\\trunning\\tx\\tnode\\tabc\\tUp 2 minutes\\nid0\\ta\\texited\\tx\\tb\\t\\tExited (3) 1 hour ago\\n'"
+        "printf 'False\\tid1\\tavs-x-node\\trunning\\tx\\tnode\\tabc\\tUp 2 minutes\\n'; "
+        "printf '\\tid0\\ta\\texited\\tx\\tb\\t\\tExited (3) 1 hour ago\\nTrue\\tid2\\trun-1\\trunning\\tx\\tnode\\tabc\\tUp\\n'"
     )
     found = engine.containers()
     assert [(item.name, item.spec, item.exit_code) for item in found] == [("a", "", 3), ("avs-x-node", "abc", None)]

@@ -280,3 +280,25 @@ def test_keys_only_ever_lie_in_memory(tmp_path: Path, mounts: str, refused: bool
             keyfiles.require_memory(str(run / "demo-avs-op1"), str(listing))
     else:
         keyfiles.require_memory(str(run / "demo-avs-op1"), str(listing))
+
+
+def test_folders_below_data_are_made_step_by_step(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    handle = files.inside(str(root), "a/./b/c", 0o750)
+    assert os.path.samestat(os.fstat(handle), os.stat(root / "a" / "b" / "c"))
+    os.close(handle)
+    os.close(files.inside(str(root), "."))
+    assert stat.S_IMODE((root / "a" / "b").stat().st_mode) == 0o750
+    assert not files.has_link(str(root), "a/b/c")
+
+
+@pytest.mark.parametrize("target", ["{outside}", "nowhere", "/etc/passwd"])
+def test_a_link_below_data_leads_nowhere(tmp_path: Path, target: str) -> None:
+    root, outside = tmp_path / "data", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    os.symlink(target.format(outside=outside), root / "db")
+    assert files.has_link(str(root), "db/x")
+    with pytest.raises(HostError, match="not a folder"):
+        files.inside(str(root), "db/x")
+    assert os.listdir(outside) == []
