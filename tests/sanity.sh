@@ -54,7 +54,7 @@ sanity() {
   version=$("$core/bin/python" -c 'from ansible.release import __version__; print(__version__)')
   echo "sanity: ansible-core $version, $("$core/bin/python" -V)"
   target=$(bash tests/tools/copy.sh "$root/.cache/sanity/$version")
-  (cd "$target" && HOME=$home PATH="$core/bin:$(usable_path)" ansible-test sanity --venv --requirements --color no)
+  (cd "$target" && HOME=$home PATH="$core/bin:$(usable_path)" ansible-test sanity --venv --requirements --color no --junit)
   # It calls a run that looked at nothing a success.
   if ! compgen -G "$target/tests/output/junit/*.xml" >/dev/null; then
     echo "sanity: ansible-test looked at no file of $target" >&2

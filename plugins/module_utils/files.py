@@ -72,7 +72,11 @@ def folder(path: str, mode: int = 0o755) -> None:
     parent = os.path.dirname(path)
     if parent and not os.path.isdir(parent):
         folder(parent, mode)
-    os.mkdir(path)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        # Instances that are made at the same time share the folders above their own.
+        return
     os.chmod(path, mode)
     sync_folder(parent or ".")
 

@@ -38,12 +38,17 @@ class Scratch:
         sweep(self.parent)
         # Compose resolves packages as nobody, who has to get in, whatever the host's umask; nobody else does.
         self._umask = os.umask(0o022)
-        self.path = tempfile.mkdtemp(prefix=_PREFIX, dir=self.parent)
-        if os.geteuid() == 0:
-            os.chown(self.path, 0, NOBODY)
-            os.chmod(self.path, 0o710)  # noqa: S103 (nobody's group passes through)
-        self._fd = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        while True:
+            self.path = tempfile.mkdtemp(prefix=_PREFIX, dir=self.parent)
+            if os.geteuid() == 0:
+                os.chown(self.path, 0, NOBODY)
+                os.chmod(self.path, 0o710)  # noqa: S103 (nobody's group passes through)
+            self._fd = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            if os.path.isdir(self.path):
+                break
+            # Another run swept it before the lock was ours.
+            os.close(self._fd)
         return self
 
     def __exit__(

@@ -82,7 +82,7 @@ def read_back(text: str) -> tuple[dict[str, str], dict[str, str]]:
     return undoubled[0], undoubled[1]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(vendor_file(), st.lists(VALUES, min_size=len(NAMES), max_size=len(NAMES)))
 def test_compose_reads_values_back_literally(text: str, given_values: list[str]) -> None:
     values = dict(zip(NAMES, given_values))

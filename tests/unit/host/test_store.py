@@ -302,3 +302,21 @@ def test_a_link_below_data_leads_nowhere(tmp_path: Path, target: str) -> None:
     with pytest.raises(HostError, match="not a folder"):
         files.inside(str(root), "db/x")
     assert os.listdir(outside) == []
+
+
+def test_folders_may_be_made_at_the_same_time(tmp_path: Path) -> None:
+    failed: list[BaseException] = []
+
+    def make(number: int) -> None:
+        try:
+            for round_ in range(30):
+                files.folder(str(tmp_path / f"{round_}" / "shared" / f"{number}"))
+        except OSError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=make, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
