@@ -20,6 +20,8 @@ from .errors import HostError
 from .names import is_inside
 from .rules import finding
 
+# Not TMPDIR: nobody has to get in, and the next run has to find what this one left.
+_PARENT = "/tmp"
 _PREFIX = "avs-"
 _LOCK = ".lock"
 _MAX_BYTES = 256 << 20
@@ -29,7 +31,7 @@ class Scratch:
     """A folder that goes away with the run; what killed runs left goes away with the next one."""
 
     def __init__(self, parent: str | None = None) -> None:
-        self.parent = parent or tempfile.gettempdir()
+        self.parent = parent or _PARENT
         self.path = ""
         self._fd = -1
         self._umask = 0
@@ -70,7 +72,7 @@ class Scratch:
 
 def sweep(parent: str | None = None) -> None:
     """Remove scratch folders whose run was killed: ours, with a lock nobody holds."""
-    parent = parent or tempfile.gettempdir()
+    parent = parent or _PARENT
     for name in os.listdir(parent):
         if not name.startswith(_PREFIX):
             continue

@@ -43,7 +43,8 @@ def main() -> None:
             known = json.load(handle)
     todo = [spec for spec in document["specs"] if not same(spec, known.get(spec["id"]))]
     results = [
-        {"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keystores": {}} for spec in document["specs"]
+        {"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keystores": {}}
+        for spec in document["specs"]
     ]
     if todo and not document["complete"]:
         needs = {
