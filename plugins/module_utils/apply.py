@@ -16,7 +16,7 @@ from .baseline import project
 from .compose import Compose, engine_error
 from .engine import Container, Done, Engine
 from .errors import HostError
-from .gate import Gate, Health
+from .gate import DEFAULT_TIMEOUT, Gate, Health
 from .keymounts import public_id
 from .mask import Mask
 from .plan import Action, observed, ordered, running
@@ -25,6 +25,9 @@ from .store import ABSENT, APPLYING, COMMITTED, InstanceStore, Store, now
 from .verify import Prepared, data_folders, secrets_settled
 
 STATE_SCHEMA = 1
+
+# Seconds for stopping predecessors, creating and starting, beyond the time services may wait for each other.
+STARTING_UP = 300.0
 
 
 def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:
@@ -76,7 +79,9 @@ def _data(store: Store, item: Prepared) -> None:
 def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:
     plan, own = item.containers, item.draft.files
     mask = Mask(item.draft.values.values())
-    compose = Compose(engine, project(item.id), own.current, hold)
+    # Services may wait for each other while they start, as long as the gate would wait for them.
+    patience = float(item.shaped.health.get("timeout") or DEFAULT_TIMEOUT) + STARTING_UP
+    compose = Compose(engine, project(item.id), own.current, hold, patience)
     compose_file = os.path.join(own.current, "compose.json")
 
     def must(done: Done) -> None:
@@ -118,7 +123,7 @@ def commit(item: Prepared, health: Health) -> dict[str, Any]:
     own.write_state(state)
     own.note("commit", release=release, health=health.detail)
     previous = old.get("release") if old.get("release") != release else old.get("previous_release")
-    own.prune({release, previous})
+    own.prune({release, previous, *(name for item in state["containers"].values() for name in item["releases"])})
     return state
 
 
@@ -147,7 +152,10 @@ def committed(item: Prepared, release: str | None) -> dict[str, Any]:
         "release": release,
         "previous_release": old.get("release") if moved else old.get("previous_release"),
         "images": dict(item.lock),
-        "containers": {service: wanted.as_dict() for service, wanted in item.wanted.items()},
+        "containers": {
+            service: {**wanted.as_dict(), "releases": _releases(item, service, release)}
+            for service, wanted in item.wanted.items()
+        },
         "ports": _ports(item),
         "secrets": secrets,
         "variables": dict(item.variables),
@@ -158,6 +166,22 @@ def committed(item: Prepared, release: str | None) -> dict[str, Any]:
         "memory_default": draft.memory,
         "findings": [entry.as_dict() for entry in item.findings],
     }
+
+
+def _releases(item: Prepared, service: str, release: str | None) -> list[str]:
+    """Releases a container may have been made in. A bind holds the folder it was made with, wherever ``current`` points by now,
+    so these stay on the disk. Which of those an interrupted run left it used is not known: all of them count."""
+    plan, old = item.containers, item.draft.state or {}
+    if release and service in (*plan.recreate, *plan.create, *plan.start):
+        return [release]
+    known = ((old.get("containers") or {}).get(service) or {}).get("releases") or [old.get("release")]
+    since = _number(old.get("release"))
+    interrupted = [name for name in item.draft.files.release_names() if since < _number(name) < _number(release)]
+    return sorted({name for name in (*known, *interrupted) if name})
+
+
+def _number(release: str | None) -> int:
+    return int(release.partition("-")[0]) if release else 0
 
 
 def _identity(item: Prepared) -> dict[str, Any]:

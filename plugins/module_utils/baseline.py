@@ -13,7 +13,7 @@ from .model import Model, services, with_services
 from .policy import capability, grants
 
 # Part of every spec digest: raise it when the transform changes what runs, so that hosts look again.
-TRANSFORM = 1
+TRANSFORM = 2
 PIDS = 4096
 _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
 _LIMITED_DRIVERS = ("json-file", "local")
@@ -127,8 +127,15 @@ def _limited(spec: Mapping[str, Any], name: str, service: dict[str, Any], memory
     service.pop("deploy", None)
     if any(deploy.values()):
         service["deploy"] = deploy
-    service["mem_limit"] = str(operator.get("memory") or service.get("mem_limit") or vendor.get("memory") or memory)
-    service["pids_limit"] = int(operator.get("pids") or service.get("pids_limit") or vendor.get("pids") or PIDS)
+    service["mem_limit"] = str(
+        operator.get("memory") or _bounded(service.get("mem_limit")) or _bounded(vendor.get("memory")) or memory
+    )
+    service["pids_limit"] = int(
+        operator.get("pids") or _bounded(service.get("pids_limit")) or _bounded(vendor.get("pids")) or PIDS
+    )
+    if int(service.get("oom_score_adj") or 0) < 0:
+        service.pop("oom_score_adj")
+    service.pop("oom_kill_disable", None)
     cpus = operator.get("cpus") or service.get("cpus") or vendor.get("cpus")
     service.pop("cpus", None)
     if cpus:
@@ -136,11 +143,17 @@ def _limited(spec: Mapping[str, Any], name: str, service: dict[str, Any], memory
     return service
 
 
+def _bounded(limit: Any) -> Any:
+    """A vendor's limit, unless it says that there is none."""
+    return None if str(limit or "").startswith("-") else limit
+
+
 def _logging(logging: Mapping[str, Any]) -> dict[str, Any]:
     driver = logging.get("driver") or "json-file"
     options = {name: str(value) for name, value in (logging.get("options") or {}).items()}
     if driver in _LIMITED_DRIVERS:
-        options = {**_LOG_LIMITS, **options}
+        # The limits are the host's: a package that asks for more, or for none, could fill its disk.
+        options = {**options, **_LOG_LIMITS}
     return {"driver": driver, **({"options": options} if options else {})}
 
 

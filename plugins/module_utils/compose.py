@@ -18,12 +18,14 @@ from .rules import finding
 
 @dataclass(frozen=True)
 class Compose:
-    """``folder`` is the project directory; ``hold`` the descriptors (locks) long commands keep open."""
+    """``folder`` is the project directory; ``hold`` the descriptors (locks) long commands keep open; ``patience`` how many seconds
+    one may take, without limit by default (to stop may take as long as a service's own grace period)."""
 
     engine: Engine
     project: str
     folder: str
     hold: tuple[int, ...] = ()
+    patience: float | None = None
 
     def config(
         self, files: Sequence[str], env_files: Sequence[str], profiles: Sequence[str], place: str
@@ -112,14 +114,14 @@ class Compose:
             self.project,
         ]
         return self.engine.run(
-            [*base, "-f", compose_file, "--env-file", env_file, *command], timeout=None, hold=self.hold
+            [*base, "-f", compose_file, "--env-file", env_file, *command], timeout=self.patience, hold=self.hold
         )
 
     def _bare(self, *command: str) -> Done:
         """By the labels of what exists: needs no file, and finds what an older version left."""
         return self.engine.run(
             ["compose", "--ansi", "never", "--progress", "plain", "-p", self.project, *command],
-            timeout=None,
+            timeout=self.patience,
             hold=self.hold,
         )
 

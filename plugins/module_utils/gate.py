@@ -238,7 +238,10 @@ def metric(health: Mapping[str, Any], answer: Answer, where: str) -> Health:
         return Health(STARTING, f"{where} has no metric {name}")
     low, high = health.get("min"), health.get("max")
     for sample in samples:
-        value = float(sample)
+        try:
+            value = float(sample)
+        except ValueError:
+            return Health(STARTING, f"{where}: {name} is {sample[:40]!r}, not a number")
         if math.isnan(value) or (low is not None and value < low) or (high is not None and value > high):
             bounds = f"{'' if low is None else low}..{'' if high is None else high}"
             return Health(STARTING, f"{name} is {sample}, not within {bounds}")

@@ -21,7 +21,8 @@ Views = dict[str, dict[str, dict[str, str]]]
 
 @dataclass(frozen=True)
 class Keyed:
-    """``views``: service -> file name below the service's key folder -> ``{"secret": name, "owner": "uid:gid"}``."""
+    """``views``: service -> file name below the service's key folder -> ``{"secret": name, "owner": user}``,
+    the user as somebody wrote it, empty where nobody did (``settle_owners``)."""
 
     model: Model
     views: Views = field(default_factory=dict)
@@ -77,6 +78,26 @@ def place_keys(spec: Mapping[str, Any], model: Model, keys: str) -> Keyed:
                 )
             )
     return Keyed(with_services(_without_key_files(model, keys), changed), views, findings)
+
+
+def settle_owners(spec: Mapping[str, Any], views: Views, image_users: Mapping[str, str]) -> tuple[Views, list[Finding]]:
+    """Views with numeric owners. Where neither the package nor the compose file names a user, the image's runs the service.
+
+    ``image_users``: service -> the user of its image. A user that is a name has a number in the image only.
+    """
+    findings = []
+    settled: Views = {}
+    for service, view in views.items():
+        settled[service] = {}
+        for name, entry in view.items():
+            user = entry["owner"] or image_users.get(service, "")
+            owner = _owner(user or "0")
+            if owner is None and user.partition(":")[0] != "root":
+                message = f"{name} belongs to root: which number the user {user} has is known to the image alone"
+                remedy = "State keys[].owner or a numeric user under privileges in runtime.yml."
+                findings.append(finding("KEY-002", f"{spec['id']}: services.{service}.user", message, remedy))
+            settled[service][name] = {**entry, "owner": owner or "0:0"}
+    return settled, findings
 
 
 def public_id(kind: str, keystore: str) -> str | None:
@@ -172,7 +193,7 @@ class _Placer:
         self.folders, self.files = folders, files
         self.place = f"{spec['id']}: services.{name}.volumes"
         declared = (spec.get("privileges") or {}).get(name) or {}
-        self.user = _owner(str(declared.get("user") or service.get("user") or ""))
+        self.user = str(declared.get("user") or service.get("user") or "")
         self.view: dict[str, dict[str, str]] = {}
         self.findings: list[Finding] = []
         self.shown: set[str] = set()
@@ -252,7 +273,7 @@ class _Placer:
         return False
 
     def _add(self, name: str, file: _File) -> None:
-        owner = file.key.get("owner") or self.user or "0:0"
+        owner = file.key.get("owner") or self.user
         before = self.view.get(name)
         if before is not None and before["secret"] != file.secret:
             self.findings.append(
@@ -263,7 +284,7 @@ class _Placer:
                     "Give the keys mounts of their own in runtime.yml.",
                 )
             )
-        self.view[name] = {"secret": file.secret, "owner": _owner(owner) or "0:0"}
+        self.view[name] = {"secret": file.secret, "owner": owner}
 
     def _single(self, target: str) -> None:
         message = (

@@ -102,6 +102,7 @@ def place_mounts(spec: Mapping[str, Any], model: Model, layout: Layout) -> Mount
         changed[name] = {**service, "volumes": mounts}
         if not changed[name]["volumes"]:
             changed[name].pop("volumes")
+    placer.nested(changed)
     changed_model = with_services(model, changed)
     for section in ("configs", "secrets"):
         entries = {name: placer.file(section, name, entry) for name, entry in (model.get(section) or {}).items()}
@@ -125,12 +126,18 @@ class _Placer:
         self.configs = {posixpath.normpath(item["path"]) for item in spec.get("configs") or ()}
         env_files = (spec.get("compose") or {}).get("env_files") or ()
         self.env_files = {posixpath.normpath(posixpath.join(layout.folder, name)) for name in (*env_files, ".env")}
-        self.declared = [value for value in (spec.get("env") or {}).values() if value.startswith("/")]
+        self.declared = list(spec.get("paths") or ())
 
     def mount(self, service: str, config: Mapping[str, Any], mount: Mapping[str, Any]) -> list[dict[str, Any]]:
-        if mount.get("type") != "bind":
-            return [dict(mount)]
         place = f"{self.spec['id']}: services.{service}.volumes"
+        if mount.get("type") != "bind":
+            if mount.get("type") not in ("volume", "tmpfs"):
+                self._refuse(
+                    place,
+                    f"{mount.get('type')} is not a kind of mount known to be safe",
+                    "Use a volume or a bind mount.",
+                )
+            return [dict(mount)]
         target = str(mount.get("target"))
         source = str(mount.get("source"))
         label = f"{posixpath.basename(source)} -> {target}"
@@ -171,6 +178,23 @@ class _Placer:
             self._undeclared(service, label, name, source, target, config)
         return [_bind(mount, posixpath.join(self.layout.data, name))]
 
+    def nested(self, known: Mapping[str, Mapping[str, Any]]) -> None:
+        """A folder below one a service can write may be a link to anywhere by the time the engine mounts it again."""
+        binds = [
+            (service, str(mount["source"]), bool(mount.get("read_only")))
+            for service, config in known.items()
+            for mount in config.get("volumes") or ()
+            if mount.get("type") == "bind"
+        ]
+        for writer, outer, read_only in binds:
+            for service, inner, _read_only in binds:
+                if not read_only and inner != outer and below(inner, outer) is not None:
+                    self._refuse(
+                        f"{self.spec['id']}: services.{service}.volumes",
+                        f"{inner} lies in {outer}, which {writer} can write: a link in its place would lead out of it",
+                        "Mount the outer folder in both services, or folders beside each other.",
+                    )
+
     def file(self, section: str, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         """A config or secret of compose that comes from a file."""
         place = f"{self.spec['id']}: {section}.{name}"
@@ -203,14 +227,19 @@ class _Placer:
                 self.result.content.setdefault(service, []).append(relative)
 
     def volume(self, name: str, volume: Mapping[str, Any]) -> None:
+        """Plain local volumes of the instance's own, or memory. What else ``driver_opts`` can mount is the host."""
+        place = f"{self.spec['id']}: volumes.{name}"
         options = volume.get("driver_opts") or {}
-        device = str(options.get("device") or "")
-        if "bind" in str(options.get("o") or "").split(",") or (
-            device.startswith("/") and options.get("type") != "tmpfs"
-        ):
+        driver = volume.get("driver") or "local"
+        if volume.get("external"):
+            remedy = "Use a volume of the package's own, or a bind mount an option points at."
+            self._refuse(f"{place}.external", "is a volume of somebody else", remedy)
+        if driver != "local":
+            self._refuse(f"{place}.driver", f"{driver} is a plugin of the engine", "Use the driver local.")
+        elif options and not (options.get("type") == "tmpfs" and options.get("device") in (None, "tmpfs")):
             self._refuse(
-                f"{self.spec['id']}: volumes.{name}.driver_opts",
-                f"mounts {device or 'a host path'} behind the name of a volume",
+                f"{place}.driver_opts",
+                f"mounts {options.get('device') or 'something'} behind the name of a volume",
                 "Use a bind mount, so that it can be judged.",
             )
 
@@ -226,7 +255,10 @@ class _Placer:
                 granted(place, grant, f"{source} -> {target} mounts {what}", self.grants.get(service, {}))
             )
         elif source not in HARMLESS and not any(below(source, value) is not None for value in self.declared):
-            self._refuse(place, f"{source} -> {target} leaves the package and is set by no option", None)
+            remedy = "Use a path below the package or a volume, or set an option of type path_dir or path_file to it in avs_instances[].options."
+            self._refuse(
+                place, f"{source} -> {target} leaves the package, and the inventory sets no option to it", remedy
+            )
             return
         self.result.outside.setdefault(service, []).append(source)
 

@@ -105,6 +105,7 @@ KNOWN = frozenset(
 HARMLESS_CAPABILITIES = frozenset(
     ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "IPC_LOCK"]
 )
+_HARMLESS_OPTIONS = ("no-new-privileges", "no-new-privileges:true", "apparmor:docker-default")
 _UPDATERS = ("watchtower", "ouroboros", "shepherd", "dockcheck")
 _REMOVE = "Remove it from the package."
 
@@ -137,6 +138,7 @@ def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag") -> l
         found += _image(place, service, image_policy)
         found += _upgrades(place, service)
         found += _shape(place, service)
+    found += _networks(instance, model)
     for name in sorted({*allowed, *(spec.get("privileges") or {}), *(spec.get("limits") or {})} - set(known)):
         message = f"there is no service {name}; the package's services are {', '.join(sorted(known)) or 'none'}"
         found.append(
@@ -187,18 +189,22 @@ def _privileges(
             )
         elif value.startswith("container:"):
             yield finding("PRIV-002", f"{place}.{field}", "joins a container of somebody else", _REMOVE)
+        elif field == "network_mode" and value not in ("", "none", "bridge") and not value.startswith("service:"):
+            yield finding("PRIV-002", f"{place}.{field}", f"joins the network {value} of somebody else", _REMOVE)
     for field in ("uts", "userns_mode", "cgroup"):
         if service.get(field) == "host":
             yield finding(
                 "PRIV-002", f"{place}.{field}", f"asks for the host's {field.partition('_')[0]} namespace", _REMOVE
             )
     for option in service.get("security_opt") or ():
-        if (
-            "unconfined" in str(option)
-            or str(option).startswith("label:disable")
-            or str(option).replace("=", ":") == "no-new-privileges:false"
-        ):
-            yield finding("PRIV-002", f"{place}.security_opt", f"switches a protection off ({option})", _REMOVE)
+        # A seccomp profile, a label or a switch of the package's choice is as good as none.
+        if str(option).replace("=", ":", 1) not in _HARMLESS_OPTIONS:
+            yield finding("PRIV-002", f"{place}.security_opt", f"may switch a protection off ({option})", _REMOVE)
+    devices = (((service.get("deploy") or {}).get("resources") or {}).get("reservations") or {}).get("devices")
+    if devices:
+        yield finding(
+            "PRIV-002", f"{place}.deploy.resources.reservations.devices", "asks for devices of the host", _REMOVE
+        )
     for origin in service.get("volumes_from") or ():
         if str(origin).startswith("container:"):
             yield finding(
@@ -217,6 +223,19 @@ def _privileges(
     for item in wanted:
         if item not in HARMLESS_CAPABILITIES:
             yield granted(f"{place}.cap_add", f"cap:{item}", f"asks for the capability {item}", allowed)
+
+
+def _networks(instance: str, model: Model) -> Iterator[Finding]:
+    """Bridges of the instance's own, and shared ones of the operator; never another instance's or the host's."""
+    for name, network in (model.get("networks") or {}).items():
+        place, entry = f"{instance}: networks.{name}", network or {}
+        called = str(entry.get("name") or name)
+        if entry.get("external") and (called.startswith("avs-") or called in ("host", "bridge", "none")):
+            yield finding("PRIV-002", place, f"joins the network {called}, which is not the package's", _REMOVE)
+        if not entry.get("external") and (entry.get("driver") or "bridge") != "bridge":
+            yield finding(
+                "PRIV-002", f"{place}.driver", f"{entry['driver']} goes past the host's published ports", _REMOVE
+            )
 
 
 def _image(place: str, service: Mapping[str, Any], image_policy: str) -> Iterator[Finding]:

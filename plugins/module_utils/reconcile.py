@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .canonical import tree_digest
 from .engine import Container, Engine
 from .errors import HostError
 from .findings import Finding, by_severity
@@ -114,7 +116,8 @@ def need(job: Job, store: Store) -> dict[str, Any]:
     if job.spec["state"] != STARTED:
         return {"tree": False, "secrets": []}
     own = store.instance(job.id)
-    have = ((job.state or {}).get("package") or {}).get("tree_sha256") if own.release() else None
+    # What lies there counts, not what was recorded: somebody may have changed it by hand.
+    have = tree_digest(os.path.join(own.current, "tree")) if own.release() else None
     return {"tree": have != job.spec["package"]["tree_sha256"], "secrets": needed_secrets(job.spec, own)}
 
 

@@ -19,17 +19,19 @@ from .compose import Compose
 from .engine import Container, Engine
 from .errors import HostError
 from .findings import Finding
+from .hostpaths import links, outside
 from .identity import identify, spec_digest
 from .images import ImageKeeper, Images
+from .keymounts import settle_owners
 from .model import secret_variables
-from .mounts import Layout, below, host_grant
+from .mounts import Layout
 from .plan import Action, ContainerPlan, existence, ordered, plan_containers
-from .policy import granted, grants
 from .resolve import resolve
 from .rules import finding
 from .scratch import Scratch, require_tree, unpack
 from .shape import Shaped, Wanted, compose_text, pin, shape
 from .store import ABSENT, InstanceStore, Store
+from .versions import recorded_images, version_problems
 
 RELEASE, SECRETS = "release", "secrets"
 
@@ -109,13 +111,13 @@ def draft(
     given = around.values.get(instance, {})
     recorded = {name: secret["identity"] for name, secret in ((state or {}).get("secrets") or {}).items()}
     identities = identify(spec["secrets"], recorded, stored, given, around.host_key)
-    images = around.images.find(instance, shaped.images, _recorded_images(spec, state))
+    images = around.images.find(instance, shaped.images, recorded_images(spec, state))
     installed = state is not None and state.get("phase") != ABSENT
     findings = [
         *shaped.findings,
         *images.findings,
-        *_outside(spec, shaped),
-        *_links(spec, shaped, own),
+        *outside(spec, shaped),
+        *links(spec, shaped, own),
         *resources.check(instance, spec.get("requirements") or {}, around.resources, installed),
         *ports.check(instance, shaped.model, shaped.ports, around.host),
     ]
@@ -127,7 +129,11 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
     """Pin and plan; images are on the host, or missing in check mode."""
     spec, own, state = item.spec, item.files, item.state or {}
     lock = item.images.lock
-    shaped, wanted = pin(item.shaped, lock, item.identities, lambda path: _content(item.tree, path))
+    image_users = {name: item.images.users.get(image, "") for name, image in item.shaped.images.items()}
+    views, owners = settle_owners(spec, item.shaped.views, image_users)
+    shaped, wanted = pin(
+        replace(item.shaped, views=views), lock, item.identities, lambda path: _content(item.tree, path)
+    )
     text = compose_text(shaped)
     variables = secret_variables(shaped.model, shaped.resolved.tokens)
     digest = spec_digest(spec, item.identities)
@@ -167,59 +173,14 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         stale,
         fresh,
         tuple(ordered(actions)),
-        (*item.findings, *users),
+        (*item.findings, *owners, *users),
     )
 
 
 def with_images(around: Surroundings, item: Draft) -> Draft:
     """The draft once more, with the images that were pulled since."""
-    found = around.images.find(str(item.spec["id"]), item.shaped.images, _recorded_images(item.spec, item.state))
+    found = around.images.find(str(item.spec["id"]), item.shaped.images, recorded_images(item.spec, item.state))
     return replace(item, images=replace(found, missing=item.images.missing), findings=(*item.findings, *found.findings))
-
-
-def version_problems(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -> list[Finding]:
-    """UPG-005: upgrades are taken on purpose. What was kept of a removed instance counts as well: its data has the old version's form."""
-    if state is None or not state.get("package"):
-        return []
-    have, want = state["package"], spec["package"]
-    removed = state.get("phase") == ABSENT
-    if removed and not state.get("volumes") and not state.get("kept_data"):
-        return []
-    place = f"{spec['id']}: version"
-    what = "its kept data is of" if removed else "installed is"
-    back = f"Set version back to {have.get('version')}, or upgrade with restaking.avs.upgrade" + (
-        ", or remove the data with purge: true." if removed else "."
-    )
-    if have.get("version") != want.get("version"):
-        return [
-            finding(
-                "UPG-005",
-                place,
-                f"{what} {have.get('version')}, wanted is {want.get('version')}; nothing was changed",
-                back,
-            )
-        ]
-    if have.get("commit") and want.get("commit") and have["commit"] != want["commit"]:
-        message = f"{what} {have.get('version')} at commit {have['commit']}, wanted is commit {want['commit']} of the same version; nothing was changed"
-        return [
-            finding(
-                "UPG-005",
-                place,
-                message,
-                "Pin the commit you trust (avs_instances[].commit), or upgrade with restaking.avs.upgrade.",
-            )
-        ]
-    if have.get("name") != want.get("name") or state.get("profile") not in (None, spec.get("profile")):
-        message = f"{what} {have.get('name')}, profile {state.get('profile')}; wanted is {want.get('name')}, profile {spec.get('profile')}"
-        return [finding("INV-001", f"{spec['id']}: profile", message, "Give the other profile a tag of its own.")]
-    return []
-
-
-def _recorded_images(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -> dict[str, str]:
-    """The lock of the same package version; a package without versions is looked up anew whenever its files change."""
-    package = (state or {}).get("package") or {}
-    same = spec["package"].get("version") or package.get("tree_sha256") == spec["package"]["tree_sha256"]
-    return dict((state or {}).get("images") or {}) if same else {}
 
 
 def _tree(around: Surroundings, spec: Mapping[str, Any], own: InstanceStore) -> str:
@@ -251,45 +212,6 @@ def _layout(spec: Mapping[str, Any], tree: str, own: InstanceStore) -> Layout:
         frozenset(known),
         frozenset(folders),
     )
-
-
-def _outside(spec: Mapping[str, Any], shaped: Shaped) -> list[Finding]:
-    found = []
-    for service, paths in shaped.mounted.outside.items():
-        place = f"{spec['id']}: services.{service}.volumes"
-        for path in paths:
-            real = os.path.realpath(path)
-            if not os.path.exists(real):
-                found.append(
-                    finding(
-                        "PKG-019",
-                        place,
-                        f"{path} does not exist on the host",
-                        "Create it, or set the option to another path.",
-                    )
-                )
-            elif real != path and (grant := host_grant(real)) is not None and grant != host_grant(path):
-                found.append(granted(place, grant, f"{path} leads to {real}", grants(spec).get(service, {})))
-    return found
-
-
-def _links(spec: Mapping[str, Any], shaped: Shaped, own: InstanceStore) -> list[Finding]:
-    """Symlinks where mounts come from: a container that may write above another one's source could lead it anywhere."""
-    found = []
-    for service, config in shaped.model["services"].items():
-        for mount in config.get("volumes") or ():
-            relative = below(str(mount.get("source") or ""), own.data) if mount.get("type") == "bind" else None
-            if relative is not None and files.has_link(own.data, relative):
-                place = f"{spec['id']}: services.{service}.volumes"
-                found.append(
-                    finding(
-                        "PKG-019",
-                        place,
-                        f"{mount['source']} is, or lies behind, a symlink",
-                        "Put the folder itself in its place.",
-                    )
-                )
-    return found
 
 
 def _content(tree: str, path: str) -> str:

@@ -37,11 +37,14 @@ class Use:
 
 
 def uses_of(host: str, entries: Iterable[Entry]) -> list[Use]:
-    """Keys of a host's entries by where they lie; an absent instance runs none."""
+    """Keys of a host's entries by where they lie.
+
+    An entry that is to be absent counts as long as it names keys: hosts are worked on side by side, and one that cannot be reached
+    still runs its node. So a key moves in two runs: first away, then to its new place.
+    """
     return [
         Use(key.origin, host, entry.instance, f"{entry.place}.keys.{key.name}")
         for entry in entries
-        if entry.state != "absent"
         for key in entry.keys
     ]
 

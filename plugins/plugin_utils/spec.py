@@ -143,6 +143,7 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
             "profiles": list(profile.compose_profiles),
         },
         "env": dict(resolved.env),
+        "paths": _paths(profile, entry),
         "secrets": secrets,
         "keys": keys,
         "ports": dict(entry.ports),
@@ -155,6 +156,13 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
         "requirements": profile.requirements.as_spec(),
     }
     return _Draft(entry, spec, (*needs, *key_needs), profile.tree), findings
+
+
+def _paths(profile: Profile, entry: Entry) -> list[str]:
+    """Absolute host paths the operator chose: a package's own default is no consent to mount a part of the host."""
+    chosen = {option.name for option in profile.options if option.type in ("path_dir", "path_file")}
+    values = (value for name, value in entry.options.items() if name in chosen)
+    return sorted({str(value) for value in values if isinstance(value, str) and value.startswith("/")})
 
 
 def _about(package: Package, profile: Profile | None) -> list[Finding]:

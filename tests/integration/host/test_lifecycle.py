@@ -194,7 +194,7 @@ def test_what_instance_info_tells(bench: Bench, spec: dict[str, Any]) -> None:
     assert (found["state"], found["phase"], found["version"]) == ("started", "committed", "v1.0.0")
     assert found["health"] == {"status": "healthy", "detail": "node:8080 is healthy"}
     assert {item["service"]: item["state"] for item in found["containers"]} == {"gateway": "running", "node": "running"}
-    assert found["keys"]["bls"]["fingerprint"].startswith("sha256:")
+    assert found["keystores"]["bls"]["fingerprint"].startswith("sha256:")
     docker("pause", f"avs-{spec['id']}-node")
     assert read_instances([spec["id"]], bench.store)[0]["health"]["status"] == "unhealthy"
     docker("unpause", f"avs-{spec['id']}-node")

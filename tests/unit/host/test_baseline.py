@@ -98,8 +98,8 @@ def test_reservations_and_other_parts_of_deploy_stay() -> None:
     ("vendor", "expected"),
     [
         (
-            {"driver": "json-file", "options": {"max-size": "1m"}},
-            {"driver": "json-file", "options": {"max-size": "1m", "max-file": "3"}},
+            {"driver": "json-file", "options": {"max-size": "-1"}},
+            {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
         ),
         ({"driver": "local"}, {"driver": "local", "options": {"max-size": "10m", "max-file": "3"}}),
         ({"driver": "journald", "options": {"tag": "x"}}, {"driver": "journald", "options": {"tag": "x"}}),
@@ -207,3 +207,10 @@ def test_secrets_elsewhere(whole: dict[str, Any], expected: tuple[str, str, str]
 def test_a_secret_may_be_part_of_a_configs_content() -> None:
     whole = {**model(node={}), "configs": {"c": {"name": "c", "content": "token=avs00x0x"}}}
     assert confine(spec(secrets=SECRETS), whole, TOKENS)[1] == []
+
+
+def test_limits_cannot_be_switched_off() -> None:
+    service = based({"mem_limit": "-1", "pids_limit": -1, "oom_score_adj": -1000, "oom_kill_disable": True})
+    assert not service["mem_limit"].startswith("-")
+    assert service["pids_limit"] > 0
+    assert "oom_score_adj" not in service and "oom_kill_disable" not in service

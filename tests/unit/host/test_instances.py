@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils import jsonconfig, keyfiles
+from ansible_collections.restaking.avs.plugins.module_utils.canonical import tree_digest
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Container
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.identity import spec_digest
@@ -18,7 +19,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.resolve import Resol
 from ansible_collections.restaking.avs.plugins.module_utils.settled import health_of, needed_secrets, why_work
 from ansible_collections.restaking.avs.plugins.module_utils.shape import compose_text, pin, shape
 from ansible_collections.restaking.avs.plugins.module_utils.store import InstanceStore, Store
-from ansible_collections.restaking.avs.plugins.module_utils.verify import version_problems
+from ansible_collections.restaking.avs.plugins.module_utils.versions import version_problems
 
 from tests.unit.host.models import CURRENT, SCRATCH, bind, layout, model, spec
 
@@ -132,7 +133,14 @@ def test_absent(store: Store) -> None:
 def test_needs_name_what_the_host_does_not_have(store: Store) -> None:
     assert need(look(spec(secrets=SECRETS), store, [], None), store) == {"tree": True, "secrets": ["option.token"]}
     own, _state, _containers = installed(store)
-    assert need(look(spec(secrets=SECRETS), store, [], None), store) == {"tree": False, "secrets": []}
+    tree = Path(own.current) / "tree"
+    tree.mkdir()
+    (tree / "compose.yml").write_text("services: {}")
+    wanted = spec(secrets=SECRETS)
+    wanted["package"] = {**wanted["package"], "tree_sha256": tree_digest(str(tree))}
+    assert need(look(wanted, store, [], None), store) == {"tree": False, "secrets": []}
+    (tree / "compose.yml").write_text("services: {changed: by hand}")
+    assert need(look(wanted, store, [], None), store) == {"tree": True, "secrets": []}
     newer = {**SECRETS, "option.token": {"ref": {"version": "v#2"}}, "other": {"ref": {"nonce": "00", "mac": "x"}}}
     assert needed_secrets(spec(secrets=newer), own) == ["option.token", "other"]
     stopped = {"id": "demo-avs-op1", "state": "stopped", "package": {"name": "demo-avs"}}

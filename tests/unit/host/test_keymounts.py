@@ -6,7 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.keymounts import place_keys, public_id, variables
+from ansible_collections.restaking.avs.plugins.module_utils.keymounts import (
+    place_keys,
+    public_id,
+    settle_owners,
+    variables,
+)
 
 from tests.unit.host.models import KEYS, bind, model, spec, told
 
@@ -165,24 +170,30 @@ def test_composes_own_secrets_become_binds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "service_user", "owner"),
+    ("user", "service_user", "image_user", "owner", "rules"),
     [
-        ("1000", None, "1000:1000"),
-        (None, "7:8", "7:8"),
-        (None, "nginx", "0:0"),
-        (None, None, "0:0"),
-        ("1:2", "7:8", "1:2"),
+        ("1000", None, "5", "1000:1000", []),
+        (None, "7:8", "5", "7:8", []),
+        ("1:2", "7:8", "", "1:2", []),
+        (None, None, "5", "5:5", []),
+        (None, None, "", "0:0", []),
+        (None, None, "root", "0:0", []),
+        (None, "nginx", "5", "0:0", ["KEY-002"]),
+        (None, None, "app:app", "0:0", ["KEY-002"]),
     ],
 )
-def test_key_files_belong_to_the_service(user: str | None, service_user: str | None, owner: str) -> None:
+def test_key_files_belong_to_whoever_runs_the_service(
+    user: str | None, service_user: str | None, image_user: str, owner: str, rules: list[str]
+) -> None:
     service = {
         "volumes": [bind(f"{KEYS}/K", "/keys", read_only=True)],
         **({"user": service_user} if service_user else {}),
     }
-    result = place_keys(
-        spec(keys=[key(folder_env="K")], privileges={"node": {"user": user}}), model(node=service), KEYS
-    )
-    assert result.views["node"]["bls.json"]["owner"] == owner
+    whole = spec(keys=[key(folder_env="K", password=None)], privileges={"node": {"user": user}})
+    result = place_keys(whole, model(node=service), KEYS)
+    views, found = settle_owners(whole, result.views, {"node": image_user})
+    assert views == {"node": {"bls.json": {"secret": "key.bls.keystore", "owner": owner}}}
+    assert [item.id for item in found] == rules
 
 
 @pytest.mark.parametrize(

@@ -93,24 +93,24 @@ def test_the_environment_file_itself_cannot_be_mounted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "env", "rule"),
+    ("source", "paths", "rule"),
     [
-        ("/srv/node", {}, "PKG-019"),
-        ("/srv/node", {"DIR": "/srv/node"}, None),
-        ("/srv/node/sub", {"DIR": "/srv/node"}, None),
-        ("/srv/nodes", {"DIR": "/srv/node"}, "PKG-019"),
-        ("/srv/node/../other", {"DIR": "/srv/node"}, "PKG-019"),
-        ("/", {"DIR": "/"}, "PRIV-002"),
-        ("/etc", {"DIR": "/etc"}, "PRIV-002"),
-        ("/etc/localtime", {}, None),
-        ("/var", {"DIR": "/var"}, "PRIV-002"),
-        ("/var/run/docker.sock", {}, "PRIV-002"),
-        ("/var/lib/avs/instances/other/data", {"DIR": "/var/lib/avs/instances/other/data"}, "PRIV-002"),
-        ("/tmp/avs-x/elsewhere", {}, "PKG-019"),
+        ("/srv/node", [], "PKG-019"),
+        ("/srv/node", ["/srv/node"], None),
+        ("/srv/node/sub", ["/srv/node"], None),
+        ("/srv/nodes", ["/srv/node"], "PKG-019"),
+        ("/srv/node/../other", ["/srv/node"], "PKG-019"),
+        ("/", ["/"], "PRIV-002"),
+        ("/etc", ["/etc"], "PRIV-002"),
+        ("/etc/localtime", [], None),
+        ("/var", ["/var"], "PRIV-002"),
+        ("/var/run/docker.sock", [], "PRIV-002"),
+        ("/var/lib/avs/instances/other/data", ["/var/lib/avs/instances/other/data"], "PRIV-002"),
+        ("/tmp/avs-x/elsewhere", [], "PKG-019"),
     ],
 )
-def test_host_paths(source: str, env: dict[str, str], rule: str | None) -> None:
-    found = placed(bind(source), env=env)[1]
+def test_host_paths(source: str, paths: list[str], rule: str | None) -> None:
+    found = placed(bind(source), paths=paths)[1]
     assert found == ([] if rule is None else [(rule, "error", "services.node.volumes")])
 
 
@@ -133,13 +133,55 @@ def test_other_mounts_stay_as_they_are() -> None:
         ({"type": "none", "o": "bind", "device": "/"}, True),
         ({"device": "/srv", "type": "ext4"}, True),
         ({"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}, False),
-        ({"type": "nfs", "o": "addr=10.0.0.1", "device": ":/x"}, False),
+        ({"type": "nfs", "o": "addr=10.0.0.1", "device": ":/x"}, True),
+        ({"type": "overlay", "device": "overlay", "o": "lowerdir=/"}, True),
+        ({"type": "proc", "device": "proc"}, True),
+        ({"type": "none", "device": "etc", "o": "rbind"}, True),
+        ({"type": "tmpfs", "device": "/etc"}, True),
         ({}, False),
     ],
 )
 def test_a_bind_in_a_volumes_clothes(options: dict[str, str], refused: bool) -> None:
     result = place_mounts(spec(), {**model(node={}), "volumes": {"v": {"driver_opts": options}}}, layout())
     assert told(result.findings) == ([("PKG-019", "error", "volumes.v.driver_opts")] if refused else [])
+
+
+@pytest.mark.parametrize(
+    ("volume", "field"),
+    [({"external": True, "name": "avs-other-op1_signer-db"}, "external"), ({"driver": "rexray"}, "driver")],
+)
+def test_volumes_of_somebody_else(volume: dict[str, Any], field: str) -> None:
+    result = place_mounts(spec(), {**model(node={}), "volumes": {"v": volume}}, layout())
+    assert told(result.findings) == [("PKG-019", "error", f"volumes.v.{field}")]
+
+
+def test_kinds_of_mounts_that_are_not_known() -> None:
+    assert placed({"type": "image", "source": "evil:latest", "target": "/x"})[1] == [
+        ("PKG-019", "error", "services.node.volumes")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outer", "read_only", "inner", "refused"),
+    [
+        ("db", False, "db/sub", True),
+        ("db", True, "db/sub", False),
+        ("db", False, "db", False),
+        ("db", False, "dbs", False),
+    ],
+)
+def test_a_folder_below_one_a_service_writes_may_become_a_link(
+    outer: str, read_only: bool, inner: str, refused: bool
+) -> None:
+    folders = [{"path": "db", "owner": "1:1"}, {"path": "dbs", "owner": "1:1"}]
+    first = {**bind(f"{HERE}/{outer}", "/a"), "read_only": read_only}
+    result = place_mounts(
+        spec(directories=folders),
+        model(node={"volumes": [first]}, other={"volumes": [bind(f"{HERE}/{inner}", "/b")]}),
+        layout(),
+    )
+    expected = [("PKG-019", "error", "services.other.volumes")] if refused else []
+    assert [item for item in told(result.findings) if item[1] == "error"] == expected
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,15 @@ STATED = {"node": {"cap_add": []}}
         ({"security_opt": ["seccomp:unconfined"]}, [("PRIV-002", "error", "services.node.security_opt")]),
         ({"security_opt": ["no-new-privileges=false"]}, [("PRIV-002", "error", "services.node.security_opt")]),
         ({"security_opt": ["no-new-privileges:true"]}, []),
+        ({"security_opt": ["apparmor=docker-default"]}, []),
+        ({"security_opt": ["seccomp:tree/allow.json"]}, [("PRIV-002", "error", "services.node.security_opt")]),
+        ({"security_opt": ["label=disable"]}, [("PRIV-002", "error", "services.node.security_opt")]),
+        ({"security_opt": ["writable-cgroups=true"]}, [("PRIV-002", "error", "services.node.security_opt")]),
+        ({"network_mode": "avs-other-op1_default"}, [("PRIV-002", "error", "services.node.network_mode")]),
+        (
+            {"deploy": {"resources": {"reservations": {"devices": [{"capabilities": ["gpu"]}]}}}},
+            [("PRIV-002", "error", "services.node.deploy.resources.reservations.devices")],
+        ),
         ({"volumes_from": ["container:other"]}, [("PRIV-002", "error", "services.node.volumes_from")]),
         ({"devices": ["/dev/mem:/dev/mem"]}, [("PRIV-002", "error", "services.node.devices")]),
         ({"use_api_socket": True}, [("PRIV-002", "error", "services.node.use_api_socket")]),
@@ -53,6 +62,21 @@ STATED = {"node": {"cap_add": []}}
 )
 def test_what_a_service_asks_for(service: dict[str, Any], expected: list[tuple[str, str, str]]) -> None:
     assert told(check(spec(privileges=STATED), model(node=service))) == expected
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        ({"external": True, "name": "shared-rpc"}, []),
+        ({"external": True, "name": "avs-other-op1_default"}, [("PRIV-002", "error", "networks.n")]),
+        ({"external": True, "name": "host"}, [("PRIV-002", "error", "networks.n")]),
+        ({"driver": "bridge"}, []),
+        ({"driver": "macvlan", "driver_opts": {"parent": "eth0"}}, [("PRIV-002", "error", "networks.n.driver")]),
+    ],
+)
+def test_networks_of_somebody_else(network: dict[str, Any], expected: list[tuple[str, str, str]]) -> None:
+    resolved = {**model(node={"image": "i:1"}), "networks": {"n": network}}
+    assert told(check(spec(privileges=STATED), resolved)) == expected
 
 
 def test_unstated_privileges_are_a_warning() -> None:
