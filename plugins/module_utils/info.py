@@ -14,7 +14,7 @@ from .errors import HostError
 from .gate import UNHEALTHY, UNKNOWN, Gate, Peer
 from .names import is_name
 from .reconcile import entry_of
-from .store import ABSENT, Store
+from .store import ABSENT, Store, host_store
 
 
 def read_instances(
@@ -24,7 +24,7 @@ def read_instances(
 
     ``ids`` empty: all instances on the host, removed ones that left data among them. Raises ``HostError``.
     """
-    store, engine = store or Store(), engine or Engine()
+    store, engine = store or host_store(), engine or Engine()
     wrong = [name for name in ids or () if not is_name(name)]
     if wrong:
         raise HostError(f"not the id of an instance: {', '.join(map(repr, wrong))}")

@@ -19,7 +19,7 @@ from .names import is_name
 from .rules import finding
 from .scratch import sweep
 from .settled import GONE, STARTED, health_of, needed_secrets, why_work
-from .store import ABSENT, Store
+from .store import ABSENT, Store, host_store
 
 SCHEMA = 1
 _REQUIRED = ("compose", "env", "secrets", "keys", "health", "profile")
@@ -50,7 +50,7 @@ def reconcile(
 ) -> dict[str, Any]:
     """The module's result. Raises ``AvsError`` where nothing was changed; an instance that fails later is an ``error`` in its entry,
     and ``msg`` names each."""
-    store, engine = store or Store(), engine or Engine()
+    store, engine = store or host_store(), engine or Engine()
     specs = read_specs(document)
     listing = engine.containers()
     host_key = store.host_key()

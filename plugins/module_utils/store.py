@@ -14,6 +14,7 @@ from typing import Any
 from . import files
 from .errors import HostError
 from .names import is_name
+from .rules import finding
 
 ROOT, RUN, LOCKS = "/var/lib/avs", "/run/avs", "/run/lock/avs"
 COMMITTED, APPLYING, ABSENT = "committed", "applying", "absent"
@@ -61,6 +62,14 @@ class Store:
             files.folder(self.root)
             files.write(os.path.join(self.root, "host.key"), key)
         return known or key
+
+
+def host_store() -> Store:
+    """This host's own store. Raises ``HostError`` for anybody but root, whose it is."""
+    if os.geteuid() != 0:
+        problem = finding("OPS-004", "", "the nodes and their keys belong to root", "Become root (become: true).")
+        raise HostError("root's rights are needed on this host", [problem])
+    return Store()
 
 
 class InstanceStore:

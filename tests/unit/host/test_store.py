@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils import files, keyfiles
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError, LockedError
 from ansible_collections.restaking.avs.plugins.module_utils.lock import Lock
-from ansible_collections.restaking.avs.plugins.module_utils.store import InstanceStore, Store
+from ansible_collections.restaking.avs.plugins.module_utils.store import InstanceStore, Store, host_store
 
 
 @pytest.fixture
@@ -320,3 +320,9 @@ def test_folders_may_be_made_at_the_same_time(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+def test_only_root_has_the_hosts_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(HostError, match="Become root"):
+        host_store()
