@@ -267,7 +267,9 @@ def _review(
 
     Raises ``InputError`` where a key would run twice.
     """
-    mine = [*public_uses(host, first.get("instances") or ()), *claimed_uses(host, values)]
+    # A node nobody lists any more still signs, and so does one that is about to be changed.
+    held = [entry for entry in first.get("held") or () if entry["id"] not in values]
+    mine = [*public_uses(host, [*(first.get("instances") or ()), *held]), *claimed_uses(host, values)]
     with run_folder.locked("public"):
         known = run_folder.read("public") or {"uses": []}
         others = [Use(**use) for use in known["uses"] if use["host"] != host]

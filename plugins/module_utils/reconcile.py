@@ -70,6 +70,9 @@ def reconcile(
             job.entry = entry_of(job.spec, job.state, job.containers)
     result["instances"] = [job.entry for job in jobs if job.entry]
     result["unlisted"] = unlisted(store, listing, {job.id for job in jobs})
+    if not document.get("complete"):
+        busy = [job.id for job in work if job.state is not None]
+        result["held"] = [held(store, instance) for instance in sorted({*busy, *result["unlisted"]})]
     found = [Finding.from_dict(item) for entry in result["instances"] for item in entry["findings"]]
     found += [
         finding("INV-003", instance, "is on the host, but not in the inventory; it was left alone")
@@ -151,6 +154,13 @@ def merged(spec: Mapping[str, Any], host: Sequence[Mapping[str, Any]]) -> list[d
     """What the controller found and what the host found, errors first."""
     found = [Finding.from_dict(dict(item)) for item in (*(spec.get("findings") or ()), *host)]
     return [item.as_dict() for item in by_severity(found)]
+
+
+def held(store: Store, instance: str) -> dict[str, Any]:
+    """Keys an instance has had until now, whatever becomes of it in this run: nobody else may start with them meanwhile."""
+    state = store.instance(instance).state() or {}
+    gone = state.get("phase") == ABSENT
+    return {"id": instance, "state": GONE if gone else STARTED, "keystores": {} if gone else state.get("keys") or {}}
 
 
 def unlisted(store: Store, listing: Sequence[Container], listed: set[str]) -> list[str]:

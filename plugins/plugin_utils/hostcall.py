@@ -64,6 +64,7 @@ def reconcile(
         return first
     if not needs:
         review(first, {})
+        first.pop("held", None)
         return first
     specs = {spec["id"]: spec for spec in built.specs}
     digests = {specs[name]["package"]["tree_sha256"]: name for name, need in needs.items() if need.get("tree")}

@@ -285,6 +285,12 @@ def test_two_entries_of_one_id_and_one_key(fleet: Fleet, standing: tuple[Host, E
     assert_says(message, ("demo-avs-bad", "demo-avs-third", "demo-avs-standing", "key"))
 
 
+def test_the_key_of_a_node_nobody_lists_any_more(fleet: Fleet, standing: tuple[Host, Entry], demo: Any) -> None:
+    host, good = standing
+    message = refused(fleet, host, [{**demo("bad", 41), "keys": good["keys"]}])
+    assert_says(message, ("demo-avs-bad", "demo-avs-standing", "key"))
+
+
 LISTENER = "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 8121)); s.listen(); time.sleep(300)"
 
 
