@@ -14,7 +14,7 @@ from typing import Any
 from . import artifacts, files, keyfiles
 from .baseline import project
 from .compose import Compose, engine_error
-from .engine import Container, Done, Engine
+from .engine import REMOVAL, Container, Done, Engine
 from .errors import HostError
 from .gate import DEFAULT_TIMEOUT, Gate, Health
 from .keymounts import public_id
@@ -89,7 +89,7 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:
             raise refused(item.id, mask(engine_error(done)))
 
     if plan.drop:
-        must(engine.run(["rm", "-f", *plan.drop], hold=hold))
+        must(engine.run(["rm", "-f", *plan.drop], timeout=REMOVAL, hold=hold))
     for container, name in plan.rename.items():
         must(engine.run(["rename", container, name], hold=hold))
     if plan.unpause:

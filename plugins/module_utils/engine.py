@@ -25,6 +25,8 @@ _LOCAL_ONLY = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL
 ENGINE_FLOOR, COMPOSE_FLOOR = (24, 0), (2, 20)
 # Seconds; a question to a healthy engine takes milliseconds.
 ANSWER = 60
+# Seconds; a volume may hold millions of files.
+REMOVAL = 1800
 _ONE_OFF = "True"
 _COLUMNS = (
     '{{.Label "com.docker.compose.oneoff"}}',

@@ -14,7 +14,7 @@ from . import files
 from .apply import STATE_SCHEMA
 from .baseline import project
 from .compose import Compose, engine_error
-from .engine import Container, Done, Engine
+from .engine import REMOVAL, Container, Done, Engine
 from .errors import HostError
 from .plan import Action, ordered
 from .rules import finding
@@ -79,10 +79,10 @@ def remove(
         must(Compose(engine, project(own.id), "/", hold).down())
         left = [container.id for container in engine.containers(own.id)]
         if left:
-            must(engine.run(["rm", "-f", *left], hold=hold))
+            must(engine.run(["rm", "-f", *left], timeout=REMOVAL, hold=hold))
     volumes = own_volumes(own, state, engine.volumes())
     if purge and volumes:
-        must(engine.run(["volume", "rm", *volumes], hold=hold))
+        must(engine.run(["volume", "rm", *volumes], timeout=REMOVAL, hold=hold))
         volumes = []
     files.remove(own.run)
     if purge:

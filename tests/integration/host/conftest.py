@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.host.support import IMAGE, Bench, docker, lab_image, package
+from tests.integration.host.support import IMAGE, RUN, Bench, docker, lab_image, package
 from tests.lab.keystores import make_keystore
 
 
@@ -24,7 +24,7 @@ def image() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Named after its module, and gone with it."""
-    name = "avshost" + str(request.module.__name__).rsplit("_", 1)[-1]
+    name = f"avshost{RUN}" + str(request.module.__name__).rsplit("_", 1)[-1]
     bench = Bench(tmp_path_factory.mktemp(name), name)
     bench.wipe()
     yield bench

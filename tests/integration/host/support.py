@@ -24,7 +24,9 @@ from ansible_collections.restaking.avs.plugins.module_utils.store import Store
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "examples" / "packages" / "demo-avs" / "v1.0.0" / "pkg"
-IMAGE = "avs-host-test/demo-avs:1.0.0"
+# Two runs of the tests on one machine stay out of each other's way.
+RUN = os.getpid()
+IMAGE = f"avs-host-test/demo-avs-{RUN}:1.0.0"
 
 
 def docker(*arguments: str, check: bool = True) -> str:
@@ -79,11 +81,12 @@ class Bench:
         self.memory = Path("/dev/shm") / f"avs-host-test-{name}"
         self.store = Store(str(folder / "lib"), str(self.memory / "run"), str(folder / "locks"))
         self.trees: dict[str, Path] = {}
+        self.tags: dict[str, int] = {}
         self.values: dict[str, dict[str, str]] = {}
 
     def spec(self, tag: str, tree: Path, secret: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
         """A spec of the demo node as the controller builds it, with ``secret`` values by name."""
-        base = 20000 + int(hashlib.sha256(f"{self.name}{tag}".encode()).hexdigest(), 16) % 9000
+        base = 20000 + RUN % 300 * 30 + 3 * self.tags.setdefault(tag, len(self.tags))
         digest = tree_digest(str(tree))
         self.trees[digest] = tree
         values = {"option.rpc-token": "token-0123456789", **(secret or {})}

@@ -18,7 +18,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.errors import HostEr
 from ansible_collections.restaking.avs.plugins.module_utils.lock import Lock
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import reconcile
 
-from tests.integration.host.support import IMAGE, Bench, docker
+from tests.integration.host.support import IMAGE, RUN, Bench, docker
 
 
 def refused(bench: Bench, *specs: dict[str, Any]) -> list[tuple[str, str]]:
@@ -193,7 +193,7 @@ def test_a_sick_instance_does_not_keep_the_others(bench: Bench, tree: Path, keys
 
 def test_a_package_cannot_read_the_host(bench: Bench, edited: Any, keys: dict[str, str], tmp_path: Path) -> None:
     """Compose reads whatever a package names; it does so as nobody."""
-    secret = Path("/root/.avs-host-test.env")
+    secret = Path(f"/root/.avs-host-test-{RUN}.env")
     secret.write_text("OTHER=value-of-somebody-else\n")
     secret.chmod(0o600)
     try:
