@@ -34,7 +34,7 @@ lab-down: env ## stop the lab, keep caches
 lab-purge: env ## stop the lab, remove caches, images and the borrowed apt source
 	@$(LAB) down --purge
 
-demo: env ## fresh machine to two running nodes and back
+demo: env ## two hosts with three running nodes on them, from nothing
 	@bash tests/demo.sh
 
 test: lint unit sanity integration molecule ## everything that must be green

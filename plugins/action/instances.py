@@ -46,7 +46,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources impo
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
 from ansible_collections.restaking.avs.plugins.plugin_utils.spec import build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.tap import TapConfig, parse_taps
-from ansible_collections.restaking.avs.plugins.plugin_utils.wording import problems_text
+from ansible_collections.restaking.avs.plugins.plugin_utils.wording import problems_text, steps, told
 
 MODULE = "restaking.avs.instances"
 _ARGUMENTS = {
@@ -87,6 +87,9 @@ class ActionModule(ActionBase):
                 findings=[item.as_dict() for item in error.findings],
             )
         result.pop("invocation", None)
+        result.setdefault("warnings", []).extend(told(result))
+        if self._task.diff:
+            result["diff"] = [*(result.get("diff") or []), *steps(result.get("instances") or ())]
         return result
 
     def _reconcile(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -207,8 +210,10 @@ class ActionModule(ActionBase):
             self._use_stdin()
         answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
         answer.pop("invocation", None)
-        died = answer.pop("exception", None) if secret_values else None
-        if died is not None:
+        # A refusal in order is told in words of the inventory; Ansible's own account of it would stand beside them.
+        orderly = "findings" in answer
+        died = answer.pop("exception", None) if secret_values or orderly else None
+        if died is not None and not orderly:
             # What Ansible captured of a module that died is shown as it is; of a text the caller cuts the secrets out.
             answer["msg"] = f"the module failed on {self._target()}: {_error_text(died) or answer.get('msg', '')}"
         self._changed = self._changed or bool(answer.get("changed"))

@@ -205,7 +205,11 @@ class Gate:
                 if logs
                 else "; it logged nothing"
             )
-        remedy = "" if peer is not None else None
+        service = peer.service if peer is not None else "<service>"
+        remedy = (
+            f"Read more with `docker logs avs-{self.instance}-{service}` on the host; a slow start may need a longer gate_timeout. "
+            "It was left as it is, and the next run goes on from here."
+        )
         return GateError(
             f"{self.instance} did not become healthy", [finding("OPS-006", self.instance, message, remedy)]
         )

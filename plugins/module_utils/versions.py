@@ -24,8 +24,9 @@ def version_problems(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -
         return []
     place = f"{spec['id']}: version"
     what = "its kept data is of" if removed else "installed is"
-    back = f"Set version back to {have.get('version')}, or upgrade with restaking.avs.upgrade" + (
-        ", or remove the data with purge: true." if removed else "."
+    back = (
+        f"Set version back to {have.get('version')}, which stays installed: this release does not upgrade instances"
+        + (", or remove the data with purge: true." if removed else ".")
     )
     if have.get("version") != want.get("version"):
         return [
@@ -43,7 +44,7 @@ def version_problems(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -
                 "UPG-005",
                 place,
                 message,
-                "Pin the commit you trust (avs_instances[].commit), or upgrade with restaking.avs.upgrade.",
+                "Pin the installed commit (avs_instances[].commit): this release does not upgrade instances.",
             )
         ]
     if have.get("name") != want.get("name") or state.get("profile") not in (None, spec.get("profile")):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from ..module_utils.findings import Finding, by_severity
+from ..module_utils.findings import WARNING, Finding, by_severity
 
 _BETWEEN = ".: "
 _ENTRY = re.compile(r"(?P<entry>\w+\[\d+\])(?P<rest>.*)\Z", re.DOTALL)
@@ -31,6 +32,34 @@ def problems_text(labels: Mapping[str, str], findings: Iterable[Finding], host: 
     if not changed:
         lines.append(f"nothing was changed on {host}")
     return "\n".join(lines)
+
+
+# Said in every run: what is forgotten, and what lies open. The rest is said when something changes, so that a quiet run is quiet.
+_ALWAYS = ("INV-003", "SEC-004")
+
+
+def told(result: Mapping[str, Any]) -> list[str]:
+    """Warnings of a module's result that a person should see without asking for details."""
+    found = (Finding.from_dict(dict(item)) for item in result.get("findings") or ())
+    return [
+        f"{item.as_line()} ({item.id})"
+        for item in by_severity(found)
+        if item.severity == WARNING and (item.id in _ALWAYS or result.get("changed"))
+    ]
+
+
+def steps(instances: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """What is done to each instance, one line a step, as a part of ``--diff``: a stop or a removal changes no file to compare."""
+    parts = []
+    for instance in instances:
+        lines = [f"{step['action']} {step['kind']} {step['name']}" for step in instance.get("actions") or ()]
+        if lines:
+            kept = instance.get("kept") or {}
+            lines += [f"keep volume {name}" for name in kept.get("volumes") or ()]
+            header = f"{instance.get('id')}: steps"
+            text = "".join(f"{line}\n" for line in lines)
+            parts.append({"before_header": header, "after_header": header, "before": "", "after": text})
+    return parts
 
 
 def _split(place: str, labels: Mapping[str, str]) -> tuple[str, str]:

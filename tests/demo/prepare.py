@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import secrets
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,8 @@ def main() -> None:
     access = yaml.safe_load((LAB / "vault.json").read_text())
     client = hvac.Client(url=facts["lab_vault_url"], token=access["root_token"])
     folder = LAB / "demo"
+    # What an earlier lab published under the same addresses is another package.
+    shutil.rmtree(LAB / "packages", ignore_errors=True)
     (folder / "host_vars").mkdir(parents=True, exist_ok=True)
     (folder / "group_vars").mkdir(exist_ok=True)
     (folder / "hosts.yml").write_text((LAB / "inventory.yml").read_text())
@@ -70,10 +74,14 @@ def main() -> None:
         store_keys(client, tag)
         placed.setdefault(hosts[host], []).append(node(tag, profile, number))
     for host, instances in placed.items():
-        (folder / "host_vars" / f"{host}.yml").write_text(yaml.safe_dump({"avs_instances": instances}, sort_keys=False))
+        path = folder / "host_vars" / f"{host}.yml"
+        # Whoever tried something in there wants to find it again.
+        if not path.exists():
+            path.write_text(yaml.safe_dump({"avs_instances": instances}, sort_keys=False))
     shared = {
         "docker_daemon_options": {"registry-mirrors": [facts["lab_registry_mirror"]]},
         "avs_taps": [{"name": "core", "url": facts["lab_tap_url"]}],
+        "avs_cache_dir": str(LAB / "packages"),
         "ansible_hashi_vault_url": facts["lab_vault_url"],
         "ansible_hashi_vault_auth_method": "approle",
         "ansible_hashi_vault_role_id": access["role_id"],
@@ -83,5 +91,16 @@ def main() -> None:
     (folder / "group_vars" / "avs_hosts.yml").write_text(yaml.safe_dump(shared, sort_keys=False))
 
 
+def add_keys(tags: list[str]) -> None:
+    """Keys for further nodes, under ``avs/<tag>/``."""
+    access = yaml.safe_load((LAB / "vault.json").read_text())
+    client = hvac.Client(url=access["url"], token=access["root_token"])
+    for tag in tags:
+        store_keys(client, tag)
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["keys"]:
+        add_keys(sys.argv[2:])
+    else:
+        main()
