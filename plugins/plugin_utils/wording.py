@@ -41,10 +41,12 @@ _ALWAYS = ("INV-003", "SEC-004")
 def told(result: Mapping[str, Any]) -> list[str]:
     """Warnings of a module's result that a person should see without asking for details."""
     found = (Finding.from_dict(dict(item)) for item in result.get("findings") or ())
+    quiet = tuple(f"{item['id']}:" for item in result.get("instances") or () if not item.get("changed"))
     return [
         f"{item.as_line()} ({item.id})"
         for item in by_severity(found)
-        if item.severity == WARNING and (item.id in _ALWAYS or result.get("changed"))
+        if item.severity == WARNING
+        and (item.id in _ALWAYS or (result.get("changed") and not item.place.startswith(quiet)))
     ]
 
 

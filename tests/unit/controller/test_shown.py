@@ -12,7 +12,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.restaking.avs.plugins.filter.status_table import FilterModule, status_table
 from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding
-from ansible_collections.restaking.avs.plugins.plugin_utils.wording import problems_text
+from ansible_collections.restaking.avs.plugins.plugin_utils.wording import problems_text, steps, told
 
 
 def found(place: str, message: str, remedy: str = "") -> Finding:
@@ -120,3 +120,29 @@ def test_the_filter_is_offered() -> None:
 def test_anything_but_results() -> None:
     with pytest.raises(AnsibleFilterError, match="not a list"):
         status_table([RESULT])
+
+
+def test_warnings_of_what_changes_and_those_that_are_always_said() -> None:
+    findings = [
+        {"id": rule, "severity": severity, "place": place, "message": "m", "remedy": "r"}
+        for rule, severity, place in (
+            ("KEY-003", "warning", "a-1: services.node"),
+            ("KEY-003", "warning", "b-2: services.node"),
+            ("INV-003", "warning", "c-3"),
+            ("OPS-001", "info", "a-1"),
+        )
+    ]
+    instances = [{"id": "a-1", "changed": True}, {"id": "b-2", "changed": False}]
+    result = {"findings": findings, "instances": instances, "changed": True}
+    assert told(result) == ["a-1: services.node: m -> r (KEY-003)", "c-3: m -> r (INV-003)"]
+    assert told({**result, "changed": False}) == ["c-3: m -> r (INV-003)"]
+
+
+def test_steps_are_a_part_of_the_diff() -> None:
+    gone = {
+        "id": "a-1",
+        "actions": [{"action": "remove", "kind": "container", "name": "node"}],
+        "kept": {"volumes": ["avs-a-1_db"]},
+    }
+    (part,) = steps([gone, {"id": "b-2", "actions": []}])
+    assert part["after"] == "remove container node\nkeep volume avs-a-1_db\n" and part["before"] == ""
