@@ -6,4 +6,5 @@ cd "$(dirname "$0")/.."
 bash tests/demo.sh
 . tests/demo/environment
 # What the demonstration left is looked at first; the other tests wipe the hosts.
-python -m pytest tests/integration/test_demo.py tests/integration -q --durations=15 "$@"
+python -m pytest tests/integration/test_demo.py -q
+python -m pytest tests/integration --ignore tests/integration/test_demo.py -q --durations=15 "$@"
