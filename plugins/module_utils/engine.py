@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import HostError
+from .invocation import RunCommand, invocation, ran_out_of_time
 from .rules import finding
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Debian's and Ubuntu's nobody and nogroup: what reads a stranger's files must not read the host's.
-NOBODY = 65534
 # A package must not make compose fetch more of itself from elsewhere.
 _LOCAL_ONLY = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false"}
 ENGINE_FLOOR, COMPOSE_FLOOR = (24, 0), (2, 20)
@@ -82,7 +81,9 @@ class Done:
 class Engine:
     """Raises ``HostError`` (rule OPS-004) wherever the engine is missing, too old or does not answer."""
 
-    def __init__(self, binary: str | None = None) -> None:
+    def __init__(self, run_command: RunCommand, binary: str | None = None) -> None:
+        """``run_command``: of the module that asks, and that alone starts processes."""
+        self._run_command = run_command
         self._binary = binary
         self._versions: tuple[str, str] | None = None
         self._platform = ""
@@ -96,6 +97,8 @@ class Engine:
             if found is None:
                 raise _unusable("docker is not installed on this host")
             self._binary = found
+        elif not os.access(self._binary, os.X_OK):
+            raise _unusable(f"{self._binary} cannot be run")
         return self._binary
 
     def run(
@@ -108,30 +111,22 @@ class Engine:
         """Run ``docker <arguments>``. ``confined``: as nobody, and with nothing of the host in its environment; ``hold``:
         descriptors the command keeps open."""
         environment = _LOCAL_ONLY if confined else {"PATH": PATH, "HOME": _home(), "LC_ALL": "C"}
-        drop: dict[str, Any] = {}
-        if confined and os.geteuid() == 0:
-            drop = {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
+        command = [self.binary, *arguments]
+        started = time.monotonic()
         try:
-            # AnsibleModule.run_command offers no clean environment, no other user and no time limit, and the library runs
-            # outside of modules as well (docs/decisions/running-commands.md).
-            done = subprocess.run(  # pylint: disable=ansible-bad-function
-                [self.binary, *arguments],
-                env=environment,
+            code, out, err = self._run_command(
+                invocation(command, environment, timeout, as_nobody=confined and os.geteuid() == 0),
                 cwd="/",
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=timeout,
+                encoding=None,
+                expand_user_and_vars=False,
+                handle_exceptions=False,
                 pass_fds=tuple(fd for fd in hold if fd >= 0),
-                check=False,
-                **drop,
             )
-        except subprocess.TimeoutExpired:
-            raise _unusable(f"the engine did not answer `docker {arguments[0]}` within {timeout:g} s") from None
         except OSError as error:
-            raise _unusable(f"{self.binary} cannot be run: {error.strerror}") from None
-        result = Done(done.returncode, done.stdout, done.stderr)
+            raise _unusable(f"{error.filename} cannot be run: {error.strerror}") from None
+        if ran_out_of_time(code, timeout, time.monotonic() - started):
+            raise _unusable(f"the engine did not answer `docker {arguments[0]}` within {timeout:g} s")
+        result = Done(code, *(text.decode("utf-8", errors="replace") for text in (out, err)))
         if result.code:
             _require_engine(result.message)
         return result

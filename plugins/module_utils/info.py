@@ -18,13 +18,13 @@ from .store import ABSENT, Store, host_store
 
 
 def read_instances(
-    ids: Sequence[str] | None = None, store: Store | None = None, engine: Engine | None = None
+    engine: Engine, ids: Sequence[str] | None = None, store: Store | None = None
 ) -> list[dict[str, Any]]:
     """Entries as the ``instances`` module returns them, with ``containers``, live ``health`` and where things are.
 
     ``ids`` empty: all instances on the host, removed ones that left data among them. Raises ``HostError``.
     """
-    store, engine = store or host_store(), engine or Engine()
+    store = store or host_store()
     wrong = [name for name in ids or () if not is_name(name)]
     if wrong:
         raise HostError(f"not the id of an instance: {', '.join(map(repr, wrong))}")

@@ -42,15 +42,15 @@ class Job:
 
 def reconcile(
     document: Mapping[str, Any],
+    engine: Engine,
     secret_values: Mapping[str, Mapping[str, str]] | None = None,
     check: bool = False,
     diff: bool = False,
     store: Store | None = None,
-    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """The module's result. Raises ``AvsError`` where nothing was changed; an instance that fails later is an ``error`` in its entry,
     and ``msg`` names each."""
-    store, engine = store or host_store(), engine or Engine()
+    store = store or host_store()
     specs = read_specs(document)
     listing = engine.containers()
     host_key = store.host_key()

@@ -15,8 +15,8 @@ import tempfile
 from types import TracebackType
 
 from .canonical import tree_digest
-from .engine import NOBODY
 from .errors import HostError
+from .invocation import NOBODY
 from .names import is_inside
 from .rules import finding
 

@@ -162,6 +162,7 @@ instances:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.engine import Engine
 from ..module_utils.errors import AvsError
 from ..module_utils.info import read_instances
 
@@ -171,7 +172,8 @@ def main() -> None:
         argument_spec={"ids": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True
     )
     try:
-        module.exit_json(changed=False, instances=read_instances(module.params["ids"]))
+        engine = Engine(module.run_command)
+        module.exit_json(changed=False, instances=read_instances(engine, module.params["ids"]))
     except AvsError as error:
         module.fail_json(changed=False, **error.as_result())
 

@@ -184,6 +184,7 @@ needs:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.engine import Engine
 from ..module_utils.errors import AvsError
 from ..module_utils.reconcile import reconcile
 
@@ -217,7 +218,9 @@ def main() -> None:
             msg="restaking.avs.instances needs its action plugin: call it by its full name, not through another module"
         )
     try:
-        result = reconcile(document, module.params["secret_values"], module.check_mode, module._diff)
+        result = reconcile(
+            document, Engine(module.run_command), module.params["secret_values"], module.check_mode, module._diff
+        )
     except AvsError as error:
         module.fail_json(changed=False, **error.as_result())
     if result.get("failed"):

@@ -16,8 +16,10 @@ HERE = Path(__file__).parent
 RECONCILE = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
+from module_utils.engine import Engine
 from module_utils.reconcile import reconcile
-result = reconcile(json.load(open(sys.argv[2])))
+from run_command import run_command
+result = reconcile(json.load(open(sys.argv[2])), Engine(run_command))
 assert not result["changed"] and "needs" not in result, result
 """
 

@@ -19,8 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.restaking.avs.plugins.module_utils.canonical import tree_digest
+from ansible_collections.restaking.avs.plugins.module_utils.engine import Engine
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import reconcile
 from ansible_collections.restaking.avs.plugins.module_utils.store import Store
+
+from tests.run_command import run_command
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "examples" / "packages" / "demo-avs" / "v1.0.0" / "pkg"
@@ -80,6 +83,7 @@ class Bench:
         self.folder, self.name = folder, name
         self.memory = Path("/dev/shm") / f"avs-host-test-{name}"
         self.store = Store(str(folder / "lib"), str(self.memory / "run"), str(folder / "locks"))
+        self.engine = Engine(run_command)
         self.trees: dict[str, Path] = {}
         self.tags: dict[str, int] = {}
         self.values: dict[str, dict[str, str]] = {}
@@ -141,7 +145,7 @@ class Bench:
             "complete": False,
         }
         document = json.loads(json.dumps(document))
-        first = reconcile(document, None, check, diff, self.store)
+        first = reconcile(document, self.engine, None, check, diff, self.store)
         if "needs" not in first:
             return first
         known = {spec["id"]: spec for spec in specs}
@@ -159,7 +163,7 @@ class Bench:
                 for name, need in first["needs"].items()
             }
         )
-        return reconcile(document, given, check, diff, self.store)
+        return reconcile(document, self.engine, given, check, diff, self.store)
 
     def containers(self) -> dict[str, str]:
         lines = docker(

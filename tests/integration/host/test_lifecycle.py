@@ -190,13 +190,13 @@ def test_another_version_is_refused(bench: Bench, spec: dict[str, Any]) -> None:
 
 
 def test_what_instance_info_tells(bench: Bench, spec: dict[str, Any]) -> None:
-    (found,) = read_instances([spec["id"]], bench.store)
+    (found,) = read_instances(bench.engine, [spec["id"]], bench.store)
     assert (found["state"], found["phase"], found["version"]) == ("started", "committed", "v1.0.0")
     assert found["health"] == {"status": "healthy", "detail": "node:8080 is healthy"}
     assert {item["service"]: item["state"] for item in found["containers"]} == {"gateway": "running", "node": "running"}
     assert found["keystores"]["bls"]["fingerprint"].startswith("sha256:")
     docker("pause", f"avs-{spec['id']}-node")
-    assert read_instances([spec["id"]], bench.store)[0]["health"]["status"] == "unhealthy"
+    assert read_instances(bench.engine, [spec["id"]], bench.store)[0]["health"]["status"] == "unhealthy"
     docker("unpause", f"avs-{spec['id']}-node")
 
 
@@ -204,7 +204,7 @@ def test_stop_and_start(bench: Bench, spec: dict[str, Any]) -> None:
     before = bench.containers()
     assert step(bench, bare(spec, "stopped")) == [("container", "gateway", "stop"), ("container", "node", "stop")]
     assert bench.running() == []
-    assert read_instances([spec["id"]], bench.store)[0]["state"] == "stopped"
+    assert read_instances(bench.engine, [spec["id"]], bench.store)[0]["state"] == "stopped"
     assert step(bench, spec) == [("container", "gateway", "start"), ("container", "node", "start")]
     assert bench.containers() == before
 
@@ -217,7 +217,7 @@ def test_removal_keeps_data_and_a_new_install_finds_it(bench: Bench, spec: dict[
     assert ("volume", volumes[0], "remove") not in gone
     assert (bench.volumes(), bench.containers(), bench.networks()) == (volumes, {}, [])
     assert not Path(bench.store.instance(spec["id"]).run).exists()
-    kept = read_instances([spec["id"]], bench.store)[0]
+    kept = read_instances(bench.engine, [spec["id"]], bench.store)[0]
     assert (kept["state"], kept["kept"]["volumes"]) == ("absent", volumes)
     assert Path(kept["kept"]["data"]).is_dir()
     other = copy.deepcopy(spec)

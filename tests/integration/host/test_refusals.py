@@ -19,6 +19,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.lock import Lock
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import reconcile
 
 from tests.integration.host.support import IMAGE, RUN, Bench, docker
+from tests.run_command import run_command
 
 
 def refused(bench: Bench, *specs: dict[str, Any]) -> list[tuple[str, str]]:
@@ -131,11 +132,11 @@ def test_an_old_engine_and_none(bench: Bench, tree: Path, keys: dict[str, str], 
     fake.chmod(0o755)
     document = {"schema": 1, "specs": [spec], "trees": {}, "complete": True}
     with pytest.raises(HostError) as caught:
-        reconcile(document, {}, store=bench.store, engine=Engine(str(fake)))
+        reconcile(document, Engine(run_command, str(fake)), {}, store=bench.store)
     assert "20.10.24" in str(caught.value)
     assert "2.10.0" in str(caught.value)
     with pytest.raises(HostError, match="cannot be run"):
-        reconcile(document, {}, store=bench.store, engine=Engine(str(tmp_path / "none")))
+        reconcile(document, Engine(run_command, str(tmp_path / "none")), {}, store=bench.store)
 
 
 def test_a_locked_instance(bench: Bench, tree: Path, keys: dict[str, str]) -> None:

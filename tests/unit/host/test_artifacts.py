@@ -188,6 +188,8 @@ def test_unpack(tmp_path: Path) -> None:
         base64.b64encode(b"not a tar").decode(),
         base64.b64encode(base64.b64decode(packed(("a", b"1" * 4000, 0o644)))[:60]).decode(),
     ],
+    # An archive says when it was made: no name for a test.
+    ids=["above", "absolute", "folder", "twice", "another file", "no base64", "no archive", "cut off"],
 )
 def test_trees_that_are_not_what_they_should_be(tmp_path: Path, content: str) -> None:
     target = tmp_path / "target"

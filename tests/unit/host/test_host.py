@@ -23,6 +23,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.images import (
 from ansible_collections.restaking.avs.plugins.module_utils.publish import Published
 from ansible_collections.restaking.avs.plugins.module_utils.resources import MIB, Resources
 
+from tests.run_command import run_command
 from tests.unit.host.models import told
 
 # Lines as the kernel prints them: 127.0.0.1:8080, 0.0.0.0:22, an established connection, ::1:631 and [::]:443.
@@ -65,7 +66,7 @@ class Told(Engine):
     """An engine that answers from a table: the first words of a command -> what comes back."""
 
     def __init__(self, **answers: Done | str) -> None:
-        super().__init__("/nonexistent")
+        super().__init__(run_command, "/nonexistent")
         self.answers, self.asked = answers, list[list[str]]()
 
     def run(self, arguments: Any, *_rest: Any, **_more: Any) -> Done:
@@ -245,7 +246,7 @@ class Shelf(Engine):
     """An engine with some images, and a registry with others."""
 
     def __init__(self, here: dict[str, dict[str, Any]], there: dict[str, dict[str, Any]]) -> None:
-        super().__init__("/nonexistent")
+        super().__init__(run_command, "/nonexistent")
         self.here, self.there, self.pulled = here, there, list[str]()
         self._versions, self._platform = ("26.1", "2.26"), "linux/amd64"
 
@@ -352,7 +353,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         path = tmp_path / "docker"
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return Engine(str(path))
+        return Engine(run_command, str(path))
 
     return make
 
@@ -383,7 +384,7 @@ def test_an_engine_that_hangs(script: Any) -> None:
 def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible_collections.restaking.avs.plugins.module_utils.engine.PATH", "/nonexistent")
     with pytest.raises(HostError, match="docker is not installed"):
-        Engine().containers()
+        Engine(run_command).containers()
 
 
 def test_commands_get_no_environment_of_ours(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:

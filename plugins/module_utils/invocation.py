@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A command with an environment, a user and a time limit of its own, for a caller that knows none of these.
+
+``AnsibleModule.run_command`` only adds to the module's environment, and has no user and no time limit. Programs every supported
+distribution has (coreutils, util-linux) stand before the command instead, and each replaces itself with the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+# Debian's and Ubuntu's nobody and nogroup: what reads a stranger's files must not read the host's.
+NOBODY = 65534
+# Seconds between asking a command to end and ending it.
+_GRACE = 5
+# What timeout ends with: the command ended when asked, or had to be killed.
+_OUT_OF_TIME = (124, 137, -9)
+
+
+class RunCommand(Protocol):
+    """``AnsibleModule.run_command``, or what behaves like it: exit code, output and messages, the latter two in bytes."""
+
+    def __call__(
+        self,
+        args: list[str],
+        *,
+        cwd: str,
+        encoding: None,
+        expand_user_and_vars: bool,
+        handle_exceptions: bool,
+        pass_fds: Sequence[int],
+    ) -> tuple[Any, Any, Any]: ...
+
+
+def invocation(
+    command: Sequence[str], environment: Mapping[str, str], timeout: float | None = None, as_nobody: bool = False
+) -> list[str]:
+    """Arguments that run ``command`` with exactly ``environment``, for at most ``timeout`` seconds.
+
+    ``as_nobody``: with no user's rights, and no way to gain any. No value may be secret: arguments are seen by everybody.
+    """
+    line = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in environment.items())]
+    if timeout is not None:
+        line += ["/usr/bin/timeout", f"--kill-after={_GRACE}", f"{timeout:g}"]
+    if as_nobody:
+        line += ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
+    return [*line, *command]
+
+
+def ran_out_of_time(code: int, timeout: float | None, seconds: float) -> bool:
+    """Whether a command that took ``seconds`` and ended with ``code`` was stopped by its limit."""
+    return timeout is not None and code in _OUT_OF_TIME and seconds >= timeout
