@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
@@ -29,6 +29,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import (
     claimed_uses,
     public_uses,
     shared_keys,
+    still_held,
     uses_of,
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.package import Package, PackageRequest, load_package
@@ -208,7 +209,15 @@ class ActionModule(ActionBase):
             arguments["secret_values"] = secret_values
         if secret_values or carries_macs(document):
             self._use_stdin()
-        answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
+        try:
+            answer: dict[str, Any] = self._execute_module(
+                module_name=MODULE, module_args=arguments, task_vars=self._vars
+            )
+        except AnsibleConnectionFailure as error:
+            if not document["trial"]:
+                raise
+            # What is wrong with the inventory is worth telling, whether or not the host can be asked about the rest.
+            return {"failed": True, "msg": str(error)}
         answer.pop("invocation", None)
         # A refusal in order is told in words of the inventory; Ansible's own account of it would stand beside them.
         orderly = "findings" in answer
@@ -273,7 +282,7 @@ def _review(
     Raises ``InputError`` where a key would run twice.
     """
     # A node nobody lists any more still signs, and so does one that is about to be changed.
-    held = [entry for entry in first.get("held") or () if entry["id"] not in values]
+    held = still_held(first.get("held") or (), values)
     mine = [*public_uses(host, [*(first.get("instances") or ()), *held]), *claimed_uses(host, values)]
     with run_folder.locked("public"):
         known = run_folder.read("public") or {"uses": []}

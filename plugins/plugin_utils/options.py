@@ -280,10 +280,7 @@ def resolve_options(profile: Profile, values: Mapping[str, object], place: str =
         try:
             checked = check_value(option.type, given, option.validate)
         except Invalid as error:
-            value = _MASK if option.hidden else shown(_raw(given))
-            findings.append(
-                finding("OPT-001", spot, f"{value} {error}", f"Set {spot} to a value of type {option.type}.")
-            )
+            findings.append(_unfit(option, _MASK if option.hidden else shown(_raw(given)), error, spot))
             continue
         if option.hidden:
             secrets[option.name] = SecretValue(checked.text)
@@ -294,6 +291,19 @@ def resolve_options(profile: Profile, values: Mapping[str, object], place: str =
         if option.name in secrets:
             env.pop(option.target, None)
     return Resolved(env, secrets, tuple(findings))
+
+
+def check_secret(option: Option, value: str, spot: str) -> list[Finding]:
+    """What is wrong with the value a secret reference led to, without the value; it obeys the rules of one written in clear."""
+    try:
+        check_value(option.type, value, option.validate)
+    except Invalid as error:
+        return [_unfit(option, "the value behind the reference", error, spot)]
+    return []
+
+
+def _unfit(option: Option, value: str, error: Invalid, spot: str) -> Finding:
+    return finding("OPT-001", spot, f"{value} {error}", f"Set {spot} to a value of type {option.type}.")
 
 
 def _unknown(name: str, known: Mapping[str, Option], where: str) -> Finding:
