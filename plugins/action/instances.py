@@ -199,7 +199,7 @@ class ActionModule(ActionBase):
         except AnsibleError:
             raise OSError(errno.EACCES, "it cannot be read or decrypted") from None
 
-    def _values(self, sources: Sources, needs: list[Need]) -> Mapping[Need, str]:
+    def _values(self, sources: Sources, needs: list[Need]) -> tuple[Mapping[Need, str], list[Finding]]:
         self._require_stdin()
         return sources.values(needs)
 
@@ -225,7 +225,7 @@ class ActionModule(ActionBase):
         if died is not None and not orderly:
             # What Ansible captured of a module that died is shown as it is; of a text the caller cuts the secrets out.
             answer["msg"] = f"the module failed on {self._target()}: {_error_text(died) or answer.get('msg', '')}"
-        self._changed = self._changed or bool(answer.get("changed"))
+        self._changed = self._changed or bool(answer.get("changed") and not document["trial"])
         return answer
 
     def _update_module_args(self, module_name: str, module_args: dict[str, Any], *args: Any, **kwargs: Any) -> None:

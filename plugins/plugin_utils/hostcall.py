@@ -26,7 +26,7 @@ MASK = "***"
 MASKED_FROM = 5
 
 
-Values = Callable[[list[Need]], Mapping[Need, str]]
+Values = Callable[[list[Need]], tuple[Mapping[Need, str], list[Finding]]]
 Review = Callable[[Mapping[str, Any], Mapping[str, Mapping[str, str]]], None]
 Call = Callable[[dict[str, Any], dict[str, dict[str, str]]], dict[str, Any]]
 
@@ -90,14 +90,14 @@ def _values(built: Built, needs: Mapping[str, Mapping[str, Any]], read: Values) 
     """Instance -> secret -> value of all the host asks for. Raises ``SecretError`` where one cannot be had or does not fit its option."""
     wanted = [built.needs[name][secret] for name, need in needs.items() for secret in need.get("secrets") or ()]
     values: dict[str, dict[str, str]] = {}
-    problems: list[Finding] = []
-    for need, value in (read(wanted) if wanted else {}).items():
+    found, problems = read(wanted) if wanted else ({}, [])
+    for need, value in found.items():
         values.setdefault(need.instance, {})[need.name] = value
         option = built.options.get(need.instance, {}).get(need.name)
         if option is not None:
-            problems += check_secret(option, value, need.place)
+            problems = [*problems, *check_secret(option, value, need.place)]
     if problems:
-        raise SecretError("secrets are not what their options take", problems)
+        raise SecretError("secrets cannot be used", problems)
     return values
 
 

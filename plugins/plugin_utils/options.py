@@ -280,7 +280,10 @@ def resolve_options(profile: Profile, values: Mapping[str, object], place: str =
         try:
             checked = check_value(option.type, given, option.validate)
         except Invalid as error:
-            findings.append(_unfit(option, _MASK if option.hidden else shown(_raw(given)), error, spot))
+            value = _MASK if option.hidden else shown(_raw(given))
+            findings.append(
+                finding("OPT-001", spot, f"{value} {error}", f"Set {spot} to a value of type {option.type}.")
+            )
             continue
         if option.hidden:
             secrets[option.name] = SecretValue(checked.text)
@@ -298,12 +301,9 @@ def check_secret(option: Option, value: str, spot: str) -> list[Finding]:
     try:
         check_value(option.type, value, option.validate)
     except Invalid as error:
-        return [_unfit(option, "the value behind the reference", error, spot)]
+        remedy = f"Store a value of type {option.type} there, without a newline at its end."
+        return [finding("OPT-001", spot, f"the value behind the reference {error}", remedy)]
     return []
-
-
-def _unfit(option: Option, value: str, error: Invalid, spot: str) -> Finding:
-    return finding("OPT-001", spot, f"{value} {error}", f"Set {spot} to a value of type {option.type}.")
 
 
 def _unknown(name: str, known: Mapping[str, Option], where: str) -> Finding:

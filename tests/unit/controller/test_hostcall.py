@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.canonical import tree_digest
 from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
+from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding
 from ansible_collections.restaking.avs.plugins.plugin_utils import transfer
 from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, carries_macs, reconcile, scrubbed
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import parse_instances
@@ -74,8 +75,8 @@ def told(error: AvsError) -> set[tuple[str, str]]:
     return {(item.place, item.message) for item in error.findings}
 
 
-def read(needs: list[Need]) -> dict[Need, str]:
-    return {need: f"canary-{need.instance}-{need.name}" for need in needs}
+def read(needs: list[Need]) -> tuple[dict[Need, str], list[Finding]]:
+    return {need: f"canary-{need.instance}-{need.name}" for need in needs}, []
 
 
 def refuse(*_arguments: Any) -> Any:
@@ -156,7 +157,7 @@ def test_a_review_may_stop_before_anything_is_sent(built: Built) -> None:
 
 
 def test_a_secret_that_cannot_be_read_stops_before_the_second_call(built: Built) -> None:
-    def fail(_needs: list[Need]) -> dict[Need, str]:
+    def fail(_needs: list[Need]) -> Any:
         raise SecretError("sealed")
 
     host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}}, REFUSED)
@@ -218,11 +219,11 @@ def test_a_value_behind_a_reference_obeys_its_option(tree: Path, value: str, fit
     built = build_specs(entries, lambda _entry: offered, Numbered())
     host = Host({"demo-avs-op1": {"tree": False, "secrets": ["option.token"]}})
     if fits:
-        reconcile(built, Terms(), host, lambda needs: dict.fromkeys(needs, value), accept)
+        reconcile(built, Terms(), host, lambda needs: (dict.fromkeys(needs, value), []), accept)
         assert host.calls[1][1] == {"demo-avs-op1": {"option.token": value}}
     else:
         with pytest.raises(SecretError) as caught:
-            reconcile(built, Terms(), host, lambda needs: dict.fromkeys(needs, value), accept)
+            reconcile(built, Terms(), host, lambda needs: (dict.fromkeys(needs, value), []), accept)
         (found,) = caught.value.findings
         assert (found.id, found.place) == ("OPT-001", "avs_instances[0].options.token")
         assert found.remedy and (not value or value not in found.as_line())
