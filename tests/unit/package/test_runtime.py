@@ -117,7 +117,7 @@ def key(**fields: Any) -> dict[str, Any]:
     ({"directories": [{"path": "a", "mode": "4755"}]}, "directories[0].mode"),
     ({"configs": [{"path": "c", "format": "xml", "merge": {}}]}, "configs[0].format"),
     ({"configs": [{"path": "c", "format": "json", "merge": []}]}, "configs[0].merge"),
-    ({"health": {"type": "guess"}}, "health.type"), ({"health": "http"}, "health.type"), ({"health": {"type": ["http"]}}, "health.type"),
+    ({"health": {"type": "guess"}}, "health.type"), ({"health": "http"}, "health"), ({"health": {"type": ["http"]}}, "health.type"),
     ({"health": {"type": "http", "service": "n"}}, "health.port"), ({"health": {"type": "tcp", "service": "n", "port": 1, "path": "/"}}, "health.path"),
     ({"health": {"type": "metric", "service": "n", "port": 1}}, "health.name"), ({"health": {"type": "container", "timeout": 0}}, "health.timeout"),
     ({"metrics": [{"service": "n", "port": 1, "path": "m"}]}, "metrics[0].path"), ({"metrics": [{"port": 1}]}, "metrics[0].service"),
