@@ -398,6 +398,8 @@ DOCUMENTS = [
         )),
         accepts={
             "privileges.node": _NULL_TOO,
+            # A uid alone is a user and an owner.
+            **{place: _NUMBER_TOO for place in ("privileges.node.user", "keys[0].owner", "directories[0].owner")},
             "commands.migrate.args[0]": _SCALARS,
             "commands.migrate.args[1]": _SCALARS,
         },
@@ -445,6 +447,8 @@ DOCUMENTS = [
                 for name in ("node-name", "main-port", "verbose", "rpc-token", "license")
             },
             "avs_instances[0].limits.node": _NULL_TOO,
+            # Bytes.
+            "avs_instances[0].limits.node.memory": _NUMBER_TOO,
         },
         # An option's mapping can only be a reference, and what that lacks is said at once.
         elsewhere={
