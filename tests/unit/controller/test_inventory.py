@@ -140,6 +140,11 @@ def test_a_version_that_lacks_its_v(version: Any, remedy: str | None) -> None:
     assert (found.remedy == remedy) if remedy else ("Write v" not in found.remedy and found.remedy)
 
 
+@pytest.mark.parametrize("name", [5, True, None, "5"])
+def test_names_that_are_no_text_are_unknown_fields(name: Any) -> None:
+    assert set(problems({**entry(), name: 1})) == {f"avs_instances[0].{name}"}
+
+
 def test_a_wrong_state_is_no_ground_to_judge_purge() -> None:
     assert set(problems(entry(state="gone", purge=True))) == {"avs_instances[0].state"}
 

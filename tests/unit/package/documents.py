@@ -399,7 +399,7 @@ DOCUMENTS = [
         accepts={
             "privileges.node": _NULL_TOO,
             # A uid alone is a user and an owner.
-            **{place: _NUMBER_TOO for place in ("privileges.node.user", "keys[0].owner", "directories[0].owner")},
+            **dict.fromkeys(("privileges.node.user", "keys[0].owner", "directories[0].owner"), _NUMBER_TOO),
             "commands.migrate.args[0]": _SCALARS,
             "commands.migrate.args[1]": _SCALARS,
         },
