@@ -21,7 +21,7 @@ from .cache import Cache
 from .giturl import parse_git_url
 from .pins import known_versions, pin, released
 from .repository import Repository
-from .schema import is_commit
+from .schema import is_commit, version_remedy
 from .source import PACKAGE_FOLDER
 from .tap import Adapter, Indexed, Tap, TapConfig, open_tap
 from .tree import FileTree, FolderTree
@@ -113,7 +113,8 @@ def _check(request: PackageRequest) -> list[Finding]:
             )
         )
     if request.version is not None and not is_version(request.version):
-        found.append(finding("INV-001", "version", f"{request.version!r} is not a version like v1.2.3"))
+        message = f"{request.version!r} is not a version like v1.2.3"
+        found.append(finding("INV-001", "version", message, version_remedy(str(request.version))))
     if request.commit is not None and not is_commit(request.commit):
         found.append(finding("INV-001", "commit", f"{request.commit!r} is not a commit (40 small hex digits)"))
     elif (
@@ -172,7 +173,7 @@ def _from_index(request: PackageRequest, tap: Tap, entry: Indexed, cache: Cache)
         tap.local,
         about.get("upgrade"),
         pinned,
-        (*tap.findings, *found.findings),
+        (*tap.findings, *entry.findings, *found.findings),
     )
 
 
