@@ -144,6 +144,26 @@ def test_a_new_key_reaches_the_node_that_uses_it(
     assert asked(spec, "/keys") == before
 
 
+def test_a_key_that_is_dropped_leaves_the_folder(
+    bench: Bench, spec: dict[str, Any], tree: Path, keys: dict[str, str]
+) -> None:
+    one = {name: value for name, value in keys.items() if ".bls." in name}
+    done = step(bench, bench.spec("a", tree, one))
+    assert ("keys", "node", "update") in done
+    seen = docker("exec", f"avs-{spec['id']}-node", "ls", "-A", "/keys").split()
+    assert [name for name in seen if not name.startswith("..")] == ["bls.json", "bls.password"]
+    bench.spec("a", tree, keys)
+    step(bench, spec)
+
+
+def test_a_key_that_a_killed_rotation_left_goes(bench: Bench, spec: dict[str, Any]) -> None:
+    left = Path(bench.store.instance(spec["id"]).keys) / "node" / "..v0"
+    left.mkdir()
+    (left / "bls.json").write_text("rotated out")
+    assert step(bench, spec) == [("keys", "node", "update")]
+    assert not left.exists()
+
+
 @pytest.mark.parametrize("harm", ["removed", "stopped", "killed", "paused"])
 def test_a_container_somebody_took_away_comes_back(bench: Bench, spec: dict[str, Any], harm: str) -> None:
     node = f"avs-{spec['id']}-node"
