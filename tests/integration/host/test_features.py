@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.info import read_instances
 
 from tests.integration.host.support import IMAGE, Bench, docker
 from tests.integration.host.test_lifecycle import bare, step
@@ -174,6 +175,13 @@ def test_mounts(bench: Bench, spec: dict[str, Any], keys: dict[str, str]) -> Non
     assert inside(bench, spec, "node", "cat", "/keys/node.json") == keys["key.ecdsa.keystore"]
     assert inside(bench, spec, "node", "wc", "-c", "/srv/big.bin").split()[0] == "300000"
     assert Path(bench.store.instance(spec["id"]).data, "state/migrated").read_text() == "once\n"
+
+
+def test_a_service_in_anothers_network_is_asked_there(bench: Bench, spec: dict[str, Any]) -> None:
+    asked = {**spec, "health": {**spec["health"], "service": "side"}}
+    assert step(bench, asked) == [("files", "release", "update")]
+    assert read_instances(bench.engine, [spec["id"]], bench.store)[0]["health"]["status"] == "healthy"
+    step(bench, spec)
 
 
 def test_a_change_moves_anonymous_volumes_and_takes_joined_services_along(bench: Bench, spec: dict[str, Any]) -> None:
