@@ -38,21 +38,22 @@ def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = 
     """Ask the engine and the kernel. ``states``: the recorded state of every instance, for ports of stopped ones."""
     ports: list[tuple[Published, str, str]] = []
     containers = {}
+    before = listening(proc)
     for container in engine.everything():
         containers[container["name"]] = container["instance"]
         for address, port, protocol in parse_ports(container["ports"]):
             ports.append((Published(address, port, protocol), f"container {container['name']}", container["instance"]))
+    # The engine's proxy listens for every port of a running container. What an instance has on record alone may be taken by
+    # now. A container that keeps restarting comes and goes, so only what listens before and after the engine's answer counts.
+    proxied = [(port, holder) for port, holder, _instance in ports]
+    foreign = [socket for socket in listening(proc) if socket in before and not collisions([socket], proxied)]
     for instance, state in states.items():
         if state.get("phase") != "absent":
             ports += [
                 (Published(item["address"], item["port"], item["protocol"]), f"instance {instance}", instance)
                 for item in state.get("ports") or ()
             ]
-    held = [port for port, _holder, _instance in ports]
-    for socket in listening(proc):
-        # The engine's proxy listens for every published port; those have an owner already.
-        if not collisions([socket], [(port, "") for port in held]):
-            ports.append((socket, f"a process of the host ({socket.address or 'all addresses'})", ""))
+    ports += [(socket, f"a process of the host ({socket.address or 'all addresses'})", "") for socket in foreign]
     return Host(ports, containers, engine.networks())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+import socket
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,20 @@ def test_stop_and_start(bench: Bench, spec: dict[str, Any]) -> None:
     assert read_instances(bench.engine, [spec["id"]], bench.store)[0]["state"] == "stopped"
     assert step(bench, spec) == [("container", "gateway", "start"), ("container", "node", "start")]
     assert bench.containers() == before
+
+
+def test_a_process_that_took_a_stopped_nodes_port_is_seen(bench: Bench, spec: dict[str, Any]) -> None:
+    step(bench, bare(spec, "stopped"))
+    before = bench.files()
+    with socket.create_server(("127.0.0.1", int(spec["env"]["MAIN_PORT"]))):
+        for check in (True, False):
+            with pytest.raises(HostError) as caught:
+                bench.call([spec], check=check)
+            assert [(item.id, item.place) for item in caught.value.findings] == [
+                ("NET-002", f"{spec['id']}: services.node.ports")
+            ]
+    assert bench.files() == before
+    step(bench, spec)
 
 
 def test_removal_keeps_data_and_a_new_install_finds_it(bench: Bench, spec: dict[str, Any]) -> None:
