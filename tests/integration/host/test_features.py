@@ -49,6 +49,8 @@ services:
     <<: *python
     profiles: [more]
     entrypoint: [python3, -c, "import time; time.sleep(100000)"]
+    mem_reservation: 4000g
+    memswap_limit: 64m
   never:
     <<: *python
     profiles: [other]
@@ -147,6 +149,8 @@ def test_everything_at_once(bench: Bench, spec: dict[str, Any]) -> None:
     }
     assert ("files", "data/files/big.bin", "create") in done
     assert inspected(spec, "migrate")["State"]["ExitCode"] == 0
+    memory = inspected(spec, "extra")["HostConfig"]
+    assert memory["MemoryReservation"] == memory["MemorySwap"] == memory["Memory"] > 0
 
 
 def test_values_reach_the_container_literally(bench: Bench, spec: dict[str, Any]) -> None:
