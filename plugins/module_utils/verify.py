@@ -22,7 +22,7 @@ from .findings import Finding
 from .hostpaths import links, outside
 from .identity import identify, spec_digest
 from .images import ImageKeeper, Images
-from .keymounts import settle_owners
+from .keyowners import settle_owners
 from .model import secret_variables
 from .mounts import Layout
 from .plan import Action, ContainerPlan, existence, ordered, plan_containers

@@ -188,6 +188,15 @@ def test_a_service_in_anothers_network_is_asked_there(bench: Bench, spec: dict[s
     step(bench, spec)
 
 
+def test_a_key_of_which_only_the_mount_is_known(bench: Bench, spec: dict[str, Any], keys: dict[str, str]) -> None:
+    mounted = {**spec["keys"][0], "keystore_env": None, "mount": "/keys", "services": ["extra"]}
+    env = {**spec["env"], "KEYSTORE": "./notes.txt"}
+    done = step(bench, {**spec, "env": env, "keys": [mounted]})
+    assert {("keys", "extra", "create"), ("container", "extra", "recreate")} <= set(done)
+    assert inside(bench, spec, "extra", "cat", "/keys/ecdsa.json") == keys["key.ecdsa.keystore"]
+    step(bench, spec)
+
+
 def test_a_change_moves_anonymous_volumes_and_takes_joined_services_along(bench: Bench, spec: dict[str, Any]) -> None:
     docker("exec", "-u", "0", f"avs-{spec['id']}-node", "sh", "-c", "echo precious >/anonymous/file")
     changed = {**spec, "limits": {"node": {"pids": 200}}}
