@@ -16,6 +16,7 @@ from . import artifacts, files, keyfiles, ports, resources
 from .baseline import project
 from .canonical import tree_digest, tree_files
 from .compose import Compose
+from .datafolders import Folders, folder_actions, settled_folders, wanted_folders
 from .engine import Container, Engine
 from .errors import HostError
 from .findings import Finding
@@ -247,9 +248,7 @@ def _file_actions(around: Surroundings, item: Draft, changed: bool) -> list[Acti
     actions = []
     if changed:
         actions.append(Action("files", RELEASE, "update" if item.files.release() else "create"))
-    for path in data_folders(item):
-        if not os.path.isdir(os.path.join(item.files.data, path)):
-            actions.append(Action("files", f"data/{path}", "create"))
+    actions += folder_actions(item.files.data, data_folders(item), settled_data(item))
     actions += [
         Action("files", f"data/{entry['path']}", "create")
         for entry in artifacts.missing(around.store, item.files, item.spec)
@@ -257,14 +256,13 @@ def _file_actions(around: Surroundings, item: Draft, changed: bool) -> list[Acti
     return actions
 
 
-def data_folders(item: Draft) -> dict[str, tuple[str | None, str]]:
-    """Folder below ``data/`` -> owner (``uid:gid``) and mode."""
-    found: dict[str, tuple[str | None, str]] = {
-        path: (owner, "0755") for path, owner in item.shaped.mounted.folders.items()
-    }
-    for entry in item.spec.get("directories") or ():
-        found[os.path.normpath(entry["path"])] = (entry.get("owner"), entry.get("mode") or "0755")
-    return found
+def data_folders(item: Draft) -> Folders:
+    return wanted_folders(item.spec, item.shaped.mounted.folders)
+
+
+def settled_data(item: Draft) -> Folders:
+    """Folders of ``data/`` that were made as they are wanted."""
+    return settled_folders(item.files.data, data_folders(item), item.state)
 
 
 def _key_actions(item: Draft, shaped: Shaped, variables: Mapping[str, str]) -> list[Action]:

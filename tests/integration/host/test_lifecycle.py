@@ -120,6 +120,24 @@ def test_what_does_not_touch_a_container_changes_none(bench: Bench, spec: dict[s
     step(bench, spec)
 
 
+def test_a_changed_declaration_reaches_a_folder_that_is_there(bench: Bench, spec: dict[str, Any]) -> None:
+    work = Path(bench.store.instance(spec["id"]).data, "data/work")
+    declared = [{"path": "data/work", "owner": "1000:1001", "mode": "0750"}]
+    done = [("files", "data/data/work", "update"), ("files", "release", "update")]
+    assert step(bench, {**spec, "directories": declared}) == done
+    assert (work.stat().st_gid, work.stat().st_mode & 0o777) == (1001, 0o750)
+    assert step(bench, spec) == done
+
+
+def test_a_folder_a_killed_install_left_gets_its_owner(bench: Bench, tree: Path, keys: dict[str, str]) -> None:
+    spec = bench.spec("cut", tree, keys)
+    work = Path(bench.store.instance(spec["id"]).data, "data/work")
+    work.mkdir(0o700, parents=True)
+    assert ("files", "data/data/work", "update") in step(bench, spec)
+    assert work.stat().st_uid == 1000
+    step(bench, bare(spec, "absent", purge=True))
+
+
 def test_a_new_key_reaches_the_node_that_uses_it(
     bench: Bench, spec: dict[str, Any], tree: Path, keys: dict[str, str]
 ) -> None:
