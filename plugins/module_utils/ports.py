@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .baseline import project
@@ -18,6 +18,7 @@ from .findings import Finding
 from .model import Model
 from .publish import Published, collisions
 from .rules import finding
+from .subnets import subnets_of
 
 _LISTEN = {"tcp": "0A", "udp": "07"}
 
@@ -26,12 +27,23 @@ _LISTEN = {"tcp": "0A", "udp": "07"}
 class Host:
     """What is taken on the host: ports with their holder's name, and containers and networks by name -> owner.
 
-    ``containers``: name -> instance it belongs to (empty: none); ``networks``: name -> compose project (empty: none).
+    ``containers``: name -> instance it belongs to (empty: none); ``networks``: name -> compose project (empty: none);
+    ``subnets``: network -> its subnets.
     """
 
     ports: list[tuple[Published, str, str]] = field(default_factory=list)
     containers: dict[str, str] = field(default_factory=dict)
     networks: dict[str, str] = field(default_factory=dict)
+    subnets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def without(self, instances: Collection[str]) -> Host:
+        """What stays taken when these instances are removed."""
+        gone = {project(instance) for instance in instances}
+        return replace(
+            self,
+            ports=[entry for entry in self.ports if entry[2] not in instances],
+            subnets={name: found for name, found in self.subnets.items() if self.networks.get(name) not in gone},
+        )
 
 
 def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = "/proc") -> Host:
@@ -54,7 +66,9 @@ def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = 
                 for item in state.get("ports") or ()
             ]
     ports += [(socket, f"a process of the host ({socket.address or 'all addresses'})", "") for socket in foreign]
-    return Host(ports, containers, engine.networks())
+    networks = engine.networks()
+    subnets = {item["Name"]: subnets_of(item) for item in engine.inspect_networks(networks)}
+    return Host(ports, containers, networks, subnets)
 
 
 def check(

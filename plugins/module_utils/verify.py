@@ -32,6 +32,7 @@ from .rules import finding
 from .scratch import Scratch, require_tree, unpack
 from .shape import Shaped, Wanted, compose_text, pin, shape
 from .store import ABSENT, InstanceStore, Store
+from .subnets import check_subnets
 from .versions import recorded_images, version_problems
 
 RELEASE, SECRETS = "release", "secrets"
@@ -121,6 +122,7 @@ def draft(
         *links(spec, shaped, own),
         *resources.check(instance, spec.get("requirements") or {}, around.resources, installed),
         *ports.check(instance, shaped.model, shaped.ports, around.host),
+        *check_subnets(instance, shaped.model, around.host.networks, around.host.subnets),
     ]
     values = {name: {**stored, **given}[name] for name in spec["secrets"] if name in given or name in stored}
     return Draft(spec, own, state, before, tree, shaped, images, memory, values, identities, tuple(findings))

@@ -84,7 +84,17 @@ LINES = "c1\tavs-x-op1-node\t127.0.0.1:8080->8080/tcp, 0.0.0.0:53->53/udp\tx-op1
 
 @pytest.fixture
 def host(proc: str) -> ports.Host:
-    engine = Told(ps=LINES, network="avs-x-op1_n\tavs-x-op1\nother\tsomething\navs-x-op2_n\tsomething\n")
+    engine = Told(
+        ps=LINES,
+        network="avs-x-op1_n\tavs-x-op1\nother\tsomething\navs-x-op2_n\tsomething\n",
+        network_inspect=json.dumps(
+            [
+                {"Name": "avs-x-op1_n", "IPAM": {"Config": [{"Subnet": "10.1.0.0/16"}]}},
+                {"Name": "other", "IPAM": {"Config": [{"Subnet": "10.2.0.0/24"}, {"Subnet": "fd00:2::/64"}]}},
+                {"Name": "none", "IPAM": {"Config": None}},
+            ]
+        ),
+    )
     states = {
         "y-op1": {"phase": "committed", "ports": [{"address": "", "port": "7000", "protocol": "tcp"}]},
         "z-op1": {"phase": "absent", "ports": [{"address": "", "port": "7001", "protocol": "tcp"}]},
