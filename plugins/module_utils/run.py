@@ -28,6 +28,7 @@ from .reconcile import Job, entry_of, look, merged
 from .scratch import Scratch
 from .settled import GONE, STARTED
 from .store import Store
+from .subnets import subnets_wanted_twice
 from .verify import Draft, Prepared, Surroundings, draft, prepare, with_images
 
 # Instances whose containers are made at the same time; their gates then wait side by side.
@@ -128,10 +129,8 @@ def _surroundings(
     states = {
         instance: state for instance in store.ids() for state in [store.instance(instance).state()] if state is not None
     }
-    host = ports.survey(engine, states)
     # What this call removes stands in nobody's way: removals come first.
-    going = {item.job.id for item in work if item.state == GONE}
-    host = ports.Host([entry for entry in host.ports if entry[2] not in going], host.containers, host.networks)
+    host = ports.survey(engine, states).without({item.job.id for item in work if item.state == GONE})
     return Surroundings(
         store,
         engine,
@@ -163,6 +162,7 @@ def _verify(around: Surroundings, work: Sequence[_Work]) -> None:
             continue
         problems += errors_of(item.draft.findings)
         problems += _doubles(item.draft, item.job.id, reserved)
+    problems += subnets_wanted_twice((item.job.id, item.draft.shaped.model) for item in work if item.draft is not None)
     # A run that fails anyway, or only announces, does not wait for downloads.
     get = around.images.ask if problems or around.check else around.images.pull
     for item in work:

@@ -16,13 +16,14 @@ from . import artifacts, files, keyfiles, ports, resources
 from .baseline import project
 from .canonical import tree_digest, tree_files
 from .compose import Compose
+from .datafolders import Folders, folder_actions, settled_folders, wanted_folders
 from .engine import Container, Engine
 from .errors import HostError
 from .findings import Finding
 from .hostpaths import links, outside
 from .identity import identify, spec_digest
 from .images import ImageKeeper, Images
-from .keymounts import settle_owners
+from .keyowners import settle_owners
 from .model import secret_variables
 from .mounts import Layout
 from .plan import Action, ContainerPlan, existence, ordered, plan_containers
@@ -31,6 +32,7 @@ from .rules import finding
 from .scratch import Scratch, require_tree, unpack
 from .shape import Shaped, Wanted, compose_text, pin, shape
 from .store import ABSENT, InstanceStore, Store
+from .subnets import check_subnets
 from .versions import recorded_images, version_problems
 
 RELEASE, SECRETS = "release", "secrets"
@@ -131,6 +133,7 @@ def _resolved(
         *outside(spec, shaped),
         *links(spec, shaped, own),
         *ports.check(instance, shaped.model, shaped.ports, around.host),
+        *check_subnets(instance, shaped.model, around.host.networks, around.host.subnets),
     ]
     values = {name: {**stored, **given}[name] for name in spec["secrets"] if name in given or name in stored}
     return Draft(spec, own, state, before, tree, shaped, images, memory, values, identities, tuple(findings))
@@ -258,9 +261,7 @@ def _file_actions(around: Surroundings, item: Draft, changed: bool) -> list[Acti
     actions = []
     if changed:
         actions.append(Action("files", RELEASE, "update" if item.files.release() else "create"))
-    for path in data_folders(item):
-        if not os.path.isdir(os.path.join(item.files.data, path)):
-            actions.append(Action("files", f"data/{path}", "create"))
+    actions += folder_actions(item.files.data, data_folders(item), settled_data(item))
     actions += [
         Action("files", f"data/{entry['path']}", "create")
         for entry in artifacts.missing(around.store, item.files, item.spec)
@@ -268,14 +269,13 @@ def _file_actions(around: Surroundings, item: Draft, changed: bool) -> list[Acti
     return actions
 
 
-def data_folders(item: Draft) -> dict[str, tuple[str | None, str]]:
-    """Folder below ``data/`` -> owner (``uid:gid``) and mode."""
-    found: dict[str, tuple[str | None, str]] = {
-        path: (owner, "0755") for path, owner in item.shaped.mounted.folders.items()
-    }
-    for entry in item.spec.get("directories") or ():
-        found[os.path.normpath(entry["path"])] = (entry.get("owner"), entry.get("mode") or "0755")
-    return found
+def data_folders(item: Draft) -> Folders:
+    return wanted_folders(item.spec, item.shaped.mounted.folders)
+
+
+def settled_data(item: Draft) -> Folders:
+    """Folders of ``data/`` that were made as they are wanted."""
+    return settled_folders(item.files.data, data_folders(item), item.state)
 
 
 def _key_actions(item: Draft, shaped: Shaped, variables: Mapping[str, str]) -> list[Action]:

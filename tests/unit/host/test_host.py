@@ -85,7 +85,17 @@ LINES = "c1\tavs-x-op1-node\t127.0.0.1:8080->8080/tcp, 0.0.0.0:53->53/udp\tx-op1
 
 @pytest.fixture
 def host(proc: str) -> ports.Host:
-    engine = Told(ps=LINES, network="avs-x-op1_n\tavs-x-op1\nother\tsomething\navs-x-op2_n\tsomething\n")
+    engine = Told(
+        ps=LINES,
+        network="avs-x-op1_n\tavs-x-op1\nother\tsomething\navs-x-op2_n\tsomething\n",
+        network_inspect=json.dumps(
+            [
+                {"Name": "avs-x-op1_n", "IPAM": {"Config": [{"Subnet": "10.1.0.0/16"}]}},
+                {"Name": "other", "IPAM": {"Config": [{"Subnet": "10.2.0.0/24"}, {"Subnet": "fd00:2::/64"}]}},
+                {"Name": "none", "IPAM": {"Config": None}},
+            ]
+        ),
+    )
     states = {
         "y-op1": {"phase": "committed", "ports": [{"address": "", "port": "7000", "protocol": "tcp"}]},
         "z-op1": {"phase": "absent", "ports": [{"address": "", "port": "7001", "protocol": "tcp"}]},
@@ -116,6 +126,31 @@ def test_taken_ports(host: ports.Host, port: Published, holder: str | None) -> N
 def test_its_own_ports_and_containers_are_in_nobodys_way(host: ports.Host) -> None:
     own = {"services": {"node": {"container_name": "avs-x-op1-node"}}, "networks": {"n": {"name": "avs-x-op1_n"}}}
     assert ports.check("x-op1", own, [Published("127.0.0.1", "8080", "tcp")], host) == []
+
+
+def test_a_process_on_an_instances_own_port_stands_in_its_way(proc: str) -> None:
+    """It was stopped, or never came up, and somebody took its port meanwhile."""
+    recorded = [{"address": "", "port": "22", "protocol": "tcp"}, {"address": "", "port": "7000", "protocol": "tcp"}]
+    states = {"y-op1": {"phase": "applying", "ports": recorded}}
+    host = ports.survey(Told(ps=LINES, network=""), states, proc)
+    wanted = [Published("", "22", "tcp"), Published("", "7000", "tcp")]
+    assert [item.message for item in ports.check("y-op1", {}, wanted, host)] == [
+        "0.0.0.0:22/tcp is taken by a process of the host (all addresses)"
+    ]
+    assert "instance y-op1" in ports.check("z-op1", {}, wanted, host)[0].message
+
+
+def test_a_container_that_comes_up_while_we_look_is_no_process(proc: str) -> None:
+    """It keeps restarting: the engine lists no port of it, and a moment later its port is open."""
+
+    class Restarting(Told):
+        def everything(self) -> list[dict[str, str]]:
+            tcp = Path(proc) / "net" / "tcp"
+            tcp.write_text(tcp.read_text() + TCP.splitlines()[1].replace("1F90", "1B58") + "\n")
+            return super().everything()
+
+    host = ports.survey(Restarting(ps=LINES, network=""), {}, proc)
+    assert ports.check("y-op1", {}, [Published("", "7000", "tcp")], host) == []
 
 
 def test_names_of_others(host: ports.Host) -> None:
