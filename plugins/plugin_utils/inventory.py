@@ -15,6 +15,7 @@ from ..module_utils.findings import Finding, errors_of
 from ..module_utils.names import is_inside, is_name, is_profile, is_variable, is_version
 from . import schema
 from .locate import PackageRequest
+from .plain import kind_of
 from .report import Report, Rules, path_of, shown
 from .schema import Check, Field, list_of, map_of, one_of, record, text
 
@@ -145,7 +146,7 @@ def _option(value: Any, path: str, report: Report) -> Any:
     report.add(
         _RULES.type,
         path,
-        f"a {type(value).__name__} is not the value of an option",
+        f"a {kind_of(value)} is not the value of an option",
         "Write a text, number or boolean, or a secret reference.",
     )
     return None
@@ -240,7 +241,7 @@ def parse_instances(value: Any, place: str = INSTANCES) -> tuple[list[Entry], li
         report.add(
             _RULES.type,
             place,
-            f"a {type(value).__name__} is not a list of instances",
+            f"a {kind_of(value)} is not a list of instances",
             "Write a list; an empty one is [].",
         )
         return [], report.findings
