@@ -13,6 +13,7 @@ from .findings import ERROR, Finding
 from .model import Model, services
 from .networks import judge_networks
 from .rules import finding
+from .servicenames import unknown_services
 
 # What compose may ask of the engine without a way out of the container. Anything newer is refused until somebody looked at it.
 KNOWN = frozenset(
@@ -140,16 +141,7 @@ def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag") -> l
         found += _upgrades(place, service)
         found += _shape(place, service)
     found += judge_networks(instance, model)
-    for name in sorted({*allowed, *(spec.get("privileges") or {}), *(spec.get("limits") or {})} - set(known)):
-        message = f"there is no service {name}; the package's services are {', '.join(sorted(known)) or 'none'}"
-        found.append(
-            finding(
-                "INV-001" if name in allowed or name in (spec.get("limits") or {}) else "PKG-016",
-                f"{instance}: services.{name}",
-                message,
-                "Correct the name.",
-            )
-        )
+    found += unknown_services(spec, known)
     if not known:
         found.append(
             finding(

@@ -14,6 +14,7 @@ from typing import Any
 from ..module_utils.findings import Finding, errors_of
 from ..module_utils.rules import finding
 from .giturl import scrub
+from .plain import Odd
 
 _SHOWN = 120
 
@@ -32,6 +33,8 @@ _KINDS = ((bool, "boolean"), (str, "text"), ((int, float), "number"), (Mapping, 
 
 def kind_of(value: Any) -> str:
     """What a value is in the words of the format, whatever subclass Ansible made of it."""
+    if isinstance(value, Odd):
+        return value.kind
     return next((kind for types, kind in _KINDS if isinstance(value, types)), "null" if value is None else "value")
 
 

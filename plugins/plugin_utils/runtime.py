@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..module_utils.names import is_inside, is_name, is_variable
 from . import schema
@@ -35,13 +36,19 @@ _services = list_of(schema.service, unique="")
 _volume_name = text(
     lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value) is not None, "the name of a volume"
 )
-_web = text(
-    lambda value: re.fullmatch(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", value) is not None,
-    "an http or https URL without credentials",
-)
 _contact = text(
     lambda value: re.fullmatch(r"(?:mailto:|https?://)\S+", value) is not None, "a mailto: or https: address"
 )
+
+
+def _is_web(value: str) -> bool:
+    try:
+        return re.fullmatch(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", value) is not None and urlsplit(value).port != 0
+    except ValueError:  # a port that is none, an address with half its brackets
+        return False
+
+
+_web = text(_is_web, "an http or https URL without credentials")
 
 
 def _port_name(value: str) -> bool:

@@ -20,7 +20,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.envfile import (
     resolve_env,
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
-from ansible_collections.restaking.avs.plugins.plugin_utils.report import Report
+from ansible_collections.restaking.avs.plugins.plugin_utils.report import Report, kind_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.yamlfile import Plain, load_yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -157,5 +157,4 @@ def test_ansibles_own_types_become_builtins() -> None:
     found = plain({tagged: [tagged, (1, 2.5, True, None)]})
     assert found == {"text": ["text", [1, 2.5, True, None]]}
     assert {type(item) for item in (*found, found["text"][0])} == {str}
-    with pytest.raises(TypeError):
-        plain({"x": object()})
+    assert kind_of(plain({"x": object()})["x"]) == "object"
