@@ -49,9 +49,7 @@ class Lock:
                     self._sleep(_PAUSE)
                 if _is_still(fd, self.path):
                     os.ftruncate(fd, 0)
-                    os.pwrite(
-                        fd, json.dumps({"holder": self.holder, "since": now(), "pid": os.getpid()}).encode(), 0
-                    )
+                    os.pwrite(fd, json.dumps({"holder": self.holder, "since": now(), "pid": os.getpid()}).encode(), 0)
                     break
             except BaseException:
                 os.close(fd)
