@@ -52,13 +52,18 @@ def _in_use(path: str, processes: str) -> bool:
 
 
 def _others(processes: str) -> Iterator[float]:
-    """When each other process of this very Python began, in seconds since the machine's start."""
-    mine = os.path.realpath(os.path.join(processes, "self", "exe"))
+    """When each other process of this very Python began, in seconds since the machine's start; a container's are none of ours."""
+    mine = _kind(processes, "self")
     for name in os.listdir(processes):
         if name.isdigit() and int(name) != os.getpid():
             try:
-                if os.readlink(os.path.join(processes, name, "exe")) == mine:
+                if _kind(processes, name) == mine:
                     with open(os.path.join(processes, name, "stat"), "rb") as handle:
                         yield int(handle.read().rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
             except OSError:
                 continue
+
+
+def _kind(processes: str, name: str) -> tuple[str, str]:
+    """Program and pid namespace."""
+    return os.readlink(os.path.join(processes, name, "exe")), os.readlink(os.path.join(processes, name, "ns", "pid"))

@@ -34,7 +34,8 @@ def here(folder: Path) -> str:
 def nobody(tmp_path: Path) -> str:
     """A process list with nothing but ourselves: what else runs on the machine is not the test's."""
     listing = tmp_path / "proc"
-    (listing / "self").mkdir(parents=True)
+    (listing / "self" / "ns").mkdir(parents=True)
+    (listing / "self" / "ns" / "pid").symlink_to("pid:[1]")
     (listing / "self" / "exe").symlink_to(os.path.realpath(sys.executable))
     return str(listing)
 
@@ -54,6 +55,20 @@ def test_a_library_that_was_not_unpacked_leaves_all_alone(tmp_path: Path, nobody
     left = unpacked(tmp_path, "left")
     payload.sweep(str(tmp_path / "payload.py"), nobody)
     assert left.is_dir()
+
+
+@pytest.mark.parametrize(("began", "namespace", "stays"), [(30, 1, True), (90, 1, False), (30, 2, False)])
+def test_whose_it_may_be(tmp_path: Path, nobody: str, began: float, namespace: int, stays: bool) -> None:
+    """A Python of the host's own that began shortly before may be its owner; a node's in a container is not."""
+    own, folder = unpacked(tmp_path, "own"), unpacked(tmp_path, "other")
+    process = Path(nobody) / str(os.getpid() + 1)
+    (process / "ns").mkdir(parents=True)
+    (process / "ns" / "pid").symlink_to(f"pid:[{namespace}]")
+    (process / "exe").symlink_to(os.path.realpath(sys.executable))
+    ticks = int((time.clock_gettime(time.CLOCK_BOOTTIME) - began) * os.sysconf("SC_CLK_TCK"))
+    (process / "stat").write_text(f"1 (a (b) c) S {'0 ' * 18}{ticks} 0")
+    payload.sweep(here(own), nobody)
+    assert folder.exists() == stays
 
 
 def test_what_a_running_module_uses_stays(tmp_path: Path) -> None:
