@@ -169,11 +169,12 @@ class Fleet:
         parse: bool = True,
         timeout: int = 600,
     ) -> Result:
-        """Run ``restaking.avs.<playbook>``; ``parse`` reads the run through the JSON callback, else the text is kept."""
+        """Run ``restaking.avs.<playbook>``, or a file where it is a path; ``parse`` reads the run through the JSON callback, else the text is kept."""
         inventory = self.write_inventory(instances, variables or {})
+        name = playbook if "/" in playbook else f"restaking.avs.{playbook}"
         extra = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"} if parse else {}
         done = subprocess.run(
-            [str(BIN / "ansible-playbook"), f"restaking.avs.{playbook}", "-i", str(inventory), *arguments],
+            [str(BIN / "ansible-playbook"), name, "-i", str(inventory), *arguments],
             env=self.environment(**{**extra, **(environment or {})}),
             cwd=self.folder,
             capture_output=True,
