@@ -27,8 +27,10 @@ def problems_text(labels: Mapping[str, str], findings: Iterable[Finding], host: 
         entry, rest = _split(item.place, labels)
         groups.setdefault(entry, []).append((rest, item))
     lines: list[str] = []
+    # What is wrong with the host itself (its engine) stands in the way of every instance.
+    everyone = ", ".join(name for name in labels if not _ENTRY.match(name))
     for entry in sorted(groups, key=lambda name: (not name, _position(name))):
-        lines += _paragraph(labels.get(entry, entry), groups[entry])
+        lines += _paragraph(labels.get(entry, entry) or everyone, groups[entry])
     if not changed:
         lines.append(f"nothing was changed on {host}")
     return "\n".join(lines)

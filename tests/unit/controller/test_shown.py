@@ -69,7 +69,7 @@ def test_places_of_a_host_are_grouped_by_instance() -> None:
         "  services.node: is privileged",
         "ten: 1 problem",
         "  ports: is taken",
-        "1 problem",
+        "demo-avs-op1, demo-avs-op10: 1 problem",
         "  engine: is old",
         "nothing was changed on h",
     ]
