@@ -13,7 +13,7 @@ from typing import Any
 
 from ..module_utils.names import is_inside, is_name, is_variable, is_version
 from . import schema
-from .report import Report, Rules
+from .report import Report, Rules, shown
 from .schema import Field, list_of, map_of, one_of, record, text
 from .yamlfile import load_mapping
 
@@ -156,7 +156,10 @@ _HEALTH: Mapping[str, Mapping[str, Field]] = {
 
 
 def _health(value: Any, path: str, report: Report) -> Any:
-    kind = value.get("type") if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping):
+        report.add(RULES.type, path, f"{shown(value)} is not a mapping with a type")
+        return None
+    kind = value.get("type")
     if not isinstance(kind, str) or kind not in _HEALTH:
         report.add(RULES.type, f"{path}.type", f"{kind!r} is not one of {', '.join(_HEALTH)}")
         return None
@@ -223,17 +226,21 @@ class Runtime:
 
 def parse_runtime(data: bytes | None, report: Report) -> Runtime:
     """``None`` for a profile without the file. ``report`` should carry this module's ``RULES``."""
+    before = len(report.findings)
     loaded = {"schema": 1} if data is None else load_mapping(data, report, _VERBATIM)
+    if len(report.findings) > before:
+        # Of a file that cannot be read nothing more is said.
+        loaded = {"schema": 1}
     found = record(_FIELDS)(loaded, "", report)
     found.pop("schema")
     found["contact"] = {name: value for name, value in found["contact"].items() if value}
     runtime = Runtime(**found)
-    _cross_check(runtime, report)
+    _cross_check(runtime, loaded, report)
     return runtime
 
 
-def _cross_check(runtime: Runtime, report: Report) -> None:
-    """What one section says of another."""
+def _cross_check(runtime: Runtime, given: Mapping[str, Any], report: Report) -> None:
+    """What one section says of another; a section of a wrong type, which was ``given`` and left nothing, says nothing."""
     keys = {key["name"] for key in runtime.keys}
     for position, key in enumerate(runtime.keys):
         if not any(key[name] for name in ("keystore", "password", "password_file", "folder", "mount")):
@@ -247,7 +254,7 @@ def _cross_check(runtime: Runtime, report: Report) -> None:
         if command["run"] in ("exec", "run") and not command["service"]:
             report.add(RULES.missing, f"commands.{name}.service", f"is missing: {command['run']} needs a service")
         for need in command["needs"]:
-            if need not in keys:
+            if need not in keys and (given.get("keys") is None or isinstance(given["keys"], list)):
                 report.add(
                     RULES.type,
                     f"commands.{name}.needs",

@@ -117,7 +117,7 @@ def key(**fields: Any) -> dict[str, Any]:
     ({"directories": [{"path": "a", "mode": "4755"}]}, "directories[0].mode"),
     ({"configs": [{"path": "c", "format": "xml", "merge": {}}]}, "configs[0].format"),
     ({"configs": [{"path": "c", "format": "json", "merge": []}]}, "configs[0].merge"),
-    ({"health": {"type": "guess"}}, "health.type"), ({"health": "http"}, "health.type"), ({"health": {"type": ["http"]}}, "health.type"),
+    ({"health": {"type": "guess"}}, "health.type"), ({"health": "http"}, "health"), ({"health": {"type": ["http"]}}, "health.type"),
     ({"health": {"type": "http", "service": "n"}}, "health.port"), ({"health": {"type": "tcp", "service": "n", "port": 1, "path": "/"}}, "health.path"),
     ({"health": {"type": "metric", "service": "n", "port": 1}}, "health.name"), ({"health": {"type": "container", "timeout": 0}}, "health.timeout"),
     ({"metrics": [{"service": "n", "port": 1, "path": "m"}]}, "metrics[0].path"), ({"metrics": [{"port": 1}]}, "metrics[0].service"),
@@ -136,6 +136,12 @@ def key(**fields: Any) -> dict[str, Any]:
 def test_problems(section: dict[str, Any], field: str) -> None:
     _runtime, problems = parse({"schema": 1, **section})
     assert ("PKG-016", field) in problems
+
+
+def test_one_fault_is_one_problem() -> None:
+    assert [rule for rule, _place in parse("schema: 1: 2")[1]] == ["PKG-001"]
+    broken = {"schema": 1, "keys": {}, "commands": {"opt-in": {"run": "plugin", "needs": ["bls"]}}, "health": "node_api"}
+    assert parse(broken)[1] == [("PKG-016", "keys"), ("PKG-016", "health")]
 
 
 def test_a_migration_without_a_way_back() -> None:
