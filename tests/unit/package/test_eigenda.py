@@ -18,6 +18,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.tap import TapConfig
 from tests.eigenda import eigenda_files
 from tests.unit.package.builders import GitRepo, as_yaml, write
 
+
 def tap_with(tmp_path: Path) -> tuple[TapConfig, str]:
     upstream = GitRepo(tmp_path / "upstream")
     shutil.copytree(eigenda_files(), upstream.root, dirs_exist_ok=True)

@@ -140,7 +140,12 @@ def test_problems(section: dict[str, Any], field: str) -> None:
 
 def test_one_fault_is_one_problem() -> None:
     assert [rule for rule, _place in parse("schema: 1: 2")[1]] == ["PKG-001"]
-    broken = {"schema": 1, "keys": {}, "commands": {"opt-in": {"run": "plugin", "needs": ["bls"]}}, "health": "node_api"}
+    broken = {
+        "schema": 1,
+        "keys": {},
+        "commands": {"opt-in": {"run": "plugin", "needs": ["bls"]}},
+        "health": "node_api",
+    }
     assert parse(broken)[1] == [("PKG-016", "keys"), ("PKG-016", "health")]
 
 
