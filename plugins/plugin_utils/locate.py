@@ -149,7 +149,8 @@ def _from_taps(request: PackageRequest, package: str, taps: Sequence[TapConfig],
     where = ", ".join(config.name for config in chosen)
     remedy = f"The taps offer: {', '.join(sorted(set(offered))[:40]) or 'nothing'}."
     raise InputError(
-        f"{package}: no such package", [finding("INV-002", "package", f"{name} is in none of the taps {where}{hint}", remedy)]
+        f"{package}: no such package",
+        [finding("INV-002", "package", f"{name} is in none of the taps {where}{hint}", remedy)],
     )
 
 
