@@ -24,6 +24,8 @@ STATES = ("started", "stopped", "absent")
 KINDS = ("ecdsa", "bn254", "bls12381", "file")
 
 _RULES = Rules("INV-001", "INV-001", "INV-001")
+# What an entry is called by.
+_NAMING = ("package", "version", "profile", "tag")
 _PACKAGE = re.compile(r"(?:[a-z0-9][a-z0-9-]{0,62}/)?[a-z0-9][a-z0-9-]{0,62}\Z")
 _GRANT = re.compile(r"(?:privileged|pid_host|ipc_host|network_host|docker_sock|host_root|cap:[A-Z][A-Z_]{1,30})\Z")
 _MEMORY = re.compile(r"[1-9][0-9]{0,14}(?:[bB]|[kKmMgG][bB]?)?\Z")
@@ -79,9 +81,9 @@ class Entry:
 
     def label(self, instance: str = "") -> str:
         """As a person calls it: ``demo-avs v1.0.0, profile hoodi, demo-avs-op1``."""
-        package = PackageRequest(self.package, self.version).label
-        profile = [f"profile {self.profile}"] if self.profile else []
-        return ", ".join([package, *profile, instance or self.instance])
+        package = PackageRequest(self.package, self.version).label.strip()
+        profile = f"profile {self.profile}" if self.profile else ""
+        return ", ".join(filter(None, (package, profile, instance or self.instance)))
 
 
 _secret_path = text(
@@ -272,6 +274,18 @@ def parse_instances(value: Any, place: str = INSTANCES) -> tuple[list[Entry], li
             keys = tuple(_key(key) for key in checked.pop("keys"))
             entries.append(Entry(where, keys=keys, exceptions=tuple(checked.pop("exceptions")), **checked))
     return entries, report.findings
+
+
+def labels(value: Any, place: str = INSTANCES) -> dict[str, str]:
+    """Place of each entry -> what a person calls it; of one that is not well formed, as far as it can be read."""
+    found = {}
+    for position, item in enumerate(value if isinstance(value, Sequence) and not isinstance(value, str) else ()):
+        if isinstance(item, Mapping):
+            where = path_of(place, position)
+            read = _entry({name: item.get(name) for name in _NAMING}, where, Report("", _RULES))
+            entry = Entry(where, read["package"] or "", read["tag"] or "", read["profile"], read["version"])
+            found[where] = entry.label("" if entry.tag else where)
+    return found
 
 
 def _cross_check(given: Mapping[str, Any], checked: Mapping[str, Any], place: str, report: Report) -> None:

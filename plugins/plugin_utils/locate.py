@@ -133,7 +133,7 @@ def _from_taps(request: PackageRequest, package: str, taps: Sequence[TapConfig],
         names = ", ".join(config.name for config in taps) or "none"
         why = f"there is no tap {wanted}" if wanted else "no tap is configured"
         raise InputError(
-            f"{package}: {why}", [finding("INV-002", package, why, f"Add it to avs_taps (there now: {names}).")]
+            f"{package}: {why}", [finding("INV-002", "package", why, f"Add it to avs_taps (there now: {names}).")]
         )
     offered: list[str] = []
     for config in chosen:
@@ -150,7 +150,8 @@ def _from_taps(request: PackageRequest, package: str, taps: Sequence[TapConfig],
     where = ", ".join(config.name for config in chosen)
     remedy = f"The taps offer: {', '.join(sorted(set(offered))[:40]) or 'nothing'}."
     raise InputError(
-        f"{package}: no such package", [finding("INV-002", package, f"is in none of the taps {where}{hint}", remedy)]
+        f"{package}: no such package",
+        [finding("INV-002", "package", f"{name} is in none of the taps {where}{hint}", remedy)],
     )
 
 
@@ -183,7 +184,10 @@ def _from_git(
     url = parse_git_url(address, local, request.label)
     repository = Repository(url, cache)
     pinned = pin(repository, request.label, request.version, request.commit, indexed)
-    repository.fetch(pinned.commit, pinned.ref)
+    if request.commit is None:
+        repository.fetch(pinned.commit, pinned.ref)
+    else:
+        _fetch_chosen(repository, request, pinned.ref)
     versions = known_versions(cache, repository)
     findings = (*repository.findings, *pinned.findings)
     tree = repository.tree(pinned.commit)
@@ -192,13 +196,23 @@ def _from_git(
     )
 
 
+def _fetch_chosen(repository: Repository, request: PackageRequest, ref: str | None) -> None:
+    """The commit the operator names: where it cannot be had, that field is what to look at."""
+    try:
+        repository.fetch(str(request.commit), ref)
+    except InputError as error:
+        why = f"{error.findings[0].message} ({repository.url.url})"
+        remedy = "Correct it, or remove it to use the version's; check the controller's access to the repository."
+        raise InputError(f"{request.label}: {why}", [finding("SRC-001", "commit", why, remedy)]) from None
+
+
 def _from_adapter(request: PackageRequest, tap: Tap, entry: Adapter) -> Located:
     folders = entry.folders
     version = request.version or next(iter(released([name for name in folders if name])), None)
     if "" not in folders and version not in folders:
         why = f"there is no version {version}"
         remedy = f"Choose one of: {', '.join(folders)}."
-        raise InputError(f"{request.label}: {why}", [finding("INV-002", request.label, why, remedy)])
+        raise InputError(f"{request.label}: {why}", [finding("INV-002", "version", why, remedy)])
     versions = released([name for name in folders if name])
     folder = folders.get("") or folders[str(version)]
     return Located(

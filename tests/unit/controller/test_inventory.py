@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, parse_instances
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, labels, parse_instances
 
 from tests.unit.controller.fakes import entry
 
@@ -186,3 +186,25 @@ def test_option_values_are_never_shown() -> None:
     )
     assert text and "canary" not in text
     assert "canary" not in repr(one(options={"rpc-token": "canary"}))
+
+
+def test_an_entry_is_named_as_far_as_it_can_be_read() -> None:
+    well = {"package": "core/demo-avs", "version": "v1.0.0", "profile": "hoodi", "tag": "op1"}
+    entries = [
+        well,
+        {**well, "optoins": {}, "state": "running"},
+        {**well, "tag": "../../etc"},
+        {**well, "package": 7},
+        {**well, "package": {"path": "/srv/demo"}, "version": None, "profile": ["hoodi"]},
+        "demo-avs",
+        {},
+    ]
+    assert labels(entries) == {
+        "avs_instances[0]": "core/demo-avs v1.0.0, profile hoodi, demo-avs-op1",
+        "avs_instances[1]": "core/demo-avs v1.0.0, profile hoodi, demo-avs-op1",
+        "avs_instances[2]": "core/demo-avs v1.0.0, profile hoodi, avs_instances[2]",
+        "avs_instances[3]": "v1.0.0, profile hoodi, tag op1",
+        "avs_instances[4]": "/srv/demo, tag op1",
+        "avs_instances[6]": "avs_instances[6]",
+    }
+    assert labels("demo-avs") == {}

@@ -188,6 +188,17 @@ def test_one_problem_is_not_told_twice(section: dict[str, Any], places: list[str
     assert sorted(place for _rule, place in parse({**base, **section})[1]) == places
 
 
+def test_one_fault_is_one_problem() -> None:
+    assert [rule for rule, _place in parse("schema: 1: 2")[1]] == ["PKG-001"]
+    broken = {
+        "schema": 1,
+        "keys": {},
+        "commands": {"opt-in": {"run": "plugin", "needs": ["bls"]}},
+        "health": "node_api",
+    }
+    assert parse(broken)[1] == [("PKG-016", "keys"), ("PKG-016", "health")]
+
+
 def test_a_migration_without_a_way_back() -> None:
     _runtime, problems = parse(
         {"schema": 1, "commands": {"m": {"run": "plugin"}}, "migrations": [{"to": "v2.0.0", "command": "m"}]}
