@@ -156,6 +156,14 @@ class Engine:
         form = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'
         return dict(line.split("\t") for line in self.ask(["network", "ls", "--format", form]).splitlines() if line)
 
+    def inspect_networks(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Networks that are gone meanwhile are left out."""
+        wanted = sorted(names)
+        found: list[dict[str, Any]] = (
+            json.loads(self.run(["network", "inspect", *wanted]).out or "[]") if wanted else []
+        )
+        return found
+
     def volumes(self) -> dict[str, str]:
         """Volume name -> compose project it belongs to (empty: none)."""
         form = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'

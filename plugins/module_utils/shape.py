@@ -15,6 +15,7 @@ from .canonical import digest
 from .confine import confine
 from .findings import Finding
 from .keymounts import Views, place_keys
+from .memory import fit_memory
 from .model import Model, dump, named, secrets_in, services, with_services
 from .mounts import Layout, Mounted, place_mounts
 from .policy import check
@@ -62,8 +63,8 @@ def shape(spec: Mapping[str, Any], resolved: Resolved, layout: Layout, memory: i
     mounted = place_mounts(spec, keyed.model, layout)
     model, secret_findings = confine(spec, mounted.model, resolved.tokens)
     model, port_findings = bind_ports(spec, model, resolved.values)
-    model = apply_baseline(spec, model, memory)
-    findings += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings]
+    model, memory_findings = fit_memory(spec["id"], apply_baseline(spec, model, memory))
+    findings += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings, *memory_findings]
     health = {**spec["health"]}
     if health.get("port") is not None:
         health["port"] = container_port(health["port"], resolved.values)

@@ -313,6 +313,16 @@ def resolve_options(profile: Profile, values: Mapping[str, object], place: str =
     return Resolved(env, secrets, tuple(findings))
 
 
+def check_secret(option: Option, value: str, spot: str) -> list[Finding]:
+    """What is wrong with the value a secret reference led to, without the value; it obeys the rules of one written in clear."""
+    try:
+        check_value(option.type, value, option.validate)
+    except Invalid as error:
+        remedy = f"Store a value of type {option.type} there, without a newline at its end."
+        return [finding("OPT-001", spot, f"the value behind the reference {error}", remedy)]
+    return []
+
+
 def _unknown(name: str, known: Mapping[str, Option], where: str) -> Finding:
     options = ", ".join(known) or "none"
     return finding(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.info import read_instances
 
 from tests.integration.host.support import IMAGE, Bench, docker
 from tests.integration.host.test_lifecycle import bare, step
@@ -48,6 +49,8 @@ services:
     <<: *python
     profiles: [more]
     entrypoint: [python3, -c, "import time; time.sleep(100000)"]
+    mem_reservation: 4000g
+    memswap_limit: 64m
   never:
     <<: *python
     profiles: [other]
@@ -146,6 +149,8 @@ def test_everything_at_once(bench: Bench, spec: dict[str, Any]) -> None:
     }
     assert ("files", "data/files/big.bin", "create") in done
     assert inspected(spec, "migrate")["State"]["ExitCode"] == 0
+    memory = inspected(spec, "extra")["HostConfig"]
+    assert memory["MemoryReservation"] == memory["MemorySwap"] == memory["Memory"] > 0
 
 
 def test_values_reach_the_container_literally(bench: Bench, spec: dict[str, Any]) -> None:
@@ -174,6 +179,22 @@ def test_mounts(bench: Bench, spec: dict[str, Any], keys: dict[str, str]) -> Non
     assert inside(bench, spec, "node", "cat", "/keys/node.json") == keys["key.ecdsa.keystore"]
     assert inside(bench, spec, "node", "wc", "-c", "/srv/big.bin").split()[0] == "300000"
     assert Path(bench.store.instance(spec["id"]).data, "state/migrated").read_text() == "once\n"
+
+
+def test_a_service_in_anothers_network_is_asked_there(bench: Bench, spec: dict[str, Any]) -> None:
+    asked = {**spec, "health": {**spec["health"], "service": "side"}}
+    assert step(bench, asked) == [("files", "release", "update")]
+    assert read_instances(bench.engine, [spec["id"]], bench.store)[0]["health"]["status"] == "healthy"
+    step(bench, spec)
+
+
+def test_a_key_of_which_only_the_mount_is_known(bench: Bench, spec: dict[str, Any], keys: dict[str, str]) -> None:
+    mounted = {**spec["keys"][0], "keystore_env": None, "mount": "/keys", "services": ["extra"]}
+    env = {**spec["env"], "KEYSTORE": "./notes.txt"}
+    done = step(bench, {**spec, "env": env, "keys": [mounted]})
+    assert {("keys", "extra", "create"), ("container", "extra", "recreate")} <= set(done)
+    assert inside(bench, spec, "extra", "cat", "/keys/ecdsa.json") == keys["key.ecdsa.keystore"]
+    step(bench, spec)
 
 
 def test_a_change_moves_anonymous_volumes_and_takes_joined_services_along(bench: Bench, spec: dict[str, Any]) -> None:
