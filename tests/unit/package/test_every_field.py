@@ -85,7 +85,7 @@ def removed(document: Document, path: Path_) -> Any:
 
 
 def below(place: str, top: str) -> bool:
-    return not top or place == top or place.startswith((f"{top}.", f"{top}["))
+    return place == top or place.startswith((f"{top}.", f"{top}["))
 
 
 def clear(findings: Iterable[Finding]) -> bool:
@@ -108,7 +108,8 @@ def complaints(document: Document, content: Any, path: Path_, change: str, wante
         wrong.append(f"{change}: no error at {expected or 'the file'}, but at {places}")
     if not wanted and set(places) - follows:
         wrong.append(f"{change}: is fine, but there are errors at {places}")
-    related = [name for name in places if below(name, place) or name == expected or name in follows]
+    # Of a whole that is wrong nothing more is said; of a field, what is wrong in it too.
+    related = [name for name in places if name == expected or name in follows or (path and below(name, place))]
     if wanted and related != places:
         wrong.append(f"{change}: errors at other places, {places}")
     if not clear(errors):
@@ -248,8 +249,12 @@ def test_every_value_broken_at_once(document: Document) -> None:
 
 
 def test_every_problem_of_every_file_is_in_the_one_error(tmp_path: Path, cache: Cache) -> None:
-    kept = {"manifest.yml": ("name", "profiles"), "profile.yml": (), "runtime.yml": ()}
-    contents = {"manifest.yml": {**MANIFEST, "profiles": ["p"]}, "profile.yml": PROFILE, "runtime.yml": RUNTIME}
+    kept: dict[str, tuple[str, ...]] = {"manifest.yml": ("name", "profiles"), "profile.yml": (), "runtime.yml": ()}
+    contents: dict[str, dict[str, Any]] = {
+        "manifest.yml": {**MANIFEST, "profiles": ["p"]},
+        "profile.yml": PROFILE,
+        "runtime.yml": RUNTIME,
+    }
     places = {
         "manifest.yml": "pkg/manifest.yml",
         "profile.yml": "pkg/p/profile.yml",
@@ -258,11 +263,11 @@ def test_every_problem_of_every_file_is_in_the_one_error(tmp_path: Path, cache: 
     files = {"pkg/p/docker-compose.yml": COMPOSE}
     expected = set()
     for name, content in contents.items():
-        fields = {
+        content_broken = {
             key: value if key in kept[name] else broken(value, frozenset(("text", "number")))
             for key, value in content.items()
         }
-        files[places[name]] = as_file(fields).decode()
+        files[places[name]] = as_file(content_broken).decode()
         expected |= {f"{places[name]}: {key}" for key in content if key not in kept[name]}
     with pytest.raises(InputError) as caught:
         load_package(PackageRequest({"path": str(write(tmp_path / "p", files))}, "v5.5.2"), [], cache)
