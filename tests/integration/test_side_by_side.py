@@ -12,6 +12,9 @@ import pytest
 from tests.eigenda import eigenda_files
 from tests.integration.support import Fleet
 
+# The engine lists all addresses once for IPv4, and once more where the host has IPv6.
+EVERYWHERE = {"0.0.0.0": "public", "::": "public"}
+
 
 def eigenda(fleet: Fleet, keys: Any, profile: str, number: int) -> dict[str, Any]:
     return {
@@ -101,7 +104,9 @@ def test_ports_are_bound_as_declared(placed: list[dict[str, Any]]) -> None:
     """Every port that is published, and no other: those that the packages declare public on all addresses, the others on loopback."""
     bound = {
         container["Name"].removeprefix("/avs-"): {
-            port: sorted(f"{binding['HostIp']}:{binding['HostPort']}" for binding in bindings)
+            port: {
+                f"{EVERYWHERE.get(binding['HostIp'], binding['HostIp'])}:{binding['HostPort']}" for binding in bindings
+            }
             for port, bindings in container["NetworkSettings"]["Ports"].items()
             if bindings
         }
@@ -111,19 +116,19 @@ def test_ports_are_bound_as_declared(placed: list[dict[str, Any]]) -> None:
     for number, name in enumerate(("eigenda-mainnet", "eigenda-hoodi")):
         dispersal, retrieval, metrics, api = (port + 10 * number for port in (32006, 32007, 9092, 9091))
         expected[f"{name}-da-node"] = {
-            f"{dispersal}/tcp": [f"0.0.0.0:{dispersal}"],
-            f"{metrics}/tcp": [f"127.0.0.1:{metrics}"],
+            f"{dispersal}/tcp": {f"public:{dispersal}"},
+            f"{metrics}/tcp": {f"127.0.0.1:{metrics}"},
         }
         expected[f"{name}-reverse-proxy"] = {
-            f"{retrieval}/tcp": [f"0.0.0.0:{retrieval}"],
-            f"{api}/tcp": [f"127.0.0.1:{api}"],
+            f"{retrieval}/tcp": {f"public:{retrieval}"},
+            f"{api}/tcp": {f"127.0.0.1:{api}"},
         }
     for number, name in enumerate(("demo-avs-demo-a", "demo-avs-demo-b")):
         expected[f"{name}-node"] = {
-            "8080/tcp": [f"127.0.0.1:{8080 + number}"],
-            "9090/tcp": [f"127.0.0.1:{9300 + number}"],
+            "8080/tcp": {f"127.0.0.1:{8080 + number}"},
+            "9090/tcp": {f"127.0.0.1:{9300 + number}"},
         }
-        expected[f"{name}-gateway"] = {"8090/tcp": [f"127.0.0.1:{8180 + number}"]}
+        expected[f"{name}-gateway"] = {"8090/tcp": {f"127.0.0.1:{8180 + number}"}}
     assert bound == expected
 
 
