@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -23,10 +24,12 @@ def sweep(here: str = __file__, processes: str = "/proc") -> None:
     if own is None:
         return
     parent = os.path.dirname(own)
-    left = [os.path.join(parent, name) for name in os.listdir(parent) if name.startswith(_PREFIX)]
-    for path in left:
-        if path != own and not _in_use(path, processes):
-            shutil.rmtree(path, ignore_errors=True)
+    # Tidying up is no reason for a run to fail.
+    with contextlib.suppress(OSError):
+        left = [os.path.join(parent, name) for name in os.listdir(parent) if name.startswith(_PREFIX)]
+        for path in left:
+            if path != own and not _in_use(path, processes):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _folder_of(path: str) -> str | None:
