@@ -160,16 +160,16 @@ class Engine:
 
     def inspect_networks(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Networks that are gone meanwhile are left out."""
-        wanted = sorted(names)
-        found: list[dict[str, Any]] = (
-            json.loads(self.run(["network", "inspect", *wanted]).out or "[]") if wanted else []
-        )
-        return found
+        return self._inspected("network", names)
 
     def volumes(self) -> dict[str, str]:
         """Volume name -> compose project it belongs to (empty: none)."""
         form = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'
         return dict(line.split("\t") for line in self.ask(["volume", "ls", "--format", form]).splitlines() if line)
+
+    def inspect_volumes(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Volumes that are gone meanwhile are left out."""
+        return self._inspected("volume", names)
 
     def images(self, references: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Those of the images that are on the host -> what the engine knows of them."""
@@ -186,10 +186,13 @@ class Engine:
 
     def inspect(self, containers: Iterable[str]) -> list[dict[str, Any]]:
         """Containers that are gone meanwhile are left out."""
-        wanted = list(containers)
+        return self._inspected("container", containers)
+
+    def _inspected(self, kind: str, names: Iterable[str]) -> list[dict[str, Any]]:
+        wanted = list(names)
         if not wanted:
             return []
-        found: list[dict[str, Any]] = json.loads(self.run(["container", "inspect", *wanted]).out or "[]")
+        found: list[dict[str, Any]] = json.loads(self.run([kind, "inspect", *wanted]).out or "[]")
         return found
 
     def logs(self, container: str, lines: int) -> str:

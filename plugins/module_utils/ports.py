@@ -28,13 +28,17 @@ class Host:
     """What is taken on the host: ports with their holder's name, and containers and networks by name -> owner.
 
     ``containers``: name -> instance it belongs to (empty: none); ``networks``: name -> compose project (empty: none);
-    ``subnets``: network -> its subnets.
+    ``inspected``: network -> what the engine says of it.
     """
 
     ports: list[tuple[Published, str, str]] = field(default_factory=list)
     containers: dict[str, str] = field(default_factory=dict)
     networks: dict[str, str] = field(default_factory=dict)
-    subnets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    inspected: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def subnets(self) -> dict[str, tuple[str, ...]]:
+        return {name: subnets_of(item) for name, item in self.inspected.items()}
 
     def without(self, instances: Collection[str]) -> Host:
         """What stays taken when these instances are removed."""
@@ -42,7 +46,7 @@ class Host:
         return replace(
             self,
             ports=[entry for entry in self.ports if entry[2] not in instances],
-            subnets={name: found for name, found in self.subnets.items() if self.networks.get(name) not in gone},
+            inspected={name: found for name, found in self.inspected.items() if self.networks.get(name) not in gone},
         )
 
 
@@ -67,8 +71,8 @@ def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = 
             ]
     ports += [(socket, f"a process of the host ({socket.address or 'all addresses'})", "") for socket in foreign]
     networks = engine.networks()
-    subnets = {item["Name"]: subnets_of(item) for item in engine.inspect_networks(networks)}
-    return Host(ports, containers, networks, subnets)
+    inspected = {str(item["Name"]): item for item in engine.inspect_networks(networks)}
+    return Host(ports, containers, networks, inspected)
 
 
 def check(

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import artifacts, files, keyfiles, ports, resources
+from . import artifacts, definitions, files, keyfiles, ports, resources
 from .baseline import project
 from .canonical import tree_digest, tree_files
 from .compose import Compose
@@ -86,6 +86,7 @@ class Prepared:
     digest: str
     containers: ContainerPlan
     stale_networks: tuple[str, ...]
+    renewed_networks: tuple[str, ...]
     fresh_release: bool
     actions: tuple[Action, ...]
     findings: tuple[Finding, ...]
@@ -133,6 +134,8 @@ def _resolved(
         *outside(spec, shaped),
         *links(spec, shaped, own),
         *ports.check(instance, shaped.model, shaped.ports, around.host),
+        *definitions.check_networks(instance, shaped.model, around.host.inspected, around.host.containers),
+        *definitions.check_volumes(instance, shaped.model, _present_volumes(around, shaped.model)),
         *check_subnets(instance, shaped.model, around.host.networks, around.host.subnets),
     ]
     values = {name: {**stored, **given}[name] for name in spec["secrets"] if name in given or name in stored}
@@ -161,6 +164,7 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         for name in state.get("networks") or ()
         if name not in networks and around.host.networks.get(name) == project(spec["id"])
     )
+    renewed = tuple(sorted(definitions.changed_networks(shaped.model, around.host.inspected).values()))
     fresh = _release_differs(item, text)
     actions = [
         *(Action("image", name, "pull") for name in item.images.missing),
@@ -169,6 +173,7 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         *existence("volume", _names(shaped.model, "volumes"), around.volumes),
         *existence("network", networks, around.host.networks),
         *(Action("network", name, "remove") for name in stale),
+        *(Action("network", name, "recreate") for name in renewed),
         *containers.actions(),
     ]
     users = [
@@ -185,6 +190,7 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         digest,
         containers,
         stale,
+        renewed,
         fresh,
         tuple(ordered(actions)),
         (*item.findings, *owners, *users),
@@ -238,6 +244,10 @@ def _content(tree: str, path: str) -> str:
 
 def _names(model: Mapping[str, Any], section: str) -> list[str]:
     return sorted(entry["name"] for entry in (model.get(section) or {}).values() if not entry.get("external"))
+
+
+def _present_volumes(around: Surroundings, model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return around.engine.inspect_volumes(name for name in _names(model, "volumes") if name in around.volumes)
 
 
 def _release_differs(item: Draft, text: str) -> bool:

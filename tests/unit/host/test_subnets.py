@@ -18,6 +18,7 @@ from tests.unit.host.models import told
 
 NETWORKS = {"avs-x-op1_n": "avs-x-op1", "other": "", "odd": ""}
 SUBNETS = {"avs-x-op1_n": ("10.1.0.0/16",), "other": ("10.2.0.0/24", "fd00:2::/64"), "odd": ("?",)}
+INSPECTED = {name: {"IPAM": {"Config": [{"Subnet": text} for text in texts]}} for name, texts in SUBNETS.items()}
 
 
 def networks(*subnets: str, **changes: Any) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def test_two_of_one_call() -> None:
 
 def test_what_is_removed_first_is_free() -> None:
     ports = [(Published("", "80", "tcp"), "instance x-op1", "x-op1"), (Published("", "81", "tcp"), "a", "")]
-    host = Host(ports, {}, NETWORKS, SUBNETS).without({"x-op1"})
+    host = Host(ports, {}, NETWORKS, INSPECTED).without({"x-op1"})
     assert host.ports == ports[1:]
     assert sorted(host.subnets) == ["odd", "other"]
 
