@@ -157,5 +157,4 @@ def test_ansibles_own_types_become_builtins() -> None:
     found = plain({tagged: [tagged, (1, 2.5, True, None)]})
     assert found == {"text": ["text", [1, 2.5, True, None]]}
     assert {type(item) for item in (*found, found["text"][0])} == {str}
-    with pytest.raises(TypeError):
-        plain({"x": object()})
+    assert repr(plain({"x": object()})) == "{'x': <object>}"
