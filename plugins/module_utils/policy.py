@@ -228,17 +228,21 @@ def _image(place: str, service: Mapping[str, Any], image_policy: str) -> Iterato
         return
     if "@" in image:
         return
-    tag = tag_of(image)
     if image_policy == "digest":
         yield finding(
             "IMG-001", f"{place}.image", f"{image} is not a digest", "Name the image by digest.", severity=ERROR
         )
-    elif tag is None or not any(char.isdigit() for char in tag):
+    elif floats(image):
         yield finding(
             "IMG-001",
             f"{place}.image",
-            f"{image} floats: its tag {tag or '(none)'} names no release; what is installed now stays until the package's version changes",
+            f"{image} floats: its tag {tag_of(image) or '(none)'} names no release; what is installed now stays until the package's version changes",
         )
+
+
+def floats(image: str) -> bool:
+    """No digest, and no tag or one without a number, which names no release."""
+    return "@" not in image and not any(char.isdigit() for char in tag_of(image) or "")
 
 
 def tag_of(image: str) -> str | None:

@@ -17,6 +17,7 @@ from ..module_utils.names import is_name
 from ..module_utils.rules import finding
 from .inventory import Entry, KeyEntry
 from .options import Option, Resolved, SecretValue, resolve_options
+from .report import did_you_mean
 from .secrets.base import FileRequest, LiteralRequest, Need, Request, vault_request
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
             finding(
                 "INV-002",
                 f"{entry.place}.profile",
-                f"{package.name} has no profile {entry.profile}",
+                f"{package.name} has no profile {entry.profile}{did_you_mean(entry.profile, package.profiles)}",
                 f"Choose one of: {names}.",
             ),
         ]
@@ -298,7 +299,12 @@ def _keys(
         if key.name not in declared:
             names = ", ".join(declared) or "none"
             findings.append(
-                finding("INV-001", place, "the package declares no such key", f"Remove it, or use one of: {names}.")
+                finding(
+                    "INV-001",
+                    place,
+                    f"the package declares no such key{did_you_mean(key.name, declared)}",
+                    f"Remove it, or use one of: {names}.",
+                )
             )
             continue
         wanted = declared[key.name]
