@@ -71,7 +71,7 @@ def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = 
             ]
     ports += [(socket, f"a process of the host ({socket.address or 'all addresses'})", "") for socket in foreign]
     networks = engine.networks()
-    inspected = {str(item["Name"]): item for item in engine.inspect_networks(networks)}
+    inspected: dict[str, Mapping[str, Any]] = {str(item["Name"]): item for item in engine.inspect_networks(networks)}
     return Host(ports, containers, networks, inspected)
 
 
