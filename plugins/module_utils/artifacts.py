@@ -83,6 +83,7 @@ class _Refused(Exception):
 
 
 def _download(item: Mapping[str, Any], path: str) -> None:
+    import http.client
     import urllib.error
     import urllib.request
 
@@ -106,11 +107,17 @@ def _download(item: Mapping[str, Any], path: str) -> None:
                         break
                     total.update(chunk)
                     out.write(chunk)
+                else:
+                    # What the server still owes of the length it announced: without a look, a cut answer passes for a whole one.
+                    announced = response.length is not None
+                    if response.length or (not announced and have < (item.get("size") or 0)):
+                        raise _Refused(f"broke off after {have} bytes; the next run goes on from there")
         except urllib.error.HTTPError as error:
             if error.code != 416:
                 raise _Refused(f"the server answers {error.code} {error.reason}") from None
-        except (OSError, ValueError) as error:
-            raise _Refused(f"cannot be downloaded: {getattr(error, 'reason', error)}") from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            why = getattr(error, "reason", error)
+            raise _Refused(f"cannot be downloaded: {why or type(error).__name__}") from None
         out.flush()
         os.fsync(out.fileno())
     if item.get("size") is not None and have != item["size"]:

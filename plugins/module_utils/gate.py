@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import time
@@ -25,6 +26,7 @@ RESTARTS = 3
 STEADY = 2.0
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 1.0
 _REQUEST_TIMEOUT = 5.0
+_REQUEST_TOTAL = 10.0
 _LOG_LINES = 15
 _BODY = 4 << 20
 
@@ -275,16 +277,34 @@ def metric(health: Mapping[str, Any], answer: Answer, where: str) -> Health:
 def http_get(address: str, port: int, path: str) -> Answer:
     """One request; never raises."""
     import http.client
+    import socket
+    import threading
 
     connection = http.client.HTTPConnection(address, port, timeout=_REQUEST_TIMEOUT)
+    late = threading.Event()
+
+    def cut(line: socket.socket) -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+
+    # The connection's timeout is one a read: a node that sends a byte now and then would hold the gate for ever.
+    clock = None
     try:
+        connection.connect()
+        clock = threading.Timer(_REQUEST_TOTAL, cut, (connection.sock,))
+        clock.daemon = True
+        clock.start()
         connection.request("GET", path, headers={"Accept": "*/*", "Connection": "close"})
         response = connection.getresponse()
-        return Answer(response.status, response.read(_BODY).decode("utf-8", "replace"))
+        answer = Answer(response.status, response.read(_BODY).decode("utf-8", "replace"))
     except (OSError, http.client.HTTPException) as error:
-        return Answer(0, _why(error))
+        answer = Answer(0, _why(error))
     finally:
+        if clock is not None:
+            clock.cancel()
         connection.close()
+    return Answer(0, f"did not end its answer within {_REQUEST_TOTAL:g} s") if late.is_set() else answer
 
 
 def tcp_connect(address: str, port: int) -> Answer:

@@ -13,6 +13,7 @@ from .findings import ERROR, Finding
 from .model import Model, services
 from .networks import judge_networks
 from .rules import finding
+from .servicenames import unknown_services
 
 # What compose may ask of the engine without a way out of the container. Anything newer is refused until somebody looked at it.
 KNOWN = frozenset(
@@ -140,16 +141,7 @@ def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag") -> l
         found += _upgrades(place, service)
         found += _shape(place, service)
     found += judge_networks(instance, model)
-    for name in sorted({*allowed, *(spec.get("privileges") or {}), *(spec.get("limits") or {})} - set(known)):
-        message = f"there is no service {name}; the package's services are {', '.join(sorted(known)) or 'none'}"
-        found.append(
-            finding(
-                "INV-001" if name in allowed or name in (spec.get("limits") or {}) else "PKG-016",
-                f"{instance}: services.{name}",
-                message,
-                "Correct the name.",
-            )
-        )
+    found += unknown_services(spec, known)
     if not known:
         found.append(
             finding(
@@ -236,17 +228,21 @@ def _image(place: str, service: Mapping[str, Any], image_policy: str) -> Iterato
         return
     if "@" in image:
         return
-    tag = tag_of(image)
     if image_policy == "digest":
         yield finding(
             "IMG-001", f"{place}.image", f"{image} is not a digest", "Name the image by digest.", severity=ERROR
         )
-    elif tag is None or not any(char.isdigit() for char in tag):
+    elif floats(image):
         yield finding(
             "IMG-001",
             f"{place}.image",
-            f"{image} floats: its tag {tag or '(none)'} names no release; what is installed now stays until the package's version changes",
+            f"{image} floats: its tag {tag_of(image) or '(none)'} names no release; what is installed now stays until the package's version changes",
         )
+
+
+def floats(image: str) -> bool:
+    """No digest, and no tag or one without a number, which names no release."""
+    return "@" not in image and not any(char.isdigit() for char in tag_of(image) or "")
 
 
 def tag_of(image: str) -> str | None:

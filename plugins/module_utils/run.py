@@ -15,7 +15,7 @@ from typing import Any
 
 from . import apply, artifacts, ports, removal, resources
 from .differences import differences
-from .engine import Engine
+from .engine import Container, Engine
 from .errors import AvsError, HostError
 from .findings import ERROR, Finding, errors_of
 from .gate import UNHEALTHY, Health
@@ -163,13 +163,14 @@ def _verify(around: Surroundings, work: Sequence[_Work]) -> None:
         problems += errors_of(item.draft.findings)
         problems += _doubles(item.draft, item.job.id, reserved)
     problems += subnets_wanted_twice((item.job.id, item.draft.shaped.model) for item in work if item.draft is not None)
-    if not problems and not around.check:
-        for item in work:
-            if item.draft is not None and item.draft.images.missing:
-                recorded = (item.job.state or {}).get("images") or {}
-                problems += around.images.pull(item.job.id, item.draft.images.missing, recorded)
-                item.draft = with_images(around, item.draft)
-                problems += errors_of(item.draft.images.findings)
+    # A run that fails anyway, or only announces, does not wait for downloads.
+    get = around.images.ask if problems or around.check else around.images.pull
+    for item in work:
+        if item.draft is not None and item.draft.images.missing:
+            recorded = (item.job.state or {}).get("images") or {}
+            problems += get(item.job.id, item.draft.images.missing, recorded)
+            item.draft = with_images(around, item.draft)
+            problems += errors_of(item.draft.images.findings)
     if problems:
         raise HostError("the instances cannot be made as specified", dict.fromkeys(problems))
     for item in work:
@@ -286,12 +287,19 @@ def _announce(item: _Work) -> None:
 
 
 def _report(engine: Engine, store: Store, work: Sequence[_Work], mask: Mask) -> None:
-    """Entries after the run, from what is there now."""
-    listing = engine.containers()
+    """Entries after the run, from what is there now; what was to be done, where the engine does not answer any more."""
+    lost: AvsError | None = None
+    listing: list[Container] = []
+    try:
+        listing = engine.containers()
+    except AvsError as error:
+        lost = error
     for item in work:
         after = [container for container in listing if container.instance == item.job.id]
         own = store.instance(item.job.id)
-        actions = apply.told(item.actions, item.job.containers, after)
+        actions = item.actions if lost else apply.told(item.actions, item.job.containers, after)
+        if lost is not None and item.error is None:
+            item.error = HostError(f"{item.job.id}: what became of it is not known: {lost.message}", lost.findings)
         entry = entry_of(item.job.spec, own.state(), after)
         entry.update(changed=bool(actions), actions=[action.as_dict() for action in actions])
         if item.prepared is not None:

@@ -101,10 +101,23 @@ def draft(
 ) -> Draft:
     """Resolve and judge. Raises ``HostError`` where that cannot even be done; findings of severity error are the caller's to act on."""
     instance = str(spec["id"])
+    installed = state is not None and state.get("phase") != ABSENT
+    known = [
+        *version_problems(spec, state),
+        *resources.check(instance, spec.get("requirements") or {}, around.resources, installed),
+    ]
+    try:
+        item = _resolved(around, spec, state, before)
+    except HostError as error:
+        raise HostError(error.message, [*known, *error.findings]) from None
+    return replace(item, findings=(*known, *item.findings))
+
+
+def _resolved(
+    around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, before: Sequence[Container]
+) -> Draft:
+    instance = str(spec["id"])
     own = around.store.instance(instance)
-    problems = version_problems(spec, state)
-    if problems:
-        raise HostError(f"{instance}: another version is installed", problems)
     tree = _tree(around, spec, own)
     compose = Compose(around.engine, project(instance), os.path.join(tree, spec["compose"]["dir"]))
     resolved = resolve(spec, tree, own.keys, compose)
@@ -115,13 +128,11 @@ def draft(
     recorded = {name: secret["identity"] for name, secret in ((state or {}).get("secrets") or {}).items()}
     identities = identify(spec["secrets"], recorded, stored, given, around.host_key)
     images = around.images.find(instance, shaped.images, recorded_images(spec, state))
-    installed = state is not None and state.get("phase") != ABSENT
     findings = [
         *shaped.findings,
         *images.findings,
         *outside(spec, shaped),
         *links(spec, shaped, own),
-        *resources.check(instance, spec.get("requirements") or {}, around.resources, installed),
         *ports.check(instance, shaped.model, shaped.ports, around.host),
         *definitions.check_networks(instance, shaped.model, around.host.inspected, around.host.containers),
         *definitions.check_volumes(instance, shaped.model, _present_volumes(around, shaped.model)),

@@ -22,6 +22,7 @@ from .yamlfile import load_yaml
 class ComposeFiles:
     """``services``: name -> settings as written, of all files, later ones laid over earlier ones. ``used``: variable -> needs a value.
 
+    ``sections`` are the other top sections likewise; ``places``: ``services.main`` -> file and field.
     ``passes_all``: some service hands the whole env file to its container. ``values``: variables as they are without an operator.
     """
 
@@ -30,6 +31,7 @@ class ComposeFiles:
     passes_all: bool
     values: Mapping[str, str]
     places: Mapping[str, str] = field(default_factory=dict)
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
     def text(self, value: Any) -> str | None:
@@ -41,6 +43,7 @@ class ComposeFiles:
 
 def read_compose(profile: Profile) -> ComposeFiles:
     services: dict[str, dict[str, Any]] = {}
+    sections: dict[str, dict[str, Any]] = {}
     places: dict[str, str] = {}
     used: dict[str, bool] = {}
     findings: list[Finding] = []
@@ -53,11 +56,13 @@ def read_compose(profile: Profile) -> ComposeFiles:
         for scalar in _scalars(document):
             for variable, needed in references(scalar).items():
                 used[variable] = used.get(variable, False) or needed
-        declared = document.get("services") if isinstance(document, Mapping) else None
-        for service, settings in (declared if isinstance(declared, Mapping) else {}).items():
-            if isinstance(settings, Mapping):
-                places.setdefault(service, f"{report.file}: services.{service}")
-                services[service] = {**services.get(service, {}), **settings}
+        for section, entries in (document if isinstance(document, Mapping) else {}).items():
+            for item, settings in (entries if isinstance(entries, Mapping) else {}).items():
+                if section == "services" and isinstance(settings, Mapping):
+                    services[item] = {**services.get(item, {}), **settings}
+                elif section != "services":
+                    sections.setdefault(section, {})[item] = settings
+                places.setdefault(f"{section}.{item}", f"{report.file}: {section}.{item}")
     for settings in services.values():
         passed.update(env_files(settings))
         for variable in _taken_over(settings):
@@ -67,7 +72,7 @@ def read_compose(profile: Profile) -> ComposeFiles:
         _follow(variable, raw, used)
     defaults = {option.target: option.default_text for option in profile.options if option.default_text is not None}
     passes_all = bool(passed & {posixpath.normpath(name) for name in profile.env_files})
-    return ComposeFiles(services, used, passes_all, resolve_env(raw, defaults), places, tuple(findings))
+    return ComposeFiles(services, used, passes_all, resolve_env(raw, defaults), places, sections, tuple(findings))
 
 
 def env_files(settings: Mapping[str, Any]) -> list[str]:

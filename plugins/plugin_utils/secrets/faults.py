@@ -18,7 +18,7 @@ _SHOWN = 200
 def _words(error: Exception, hide: Iterable[str]) -> str:
     """The store's own message; whatever must not be shown is cut out of it."""
     errors = getattr(error, "errors", None)
-    text = ", ".join(str(item) for item in errors) if errors else ""
+    text = ", ".join(str(item) for item in errors) if isinstance(errors, list) else ""
     for secret in hide:
         text = text.replace(secret, "***")
     return " ".join(text.split())[:_SHOWN]
@@ -65,6 +65,15 @@ def unreachable(url: str, error: Exception) -> Problem:
         "SEC-001",
         f"the secret store {url} cannot be reached",
         "Check ansible_hashi_vault_url, the network, and that the store runs.",
+    )
+
+
+def foreign(url: str) -> Problem:
+    """An answer of somebody else: a login page, a proxy's word, JSON of another service."""
+    return Problem(
+        "SEC-001",
+        f"the secret store {url} does not answer like Vault",
+        "Check ansible_hashi_vault_url, and whether a proxy or a login page stands before the store (ansible_hashi_vault_proxies, NO_PROXY).",
     )
 
 

@@ -14,7 +14,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ...module_utils.errors import SecretError
-from . import faults
+from . import answers, faults
 from .base import Problem, SecretIdentity, SecretPath, SecretRequest
 from .connection import Connection, Login
 
@@ -145,6 +145,9 @@ class VaultSource:
             if down is not None:
                 self._down = down
             raise _Failed(down or faults.strange(path, error, self._hidden())) from None
+        except answers.Foreign:
+            self._down = faults.foreign(self.connection.url)
+            raise _Failed(self._down) from None
         except (RequestException, OSError) as error:
             self._down = faults.unreachable(self.connection.url, error)
             raise _Failed(self._down) from None
@@ -159,12 +162,13 @@ class VaultSource:
                 raise
             # A policy may hand out the data and keep the metadata to itself; the value is dropped here.
             return self._data(path)[0]
-        data = answer["data"]
-        newest = int(data.get("current_version") or 0)
+        data = answers.part(answer, "data")
+        newest = answers.number(data, "current_version")
         number = path.version or newest
-        version = (data.get("versions") or {}).get(str(number))
-        if version is None:
+        versions = answers.part(data, "versions") if data.get("versions") else {}
+        if versions.get(str(number)) is None:
             raise _Failed(faults.no_version(path, newest) if path.version else faults.missing(path))
+        version = answers.part(versions, str(number))
         if version.get("destroyed") or _is_past(version.get("deletion_time")):
             raise _Failed(faults.deleted(path, number))
         return SecretIdentity(number, str(version.get("created_time", "")))
@@ -178,13 +182,14 @@ class VaultSource:
                 raise_on_deleted_version=False,
             )
 
-        data = self._permitted(path, "data", get)["data"]
-        if not isinstance(data, Mapping) or not isinstance(data.get("metadata"), Mapping):
+        data = answers.part(self._permitted(path, "data", get), "data")
+        metadata = data.get("metadata")
+        if not isinstance(metadata, Mapping):
             raise _Failed(faults.missing(replace(path, version=0)))
-        metadata = data["metadata"]
         if metadata.get("destroyed") or data.get("data") is None:
-            raise _Failed(faults.deleted(path, int(metadata.get("version", path.version))))
-        return SecretIdentity(int(metadata["version"]), str(metadata.get("created_time", ""))), data["data"]
+            raise _Failed(faults.deleted(path, answers.number(metadata, "version") or path.version))
+        values = answers.part(data, "data")
+        return SecretIdentity(answers.number(metadata, "version"), str(metadata.get("created_time", ""))), values
 
     def _permitted(self, path: SecretPath, kind: str, get: Callable[[Any], Any]) -> Any:
         """One read; a token that died meanwhile is replaced once."""
@@ -193,7 +198,7 @@ class VaultSource:
         client = self._entered()
         token = client.token
         try:
-            return get(client.secrets.kv.v2)
+            return answers.asking(lambda: get(client.secrets.kv.v2))
         except exceptions.Forbidden as error:
             if not _is_unknown(error) or not self._is_dead(token):
                 raise _Failed(faults.denied(path, kind)) from None
@@ -202,7 +207,7 @@ class VaultSource:
             raise _Failed(self._down)
         client.token = self._tokens.replaced(self.connection, token, self._log_in)
         try:
-            return get(client.secrets.kv.v2)
+            return answers.asking(lambda: get(client.secrets.kv.v2))
         except exceptions.Forbidden:
             raise _Failed(faults.denied(path, kind)) from None
 
@@ -211,7 +216,7 @@ class VaultSource:
 
         client = new_client(self.connection, token)
         try:
-            client.auth.token.lookup_self()
+            answers.asking(client.auth.token.lookup_self)
         except exceptions.Forbidden as error:
             return _is_unknown(error)
         finally:
@@ -232,10 +237,12 @@ class VaultSource:
         login = self.connection.login
         client = new_client(self.connection, None)
         try:
-            answer = client.auth.approle.login(
-                login.role_id, secret_id=login.secret_id, use_token=False, mount_point=login.mount_point
+            answer = answers.asking(
+                lambda: client.auth.approle.login(
+                    login.role_id, secret_id=login.secret_id, use_token=False, mount_point=login.mount_point
+                )
             )
-            return dict(answer["auth"])
+            return answers.login(answer)
         except exceptions.VaultError as error:
             down = faults.unavailable(self.connection.url, error, self._hidden())
             self._down = down or faults.refused_login(
@@ -287,9 +294,10 @@ def login_of_token(connection: Connection, token: str) -> Connection:
 
 def _is_unknown(error: Any) -> bool:
     """Whether a refusal means the token rather than its policy: that one comes as a list ("1 error occurred: ..."), an unknown token bare."""
+    errors = error.errors if isinstance(error.errors, list) else ()
     return any(
         str(item).strip() == "permission denied" or "invalid token" in str(item) or "bad token" in str(item)
-        for item in error.errors or ()
+        for item in errors
     )
 
 

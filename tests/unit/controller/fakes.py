@@ -41,7 +41,7 @@ OPTIONS = [
 
 
 class Store:
-    """Answers by ``METHOD path``; what was asked is kept. A path without an answer is 404 as KV's is."""
+    """Answers by ``METHOD path``, JSON or the bytes of a page; what was asked is kept. A path without an answer is 404 as KV's is."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -89,9 +89,10 @@ def serving(store: Store) -> Iterator[Store]:
             status, content = store.answers.get(request, (404, {"errors": []}))
             if self.headers.get("X-Vault-Token") in store.dead:
                 status, content = 403, {"errors": ["permission denied"]}
-            sent = b"" if content is None else json.dumps(content).encode()
+            page = isinstance(content, bytes)
+            sent = content if page else b"" if content is None else json.dumps(content).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/html" if page else "application/json")
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
             self.wfile.write(sent)

@@ -9,10 +9,13 @@ import hashlib
 import http.server
 import io
 import os
+import ssl
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +25,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.errors import HostEr
 from ansible_collections.restaking.avs.plugins.module_utils.scratch import Scratch, unpack
 from ansible_collections.restaking.avs.plugins.module_utils.store import Store
 
+from tests.lab import trust
+
 CONTENT = bytes(range(256)) * 5000
 
 
@@ -29,6 +34,8 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
     """Serves files, parts of them where asked, and remembers what was asked."""
 
     asked: list[str | None]
+    # How the next answers end before their time: after so many bytes, as a line that drops.
+    cuts: list[int]
 
     def log_message(self, *_arguments: Any) -> None:
         return
@@ -45,25 +52,48 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
         if start >= len(data) > 0 and start:
             self.send_error(416)
             return
+        if self.path == "/babble":
+            self.wfile.write(b"no HTTP at all\r\n\r\n")
+            return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(data) - start))
+        if self.path == "/chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n" % len(data) + data[:5000])
+            return
+        if self.path != "/unannounced":
+            self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
-        self.wfile.write(data[start:])
+        self.wfile.write(data[start:][: self.cuts.pop(0) if self.cuts else None])
+
+
+@contextmanager
+def serving(
+    folder: Path, tls: trust.Certificate | None = None, cuts: Sequence[int] = ()
+) -> Iterator[tuple[str, list[str | None]]]:
+    folder.mkdir()
+    for name in ("g1", "babble", "chunked", "unannounced"):
+        (folder / name).write_bytes(CONTENT)
+    asked: list[str | None] = []
+    handler = type("Handler", (Ranges,), {"asked": asked, "cuts": list(cuts)})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder))) as served:
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls.path, tls.key)
+            served.socket = context.wrap_socket(served.socket, server_side=True)
+        thread = threading.Thread(target=served.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http{'s' if tls else ''}://127.0.0.1:{served.server_port}", asked
+        finally:
+            served.shutdown()
+            thread.join()
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[str, list[str | None]]]:
-    folder = tmp_path / "www"
-    folder.mkdir()
-    (folder / "g1").write_bytes(CONTENT)
-    asked: list[str | None] = []
-    handler = type("Handler", (Ranges,), {"asked": asked})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder))) as served:
-        thread = threading.Thread(target=served.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{served.server_port}", asked
-        served.shutdown()
-        thread.join()
+    with serving(tmp_path / "www") as served:
+        yield served
 
 
 @pytest.fixture
@@ -144,6 +174,45 @@ def test_every_artifact_that_cannot_be_had_is_named(store: Store, server: tuple[
         artifacts.fetch(store, wanted, "one")
     assert [found.place for found in caught.value.findings] == ["one: artifacts.a", "one: artifacts.b"]
     assert "404" in caught.value.findings[0].message
+
+
+@pytest.mark.parametrize("path", ["/babble", "/chunked"])
+def test_a_server_that_does_not_speak_http_is_the_artifacts_own_problem(
+    store: Store, server: tuple[str, list[str | None]], path: str
+) -> None:
+    with pytest.raises(HostError) as caught:
+        artifacts.fetch(store, [item(server[0] + path), item("https://host:port/x", path="b")], "one")
+    assert [found.place for found in caught.value.findings] == ["one: artifacts.b", "one: artifacts.resources/g1"]
+    assert "nonnumeric port" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "encrypted"),
+    [
+        ("g1", len(CONTENT), False),
+        ("g1", None, False),
+        ("g1", len(CONTENT), True),
+        ("unannounced", len(CONTENT), False),
+    ],
+)
+def test_a_download_goes_on_where_the_line_dropped(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: int | None, encrypted: bool
+) -> None:
+    tls = None
+    if encrypted:
+        (tmp_path / "trust").mkdir()
+        lab: Any = SimpleNamespace(trust=tmp_path / "trust", name="test")
+        tls = trust.server(lab, "artifacts", ["localhost"], "127.0.0.1")
+        monkeypatch.setenv("SSL_CERT_FILE", str(trust.authority(lab).path))
+    with serving(tmp_path / "www", tls, cuts=[3000, 2000]) as (url, asked):
+        wanted = item(f"{url}/{name}", size=size)
+        for _attempt in range(2):
+            with pytest.raises(HostError, match="broke off after"):
+                artifacts.fetch(store, [wanted], "one")
+            assert os.listdir(store.artifacts) == [wanted["sha256"] + ".partial"]
+        artifacts.fetch(store, [wanted], "one")
+    assert asked == [None, "bytes=3000-", "bytes=5000-"]
+    assert Path(store.artifacts, wanted["sha256"]).read_bytes() == CONTENT
 
 
 def packed(*members: tuple[str, bytes | None, int]) -> str:

@@ -17,6 +17,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.errors import HostEr
 from ansible_collections.restaking.avs.plugins.module_utils.images import (
     ImageKeeper,
     digest_of,
+    platforms_of,
     pull_problem,
     repository_of,
 )
@@ -282,12 +283,21 @@ class Shelf(Engine):
 
     def __init__(self, here: dict[str, dict[str, Any]], there: dict[str, dict[str, Any]]) -> None:
         super().__init__(run_command, "/nonexistent")
-        self.here, self.there, self.pulled = here, there, list[str]()
+        self.here, self.there, self.pulled, self.asked = here, there, list[str](), list[str]()
+        self.ways: dict[str, Any] = {}
         self._versions, self._platform = ("26.1", "2.26"), "linux/amd64"
 
     def run(self, arguments: Any, *_rest: Any, **_more: Any) -> Done:
-        assert arguments[0] == "pull"
         name = arguments[-1]
+        if arguments[0] == "info":
+            return Done(0, json.dumps(self.ways), "")
+        if arguments[0] == "manifest":
+            self.asked.append(name)
+            if name not in self.there:
+                return Done(1, "", f"no such manifest: {name}")
+            built = {"os": "linux", "architecture": self.there[name]["Architecture"]}
+            return Done(0, json.dumps({"Ref": name, "Descriptor": {"platform": built}}), "")
+        assert arguments[0] == "pull"
         self.pulled.append(name)
         if name not in self.there:
             return Done(1, "", "manifest unknown")
@@ -345,6 +355,48 @@ def test_a_missing_image_is_pulled_once_and_told_for_every_instance() -> None:
     for instance in ("x", "y"):
         assert told(keeper.pull(instance, ["r.test/app:1"], {})) == [("IMG-006", "error", "images.r.test/app:1")]
     assert shelf.pulled == ["r.test/app:1"]
+
+
+def test_what_could_not_be_pulled_is_known_without_pulling() -> None:
+    shelf = Shelf({}, {"r.test/app:1": image("aa"), "r.test/arm:1": image("bb", "arm64")})
+    keeper = ImageKeeper(shelf)
+    wanted = ["r.test/app:1", "r.test/arm:1", "r.test/gone:1"]
+    for instance in ("x", "y"):
+        assert told(keeper.ask(instance, wanted, {})) == [
+            ("IMG-005", "error", "images.r.test/arm:1"),
+            ("IMG-006", "error", "images.r.test/gone:1"),
+        ]
+    assert (shelf.asked, shelf.pulled) == (wanted, [])
+
+
+@pytest.mark.parametrize(
+    ("ways", "asked"),
+    [
+        ({"RegistryConfig": {"Mirrors": None}, "HttpProxy": ""}, ["app:1", "r.test/app:1"]),
+        ({"RegistryConfig": {"Mirrors": ["https://mirror.test/"]}}, ["r.test/app:1"]),
+        ({"HttpsProxy": "http://proxy.test"}, []),
+    ],
+)
+def test_only_the_engine_knows_its_proxies_and_mirrors(ways: dict[str, Any], asked: list[str]) -> None:
+    shelf = Shelf({}, {})
+    shelf.ways = ways
+    ImageKeeper(shelf).ask("x", ["app:1", "r.test/app:1"], {})
+    assert shelf.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("manifest", "expected"),
+    [
+        ({"Descriptor": {"platform": {"os": "linux", "architecture": "amd64"}}}, {"linux/amd64"}),
+        (
+            [{"Descriptor": {"platform": {"os": "linux", "architecture": name, "variant": "v8"}}} for name in ("arm64", "amd64")],
+            {"linux/amd64", "linux/arm64"},
+        ),
+        ([{"Descriptor": {}}], {"/"}),
+    ],
+)  # fmt: skip
+def test_platforms_an_image_is_built_for(manifest: Any, expected: set[str]) -> None:
+    assert platforms_of(manifest) == expected
 
 
 def test_an_image_for_another_platform() -> None:

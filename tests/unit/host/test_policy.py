@@ -142,12 +142,37 @@ def test_digests_only_where_the_operator_wants_it() -> None:
     assert told(found) == [("IMG-001", "error", "services.node.image")]
 
 
-def test_services_nobody_has_are_named() -> None:
-    found = check(spec(privileges={"nod": {}}, limits={"gatway": {}}), model(node={}))
-    assert {(item.id, item.place) for item in found if item.id != "PRIV-001"} == {
-        ("PKG-016", "demo-avs-op1: services.nod"),
-        ("INV-001", "demo-avs-op1: services.gatway"),
+@pytest.mark.parametrize(
+    ("part", "rule", "field"),
+    [
+        ({"privileges": {"node": {}, "nod": {}}}, "PKG-016", "privileges.nod"),
+        ({"limits": {"nod": {}}}, "INV-001", "limits.nod"),
+        (
+            {"exceptions": [{"service": "nod", "allow": ["privileged"], "reason": "x"}]},
+            "INV-001",
+            "exceptions[0].service",
+        ),
+        ({"health": {"type": "container", "service": "nod"}}, "PKG-016", "health.service"),
+        ({"health": {"type": "http", "service": "nod", "port": 80}}, "PKG-016", "health.service"),
+        ({"metrics": [{"service": "node", "port": 1}, {"service": "nod", "port": 1}]}, "PKG-016", "metrics[1].service"),
+        ({"api": {"service": "nod", "port": 1}}, "PKG-016", "api.service"),
+        ({"keys": [{"name": "bls", "services": ["node", "nod"]}]}, "PKG-016", "keys.bls.services"),
+    ],
+)
+def test_services_nobody_has_are_named(part: dict[str, Any], rule: str, field: str) -> None:
+    (found,) = check(spec(**{"privileges": STATED, **part}), model(node={}))
+    assert (found.id, found.severity, found.place) == (rule, "error", f"demo-avs-op1: {field}")
+    assert found.message == "there is no service nod; the package's services are node"
+
+
+def test_services_that_are_named_and_exist() -> None:
+    named = {
+        "health": {"type": "container", "service": "node"},
+        "metrics": [{"service": "node", "port": 1}],
+        "api": None,
+        "keys": [{"name": "bls", "services": ["node"]}, {"name": "tls", "services": None}],
     }
+    assert check(spec(privileges=STATED, **named), model(node={})) == []
 
 
 def test_no_service_and_names_that_are_paths() -> None:

@@ -170,6 +170,23 @@ def test_a_lock_waits_for_its_turn(tmp_path: Path) -> None:
         assert json.loads(Path(path).read_text())["holder"] == "y"
 
 
+def test_a_lock_that_was_removed_meanwhile_is_taken_anew(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.lock")
+    first = Lock(path, "x", 0).__enter__()
+
+    def purge() -> None:
+        os.unlink(path)
+        first.__exit__(None, None, None)
+
+    timer = threading.Timer(0.3, purge)
+    timer.start()
+    with Lock(path, "y", 10):
+        timer.join()
+        assert json.loads(Path(path).read_text())["holder"] == "y"
+        with pytest.raises(LockedError, match="locked by y"):
+            Lock(path, "z", 0).__enter__()
+
+
 def test_a_command_that_holds_the_lock_outlives_its_run(tmp_path: Path) -> None:
     path = str(tmp_path / "a.lock")
     with Lock(path, "x", 0) as lock:

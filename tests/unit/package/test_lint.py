@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding
+from ansible_collections.restaking.avs.plugins.module_utils.policy import floats
 from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.judge import Verdict, judge
 from ansible_collections.restaking.avs.plugins.plugin_utils.keymaterial import key_material
-from ansible_collections.restaking.avs.plugins.plugin_utils.lint import is_floating
 from ansible_collections.restaking.avs.plugins.plugin_utils.locate import PackageRequest
 from ansible_collections.restaking.avs.plugins.plugin_utils.tree import FolderTree
 
@@ -51,7 +51,6 @@ def test_a_sound_package_has_no_findings(tmp_path: Path, cache: Cache) -> None:
     ({"build": "."}, "PKG-015", "error"), ({"build": {"context": "."}, "image": None}, "PKG-015", "error"),
     ({"privileged": True}, "PRIV-002", "error"), ({"pid": "host"}, "PRIV-002", "error"), ({"ipc": "host"}, "PRIV-002", "error"),
     ({"network_mode": "host"}, "PRIV-002", "error"), ({"userns_mode": "host"}, "PRIV-002", "error"),
-    ({"cap_add": ["SYS_ADMIN"]}, "PRIV-002", "error"), ({"cap_add": ["CAP_NET_ADMIN"]}, "PRIV-002", "error"), ({"cap_add": ["ALL"]}, "PRIV-002", "error"),
     ({"security_opt": ["seccomp:unconfined"]}, "PRIV-002", "error"),
     ({"volumes": ["/var/run/docker.sock:/var/run/docker.sock"]}, "PRIV-002", "error"), ({"volumes": ["/:/host:ro"]}, "PRIV-002", "error"),
     ({"volumes": [{"type": "bind", "source": "/run/docker.sock", "target": "/s"}]}, "PRIV-002", "error"),
@@ -75,12 +74,20 @@ def test_services(tmp_path: Path, cache: Cache, service: dict[str, Any], rule: s
 
 @pytest.mark.parametrize("service", [
     {"image": "nginx@sha256:" + "a" * 64}, {"image": "${IMAGE}", "labels": {"x": "${IMAGE:-}"}}, {"cap_add": ["NET_BIND_SERVICE"]}, {"privileged": False},
-    {"volumes": ["./data:/data", "named:/n", "/srv/x:/x:ro"]}, {"ports": ["127.0.0.1:8080:8080", "[::1]:8081:8081"]},
+    {"volumes": ["./data:/data", "named:/n"]}, {"ports": ["127.0.0.1:8080:8080", "[::1]:8081:8081"]},
     {"environment": {"RPC_URL": "${RPC_URL}", "KEY_PASSWORD_FILE": "${PASSWORD:-}", "P": "${MAIN_PORT}"}}, {"pull_policy": "missing"},
 ])  # fmt: skip
 def test_services_that_are_sound(tmp_path: Path, cache: Cache, service: dict[str, Any]) -> None:
     env = "MAIN_PORT=8080\nIMAGE=nginx:1.27.0\n"
-    assert lint(tmp_path, cache, service, env=env).findings == ()
+    runtime = {**RUNTIME, "directories": [{"path": "data"}]}
+    assert lint(tmp_path, cache, service, env=env, runtime=runtime).findings == ()
+
+
+@pytest.mark.parametrize("capability", ["SYS_ADMIN", "CAP_NET_ADMIN", "ALL", "NET_RAW"])
+def test_capabilities_of_services_without_stated_privileges(tmp_path: Path, cache: Cache, capability: str) -> None:
+    runtime = {**RUNTIME, "privileges": {}}
+    verdict = lint(tmp_path, cache, {"cap_add": [capability]}, runtime=runtime)
+    assert ids(verdict) == [("PRIV-001", "warning"), ("PRIV-002", "error")]
 
 
 def test_declared_ports_and_variables_are_fine(tmp_path: Path, cache: Cache) -> None:
@@ -180,7 +187,7 @@ def test_odd_compose_files_never_raise(tmp_path: Path, cache: Cache, compose: st
     ("nginx@sha256:" + "0" * 64, False), ("ghcr.io/a/b:main", True), ("ghcr.io/a/b:v1.2.3", False),
 ])  # fmt: skip
 def test_floating(image: str, floating: bool) -> None:
-    assert is_floating(image) == floating
+    assert floats(image) == floating
 
 
 HEX = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
