@@ -34,7 +34,7 @@ class Host:
     ports: list[tuple[Published, str, str]] = field(default_factory=list)
     containers: dict[str, str] = field(default_factory=dict)
     networks: dict[str, str] = field(default_factory=dict)
-    inspected: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    inspected: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def subnets(self) -> dict[str, tuple[str, ...]]:
