@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import http.server
 import json
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,14 +81,22 @@ def wild(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("served") / "big.bin"
-    path.write_bytes(b"big" * 100_000)
-    return path
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, bytes]]:
+    """Where a large file can be had, and what it holds."""
+    folder = tmp_path_factory.mktemp("served")
+    content = b"0123456789" * 30_000
+    (folder / "big.bin").write_bytes(content)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/big.bin", content
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="module")
-def spec(bench: Bench, wild: Path, served: Path, keys: dict[str, str]) -> dict[str, Any]:
+def spec(bench: Bench, wild: Path, served: tuple[str, bytes], keys: dict[str, str]) -> dict[str, Any]:
     found = bench.spec("w", wild, {"key.ecdsa.keystore": keys["key.ecdsa.keystore"]})
     secrets = {"key.ecdsa.keystore": found["secrets"]["key.ecdsa.keystore"]}
     bench.values[found["id"]] = {"key.ecdsa.keystore": keys["key.ecdsa.keystore"]}
@@ -93,7 +105,8 @@ def spec(bench: Bench, wild: Path, served: Path, keys: dict[str, str]) -> dict[s
         if found["keys"]
         else {}
     )
-    digest = hashlib.sha256(served.read_bytes()).hexdigest()
+    url, content = served
+    digest = hashlib.sha256(content).hexdigest()
     return {
         **found,
         "compose": {
@@ -112,7 +125,7 @@ def spec(bench: Bench, wild: Path, served: Path, keys: dict[str, str]) -> dict[s
             "extra": {},
         },
         "directories": [],
-        "artifacts": [{"url": served.as_uri(), "sha256": digest, "path": "files/big.bin", "size": 300_000}],
+        "artifacts": [{"url": url, "sha256": digest, "path": "files/big.bin", "size": len(content)}],
         "configs": [
             {
                 "path": "config/app.json",
