@@ -26,7 +26,7 @@ ROOT = "/avs-package"
 _OPEN = "\0"
 _OPEN_IMAGE = "open@open"
 _TRUE = frozenset(("true", "yes", "y", "on", "1"))
-_LISTS = ("cap_add", "security_opt", "volumes_from", "post_start", "pre_stop")
+_LISTS = ("cap_add", "security_opt", "volumes_from")
 _TEXTS = ("pid", "ipc", "network_mode", "uts", "userns_mode", "cgroup", "user", "pull_policy")
 _SECTIONS = ("networks", "volumes", "configs", "secrets")
 
@@ -90,7 +90,7 @@ def _service(
 ) -> dict[str, Any]:
     service = {name: value for name, value in known.items() if value not in (None, "", [], {}, False)}
     for name in _LISTS:
-        _keep(service, name, _list(service.get(name)))
+        _keep(service, name, [item for item in map(_text, _list(service.get(name))) if item])
     for name in _TEXTS:
         _keep(service, name, _text(service.get(name)))
     _keep(service, "privileged", _is_true(service.get("privileged")))
