@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
@@ -29,6 +29,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import (
     claimed_uses,
     public_uses,
     shared_keys,
+    still_held,
     uses_of,
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.package import Package, PackageRequest, load_package
@@ -198,7 +199,7 @@ class ActionModule(ActionBase):
         except AnsibleError:
             raise OSError(errno.EACCES, "it cannot be read or decrypted") from None
 
-    def _values(self, sources: Sources, needs: list[Need]) -> Mapping[Need, str]:
+    def _values(self, sources: Sources, needs: list[Need]) -> tuple[Mapping[Need, str], list[Finding]]:
         self._require_stdin()
         return sources.values(needs)
 
@@ -208,7 +209,15 @@ class ActionModule(ActionBase):
             arguments["secret_values"] = secret_values
         if secret_values or carries_macs(document):
             self._use_stdin()
-        answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
+        try:
+            answer: dict[str, Any] = self._execute_module(
+                module_name=MODULE, module_args=arguments, task_vars=self._vars
+            )
+        except AnsibleConnectionFailure as error:
+            if not document["trial"]:
+                raise
+            # What is wrong with the inventory is worth telling, whether or not the host can be asked about the rest.
+            return {"failed": True, "msg": str(error)}
         answer.pop("invocation", None)
         # A refusal in order is told in words of the inventory; Ansible's own account of it would stand beside them.
         orderly = "findings" in answer
@@ -216,7 +225,7 @@ class ActionModule(ActionBase):
         if died is not None and not orderly:
             # What Ansible captured of a module that died is shown as it is; of a text the caller cuts the secrets out.
             answer["msg"] = f"the module failed on {self._target()}: {_error_text(died) or answer.get('msg', '')}"
-        self._changed = self._changed or bool(answer.get("changed"))
+        self._changed = self._changed or bool(answer.get("changed") and not document["trial"])
         return answer
 
     def _update_module_args(self, module_name: str, module_args: dict[str, Any], *args: Any, **kwargs: Any) -> None:
@@ -273,7 +282,7 @@ def _review(
     Raises ``InputError`` where a key would run twice.
     """
     # A node nobody lists any more still signs, and so does one that is about to be changed.
-    held = [entry for entry in first.get("held") or () if entry["id"] not in values]
+    held = still_held(first.get("held") or (), values)
     mine = [*public_uses(host, [*(first.get("instances") or ()), *held]), *claimed_uses(host, values)]
     with run_folder.locked("public"):
         known = run_folder.read("public") or {"uses": []}

@@ -14,6 +14,7 @@ from typing import Any
 from . import artifacts, files, keyfiles
 from .baseline import project
 from .compose import Compose, engine_error
+from .datafolders import Folders, place_folders
 from .engine import REMOVAL, Container, Done, Engine
 from .errors import HostError
 from .gate import DEFAULT_TIMEOUT, Gate, Health
@@ -22,7 +23,7 @@ from .mask import Mask
 from .plan import Action, observed, ordered, running
 from .rules import finding
 from .store import ABSENT, APPLYING, COMMITTED, InstanceStore, Store, now
-from .verify import Prepared, data_folders, secrets_settled
+from .verify import Prepared, data_folders, secrets_settled, settled_data
 
 STATE_SCHEMA = 1
 
@@ -38,11 +39,14 @@ def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...]) -
     if missing:
         raise HostError(f"{item.id}: the values of {', '.join(missing)} were not sent")
     keyfiles.require_memory(own.run)
-    own.write_state(_applying(item))
+    settled = settled_data(draft)
+    own.write_state(_applying(item, settled))
     own.sweep()
     own.note("apply", release=own.release(), actions=[action.as_dict() for action in item.actions])
     _keys(item)
-    _data(store, item)
+    _data(store, item, settled)
+    # Before a container starts: what it makes of its own folders is not a leftover of ours.
+    own.write_state(_applying(item, data_folders(draft)))
     if item.fresh_release:
         configs = item.shaped.resolved.configs
         own.switch(own.stage(draft.tree, item.text, configs, spec["package"].get("version")))
@@ -59,20 +63,9 @@ def _keys(item: Prepared) -> None:
     keyfiles.drop_views(own, item.shaped.views)
 
 
-def _data(store: Store, item: Prepared) -> None:
+def _data(store: Store, item: Prepared, settled: Folders) -> None:
     own = item.draft.files
-    files.folder(own.data)
-    for path, (owner, mode) in data_folders(item.draft).items():
-        fresh = not os.path.isdir(os.path.join(own.data, path))
-        handle = files.inside(own.data, path)
-        try:
-            if fresh:
-                if owner:
-                    uid, _colon, gid = owner.partition(":")
-                    os.fchown(handle, int(uid), int(gid or uid))
-                os.fchmod(handle, int(mode, 8))
-        finally:
-            os.close(handle)
+    place_folders(own.data, data_folders(item.draft), settled)
     artifacts.place(store, own, artifacts.missing(store, own, item.draft.spec))
 
 
@@ -94,9 +87,16 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:
         must(engine.run(["rename", container, name], hold=hold))
     if plan.unpause:
         must(engine.run(["unpause", *plan.unpause], hold=hold))
+    if item.renewed_networks:
+        # The engine lets no network go while a container is in it; whoever is in one of these is to be recreated or removed.
+        leaving = {*plan.recreate, *plan.remove}
+        inside = [one.id for one in item.draft.before if one.service in leaving and one.id not in plan.drop]
+        if inside:
+            must(engine.run(["stop", *inside], timeout=None, hold=hold))
+        must(engine.run(["network", "rm", *item.renewed_networks], hold=hold))
     if plan.recreate:
         must(compose.recreate(compose_file, own.secrets_env, plan.recreate))
-    if plan.actions() or item.stale_networks:
+    if plan.actions() or item.stale_networks or item.renewed_networks:
         must(compose.up(compose_file, own.secrets_env))
     for network in item.stale_networks:
         must(engine.run(["network", "rm", network], hold=hold))
@@ -156,6 +156,7 @@ def committed(item: Prepared, release: str | None) -> dict[str, Any]:
             service: {**wanted.as_dict(), "releases": _releases(item, service, release)}
             for service, wanted in item.wanted.items()
         },
+        "folders": data_folders(draft),
         "ports": _ports(item),
         "secrets": secrets,
         "variables": dict(item.variables),
@@ -205,13 +206,14 @@ def _identity(item: Prepared) -> dict[str, Any]:
     }
 
 
-def _applying(item: Prepared) -> dict[str, Any]:
+def _applying(item: Prepared, folders: Folders) -> dict[str, Any]:
     return {
         **(item.draft.state or {}),
         **_identity(item),
         "phase": APPLYING,
         "applying": item.digest,
         "desired": "started",
+        "folders": folders,
         "ports": _ports(item),
     }
 

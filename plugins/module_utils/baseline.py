@@ -13,7 +13,7 @@ from .model import Model, services, with_services
 from .policy import capability, grants
 
 # Part of every spec digest: raise it when the transform changes what runs, so that hosts look again.
-TRANSFORM = 2
+TRANSFORM = 3
 PIDS = 4096
 _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
 _LIMITED_DRIVERS = ("json-file", "local")

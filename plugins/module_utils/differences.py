@@ -57,9 +57,9 @@ def _services(text: str | None, state: Mapping[str, Any]) -> dict[str, str]:
     for variable, name in numbered:
         text = text.replace("${" + variable + "}", f"<secret {name}>")
     model = json.loads(text)
-    for service in (model.get("services") or {}).values():
+    for labelled in (*(model.get("services") or {}).values(), *(model.get("networks") or {}).values()):
         # A digest of what is shown here, and of secrets check mode does not know.
-        (service.get("labels") or {}).pop(LABEL_SPEC, None)
+        (labelled.get("labels") or {}).pop(LABEL_SPEC, None)
     found = {
         f"services.{name}": json.dumps(service, indent=2, sort_keys=True) + "\n"
         for name, service in (model.get("services") or {}).items()

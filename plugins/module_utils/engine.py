@@ -27,6 +27,8 @@ ANSWER = 60
 # Seconds; a volume may hold millions of files.
 REMOVAL = 1800
 _ONE_OFF = "True"
+# What a problem of the host itself is in.
+_ENGINE, _COMPOSE = "engine", "compose"
 _COLUMNS = (
     '{{.Label "com.docker.compose.oneoff"}}',
     "{{.ID}}",
@@ -156,10 +158,18 @@ class Engine:
         form = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'
         return dict(line.split("\t") for line in self.ask(["network", "ls", "--format", form]).splitlines() if line)
 
+    def inspect_networks(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Networks that are gone meanwhile are left out."""
+        return self._inspected("network", names)
+
     def volumes(self) -> dict[str, str]:
         """Volume name -> compose project it belongs to (empty: none)."""
         form = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'
         return dict(line.split("\t") for line in self.ask(["volume", "ls", "--format", form]).splitlines() if line)
+
+    def inspect_volumes(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Volumes that are gone meanwhile are left out."""
+        return self._inspected("volume", names)
 
     def images(self, references: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Those of the images that are on the host -> what the engine knows of them."""
@@ -176,10 +186,13 @@ class Engine:
 
     def inspect(self, containers: Iterable[str]) -> list[dict[str, Any]]:
         """Containers that are gone meanwhile are left out."""
-        wanted = list(containers)
+        return self._inspected("container", containers)
+
+    def _inspected(self, kind: str, names: Iterable[str]) -> list[dict[str, Any]]:
+        wanted = list(names)
         if not wanted:
             return []
-        found: list[dict[str, Any]] = json.loads(self.run(["container", "inspect", *wanted]).out or "[]")
+        found: list[dict[str, Any]] = json.loads(self.run([kind, "inspect", *wanted]).out or "[]")
         return found
 
     def logs(self, container: str, lines: int) -> str:
@@ -191,11 +204,11 @@ class Engine:
         engine, compose = self.versions()
         problems = []
         if _number(engine) < ENGINE_FLOOR:
-            problems.append(f"Docker Engine {engine} is older than {_dotted(ENGINE_FLOOR)}")
+            problems.append((_ENGINE, f"Docker Engine {engine} is older than {_dotted(ENGINE_FLOOR)}"))
         if _number(compose) < COMPOSE_FLOOR:
-            problems.append(f"Docker Compose {compose} is older than {_dotted(COMPOSE_FLOOR)}")
+            problems.append((_COMPOSE, f"Docker Compose {compose} is older than {_dotted(COMPOSE_FLOOR)}"))
         if problems:
-            raise HostError("the host's engine is too old", [finding("OPS-004", "", problem) for problem in problems])
+            raise HostError("the host's engine is too old", [finding("OPS-004", *problem) for problem in problems])
 
     def versions(self) -> tuple[str, str]:
         """Engine and Compose, asked once."""
@@ -204,7 +217,8 @@ class Engine:
             self._platform = f"{server.get('Os', '')}/{server.get('Arch', '')}"
             done = self.run(["compose", "version", "--short"])
             if done.code or not re.search(r"\d+\.\d+", done.out):
-                raise _unusable("docker has no compose command (Compose v2 is a plugin of the docker command line)")
+                message = "docker has no compose command (Compose v2 is a plugin of the docker command line)"
+                raise _unusable(message, _COMPOSE)
             self._versions = (str(server.get("Version", "0")), done.out.strip())
         return self._versions
 
@@ -224,8 +238,8 @@ def parse_ports(text: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def _unusable(message: str) -> HostError:
-    return HostError(message, [finding("OPS-004", "", message)])
+def _unusable(message: str, place: str = _ENGINE) -> HostError:
+    return HostError(message, [finding("OPS-004", place, message)])
 
 
 def _require_engine(message: str) -> None:
@@ -233,12 +247,12 @@ def _require_engine(message: str) -> None:
     if "cannot connect to the docker daemon" in low or "is the docker daemon running" in low:
         raise HostError(
             "the container engine does not answer",
-            [finding("OPS-004", "", message.splitlines()[0], "Start it on the host: systemctl start docker.")],
+            [finding("OPS-004", _ENGINE, message.splitlines()[0], "Start it on the host: systemctl start docker.")],
         )
     if "permission denied" in low and "docker.sock" in low:
         raise HostError(
             "the container engine refuses us",
-            [finding("OPS-004", "", "access to the engine is denied", "Become root (become: true).")],
+            [finding("OPS-004", _ENGINE, "access to the engine is denied", "Become root (become: true).")],
         )
 
 

@@ -66,15 +66,9 @@ class Peer:
     address: str
 
     @classmethod
-    def of(cls, inspected: Mapping[str, Any]) -> Peer:
+    def of(cls, inspected: Mapping[str, Any], networked: Mapping[str, Any] | None = None) -> Peer:
+        """``networked``: the container in whose network it lives, by default its own."""
         state = inspected.get("State") or {}
-        networks = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
-        mode = (inspected.get("HostConfig") or {}).get("NetworkMode")
-        address = (
-            "127.0.0.1"
-            if mode == "host"
-            else next((item["IPAddress"] for _name, item in sorted(networks.items()) if item.get("IPAddress")), "")
-        )
         return cls(
             inspected["Id"],
             (inspected.get("Config") or {}).get("Labels", {}).get("avs.service", ""),
@@ -83,8 +77,34 @@ class Peer:
             int(inspected.get("RestartCount", 0)),
             str(state.get("StartedAt", "")),
             str((state.get("Health") or {}).get("Status", "")),
-            address,
+            _address(inspected if networked is None else networked),
         )
+
+
+def peers_of(inspected: Sequence[Mapping[str, Any]]) -> list[Peer]:
+    """The containers of an instance; one that joined another's network (``network_mode: service:x``) has that one's address."""
+    known = {item["Id"]: item for item in inspected}
+    return [Peer.of(item, _networked(item, known)) for item in inspected]
+
+
+def _networked(inspected: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    for _step in known:
+        word, _colon, other = _mode(inspected).partition(":")
+        if word != "container" or other not in known:
+            break
+        inspected = known[other]
+    return inspected
+
+
+def _mode(inspected: Mapping[str, Any]) -> str:
+    return str((inspected.get("HostConfig") or {}).get("NetworkMode") or "")
+
+
+def _address(inspected: Mapping[str, Any]) -> str:
+    if _mode(inspected) == "host":
+        return "127.0.0.1"
+    networks = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
+    return next((item["IPAddress"] for _name, item in sorted(networks.items()) if item.get("IPAddress")), "")
 
 
 class Gate:
@@ -111,7 +131,7 @@ class Gate:
         timeout = float(self.health.get("timeout") or DEFAULT_TIMEOUT)
         deadline = self._clock() + timeout
         while True:
-            peers = [Peer.of(item) for item in self.engine.inspect(containers)]
+            peers = peers_of(self.engine.inspect(containers))
             broken = self._broken(peers)
             if broken is not None:
                 peer, problem = broken

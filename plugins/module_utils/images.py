@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,8 @@ class ImageKeeper:
         self.engine = engine
         self._known: dict[str, Any] = {}
         self._failed: dict[str, tuple[str, str]] = {}
+        self._asked: dict[str, tuple[str, str] | None] = {}
+        self._ways: dict[str, Any] | None = None
 
     def find(self, instance: str, wanted: Mapping[str, str], recorded: Mapping[str, str]) -> Images:
         """What is here already. ``wanted``: service -> reference; ``recorded``: the lock of the instance's last commit."""
@@ -64,9 +67,7 @@ class ImageKeeper:
         """Fetch what is missing, by digest where one is recorded; findings for what cannot be had."""
         found = []
         for reference in references:
-            name = recorded.get(reference) or reference
-            if name.startswith("sha256:"):
-                name = reference
+            name = _from_a_registry(reference, recorded)
             if name not in self._known and name not in self._failed:
                 done = self.engine.run(["pull", "--quiet", name], timeout=None)
                 if done.code:
@@ -78,11 +79,56 @@ class ImageKeeper:
                 found.append(finding(rule, f"{instance}: images.{reference}", message))
         return found
 
+    def ask(self, instance: str, references: Iterable[str], recorded: Mapping[str, str]) -> list[Finding]:
+        """Findings for what could not be fetched, without fetching anything."""
+        found = []
+        for reference in references:
+            name = _from_a_registry(reference, recorded)
+            if name not in self._asked:
+                self._asked[name] = self._would_fail(name)
+            problem = self._asked[name]
+            if problem is not None:
+                found.append(finding(problem[0], f"{instance}: images.{reference}", problem[1]))
+        return found
+
+    def _would_fail(self, name: str) -> tuple[str, str] | None:
+        if self._only_engine_knows(name):
+            return None
+        done = self.engine.run(["manifest", "inspect", "--verbose", name])
+        platform = self.engine.platform()
+        if done.code:
+            return pull_problem(name, done, platform)
+        offered = platforms_of(json.loads(done.out))
+        return (
+            ("IMG-005", f"{name} is not built for this host's platform {platform}") if platform not in offered else None
+        )
+
+    def _only_engine_knows(self, name: str) -> bool:
+        """Whether the engine has ways to a registry (a proxy, a mirror) that its command line does not have."""
+        if self._ways is None:
+            self._ways = json.loads(self.engine.ask(["info", "--format", "{{json .}}"]) or "{}")
+        mirrors = (self._ways.get("RegistryConfig") or {}).get("Mirrors")
+        proxies = self._ways.get("HttpProxy") or self._ways.get("HttpsProxy")
+        return bool(proxies or (mirrors and repository_of(name).startswith("docker.io/")))
+
     def _platform(self, place: str, reference: str, image: Mapping[str, Any]) -> list[Finding]:
         built = f"{image.get('Os', '')}/{image.get('Architecture', '')}"
         if built == self.engine.platform():
             return []
         return [finding("IMG-005", place, f"{reference} is built for {built}, this host is {self.engine.platform()}")]
+
+
+def _from_a_registry(reference: str, recorded: Mapping[str, str]) -> str:
+    """The digest recorded for a reference; one that came from no registry can only be asked for by name."""
+    name = recorded.get(reference) or reference
+    return reference if name.startswith("sha256:") else name
+
+
+def platforms_of(manifest: Any) -> set[str]:
+    """Platforms (``linux/amd64``) an image is built for: what ``docker manifest inspect --verbose`` says, one entry or a list."""
+    entries = manifest if isinstance(manifest, list) else [manifest]
+    platforms = ((entry.get("Descriptor") or {}).get("platform") or {} for entry in entries)
+    return {f"{platform.get('os', '')}/{platform.get('architecture', '')}" for platform in platforms}
 
 
 def is_locked(name: str) -> bool:
@@ -121,7 +167,14 @@ def pull_problem(name: str, done: Done, platform: str) -> tuple[str, str]:
     if (
         any(
             word in low
-            for word in ("manifest unknown", "not found", "name unknown", "does not exist", "repository name not known")
+            for word in (
+                "manifest unknown",
+                "no such manifest",
+                "not found",
+                "name unknown",
+                "does not exist",
+                "repository name not known",
+            )
         )
         and "lookup" not in low
     ):

@@ -11,7 +11,7 @@ from typing import Any
 
 from .engine import Container, Engine
 from .errors import HostError
-from .gate import UNHEALTHY, UNKNOWN, Gate, Peer
+from .gate import UNHEALTHY, UNKNOWN, Gate, peers_of
 from .names import is_name
 from .reconcile import entry_of
 from .store import ABSENT, Store, host_store
@@ -59,7 +59,7 @@ def _entry(
         "containers": [_container(container, inspected.get(container.id) or {}) for container in containers],
     })  # fmt: skip
     if not gone and containers and entry["state"] == "started":
-        peers = [Peer.of(inspected[container.id]) for container in containers if container.id in inspected]
+        peers = peers_of([inspected[container.id] for container in containers if container.id in inspected])
         recorded = known.get("containers") or {}
         ends = {service: bool(item.get("ends")) for service, item in recorded.items()}
         missing = sorted(set(recorded) - {container.service for container in containers})

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import files
+from .canonical import tree_files
 from .dotenv import quote
 from .errors import HostError
 from .rules import finding
@@ -96,11 +97,10 @@ def place_view(
         uid, gid = entry["owner"].split(":")
         files.write(target, values[entry["secret"]].encode(), 0o400, (int(uid), int(gid)))
     files.link(os.path.join(root, _CURRENT), name)
-    shown = {path.split("/")[0] for path in view}
+    shown = _shown(view)
     for path in shown:
-        link = os.path.join(root, path)
-        if not os.path.islink(link):
-            files.link(link, os.path.join(_CURRENT, path))
+        if not _leads(root, path):
+            files.link(os.path.join(root, path), os.path.join(_CURRENT, path))
     for path in os.listdir(root):
         if path not in (name, _CURRENT) and path not in shown:
             files.remove(os.path.join(root, path))
@@ -111,11 +111,16 @@ def view_in_place(
 ) -> bool:
     """Whether the service sees exactly these files, with these contents, owners and modes."""
     root = os.path.join(store.keys, service)
+    shown = _shown(view)
     try:
-        fresh = os.path.join(root, os.readlink(os.path.join(root, _CURRENT)))
+        name = os.readlink(os.path.join(root, _CURRENT))
+        fresh = os.path.join(root, name)
+        # A key that was dropped, or the old version of a rotated one, is not to be read any more.
+        if set(os.listdir(root)) != {_CURRENT, name, *shown} or set(tree_files(fresh)) != set(view):
+            return False
+        if not all(_leads(root, path) for path in shown):
+            return False
         for path, entry in view.items():
-            if os.readlink(os.path.join(root, path.split("/")[0])) != os.path.join(_CURRENT, path.split("/")[0]):
-                return False
             with open(os.path.join(fresh, path), "rb") as handle:
                 seen = os.fstat(handle.fileno())
                 if (
@@ -142,6 +147,17 @@ def views_present(store: InstanceStore) -> list[str]:
         return sorted(os.listdir(store.keys))
     except OSError:
         return []
+
+
+def _shown(view: Mapping[str, Any]) -> set[str]:
+    """Names directly in a service's key folder."""
+    return {path.split("/")[0] for path in view}
+
+
+def _leads(root: str, name: str) -> bool:
+    """Whether a name in the key folder leads to the current version."""
+    path = os.path.join(root, name)
+    return os.path.islink(path) and os.readlink(path) == os.path.join(_CURRENT, name)
 
 
 def _version(root: str) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .findings import INFO, Finding
+from .keysections import as_binds, without_key_files
 from .model import Model, services, with_services
 from .mounts import below
 from .rules import finding
@@ -22,7 +23,7 @@ Views = dict[str, dict[str, dict[str, str]]]
 @dataclass(frozen=True)
 class Keyed:
     """``views``: service -> file name below the service's key folder -> ``{"secret": name, "owner": user}``,
-    the user as somebody wrote it, empty where nobody did (``settle_owners``)."""
+    the user as somebody wrote it, empty where nobody did (``keyowners``)."""
 
     model: Model
     views: Views = field(default_factory=dict)
@@ -52,11 +53,12 @@ def variables(spec: Mapping[str, Any], keys: str) -> dict[str, str]:
 def place_keys(spec: Mapping[str, Any], model: Model, keys: str) -> Keyed:
     """Binds of key paths become binds of the service's own key folder, read-only; nobody else's service sees a key."""
     folders, files = _by_variable(spec)
+    mounted = _by_mount(spec)
     views: Views = {}
     findings: list[Finding] = []
     changed = {}
-    for name, service in services(_as_binds(model, keys)).items():
-        placer = _Placer(spec, name, service, keys, folders, files)
+    for name, service in services(as_binds(model, keys)).items():
+        placer = _Placer(spec, name, service, keys, folders, files, mounted)
         mounts = [*placer.mounts()]
         changed[name] = {**service, "volumes": mounts}
         if not mounts:
@@ -64,40 +66,27 @@ def place_keys(spec: Mapping[str, Any], model: Model, keys: str) -> Keyed:
         if placer.view:
             views[name] = placer.view
         findings += placer.findings
-    shown = {entry["secret"] for view in views.values() for entry in view.values()}
+    findings += _reach(spec, views)
+    return Keyed(with_services(without_key_files(model, keys), changed), views, findings)
+
+
+def _reach(spec: Mapping[str, Any], views: Views) -> Iterator[Finding]:
+    """Keys that reach nobody, and those that reach everybody because nobody said whom they are for."""
     for key in spec.get("keys") or ():
-        in_files = key.get("folder_env") or key.get("keystore_env")
-        if in_files and key["keystore"] not in shown:
-            message = f"no service mounts key {key['name']} ({in_files})"
-            findings.append(
-                finding(
-                    "PKG-012",
-                    f"{spec['id']}: keys.{key['name']}",
-                    message,
-                    "Correct the variable in runtime.yml, or mount it in the compose file.",
-                )
+        place = f"{spec['id']}: keys.{key['name']}"
+        reached = sorted(
+            name for name, view in views.items() if key["keystore"] in {entry["secret"] for entry in view.values()}
+        )
+        expected = key.get("folder_env") or key.get("keystore_env")
+        if not reached and (expected or key.get("mount")):
+            remedy = (
+                "Correct the variable in runtime.yml, or mount it in the compose file."
+                if expected
+                else "Correct keys[].services in runtime.yml."
             )
-    return Keyed(with_services(_without_key_files(model, keys), changed), views, findings)
-
-
-def settle_owners(spec: Mapping[str, Any], views: Views, image_users: Mapping[str, str]) -> tuple[Views, list[Finding]]:
-    """Views with numeric owners. Where neither the package nor the compose file names a user, the image's runs the service.
-
-    ``image_users``: service -> the user of its image. A user that is a name has a number in the image only.
-    """
-    findings = []
-    settled: Views = {}
-    for service, view in views.items():
-        settled[service] = {}
-        for name, entry in view.items():
-            user = entry["owner"] or image_users.get(service, "")
-            owner = _owner(user or "0")
-            if owner is None and user.partition(":")[0] != "root":
-                message = f"{name} belongs to root: which number the user {user} has is known to the image alone"
-                remedy = "State keys[].owner or a numeric user under privileges in runtime.yml."
-                findings.append(finding("KEY-002", f"{spec['id']}: services.{service}.user", message, remedy))
-            settled[service][name] = {**entry, "owner": owner or "0:0"}
-    return settled, findings
+            yield finding("PKG-012", place, f"no service mounts key {key['name']} ({expected or key['mount']})", remedy)
+        if not expected and not key.get("services") and len(reached) > 1:
+            yield finding("KEY-004", place, f"key {key['name']} reaches {', '.join(reached)}")
 
 
 def public_id(kind: str, keystore: str) -> str | None:
@@ -132,49 +121,20 @@ def _by_variable(spec: Mapping[str, Any]) -> tuple[dict[str, list[_File]], dict[
     return folders, files
 
 
-def _as_binds(model: Model, keys: str) -> Model:
-    """Compose's own ``secrets`` and ``configs`` that come from a key path, as the binds compose would make of them."""
-    entries = {
-        section: {
-            name: entry["file"]
-            for name, entry in (model.get(section) or {}).items()
-            if below(entry.get("file") or "/", keys) is not None
-        }
-        for section in ("secrets", "configs")
-    }
-    if not any(entries.values()):
-        return model
-    changed = {}
-    for name, service in services(model).items():
-        service = dict(service)
-        for section, known in entries.items():
-            uses = service.get(section) or []
-            for use in uses:
-                if use.get("source") in known:
-                    usual = f"/run/secrets/{use['source']}" if section == "secrets" else f"/{use['source']}"
-                    target = posixpath.join(posixpath.dirname(usual), use.get("target") or usual)
-                    bind = {"type": "bind", "source": known[use["source"]], "target": target}
-                    service["volumes"] = [*(service.get("volumes") or ()), bind]
-            kept = [use for use in uses if use.get("source") not in known]
-            service.pop(section, None)
-            if kept:
-                service[section] = kept
-        changed[name] = service
-    return with_services(model, changed)
-
-
-def _without_key_files(model: Model, keys: str) -> Model:
-    changed = dict(model)
-    for section in ("secrets", "configs"):
-        entries = {
-            name: entry
-            for name, entry in (model.get(section) or {}).items()
-            if below(entry.get("file") or "/", keys) is None
-        }
-        changed.pop(section, None)
-        if entries:
-            changed[section] = entries
-    return changed
+def _by_mount(spec: Mapping[str, Any]) -> dict[str, list[_File]]:
+    """Container folder -> what lies there of keys that no variable leads to. A password that is somewhere else already stays there."""
+    mounted: dict[str, list[_File]] = {}
+    for key in spec.get("keys") or ():
+        if not key.get("mount") or key.get("folder_env") or key.get("keystore_env"):
+            continue
+        files = mounted.setdefault(posixpath.normpath(key["mount"]), [])
+        files.append(_File(key, key["keystore"], f"{key['name']}.json"))
+        elsewhere = key.get("password_file_env") or ((spec.get("secrets") or {}).get(key.get("password")) or {}).get(
+            "env"
+        )
+        if key.get("password") and not elsewhere:
+            files.append(_File(key, key["password"], f"{key['name']}.password"))
+    return mounted
 
 
 class _Placer:
@@ -188,9 +148,10 @@ class _Placer:
         keys: str,
         folders: Mapping[str, list[_File]],
         files: Mapping[str, _File],
+        mounted: Mapping[str, list[_File]],
     ) -> None:
         self.name, self.service, self.keys = name, service, keys
-        self.folders, self.files = folders, files
+        self.folders, self.files, self.mounted = folders, files, mounted
         self.place = f"{spec['id']}: services.{name}.volumes"
         declared = (spec.get("privileges") or {}).get(name) or {}
         self.user = str(declared.get("user") or service.get("user") or "")
@@ -199,6 +160,27 @@ class _Placer:
         self.shown: set[str] = set()
 
     def mounts(self) -> Iterator[dict[str, Any]]:
+        taken = {*self._tmpfs()}
+        for mount in self._own():
+            taken.add(posixpath.normpath(str(mount["target"])))
+            yield mount
+        for target, files in self.mounted.items():
+            wanted = [file for file in files if self._is_for(file)]
+            for file in wanted:
+                self._add(file.name, file)
+            if wanted and target in taken - self.shown:
+                message = f"{target} is mounted already, but keys are to lie there"
+                remedy = "Remove the mount from the compose file, or correct keys[].mount in runtime.yml."
+                self.findings.append(finding("PKG-019", self.place, message, remedy))
+            elif wanted:
+                yield from self._bind_folder(target)
+
+    def _tmpfs(self) -> Iterator[str]:
+        places = self.service.get("tmpfs") or ()
+        for place in [places] if isinstance(places, str) else places:
+            yield posixpath.normpath(str(place).partition(":")[0])
+
+    def _own(self) -> Iterator[dict[str, Any]]:
         for mount in self.service.get("volumes") or ():
             relative = below(str(mount.get("source") or "/"), self.keys) if mount.get("type") == "bind" else None
             if relative is None:
@@ -265,12 +247,16 @@ class _Placer:
         yield from self._bind_folder(target)
 
     def _may_see(self, file: _File, target: str) -> bool:
-        wanted = file.key.get("services") or ()
-        if not wanted or self.name in wanted:
+        if self._is_for(file):
             return True
-        message = f"{target} is kept from this service: key {file.key['name']} is for {', '.join(wanted)}"
+        wanted = ", ".join(file.key["services"])
+        message = f"{target} is kept from this service: key {file.key['name']} is for {wanted}"
         self.findings.append(finding("KEY-004", self.place, message, severity=INFO))
         return False
+
+    def _is_for(self, file: _File) -> bool:
+        wanted = file.key.get("services") or ()
+        return not wanted or self.name in wanted
 
     def _add(self, name: str, file: _File) -> None:
         owner = file.key.get("owner") or self.user
@@ -293,8 +279,9 @@ class _Placer:
         self.findings.append(finding("KEY-002", self.place, message))
 
     def _bind_folder(self, target: str) -> Iterator[dict[str, Any]]:
-        if target not in self.shown:
-            self.shown.add(target)
+        place = posixpath.normpath(target)
+        if place not in self.shown:
+            self.shown.add(place)
             yield self._bind("", target)
 
     def _bind(self, inner: str, target: str) -> dict[str, Any]:
@@ -306,11 +293,3 @@ class _Placer:
             "read_only": True,
             "bind": {"create_host_path": False},
         }
-
-
-def _owner(user: str) -> str | None:
-    """``uid:gid`` of a numeric user; the group is the user's number where none is given."""
-    uid, _colon, gid = user.partition(":")
-    if not uid.isdigit() or (gid and not gid.isdigit()):
-        return None
-    return f"{int(uid)}:{int(gid or uid)}"

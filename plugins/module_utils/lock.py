@@ -40,17 +40,22 @@ class Lock:
         """Raises ``LockedError`` after ``timeout`` seconds."""
         files.folder(os.path.dirname(self.path))
         deadline = self._clock() + self.timeout
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            while not _take(fd):
-                if self._clock() >= deadline:
-                    raise LockedError(_message(self.path, self.timeout))
-                self._sleep(_PAUSE)
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, json.dumps({"holder": self.holder, "since": now(), "pid": os.getpid()}).encode(), 0)
-        except BaseException:
+        while True:
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            try:
+                while not _take(fd):
+                    if self._clock() >= deadline:
+                        raise LockedError(_message(self.path, self.timeout))
+                    self._sleep(_PAUSE)
+                if _is_still(fd, self.path):
+                    os.ftruncate(fd, 0)
+                    os.pwrite(fd, json.dumps({"holder": self.holder, "since": now(), "pid": os.getpid()}).encode(), 0)
+                    break
+            except BaseException:
+                os.close(fd)
+                raise
+            # A purge removed the file while we waited for it: whoever comes now would not see this lock.
             os.close(fd)
-            raise
         self.fd = fd
         return self
 
@@ -70,6 +75,13 @@ def _take(fd: int) -> bool:
             raise
         return False
     return True
+
+
+def _is_still(fd: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _message(path: str, timeout: float) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .findings import INFO, Finding
+from .findings import ERROR, INFO, Finding
 from .model import Model, services, with_services
 from .policy import granted, grants
 from .rules import finding
@@ -132,6 +132,7 @@ class _Placer:
         env_files = (spec.get("compose") or {}).get("env_files") or ()
         self.env_files = {posixpath.normpath(posixpath.join(layout.folder, name)) for name in (*env_files, ".env")}
         self.declared = list(spec.get("paths") or ())
+        self.refused: set[str] = set()
 
     def mount(self, service: str, config: Mapping[str, Any], mount: Mapping[str, Any]) -> list[dict[str, Any]]:
         place = f"{self.spec['id']}: services.{service}.volumes"
@@ -184,12 +185,15 @@ class _Placer:
         return [_bind(mount, posixpath.join(self.layout.data, name))]
 
     def nested(self, known: Mapping[str, Mapping[str, Any]]) -> None:
-        """A folder below one a service can write may be a link to anywhere by the time the engine mounts it again."""
+        """A folder below one a service can write may be a link to anywhere by the time the engine mounts it again.
+
+        Of a part of the host that is refused anyway this need not be said too.
+        """
         binds = [
             (service, str(mount["source"]), bool(mount.get("read_only")))
             for service, config in known.items()
             for mount in config.get("volumes") or ()
-            if mount.get("type") == "bind"
+            if mount.get("type") == "bind" and mount["source"] not in self.refused
         ]
         for writer, outer, read_only in binds:
             for service, inner, _read_only in binds:
@@ -256,9 +260,10 @@ class _Placer:
         grant = host_grant(source)
         if grant is not None:
             what = "the engine's socket" if grant == "docker_sock" else "a part of the host itself"
-            self.result.findings.append(
-                granted(place, grant, f"{source} -> {target} mounts {what}", self.grants.get(service, {}))
-            )
+            verdict = granted(place, grant, f"{source} -> {target} mounts {what}", self.grants.get(service, {}))
+            self.result.findings.append(verdict)
+            if verdict.severity == ERROR:
+                self.refused.add(source)
         elif source not in HARMLESS and not any(below(source, value) is not None for value in self.declared):
             remedy = "Use a path below the package or a volume, or set an option of type path_dir or path_file to it in avs_instances[].options."
             self._refuse(

@@ -11,6 +11,7 @@ from typing import Any
 
 from .findings import ERROR, Finding
 from .model import Model, services
+from .networks import judge_networks
 from .rules import finding
 from .servicenames import unknown_services
 
@@ -139,7 +140,7 @@ def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag") -> l
         found += _image(place, service, image_policy)
         found += _upgrades(place, service)
         found += _shape(place, service)
-    found += _networks(instance, model)
+    found += judge_networks(instance, model)
     found += unknown_services(spec, known)
     if not known:
         found.append(
@@ -215,19 +216,6 @@ def _privileges(
     for item in wanted:
         if item not in HARMLESS_CAPABILITIES:
             yield granted(f"{place}.cap_add", f"cap:{item}", f"asks for the capability {item}", allowed)
-
-
-def _networks(instance: str, model: Model) -> Iterator[Finding]:
-    """Bridges of the instance's own, and shared ones of the operator; never another instance's or the host's."""
-    for name, network in (model.get("networks") or {}).items():
-        place, entry = f"{instance}: networks.{name}", network or {}
-        called = str(entry.get("name") or name)
-        if entry.get("external") and (called.startswith("avs-") or called in ("host", "bridge", "none")):
-            yield finding("PRIV-002", place, f"joins the network {called}, which is not the package's", _REMOVE)
-        if not entry.get("external") and (entry.get("driver") or "bridge") != "bridge":
-            yield finding(
-                "PRIV-002", f"{place}.driver", f"{entry['driver']} goes past the host's published ports", _REMOVE
-            )
 
 
 def _image(place: str, service: Mapping[str, Any], image_policy: str) -> Iterator[Finding]:

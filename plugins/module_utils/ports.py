@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .baseline import project
@@ -18,6 +18,7 @@ from .findings import Finding
 from .model import Model
 from .publish import Published, collisions
 from .rules import finding
+from .subnets import subnets_of
 
 _LISTEN = {"tcp": "0A", "udp": "07"}
 
@@ -26,34 +27,52 @@ _LISTEN = {"tcp": "0A", "udp": "07"}
 class Host:
     """What is taken on the host: ports with their holder's name, and containers and networks by name -> owner.
 
-    ``containers``: name -> instance it belongs to (empty: none); ``networks``: name -> compose project (empty: none).
+    ``containers``: name -> instance it belongs to (empty: none); ``networks``: name -> compose project (empty: none);
+    ``inspected``: network -> what the engine says of it.
     """
 
     ports: list[tuple[Published, str, str]] = field(default_factory=list)
     containers: dict[str, str] = field(default_factory=dict)
     networks: dict[str, str] = field(default_factory=dict)
+    inspected: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def subnets(self) -> dict[str, tuple[str, ...]]:
+        return {name: subnets_of(item) for name, item in self.inspected.items()}
+
+    def without(self, instances: Collection[str]) -> Host:
+        """What stays taken when these instances are removed."""
+        gone = {project(instance) for instance in instances}
+        return replace(
+            self,
+            ports=[entry for entry in self.ports if entry[2] not in instances],
+            inspected={name: found for name, found in self.inspected.items() if self.networks.get(name) not in gone},
+        )
 
 
 def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = "/proc") -> Host:
     """Ask the engine and the kernel. ``states``: the recorded state of every instance, for ports of stopped ones."""
     ports: list[tuple[Published, str, str]] = []
     containers = {}
+    before = listening(proc)
     for container in engine.everything():
         containers[container["name"]] = container["instance"]
         for address, port, protocol in parse_ports(container["ports"]):
             ports.append((Published(address, port, protocol), f"container {container['name']}", container["instance"]))
+    # The engine's proxy listens for every port of a running container. What an instance has on record alone may be taken by
+    # now. A container that keeps restarting comes and goes, so only what listens before and after the engine's answer counts.
+    proxied = [(port, holder) for port, holder, _instance in ports]
+    foreign = [socket for socket in listening(proc) if socket in before and not collisions([socket], proxied)]
     for instance, state in states.items():
         if state.get("phase") != "absent":
             ports += [
                 (Published(item["address"], item["port"], item["protocol"]), f"instance {instance}", instance)
                 for item in state.get("ports") or ()
             ]
-    held = [port for port, _holder, _instance in ports]
-    for socket in listening(proc):
-        # The engine's proxy listens for every published port; those have an owner already.
-        if not collisions([socket], [(port, "") for port in held]):
-            ports.append((socket, f"a process of the host ({socket.address or 'all addresses'})", ""))
-    return Host(ports, containers, engine.networks())
+    ports += [(socket, f"a process of the host ({socket.address or 'all addresses'})", "") for socket in foreign]
+    networks = engine.networks()
+    inspected: dict[str, Mapping[str, Any]] = {str(item["Name"]): item for item in engine.inspect_networks(networks)}
+    return Host(ports, containers, networks, inspected)
 
 
 def check(

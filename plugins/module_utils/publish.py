@@ -100,9 +100,11 @@ def _is_loopback(address: str) -> bool:
 
 
 def published(model: Model) -> list[Published]:
-    """All host ports of the final model, sorted; ports the engine chooses itself are left out."""
+    """All host ports of the final model, sorted; ports the engine chooses itself are left out, and those it discards."""
     found = []
     for name, service in services(model).items():
+        if service.get("network_mode") == "host":
+            continue
         for port in service.get("ports") or ():
             if port.get("published"):
                 found.append(

@@ -87,6 +87,8 @@ def remove(
     files.remove(own.run)
     if purge:
         files.remove(own.root)
+        # Nothing of the instance is left that a run could hold; one that waits for this file takes a new one.
+        files.remove(own.lock)
         return {"volumes": [], "data": None}
     return _keep(own, state, volumes)
 

@@ -143,6 +143,13 @@ _TABLE = (
         "Set the version back to the installed one.",
     ),
     Rule(
+        "UPG-006",
+        ERROR,
+        "A volume stays what it was made of",
+        "The engine never changes a volume that is there, and to make it anew would lose what it holds.",
+        "Set the option back, or remove the volume yourself while the instance is absent.",
+    ),
+    Rule(
         "NET-001",
         WARNING,
         "Ports are published where declared only",

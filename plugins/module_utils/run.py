@@ -15,7 +15,7 @@ from typing import Any
 
 from . import apply, artifacts, ports, removal, resources
 from .differences import differences
-from .engine import Engine
+from .engine import Container, Engine
 from .errors import AvsError, HostError
 from .findings import ERROR, Finding, errors_of
 from .gate import UNHEALTHY, Health
@@ -28,6 +28,7 @@ from .reconcile import Job, entry_of, look, merged
 from .scratch import Scratch
 from .settled import GONE, STARTED
 from .store import Store
+from .subnets import subnets_wanted_twice
 from .verify import Draft, Prepared, Surroundings, draft, prepare, with_images
 
 # Instances whose containers are made at the same time; their gates then wait side by side.
@@ -128,10 +129,8 @@ def _surroundings(
     states = {
         instance: state for instance in store.ids() for state in [store.instance(instance).state()] if state is not None
     }
-    host = ports.survey(engine, states)
     # What this call removes stands in nobody's way: removals come first.
-    going = {item.job.id for item in work if item.state == GONE}
-    host = ports.Host([entry for entry in host.ports if entry[2] not in going], host.containers, host.networks)
+    host = ports.survey(engine, states).without({item.job.id for item in work if item.state == GONE})
     return Surroundings(
         store,
         engine,
@@ -163,13 +162,15 @@ def _verify(around: Surroundings, work: Sequence[_Work]) -> None:
             continue
         problems += errors_of(item.draft.findings)
         problems += _doubles(item.draft, item.job.id, reserved)
-    if not problems and not around.check:
-        for item in work:
-            if item.draft is not None and item.draft.images.missing:
-                recorded = (item.job.state or {}).get("images") or {}
-                problems += around.images.pull(item.job.id, item.draft.images.missing, recorded)
-                item.draft = with_images(around, item.draft)
-                problems += errors_of(item.draft.images.findings)
+    problems += subnets_wanted_twice((item.job.id, item.draft.shaped.model) for item in work if item.draft is not None)
+    # A run that fails anyway, or only announces, does not wait for downloads.
+    get = around.images.ask if problems or around.check else around.images.pull
+    for item in work:
+        if item.draft is not None and item.draft.images.missing:
+            recorded = (item.job.state or {}).get("images") or {}
+            problems += get(item.job.id, item.draft.images.missing, recorded)
+            item.draft = with_images(around, item.draft)
+            problems += errors_of(item.draft.images.findings)
     if problems:
         raise HostError("the instances cannot be made as specified", dict.fromkeys(problems))
     for item in work:
@@ -286,12 +287,19 @@ def _announce(item: _Work) -> None:
 
 
 def _report(engine: Engine, store: Store, work: Sequence[_Work], mask: Mask) -> None:
-    """Entries after the run, from what is there now."""
-    listing = engine.containers()
+    """Entries after the run, from what is there now; what was to be done, where the engine does not answer any more."""
+    lost: AvsError | None = None
+    listing: list[Container] = []
+    try:
+        listing = engine.containers()
+    except AvsError as error:
+        lost = error
     for item in work:
         after = [container for container in listing if container.instance == item.job.id]
         own = store.instance(item.job.id)
-        actions = apply.told(item.actions, item.job.containers, after)
+        actions = item.actions if lost else apply.told(item.actions, item.job.containers, after)
+        if lost is not None and item.error is None:
+            item.error = HostError(f"{item.job.id}: what became of it is not known: {lost.message}", lost.findings)
         entry = entry_of(item.job.spec, own.state(), after)
         entry.update(changed=bool(actions), actions=[action.as_dict() for action in actions])
         if item.prepared is not None:

@@ -79,7 +79,8 @@ def _absent(
     if os.path.exists(store.run):
         return "has keys"
     if spec.get("purge"):
-        return "has files" if os.path.exists(store.root) else None
+        # The lock goes last, so a purge that was cut just before may have left nothing else.
+        return "has files" if os.path.exists(store.root) or os.path.exists(store.lock) else None
     if state is not None and state.get("phase") != ABSENT:
         return "has files"
     leftover = any(os.path.lexists(store.path(name)) for name in ("releases", "current", "spec.json"))

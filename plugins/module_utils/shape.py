@@ -13,8 +13,10 @@ from typing import Any, Callable
 from .baseline import LABEL_SPEC, apply_baseline, container_name, may_end
 from .canonical import digest
 from .confine import confine
+from .definitions import joined, label_networks
 from .findings import Finding
 from .keymounts import Views, place_keys
+from .memory import fit_memory
 from .model import Model, dump, named, secrets_in, services, with_services
 from .mounts import Layout, Mounted, place_mounts
 from .policy import check
@@ -62,8 +64,8 @@ def shape(spec: Mapping[str, Any], resolved: Resolved, layout: Layout, memory: i
     mounted = place_mounts(spec, keyed.model, layout)
     model, secret_findings = confine(spec, mounted.model, resolved.tokens)
     model, port_findings = bind_ports(spec, model, resolved.values)
-    model = apply_baseline(spec, model, memory)
-    findings += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings]
+    model, memory_findings = fit_memory(spec["id"], label_networks(apply_baseline(spec, model, memory)))
+    findings += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings, *memory_findings]
     health = {**spec["health"]}
     if health.get("port") is not None:
         health["port"] = container_port(health["port"], resolved.values)
@@ -93,6 +95,7 @@ def pin(
             }
             for section in ("configs", "secrets")
         }
+        around = joined(shaped.model, service)
         made_of = digest({
             "service": named(service, shaped.resolved.tokens),
             "shared": named(shared, shaped.resolved.tokens),
@@ -100,6 +103,7 @@ def pin(
             "secrets": {secret: identities[secret] for secret in used},
             "content": {path: content(path) for path in shaped.mounted.content.get(name, ())},
             "configs": {config: shaped.resolved.configs.get(config) for config in shaped.mounted.configs.get(name, ())},
+            **({"joined": around} if around else {}),
         })  # fmt: skip
         changed[name] = {**service, "labels": {**service["labels"], LABEL_SPEC: made_of}}
         wanted[name] = Wanted(

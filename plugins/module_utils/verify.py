@@ -12,17 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import artifacts, files, keyfiles, ports, resources
+from . import artifacts, definitions, files, keyfiles, ports, resources
 from .baseline import project
 from .canonical import tree_digest, tree_files
 from .compose import Compose
+from .datafolders import Folders, folder_actions, settled_folders, wanted_folders
 from .engine import Container, Engine
 from .errors import HostError
 from .findings import Finding
 from .hostpaths import links, outside
 from .identity import identify, spec_digest
 from .images import ImageKeeper, Images
-from .keymounts import settle_owners
+from .keyowners import settle_owners
 from .model import secret_variables
 from .mounts import Layout, folders_of
 from .plan import Action, ContainerPlan, existence, ordered, plan_containers
@@ -31,6 +32,7 @@ from .rules import finding
 from .scratch import Scratch, require_tree, unpack
 from .shape import Shaped, Wanted, compose_text, pin, shape
 from .store import ABSENT, InstanceStore, Store
+from .subnets import check_subnets
 from .versions import recorded_images, version_problems
 
 RELEASE, SECRETS = "release", "secrets"
@@ -84,6 +86,7 @@ class Prepared:
     digest: str
     containers: ContainerPlan
     stale_networks: tuple[str, ...]
+    renewed_networks: tuple[str, ...]
     fresh_release: bool
     actions: tuple[Action, ...]
     findings: tuple[Finding, ...]
@@ -98,10 +101,23 @@ def draft(
 ) -> Draft:
     """Resolve and judge. Raises ``HostError`` where that cannot even be done; findings of severity error are the caller's to act on."""
     instance = str(spec["id"])
+    installed = state is not None and state.get("phase") != ABSENT
+    known = [
+        *version_problems(spec, state),
+        *resources.check(instance, spec.get("requirements") or {}, around.resources, installed),
+    ]
+    try:
+        item = _resolved(around, spec, state, before)
+    except HostError as error:
+        raise HostError(error.message, [*known, *error.findings]) from None
+    return replace(item, findings=(*known, *item.findings))
+
+
+def _resolved(
+    around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, before: Sequence[Container]
+) -> Draft:
+    instance = str(spec["id"])
     own = around.store.instance(instance)
-    problems = version_problems(spec, state)
-    if problems:
-        raise HostError(f"{instance}: another version is installed", problems)
     tree = _tree(around, spec, own)
     compose = Compose(around.engine, project(instance), os.path.join(tree, spec["compose"]["dir"]))
     resolved = resolve(spec, tree, own.keys, compose)
@@ -112,14 +128,15 @@ def draft(
     recorded = {name: secret["identity"] for name, secret in ((state or {}).get("secrets") or {}).items()}
     identities = identify(spec["secrets"], recorded, stored, given, around.host_key)
     images = around.images.find(instance, shaped.images, recorded_images(spec, state))
-    installed = state is not None and state.get("phase") != ABSENT
     findings = [
         *shaped.findings,
         *images.findings,
         *outside(spec, shaped),
         *links(spec, shaped, own),
-        *resources.check(instance, spec.get("requirements") or {}, around.resources, installed),
         *ports.check(instance, shaped.model, shaped.ports, around.host),
+        *definitions.check_networks(instance, shaped.model, around.host.inspected, around.host.containers),
+        *definitions.check_volumes(instance, shaped.model, _present_volumes(around, shaped.model)),
+        *check_subnets(instance, shaped.model, around.host.networks, around.host.subnets),
     ]
     values = {name: {**stored, **given}[name] for name in spec["secrets"] if name in given or name in stored}
     return Draft(spec, own, state, before, tree, shaped, images, memory, values, identities, tuple(findings))
@@ -147,6 +164,7 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         for name in state.get("networks") or ()
         if name not in networks and around.host.networks.get(name) == project(spec["id"])
     )
+    renewed = tuple(sorted(definitions.changed_networks(shaped.model, around.host.inspected).values()))
     fresh = _release_differs(item, text)
     actions = [
         *(Action("image", name, "pull") for name in item.images.missing),
@@ -155,6 +173,7 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         *existence("volume", _names(shaped.model, "volumes"), around.volumes),
         *existence("network", networks, around.host.networks),
         *(Action("network", name, "remove") for name in stale),
+        *(Action("network", name, "recreate") for name in renewed),
         *containers.actions(),
     ]
     users = [
@@ -171,6 +190,7 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         digest,
         containers,
         stale,
+        renewed,
         fresh,
         tuple(ordered(actions)),
         (*item.findings, *owners, *users),
@@ -225,6 +245,10 @@ def _names(model: Mapping[str, Any], section: str) -> list[str]:
     return sorted(entry["name"] for entry in (model.get(section) or {}).values() if not entry.get("external"))
 
 
+def _present_volumes(around: Surroundings, model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return around.engine.inspect_volumes(name for name in _names(model, "volumes") if name in around.volumes)
+
+
 def _release_differs(item: Draft, text: str) -> bool:
     own = item.files
     if (
@@ -246,9 +270,7 @@ def _file_actions(around: Surroundings, item: Draft, changed: bool) -> list[Acti
     actions = []
     if changed:
         actions.append(Action("files", RELEASE, "update" if item.files.release() else "create"))
-    for path in data_folders(item):
-        if not os.path.isdir(os.path.join(item.files.data, path)):
-            actions.append(Action("files", f"data/{path}", "create"))
+    actions += folder_actions(item.files.data, data_folders(item), settled_data(item))
     actions += [
         Action("files", f"data/{entry['path']}", "create")
         for entry in artifacts.missing(around.store, item.files, item.spec)
@@ -256,14 +278,13 @@ def _file_actions(around: Surroundings, item: Draft, changed: bool) -> list[Acti
     return actions
 
 
-def data_folders(item: Draft) -> dict[str, tuple[str | None, str]]:
-    """Folder below ``data/`` -> owner (``uid:gid``) and mode."""
-    found: dict[str, tuple[str | None, str]] = {
-        path: (owner, "0755") for path, owner in item.shaped.mounted.folders.items()
-    }
-    for entry in item.spec.get("directories") or ():
-        found[os.path.normpath(entry["path"])] = (entry.get("owner"), entry.get("mode") or "0755")
-    return found
+def data_folders(item: Draft) -> Folders:
+    return wanted_folders(item.spec, item.shaped.mounted.folders)
+
+
+def settled_data(item: Draft) -> Folders:
+    """Folders of ``data/`` that were made as they are wanted."""
+    return settled_folders(item.files.data, data_folders(item), item.state)
 
 
 def _key_actions(item: Draft, shaped: Shaped, variables: Mapping[str, str]) -> list[Action]:

@@ -184,6 +184,7 @@ needs:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils import payload
 from ..module_utils.engine import Engine
 from ..module_utils.errors import AvsError
 from ..module_utils.reconcile import reconcile
@@ -217,6 +218,7 @@ def main() -> None:
         module.fail_json(
             msg="restaking.avs.instances needs its action plugin: call it by its full name, not through another module"
         )
+    payload.sweep()
     try:
         result = reconcile(
             document, Engine(module.run_command), module.params["secret_values"], module.check_mode, module._diff

@@ -10,10 +10,13 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..module_utils.errors import AvsError, InputError, SecretError
+from ..module_utils.findings import ERROR, Finding, errors_of
+from .options import check_secret
 from .secrets.base import Need
 from .spec import Built
 from .transfer import pack
@@ -23,7 +26,7 @@ MASK = "***"
 MASKED_FROM = 5
 
 
-Values = Callable[[list[Need]], Mapping[Need, str]]
+Values = Callable[[list[Need]], tuple[Mapping[Need, str], list[Finding]]]
 Review = Callable[[Mapping[str, Any], Mapping[str, Mapping[str, str]]], None]
 Call = Callable[[dict[str, Any], dict[str, dict[str, str]]], dict[str, Any]]
 
@@ -46,8 +49,8 @@ def reconcile(
 ) -> dict[str, Any]:
     """The host's last answer. ``review`` sees the first one and the values about to be sent, and may raise instead.
 
-    ``read`` fetches the values of what the host asks for; in check mode none is read or sent. Raises ``SecretError`` and
-    ``InputError`` before the second call; nothing was changed on the host then.
+    ``read`` fetches the values of what the host asks for; in check mode none is read or sent. Raises ``SecretError`` and ``InputError``
+    where something is wrong before the host was to change anything; what the host finds wrong with the rest is then part of the error.
     """
     document: dict[str, Any] = {
         "schema": 1,
@@ -56,8 +59,12 @@ def reconcile(
         "holder": holder(),
         "lock_timeout": terms.lock_timeout,
         "settings": dict(terms.settings),
+        "trial": False,
         "complete": False,
     }
+    if errors_of(built.findings):
+        error = InputError("the instances are not as they should be", built.findings)
+        raise _with(error, _try_out(built, document, call) if built.specs else [])
     first = call(document, {})
     needs: Mapping[str, Mapping[str, Any]] = first.pop("needs", None) or {}
     if first.get("failed"):
@@ -66,19 +73,68 @@ def reconcile(
         review(first, {})
         first.pop("held", None)
         return first
-    specs = {spec["id"]: spec for spec in built.specs}
-    digests = {specs[name]["package"]["tree_sha256"]: name for name, need in needs.items() if need.get("tree")}
-    trees = {digest: pack(built.trees[digest], name) for digest, name in digests.items()}
     values: dict[str, dict[str, str]] = {}
-    if not terms.check:
-        wanted = [built.needs[name][secret] for name, need in needs.items() for secret in need.get("secrets") or ()]
-        for need, value in (read(wanted) if wanted else {}).items():
-            values.setdefault(need.instance, {})[need.name] = value
-    review(first, values)
-    second = call({**document, "trees": trees, "complete": True}, values)
+    try:
+        if not terms.check:
+            values = _values(built, needs, read)
+        review(first, values)
+    except AvsError as error:
+        raise _with(error, _try_out(built, document, call, needs)) from None
+    second = call({**document, "trees": _trees(built, needs), "complete": True}, values)
     second.pop("needs", None)
     answer: dict[str, Any] = scrubbed(second, [value for own in values.values() for value in own.values()])
     return answer
+
+
+def _values(built: Built, needs: Mapping[str, Mapping[str, Any]], read: Values) -> dict[str, dict[str, str]]:
+    """Instance -> secret -> value of all the host asks for. Raises ``SecretError`` where one cannot be had or does not fit its option."""
+    wanted = [built.needs[name][secret] for name, need in needs.items() for secret in need.get("secrets") or ()]
+    values: dict[str, dict[str, str]] = {}
+    found, problems = read(wanted) if wanted else ({}, [])
+    for need, value in found.items():
+        values.setdefault(need.instance, {})[need.name] = value
+        option = built.options.get(need.instance, {}).get(need.name)
+        if option is not None:
+            problems = [*problems, *check_secret(option, value, need.place)]
+    if problems:
+        raise SecretError("secrets cannot be used", problems)
+    return values
+
+
+def _trees(built: Built, needs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Packed trees the host asks for, by digest."""
+    specs = {spec["id"]: spec for spec in built.specs}
+    digests = {specs[name]["package"]["tree_sha256"]: name for name, need in needs.items() if need.get("tree")}
+    return {digest: pack(built.trees[digest], name) for digest, name in digests.items()}
+
+
+def _try_out(
+    built: Built, document: Mapping[str, Any], call: Call, needs: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Finding]:
+    """What the host finds wrong with the sound instances of a run that fails anyway; it changes nothing, and gets no secret."""
+    trial = {**document, "trial": True}
+    try:
+        if needs is None:
+            first = call(trial, {})
+            needs = first.get("needs") or {}
+            if first.get("failed") or not needs:
+                return _errors(first)
+        return _errors(call({**trial, "trees": _trees(built, needs), "complete": True}, {}))
+    except AvsError as error:
+        return errors_of(error.findings)
+
+
+def _errors(answer: Mapping[str, Any]) -> list[Finding]:
+    """Problems of a failed answer; a module that died tells none."""
+    if not answer.get("failed"):
+        return []
+    found = errors_of(Finding.from_dict(dict(item)) for item in answer.get("findings") or ())
+    return found or [Finding("", ERROR, "", f"the host could not be asked: {answer.get('msg', '')}")]
+
+
+def _with(error: AvsError, more: Sequence[Finding]) -> AvsError:
+    known = error.findings or [Finding("", ERROR, "", error.message)]
+    return type(error)(error.message, [*known, *more])
 
 
 def carries_macs(document: Mapping[str, Any]) -> bool:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..module_utils.findings import Finding, errors_of
-from ..module_utils.names import is_inside, is_name, is_profile, is_variable, is_version
+from ..module_utils.names import is_inside, is_name, is_profile, is_variable
 from . import schema
+from .locate import KINDS as KINDS_OF_SOURCE
 from .locate import PackageRequest
-from .plain import kind_of
-from .report import Report, Rules, path_of, shown
+from .report import Report, Rules, kind_of, path_of, shown
 from .schema import Check, Field, list_of, map_of, one_of, record, text
 
 INSTANCES = "avs_instances"
@@ -24,6 +24,8 @@ STATES = ("started", "stopped", "absent")
 KINDS = ("ecdsa", "bn254", "bls12381", "file")
 
 _RULES = Rules("INV-001", "INV-001", "INV-001")
+# What an entry is called by.
+_NAMING = ("package", "version", "profile", "tag")
 _PACKAGE = re.compile(r"(?:[a-z0-9][a-z0-9-]{0,62}/)?[a-z0-9][a-z0-9-]{0,62}\Z")
 _GRANT = re.compile(r"(?:privileged|pid_host|ipc_host|network_host|docker_sock|host_root|cap:[A-Z][A-Z_]{1,30})\Z")
 _MEMORY = re.compile(r"[1-9][0-9]{0,14}(?:[bB]|[kKmMgG][bB]?)?\Z")
@@ -79,9 +81,9 @@ class Entry:
 
     def label(self, instance: str = "") -> str:
         """As a person calls it: ``demo-avs v1.0.0, profile hoodi, demo-avs-op1``."""
-        package = PackageRequest(self.package, self.version).label
-        profile = [f"profile {self.profile}"] if self.profile else []
-        return ", ".join([package, *profile, instance or self.instance])
+        package = PackageRequest(self.package, self.version).label.strip()
+        profile = f"profile {self.profile}" if self.profile else ""
+        return ", ".join(filter(None, (package, profile, instance or self.instance)))
 
 
 _secret_path = text(
@@ -94,19 +96,19 @@ _number = schema.integer(1, 1 << 31, "the number of a version")
 _file = text(lambda value: bool(value) and value.isprintable(), "the path of a file")
 _scalar_types = (str, int, float)
 
-_vault_option = record({
+_vault_option = {
     "source": Field(one_of("vault")),
     "path": Field(_secret_path, required=True),
     "field": Field(schema.line, required=True),
     "mount_point": Field(_mount),
     "version": Field(_number),
-})  # fmt: skip
-_file_option = record({"source": Field(one_of("file")), "path": Field(_file, required=True)})
+}
+_file_option = {"source": Field(one_of("file")), "path": Field(_file, required=True)}
 _name_and_kind = {
     "name": Field(text(is_name, "a name ([a-z0-9][a-z0-9-]{0,62})"), required=True),
     "kind": Field(one_of(*KINDS), required=True),
 }
-_vault_key = record({
+_vault_key = {
     **_name_and_kind,
     "source": Field(one_of("vault")),
     "path": Field(_secret_path, required=True),
@@ -114,25 +116,33 @@ _vault_key = record({
     "version": Field(_number),
     "field": Field(schema.line),
     "password_field": Field(schema.line),
-})  # fmt: skip
-_file_key = record({
+}
+_file_key = {
     **_name_and_kind,
     "source": Field(one_of("file")),
     "keystore": Field(_file, required=True),
     "password_file": Field(_file),
-})  # fmt: skip
-_OPTION_SOURCES: Mapping[str, Check] = {"vault": _vault_option, "file": _file_option}
-_KEY_SOURCES: Mapping[str, Check] = {"vault": _vault_key, "file": _file_key}
+}
+Sources = Mapping[str, Mapping[str, Field]]
+_OPTION_SOURCES: Sources = {"vault": _vault_option, "file": _file_option}
+_KEY_SOURCES: Sources = {"vault": _vault_key, "file": _file_key}
 
 
-def _by_source(sources: Mapping[str, Check]) -> Check:
+def _by_source(sources: Sources) -> Check:
+    fields = dict.fromkeys(name for one in sources.values() for name in one)
+
     def check(value: Any, path: str, report: Report) -> Any:
-        source = value.get("source") if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping):
+            report.add(_RULES.type, path, f"{shown(value)} is not a mapping", "Write name, kind and source below it.")
+            return None
+        source = value.get("source")
         if not isinstance(source, str) or source not in sources:
             problem = "is missing" if source is None else f"{shown(source)} is not one of {', '.join(sources)}"
             report.add(_RULES.type, path_of(path, "source"), problem, f"Set source to one of: {', '.join(sources)}.")
+            if source is None:
+                report.unknown_fields(value, fields, path)
             return None
-        return sources[source](value, path, report)
+        return record(sources[source])(value, path, report)
 
     return check
 
@@ -154,7 +164,7 @@ def _option(value: Any, path: str, report: Report) -> Any:
 
 def _options(value: Any, path: str, report: Report) -> Any:
     if not isinstance(value, Mapping):
-        report.add(_RULES.type, path, "is not a mapping of option names to values")
+        report.add(_RULES.type, path, f"a {kind_of(value)} is not a mapping of option names to values")
         return {}
     checked = {str(name): _option(given, path_of(path, str(name)), report) for name, given in value.items()}
     return {name: given for name, given in checked.items() if given is not None}
@@ -163,11 +173,16 @@ def _options(value: Any, path: str, report: Report) -> Any:
 def _package(value: Any, path: str, report: Report) -> Any:
     remedy = "Write the name of a package (core/mock-avs names the tap), {git: URL}, {path: DIR} or {archive: FILE}."
     if isinstance(value, Mapping):
-        if len(value) == 1 and set(value) <= {"git", "path", "archive"}:
-            kind, source = next(iter(value.items()))
-            if isinstance(source, str) and source:
-                return {str(kind): str(source)}
-        report.add(_RULES.type, path, "is not a source of a package", remedy)
+        kinds = [kind for kind in KINDS_OF_SOURCE if kind in value]
+        report.unknown_fields(value, KINDS_OF_SOURCE, path)
+        if len(kinds) != 1:
+            report.add(_RULES.type, path, "is not a source of a package", remedy)
+            return None
+        source = value[kinds[0]]
+        if isinstance(source, str) and source:
+            return {kinds[0]: str(source)}
+        # Not shown: an address may carry credentials.
+        report.add(_RULES.type, path_of(path, kinds[0]), f"a {kind_of(source)} is no address or path", remedy)
         return None
     if isinstance(value, str) and _PACKAGE.match(value):
         return str(value)
@@ -209,7 +224,7 @@ def _memory(value: Any, path: str, report: Report) -> Any:
 
 _entry = record({
     "package": Field(_package, required=True),
-    "version": Field(text(is_version, "a version like v1.2.3")),
+    "version": Field(schema.version),
     "commit": Field(schema.commit),
     "profile": Field(text(is_profile, "the name of a profile")),
     "tag": Field(text(is_name, "a tag ([a-z0-9][a-z0-9-]{0,62})"), required=True),
@@ -249,7 +264,9 @@ def parse_instances(value: Any, place: str = INSTANCES) -> tuple[list[Entry], li
         where = path_of(place, position)
         before = len(report.findings)
         if not isinstance(item, Mapping):
-            report.add(_RULES.type, where, "is not a mapping of fields")
+            report.add(
+                _RULES.type, where, f"a {kind_of(item)} is not an instance", "Write package, tag and so on below it."
+            )
             continue
         checked = _entry(item, where, report)
         _cross_check(item, checked, where, report)
@@ -259,8 +276,20 @@ def parse_instances(value: Any, place: str = INSTANCES) -> tuple[list[Entry], li
     return entries, report.findings
 
 
+def labels(value: Any, place: str = INSTANCES) -> dict[str, str]:
+    """Place of each entry -> what a person calls it; of one that is not well formed, as far as it can be read."""
+    found = {}
+    for position, item in enumerate(value if isinstance(value, Sequence) and not isinstance(value, str) else ()):
+        if isinstance(item, Mapping):
+            where = path_of(place, position)
+            read = _entry({name: item.get(name) for name in _NAMING}, where, Report("", _RULES))
+            entry = Entry(where, read["package"] or "", read["tag"] or "", read["profile"], read["version"])
+            found[where] = entry.label("" if entry.tag else where)
+    return found
+
+
 def _cross_check(given: Mapping[str, Any], checked: Mapping[str, Any], place: str, report: Report) -> None:
-    if checked["purge"] and checked["state"] != "absent":
+    if checked["purge"] and checked["state"] != "absent" and not report.has_errors(f"{place}.state"):
         report.add(
             "INV-001", f"{place}.purge", "only an absent instance is purged", "Set state: absent, or remove purge."
         )
@@ -268,7 +297,7 @@ def _cross_check(given: Mapping[str, Any], checked: Mapping[str, Any], place: st
         return
     if given.get("profile") is None:
         report.add("INV-001", f"{place}.profile", "is missing", "Name one of the package's profiles.")
-    if given.get("version") is None and not (isinstance(checked["package"], Mapping) and "path" in checked["package"]):
+    if given.get("version") is None and not (isinstance(given.get("package"), Mapping) and "path" in given["package"]):
         report.add(
             "INV-001",
             f"{place}.version",

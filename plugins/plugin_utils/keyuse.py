@@ -60,16 +60,36 @@ def public_uses(host: str, results: Iterable[Mapping[str, Any]]) -> list[Use]:
     return found
 
 
+def still_held(held: Iterable[Mapping[str, Any]], values: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """What instances hold whatever this run does: their keys without those for which ``values`` brings others."""
+    return [
+        {
+            **entry,
+            "keystores": {
+                name: key
+                for name, key in (entry.get("keystores") or {}).items()
+                if _keystore_of(name) not in values.get(entry["id"], {})
+            },
+        }
+        for entry in held
+    ]
+
+
 def claimed_uses(host: str, values: Mapping[str, Mapping[str, str]]) -> list[Use]:
     """Keys about to be sent, by the public id their keystores claim; ``values``: instance -> secret name -> value."""
     found = []
     for instance, secrets in values.items():
         for secret, value in secrets.items():
             name = secret.removeprefix("key.").removesuffix(".keystore")
-            public = _claimed(value) if secret == f"key.{name}.keystore" else None
+            public = _claimed(value) if secret == _keystore_of(name) else None
             if public:
                 found.append(_public_use(host, instance, name, public))
     return found
+
+
+def _keystore_of(key: str) -> str:
+    """The secret that is a key's keystore."""
+    return f"key.{key}.keystore"
 
 
 def _claimed(keystore: str) -> str | None:

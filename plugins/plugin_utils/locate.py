@@ -21,7 +21,7 @@ from .cache import Cache
 from .giturl import parse_git_url
 from .pins import known_versions, pin, released
 from .repository import Repository
-from .schema import is_commit
+from .schema import is_commit, version_remedy
 from .source import PACKAGE_FOLDER
 from .tap import Adapter, Indexed, Tap, TapConfig, open_tap
 from .tree import FileTree, FolderTree
@@ -113,7 +113,8 @@ def _check(request: PackageRequest) -> list[Finding]:
             )
         )
     if request.version is not None and not is_version(request.version):
-        found.append(finding("INV-001", "version", f"{request.version!r} is not a version like v1.2.3"))
+        message = f"{request.version!r} is not a version like v1.2.3"
+        found.append(finding("INV-001", "version", message, version_remedy(str(request.version))))
     if request.commit is not None and not is_commit(request.commit):
         found.append(finding("INV-001", "commit", f"{request.commit!r} is not a commit (40 small hex digits)"))
     elif (
@@ -132,7 +133,7 @@ def _from_taps(request: PackageRequest, package: str, taps: Sequence[TapConfig],
         names = ", ".join(config.name for config in taps) or "none"
         why = f"there is no tap {wanted}" if wanted else "no tap is configured"
         raise InputError(
-            f"{package}: {why}", [finding("INV-002", package, why, f"Add it to avs_taps (there now: {names}).")]
+            f"{package}: {why}", [finding("INV-002", "package", why, f"Add it to avs_taps (there now: {names}).")]
         )
     offered: list[str] = []
     for config in chosen:
@@ -149,7 +150,8 @@ def _from_taps(request: PackageRequest, package: str, taps: Sequence[TapConfig],
     where = ", ".join(config.name for config in chosen)
     remedy = f"The taps offer: {', '.join(sorted(set(offered))[:40]) or 'nothing'}."
     raise InputError(
-        f"{package}: no such package", [finding("INV-002", package, f"is in none of the taps {where}{hint}", remedy)]
+        f"{package}: no such package",
+        [finding("INV-002", "package", f"{name} is in none of the taps {where}{hint}", remedy)],
     )
 
 
@@ -172,7 +174,7 @@ def _from_index(request: PackageRequest, tap: Tap, entry: Indexed, cache: Cache)
         tap.local,
         about.get("upgrade"),
         pinned,
-        (*tap.findings, *found.findings),
+        (*tap.findings, *entry.findings, *found.findings),
     )
 
 
@@ -182,7 +184,10 @@ def _from_git(
     url = parse_git_url(address, local, request.label)
     repository = Repository(url, cache)
     pinned = pin(repository, request.label, request.version, request.commit, indexed)
-    repository.fetch(pinned.commit, pinned.ref)
+    if request.commit is None:
+        repository.fetch(pinned.commit, pinned.ref)
+    else:
+        _fetch_chosen(repository, request, pinned.ref)
     versions = known_versions(cache, repository)
     findings = (*repository.findings, *pinned.findings)
     tree = repository.tree(pinned.commit)
@@ -191,13 +196,23 @@ def _from_git(
     )
 
 
+def _fetch_chosen(repository: Repository, request: PackageRequest, ref: str | None) -> None:
+    """The commit the operator names: where it cannot be had, that field is what to look at."""
+    try:
+        repository.fetch(str(request.commit), ref)
+    except InputError as error:
+        why = f"{error.findings[0].message} ({repository.url.url})"
+        remedy = "Correct it, or remove it to use the version's; check the controller's access to the repository."
+        raise InputError(f"{request.label}: {why}", [finding("SRC-001", "commit", why, remedy)]) from None
+
+
 def _from_adapter(request: PackageRequest, tap: Tap, entry: Adapter) -> Located:
     folders = entry.folders
     version = request.version or next(iter(released([name for name in folders if name])), None)
     if "" not in folders and version not in folders:
         why = f"there is no version {version}"
         remedy = f"Choose one of: {', '.join(folders)}."
-        raise InputError(f"{request.label}: {why}", [finding("INV-002", request.label, why, remedy)])
+        raise InputError(f"{request.label}: {why}", [finding("INV-002", "version", why, remedy)])
     versions = released([name for name in folders if name])
     folder = folders.get("") or folders[str(version)]
     return Located(

@@ -12,14 +12,15 @@ from typing import Any
 
 from ..module_utils.names import is_name, is_profile
 from .report import Report, path_of, shown
-from .schema import is_image
+from .schema import is_image, is_text
 from .yamlfile import load_mapping
 
 FIELDS = ("version", "name", "upgrade", "hardware_requirements", "plugin", "profiles", "node_version")
 UPGRADES = ("optional", "recommended", "required")
 MAX_PROFILES = 64
 
-_VERBATIM = frozenset(("version", "name", "node_version", "profiles"))
+# Versions only: 1.10 is not 1.1, while a number is no name.
+_VERBATIM = frozenset(("version", "node_version"))
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ def parse_manifest(data: bytes, report: Report, version: str | None) -> Manifest
         name = ""
     upgrade = fields.get("upgrade")
     if upgrade not in (*UPGRADES, None):
-        report.add("PKG-007", "upgrade", f"{shown(upgrade)} is not one of {', '.join(UPGRADES)}")
+        # Another word is an odd package, anything but a word a broken one.
+        rule = "PKG-007" if isinstance(upgrade, str) else "PKG-002"
+        report.add(rule, "upgrade", f"{shown(upgrade)} is not one of {', '.join(UPGRADES)}")
         upgrade = None
     node_version = _text(fields, "node_version", report)
     if node_version and version and node_version.removeprefix("v") != version.removeprefix("v"):
@@ -99,8 +102,8 @@ def _text(fields: Mapping[str, Any], name: str, report: Report, required: bool =
         if required:
             report.add("PKG-004", name, "is missing")
         return None
-    if not isinstance(value, str):
-        report.add("PKG-002", name, f"{shown(value)} is not a text")
+    if not is_text(value):
+        report.add("PKG-002", name, f"{shown(value)} is not a text", "Write a text, in quotes.")
         return None
     return str(value)
 
@@ -110,15 +113,20 @@ def _profiles(declared: Any, report: Report) -> tuple[str, ...]:
         report.add("PKG-004", "profiles", "is missing: a package has at least one profile")
         return ()
     if not isinstance(declared, list) or len(declared) > MAX_PROFILES:
-        report.add("PKG-002", "profiles", f"is not a list of at most {MAX_PROFILES} names")
+        report.add(
+            "PKG-002", "profiles", f"is not a list of at most {MAX_PROFILES} names", "Write one `- name` a line."
+        )
         return ()
     names: list[str] = []
     for position, entry in enumerate(declared):
         place = path_of("profiles", position)
-        if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
-            report.add("PKG-017", place, "is a mapping with a name", "List the profile's name alone.")
+        if isinstance(entry, Mapping):
+            report.add("PKG-017", place, "is a mapping", "List the profile's name alone.")
             report.unknown_fields(entry, ("name",), place)
-            entry = entry["name"]
+            entry, place = entry.get("name"), path_of(place, "name")
+            if entry is None:
+                report.add("PKG-004", place, "is missing")
+                continue
         if not isinstance(entry, str):
             report.add("PKG-002", place, f"{shown(entry)} is not the name of a profile")
         elif not is_profile(entry):
@@ -169,7 +177,10 @@ def parse_plugin(declared: Any, place: str, report: Report) -> dict[str, str] | 
         return None
     report.unknown_fields(declared, ("image", "git", "build_from"), place)
     for name in ("git", "build_from"):
-        if declared.get(name):
+        given = declared.get(name)
+        if given is not None and not isinstance(given, str):
+            report.add("PKG-002", path_of(place, name), f"{shown(given)} is not a text")
+        elif given:
             report.add("PKG-008", path_of(place, name), "the plugin would have to be built: plugin unavailable")
     image = declared.get("image")
     if image in (None, ""):

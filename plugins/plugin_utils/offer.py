@@ -42,6 +42,7 @@ def _package(tap: Tap, name: str, cache: Cache, findings: list[Finding]) -> dict
                 "source": None,
                 "versions": list(released([key for key in entry.folders if key])) if entry else [],
             }
+        findings += entry.findings
         url = parse_git_url(entry.url, tap.local, name)
         versions = [version["version"] for version in entry.versions]
         if not versions:

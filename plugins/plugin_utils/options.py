@@ -6,27 +6,24 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from ..module_utils.findings import WARNING, Finding
+from ..module_utils.findings import WARNING, Finding, errors_of
 from ..module_utils.names import is_variable
 from ..module_utils.rules import finding
 from .optiontypes import TYPES, Checked, Invalid, check_value, compile_re2
 from .plain import plain
-from .report import Report, path_of, shown
+from .report import Report, did_you_mean, kind_of, path_of, shown
 
 if TYPE_CHECKING:
     from .profile import Profile
 
 # Keys whose unquoted scalars keep their spelling, so that `default: 1.10` is not 1.1 in the node's configuration.
-VERBATIM = frozenset(
-    ("name", "target", "default", "min_value", "max_value", "re2_regex", "format", "uri_scheme", "options")
-)
+VERBATIM = frozenset(("default", "min_value", "max_value", "options"))
 FIELDS = ("name", "target", "type", "help", "default", "hidden", "validate")
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}\Z")
@@ -121,7 +118,9 @@ def _parse_option(entry: Any, place: str, report: Report) -> Option | None:
         if entry.get(part) in (None, ""):
             report.add("PKG-004", path_of(place, part), "is missing")
         elif not isinstance(entry[part], str):
-            report.add("PKG-002", path_of(place, part), f"{shown(entry[part])} is not a text")
+            report.add(
+                "PKG-002", path_of(place, part), f"{shown(entry[part])} is not a text", "Write a text, in quotes."
+            )
     name, target, kind = entry.get("name"), entry.get("target"), entry.get("type")
     if isinstance(name, str) and name and not _NAME.match(name):
         report.add(
@@ -140,31 +139,13 @@ def _parse_option(entry: Any, place: str, report: Report) -> Option | None:
     hidden = entry.get("hidden")
     if hidden is not None and not isinstance(hidden, bool):
         report.add("PKG-002", f"{place}.hidden", f"{shown(hidden)} is not true or false{label}")
-    validate: dict[str, Any] = {}
-    if isinstance(kind, str) and kind in TYPES:
-        validate = _parse_validate(kind, entry.get("validate"), path_of(place, "validate"), report)
-    if len(report.findings) > before and any(item.severity == "error" for item in report.findings[before:]):
-        return None
+    validate = _parse_validate(kind, entry.get("validate"), path_of(place, "validate"), report)
     report.unknown_fields(entry, FIELDS, place)
     if kind == "id":
         report.add("PKG-017", f"{place}.type", f"id is an old type{label}; it is read as str", "Use type str.")
-    default: Checked | None = None
-    if entry.get("default") is not None:
-        if hidden:
-            message = f"hidden option {name} has a default, which is ignored"
-            report.add(
-                "PKG-010",
-                f"{place}.default",
-                message,
-                "Remove the default: a hidden value comes from the operator.",
-                WARNING,
-            )
-        else:
-            try:
-                default = check_value(str(kind), entry["default"], validate)
-            except Invalid as error:
-                remedy = "Give a default the option's own rule accepts, or none."
-                report.add("PKG-010", f"{place}.default", f"{shown(_raw(entry['default']))} {error}{label}", remedy)
+    default = _parse_default(entry, validate, place, label, report)
+    if errors_of(item for item in report.findings[before:] if item.place != f"{report.file}: {place}.default"):
+        return None
     return Option(
         str(name),
         str(target),
@@ -177,16 +158,46 @@ def _parse_option(entry: Any, place: str, report: Report) -> Option | None:
     )
 
 
+def _parse_default(
+    entry: Mapping[str, Any], validate: Mapping[str, Any], place: str, label: str, report: Report
+) -> Checked | None:
+    given, kind = entry.get("default"), entry.get("type")
+    where = f"{place}.default"
+    if given is None:
+        return None
+    if isinstance(given, (Mapping, list)):
+        # Not shown: the option may be hidden.
+        report.add("PKG-010", where, f"a {kind_of(given)} is not a single value{label}", "Give one value, or none.")
+    elif entry.get("hidden"):
+        message = "the option is hidden, its default is ignored"
+        report.add(
+            "PKG-010",
+            where,
+            f"{message}{label}",
+            "Remove the default: a hidden value comes from the operator.",
+            WARNING,
+        )
+    elif isinstance(kind, str) and kind in TYPES and not report.has_errors(f"{place}.validate"):
+        try:
+            return check_value(kind, given, validate)
+        except Invalid as error:
+            remedy = "Give a default the option's own rule accepts, or none."
+            report.add("PKG-010", where, f"{shown(_raw(given))} {error}{label}", remedy)
+    return None
+
+
 def _raw(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
-def _parse_validate(kind: str, declared: Any, place: str, report: Report) -> dict[str, Any]:
-    """The option's rules in plain form: numbers as int or float, the rest as text."""
+def _parse_validate(kind: Any, declared: Any, place: str, report: Report) -> dict[str, Any]:
+    """The option's rules in plain form: numbers as int or float, the rest as text. Of an unknown type nothing is known."""
     if declared is None:
         declared = {}
     if not isinstance(declared, Mapping):
         report.add("PKG-010", place, f"{shown(declared)} is not a mapping of rules")
+        return {}
+    if not isinstance(kind, str) or kind not in TYPES:
         return {}
     rules: dict[str, Any] = {}
     for name, given in declared.items():
@@ -194,7 +205,10 @@ def _parse_validate(kind: str, declared: Any, place: str, report: Report) -> dic
         if name not in TYPES[kind].rules:
             known = ", ".join(TYPES[kind].rules) or "none"
             report.add(
-                "PKG-003", where, f"is not a rule of type {kind}", f"Remove it; the rules of this type: {known}."
+                "PKG-003",
+                where,
+                f"is not a rule of type {kind}{did_you_mean(name, TYPES[kind].rules)}",
+                f"Remove it; the rules of this type: {known}.",
             )
         elif given is None:
             continue
@@ -206,10 +220,13 @@ def _parse_validate(kind: str, declared: Any, place: str, report: Report) -> dic
                 rules[name] = bound
         elif name in ("uri_scheme", "options"):
             items = given if isinstance(given, list) else [given] if name == "uri_scheme" else None
-            if items is None or not all(isinstance(item, str) for item in items):
+            if items is None or not isinstance(given, (str, list)):
                 report.add("PKG-010", where, f"{shown(given)} is not a list of texts")
-            else:
-                rules[name] = [str(item) for item in items]
+                continue
+            for position, item in enumerate(items):
+                if not isinstance(item, str):
+                    report.add("PKG-010", path_of(where, position), f"{shown(item)} is not a text")
+            rules[name] = [str(item) for item in items if isinstance(item, str)]
         elif not isinstance(given, str):
             report.add("PKG-010", where, f"{shown(given)} is not a text")
         else:
@@ -296,14 +313,22 @@ def resolve_options(profile: Profile, values: Mapping[str, object], place: str =
     return Resolved(env, secrets, tuple(findings))
 
 
+def check_secret(option: Option, value: str, spot: str) -> list[Finding]:
+    """What is wrong with the value a secret reference led to, without the value; it obeys the rules of one written in clear."""
+    try:
+        check_value(option.type, value, option.validate)
+    except Invalid as error:
+        remedy = f"Store a value of type {option.type} there, without a newline at its end."
+        return [finding("OPT-001", spot, f"the value behind the reference {error}", remedy)]
+    return []
+
+
 def _unknown(name: str, known: Mapping[str, Option], where: str) -> Finding:
-    close = difflib.get_close_matches(str(name), known, n=1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
     options = ", ".join(known) or "none"
     return finding(
         "OPT-003",
         f"{where}.{name}",
-        f"the profile has no such option{hint}",
+        f"the profile has no such option{did_you_mean(name, known)}",
         f"Use one of the profile's options: {options}.",
     )
 

@@ -130,7 +130,7 @@ def _port(raw: Any, rules: Mapping[str, Any]) -> Checked:
 
 def _path(raw: Any, rules: Mapping[str, Any]) -> Checked:
     text = _text(raw)
-    if isinstance(raw, (bool, int, float)) or not text:
+    if isinstance(raw, (bool, int, float, Plain)) or not text:
         raise Invalid("is not a path")
     if any(char.isspace() or ord(char) < 32 or 127 <= ord(char) < 160 for char in text):
         raise Invalid("is not a path without spaces and control characters")

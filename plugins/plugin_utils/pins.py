@@ -59,13 +59,13 @@ def pin(
     if expected is None and actual is None:
         raise _unknown(label, f"there is no version {version}", tags)
     if expected is not None and actual not in (None, expected):
-        raise _moved(label, version, f"the tap's index says {expected}, the tag leads to {actual}")
+        raise _moved(label, version, f"the tap's index says {version} is {expected}, the tag leads to {actual}")
     found = expected or str(actual)
     with repository.cache.lock(f"pins-{repository.key}"):
         pins = repository.cache.read("pins", repository.key) or {}
         before = pins.get(version, found)
         if before != found and expected is None:
-            raise _moved(label, version, f"the tag led to {before}, now it leads to {found}")
+            raise _moved(label, version, f"the tag {version} led to {before}, now it leads to {found}")
         if pins.get(version) != found:
             repository.cache.write("pins", repository.key, {**pins, version: found})
     notes = []
@@ -97,11 +97,11 @@ def _chosen(repository: Repository, version: str | None, commit: str) -> Pinned:
 def _unknown(label: str, why: str, known: Mapping[str, str]) -> InputError:
     names = sorted(known, key=version_key, reverse=True)
     versions = ", ".join(names[:20]) or "none"
-    return InputError(f"{label}: {why}", [finding("INV-002", label, why, f"Choose one of: {versions}.")])
+    return InputError(f"{label}: {why}", [finding("INV-002", "version", why, f"Choose one of: {versions}.")])
 
 
 def _moved(label: str, version: str, why: str) -> InputError:
-    return InputError(f"{label}: the tag {version} moved", [finding("SRC-002", label, why)])
+    return InputError(f"{label}: the tag {version} moved", [finding("SRC-002", "version", why)])
 
 
 def known_versions(cache: Cache, repository: Repository) -> tuple[str, ...]:

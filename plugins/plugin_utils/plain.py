@@ -37,11 +37,6 @@ def plain(value: Any) -> Any:
     return _plain(value, ())
 
 
-def kind_of(value: Any) -> str:
-    """What a value is, for a person, without the value."""
-    return value.kind if isinstance(value, Odd) else type(value).__name__
-
-
 def _plain(value: Any, above: tuple[int, ...]) -> Any:
     if value is None or isinstance(value, bool):
         return value

@@ -117,7 +117,7 @@ def load_profile(
         report.add("PKG-002", "name", f"{shown(named)} is not a text")
     options = parse_options(fields.get("options"), report)
     targets = _targets(fields.get("monitoring"), report)
-    api = _API(fields["api"], "api", report) if fields.get("api") else None
+    api = _API(fields["api"], "api", report) if fields.get("api") not in (None, {}) else None
     if api is not None and None in api.values():
         api = None
     requirements, plugin = manifest.requirements, manifest.plugin
@@ -125,8 +125,7 @@ def load_profile(
         requirements = parse_requirements(
             fields["hardware_requirements_overrides"], "hardware_requirements_overrides", report
         )
-    if fields.get("plugin_overrides"):
-        plugin = parse_plugin(fields["plugin_overrides"], "plugin_overrides", report) or plugin
+    plugin = parse_plugin(fields.get("plugin_overrides"), "plugin_overrides", report) or plugin
 
     declared = read("runtime.yml")
     runtime = parse_runtime(declared, runtime_report)

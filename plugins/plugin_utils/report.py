@@ -6,21 +6,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..module_utils.findings import Finding
+from ..module_utils.findings import Finding, errors_of
 from ..module_utils.rules import finding
 from .giturl import scrub
+from .plain import Odd
 
 _SHOWN = 120
 
 
 def shown(value: Any) -> str:
     """A value as an error text shows it: short, on one line, unmistakable, credentials of a URL removed."""
+    if value is None or isinstance(value, bool):
+        # As YAML writes them, which is what its author looks for.
+        return {None: "null", True: "true", False: "false"}[value]
     text = scrub(ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+_KINDS = ((bool, "boolean"), (str, "text"), ((int, float), "number"), (Mapping, "mapping"), (Sequence, "list"))
+
+
+def kind_of(value: Any) -> str:
+    """What a value is in the words of the format, whatever subclass Ansible made of it."""
+    if isinstance(value, Odd):
+        return value.kind
+    return next((kind for types, kind in _KINDS if isinstance(value, types)), "null" if value is None else "value")
 
 
 def path_of(parent: str, key: str | int) -> str:
@@ -28,6 +43,12 @@ def path_of(parent: str, key: str | int) -> str:
     if isinstance(key, int):
         return f"{parent}[{key}]"
     return f"{parent}.{key}" if parent else key
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """`` (did you mean default?)`` for a name that is nearly a known one, else nothing."""
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 @dataclass(frozen=True)
@@ -51,10 +72,19 @@ class Report:
         place = ": ".join(part for part in (self.file, field) if part)
         self.findings.append(finding(rule, place, message, remedy, severity))
 
+    def has_errors(self, field: str) -> bool:
+        """Whether anything at or below a field was found wrong, so that what refers to it cannot be judged."""
+        place = f"{self.file}: {field}" if self.file else field
+        return any(
+            item.place == place or item.place.startswith((f"{place}.", f"{place}["))
+            for item in errors_of(self.findings)
+        )
+
     def unknown_fields(self, data: Mapping[str, Any], known: Iterable[str], field: str = "") -> None:
         """One finding for each key the format does not know."""
         names = list(known)
         for key in data:
             if key not in names:
                 remedy = f"Remove it, or use one of: {', '.join(names)}."
-                self.add(self.rules.unknown, path_of(field, key), "is not a field of the format", remedy)
+                message = f"is not a field of the format{did_you_mean(key, names)}"
+                self.add(self.rules.unknown, path_of(field, str(key)), message, remedy)

@@ -137,11 +137,15 @@ class Repository:
         for way in ways:
             try:
                 run_git(self.folder, way, url=self.url, timeout=FETCH_TIMEOUT)
+            except GitError as error:
+                problem = str(error)
+                continue
+            try:
                 run_git(self.folder, ["rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"])
                 run_git(self.folder, ["update-ref", f"refs/avs/{commit}", commit])
                 return None
-            except GitError as error:
-                problem = str(error)
+            except GitError:
+                problem = "the repository has no such commit"
         return problem
 
     def fetch_tag_object(self, tag: str) -> str:

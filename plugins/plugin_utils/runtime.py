@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..module_utils.names import is_inside, is_name, is_variable, is_version
+from ..module_utils.names import is_inside, is_name, is_variable
 from . import schema
-from .report import Report, Rules
+from .report import Report, Rules, kind_of, path_of, shown
 from .schema import Field, list_of, map_of, one_of, record, text
 from .yamlfile import load_mapping
 
@@ -23,14 +23,13 @@ COMPOSE_FILE = "docker-compose.yml"
 ENV_FILE = ".env"
 HEALTH_TIMEOUT = 300
 
-_VERBATIM = frozenset(("args", "user", "owner", "mode", "name", "services", "profiles", "needs", "service", "to"))
+_VERBATIM = frozenset(("args", "user", "owner", "mode"))
 _PORT_KEY = re.compile(r"[0-9]{1,5}(?:/(?:tcp|udp|sctp))?\Z")
 _METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*\Z")
 _SIZE = 1 << 50
 
 _name = text(is_name, "a name ([a-z0-9][a-z0-9-]{0,62})")
 _variable = text(is_variable, "the name of a compose variable")
-_version = text(is_version, "a version like v1.2.3")
 _string = text(lambda value: "\0" not in value, "a text")
 _timeout = schema.integer(1, 86_400, "a number of seconds (1-86400)")
 _services = list_of(schema.service, unique="")
@@ -71,8 +70,31 @@ def _tmpfs(value: str) -> bool:
 def _merge(value: Any, path: str, report: Report) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
-    report.add(RULES.type, path, "is not a mapping of values to merge")
+    report.add(RULES.type, path, f"a {kind_of(value)} is not a mapping of values to merge")
     return None
+
+
+def _argument(value: Any, path: str, report: Report) -> Any:
+    """Of a command line: whatever stands there is text as it is spelled, `true` and `5` too."""
+    if isinstance(value, str) and "\0" not in value:
+        return str(value)
+    report.add(RULES.type, path, f"{shown(value)} is not an argument of a command line")
+    return None
+
+
+def _key(value: Any, path: str, report: Report) -> Any:
+    checked = _KEY(value, path, report)
+    if isinstance(value, Mapping) and all(value.get(name) is None for name in _WAYS):
+        message = "names no variable or folder the node reads the key from"
+        report.add(RULES.missing, path, message, "Add keystore, folder or mount.")
+    return checked
+
+
+def _command(value: Any, path: str, report: Report) -> Any:
+    checked = _COMMAND(value, path, report)
+    if checked and checked["run"] in ("exec", "run") and value.get("service") is None:
+        report.add(RULES.missing, path_of(path, "service"), f"is missing: {checked['run']} needs a service")
+    return checked
 
 
 _source = record({
@@ -86,7 +108,7 @@ _compose = record({
     "env_files": Field(list_of(schema.inside, unique=""), default=lambda: [ENV_FILE]),
     "profiles": Field(list_of(schema.service, unique=""), default=list),
 })  # fmt: skip
-_keys = list_of(record({
+_KEY = record({
     "name": Field(_name, required=True),
     "kind": Field(one_of("ecdsa", "bn254", "bls12381", "file"), required=True),
     "keystore": Field(_variable),
@@ -97,7 +119,9 @@ _keys = list_of(record({
     "services": Field(_services),
     "owner": Field(schema.owner),
     "optional": Field(schema.boolean, default=lambda: False),
-}), unique="name")  # fmt: skip
+})  # fmt: skip
+_WAYS = ("keystore", "password", "password_file", "folder", "mount")
+_keys = list_of(_key, unique="name")
 _privileges = map_of(schema.service, record({
     "cap_add": Field(list_of(schema.capability, unique=""), default=list),
     "user": Field(schema.user),
@@ -126,15 +150,16 @@ _metrics = list_of(record({
     "port": Field(_listening_port, required=True),
     "path": Field(schema.url_path, default=lambda: "/metrics"),
 }))  # fmt: skip
-_commands = map_of(_name, record({
+_COMMAND = record({
     "run": Field(one_of("plugin", "exec", "run"), required=True),
     "service": Field(schema.service),
-    "args": Field(list_of(_string), default=list),
+    "args": Field(list_of(_argument), default=list),
     "chain": Field(schema.boolean, default=lambda: False),
     "needs": Field(list_of(_name, unique=""), default=list),
-}))  # fmt: skip
+})  # fmt: skip
+_commands = map_of(_name, _command)
 _migrations = list_of(record({
-    "to": Field(_version, required=True),
+    "to": Field(schema.version, required=True),
     "command": Field(_name, required=True),
     "revert": Field(_name),
 }), unique="to")  # fmt: skip
@@ -162,10 +187,19 @@ _HEALTH: Mapping[str, Mapping[str, Field]] = {
 }
 
 
+_HEALTH_FIELDS = dict.fromkeys(name for fields in _HEALTH.values() for name in fields)
+
+
 def _health(value: Any, path: str, report: Report) -> Any:
-    kind = value.get("type") if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping):
+        report.add(RULES.type, path, f"{shown(value)} is not a mapping", f"Write type: {' | '.join(_HEALTH)} below it.")
+        return None
+    kind = value.get("type")
     if not isinstance(kind, str) or kind not in _HEALTH:
-        report.add(RULES.type, f"{path}.type", f"{kind!r} is not one of {', '.join(_HEALTH)}")
+        problem = "is missing" if kind is None else f"{shown(kind)} is not one of {', '.join(_HEALTH)}"
+        if kind is None:
+            report.unknown_fields(value, ("type", "timeout", *_HEALTH_FIELDS), path)
+        report.add(RULES.type, path_of(path, "type"), problem, f"Use one of: {', '.join(_HEALTH)}.")
         return None
     common = {"type": Field(_string), "timeout": Field(_timeout, default=lambda: HEALTH_TIMEOUT)}
     return record({**common, **_HEALTH[kind]})(value, path, report)
@@ -177,7 +211,7 @@ def _schema_version(value: Any, path: str, report: Report) -> Any:
     report.add(
         RULES.type,
         path,
-        f"{value!r} is not a schema this collection knows",
+        f"{shown(value)} is not a schema this collection knows",
         "Write schema: 1, or use a newer restaking.avs.",
     )
     return None
@@ -231,42 +265,38 @@ class Runtime:
 def parse_runtime(data: bytes | None, report: Report) -> Runtime:
     """``None`` for a profile without the file. ``report`` should carry this module's ``RULES``."""
     loaded = {"schema": 1} if data is None else load_mapping(data, report, _VERBATIM)
+    if not loaded and report.findings:
+        # What the file lacks is no news to one who has to write it anew.
+        loaded = {"schema": 1}
     found = record(_FIELDS)(loaded, "", report)
     found.pop("schema")
     found["contact"] = {name: value for name, value in found["contact"].items() if value}
     runtime = Runtime(**found)
-    _cross_check(runtime, report)
+    _cross_check(runtime, loaded.get("migrations"), report)
     return runtime
 
 
-def _cross_check(runtime: Runtime, report: Report) -> None:
-    """What one section says of another."""
+def _cross_check(runtime: Runtime, migrations: Any, report: Report) -> None:
+    """What one section says of another; a section that is wrong in itself is no ground to judge others by."""
     keys = {key["name"] for key in runtime.keys}
-    for position, key in enumerate(runtime.keys):
-        if not any(key[name] for name in ("keystore", "password", "password_file", "folder", "mount")):
-            report.add(
-                RULES.missing,
-                f"keys[{position}]",
-                f"key {key['name']} names no variable the node reads it from",
-                "Add keystore, folder or mount.",
-            )
+    judge_needs, judge_commands = not report.has_errors("keys"), not report.has_errors("commands")
     for name, command in runtime.commands.items():
-        if command["run"] in ("exec", "run") and not command["service"]:
-            report.add(RULES.missing, f"commands.{name}.service", f"is missing: {command['run']} needs a service")
-        for need in command["needs"]:
+        for need in command["needs"] if judge_needs else ():
             if need not in keys:
                 report.add(
                     RULES.type,
                     f"commands.{name}.needs",
                     f"{need} is not one of the keys ({', '.join(sorted(keys)) or 'none'})",
                 )
-    for position, migration in enumerate(runtime.migrations):
-        for part in ("command", "revert"):
+    entries = enumerate(migrations if isinstance(migrations, list) else ())
+    given = [(position, entry) for position, entry in entries if isinstance(entry, Mapping)]
+    for (position, entry), migration in zip(given, runtime.migrations, strict=False):
+        for part in ("command", "revert") if judge_commands else ():
             if migration[part] and migration[part] not in runtime.commands:
                 report.add(
                     RULES.type, f"migrations[{position}].{part}", f"{migration[part]} is not one of the commands"
                 )
-        if migration["command"] and not migration["revert"]:
+        if migration["command"] and entry.get("revert") is None:
             report.add("UPG-004", f"migrations[{position}]", f"the migration to {migration['to']} cannot be reverted")
 
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..module_utils.names import is_inside
+from ..module_utils.names import is_inside, is_version
 from .report import Report, path_of, shown
+from .yamlfile import Plain
 
 Check = Callable[[Any, str, Report], Any]
 
@@ -44,14 +45,31 @@ class Field:
     default: Callable[[], Any] = lambda: None
 
 
-def text(accepts: Callable[[str], bool], what: str) -> Check:
+def text(accepts: Callable[[str], bool], what: str, remedy: Callable[[str], str | None] = lambda _value: None) -> Check:
+    """``remedy`` makes one out of the text that was given, where what is wrong with it is plain."""
+
     def check(value: Any, path: str, report: Report) -> Any:
-        if isinstance(value, str) and accepts(value):
+        if is_text(value) and accepts(value):
             return str(value)
-        report.add(report.rules.type, path, f"{shown(value)} is not {what}")
+        spelled = value if isinstance(value, str) else str(value) if isinstance(value, (int, float)) else ""
+        if not is_text(value) and spelled and accepts(spelled):
+            report.add(report.rules.type, path, f"{shown(value)} is not {what}", "Write it in quotes.")
+        else:
+            report.add(report.rules.type, path, f"{shown(value)} is not {what}", remedy(spelled))
         return None
 
     return check
+
+
+def is_text(value: Any) -> bool:
+    """A text, and none that its author wrote as a boolean: under a verbatim key both arrive as text."""
+    return isinstance(value, str) and not (isinstance(value, Plain) and isinstance(value.value, bool))
+
+
+def version_remedy(value: str) -> str | None:
+    """What to write in place of a version that lacks nothing but its ``v``."""
+    wanted = f"v{value.removeprefix('V')}"
+    return f"Write {wanted}." if is_version(wanted) and not is_version(value) else None
 
 
 def integer(low: int, high: int, what: str) -> Check:
@@ -96,6 +114,9 @@ def list_of(item: Check, unique: str | None = None, nonempty: bool = False) -> C
         found, seen = [], set()
         for position, entry in enumerate(value):
             place = path_of(path, position)
+            if entry is None:
+                report.add(report.rules.type, place, "is empty", "Fill it in, or remove the line.")
+                continue
             checked = item(entry, place, report)
             if checked is None:
                 continue
@@ -199,6 +220,7 @@ user = text(lambda value: _USER.match(value) is not None, 'a user like "1000:100
 mode = text(lambda value: _MODE.match(value) is not None, 'a mode in quotes like "0700"')
 sha256 = text(lambda value: _SHA256.match(value) is not None, "a SHA-256 (64 small hex digits)")
 commit = text(is_commit, "a commit (40 small hex digits)")
+version = text(is_version, "a version like v1.2.3", version_remedy)
 capability = text(lambda value: _CAPABILITY.match(value) is not None, "a Linux capability like NET_BIND_SERVICE")
 image = text(is_image, "an image reference")
 binding = text(lambda value: value in ("loopback", "public") or _is_address(value), "loopback, public or an IP address")

@@ -16,7 +16,8 @@ from ..module_utils.findings import Finding, by_severity, errors_of
 from ..module_utils.names import is_name
 from ..module_utils.rules import finding
 from .inventory import Entry, KeyEntry
-from .options import Resolved, SecretValue, resolve_options
+from .options import Option, Resolved, SecretValue, resolve_options
+from .report import did_you_mean
 from .secrets.base import FileRequest, LiteralRequest, Need, Request, vault_request
 
 if TYPE_CHECKING:
@@ -37,10 +38,12 @@ Load = Callable[[Entry], "Package"]
 
 @dataclass(frozen=True)
 class Built:
-    """``specs`` in the order of the entries; ``needs`` by instance and secret name; ``trees`` by digest; ``findings`` are warnings."""
+    """``specs`` of the sound entries in their order; ``needs`` by instance and secret name; ``options`` whose values are among them,
+    likewise; ``trees`` by digest; ``findings`` about all entries."""
 
     specs: tuple[dict[str, Any], ...]
     needs: Mapping[str, Mapping[str, Need]] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
     trees: Mapping[str, Path] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -52,14 +55,13 @@ class _Draft:
     entry: Entry
     spec: dict[str, Any]
     needs: tuple[Need, ...] = ()
+    options: Mapping[str, Option] = field(default_factory=dict)
     tree: Path | None = None
 
 
 def build_specs(entries: Iterable[Entry], load: Load, references: References, known: Iterable[Finding] = ()) -> Built:
-    """Specs of all entries. ``load`` fetches an entry's package; ``known`` are findings made before, which end the build as any other.
-
-    Raises ``InputError`` naming every problem of every entry.
-    """
+    """Specs of all entries nothing is wrong with, and what is wrong with the others. ``load`` fetches an entry's package; ``known`` are
+    findings made before."""
     findings = list(known)
     drafts = []
     for entry in entries:
@@ -71,10 +73,10 @@ def build_specs(entries: Iterable[Entry], load: Load, references: References, kn
     needs = [need for draft in drafts for need in draft.needs]
     found_references, found = references.identify(needs)
     findings += found
-    if errors_of(findings):
-        raise InputError("the instances are not as they should be", findings)
+    wrong = errors_of(findings)
+    sound = [draft for draft in drafts if not any(_is_of(item, draft.entry) for item in wrong)]
     specs = []
-    for draft in drafts:
+    for draft in sound:
         for need in draft.needs:
             draft.spec["secrets"][need.name]["ref"] = found_references[need]
         own = by_severity(item for item in findings if _is_of(item, draft.entry))
@@ -85,8 +87,9 @@ def build_specs(entries: Iterable[Entry], load: Load, references: References, kn
         )
     return Built(
         tuple(specs),
-        {draft.spec["id"]: {need.name: need for need in draft.needs} for draft in drafts},
-        {draft.spec["package"]["tree_sha256"]: draft.tree for draft in drafts if draft.tree is not None},
+        {draft.spec["id"]: {need.name: need for need in draft.needs} for draft in sound},
+        {draft.spec["id"]: draft.options for draft in sound},
+        {draft.spec["package"]["tree_sha256"]: draft.tree for draft in sound if draft.tree is not None},
         tuple(by_severity(findings)),
     )
 
@@ -115,7 +118,7 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
             finding(
                 "INV-002",
                 f"{entry.place}.profile",
-                f"{package.name} has no profile {entry.profile}",
+                f"{package.name} has no profile {entry.profile}{did_you_mean(entry.profile, package.profiles)}",
                 f"Choose one of: {names}.",
             ),
         ]
@@ -155,7 +158,8 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
         **_runtime(entry, profile),
         "requirements": profile.requirements.as_spec(),
     }
-    return _Draft(entry, spec, (*needs, *key_needs), profile.tree), findings
+    hidden = {_secret_of(option.name): option for option in profile.options if option.name in resolved.secrets}
+    return _Draft(entry, spec, (*needs, *key_needs), hidden, profile.tree), findings
 
 
 def _paths(profile: Profile, entry: Entry) -> list[str]:
@@ -257,7 +261,7 @@ def _option_secrets(
     targets = {option.name: option.target for option in profile.options}
     needs = []
     for name, given in resolved.secrets.items():
-        secret = f"option.{name}"
+        secret = _secret_of(name)
         request: Request
         if isinstance(given, SecretValue):
             request = LiteralRequest(given)
@@ -268,6 +272,10 @@ def _option_secrets(
         secrets[secret] = {"ref": {}, "env": [targets[name]], "services": None}
         needs.append(Need(instance, secret, f"{entry.place}.options.{name}", request))
     return needs
+
+
+def _secret_of(option: str) -> str:
+    return f"option.{option}"
 
 
 def _keys(
@@ -291,7 +299,12 @@ def _keys(
         if key.name not in declared:
             names = ", ".join(declared) or "none"
             findings.append(
-                finding("INV-001", place, "the package declares no such key", f"Remove it, or use one of: {names}.")
+                finding(
+                    "INV-001",
+                    place,
+                    f"the package declares no such key{did_you_mean(key.name, declared)}",
+                    f"Remove it, or use one of: {names}.",
+                )
             )
             continue
         wanted = declared[key.name]

@@ -25,7 +25,7 @@ from .giturl import parse_git_url
 from .manifest import UPGRADES
 from .report import Report, Rules, shown
 from .repository import Repository
-from .schema import Field, list_of, one_of, record, text
+from .schema import Check, Field, list_of, one_of, record, text
 from .source import snapshot
 from .tree import FILE, Entry, FolderTree, unsafe
 from .yamlfile import load_mapping
@@ -33,16 +33,63 @@ from .yamlfile import load_mapping
 FOLDER = "packages"
 TAP_FILE = "tap.yml"
 _TAP_RULES = Rules("TAP-001", "TAP-001", "PKG-003")
-_VERBATIM = frozenset(("name", "version", "commit", "expires"))
 
 _VERSIONS = list_of(record({
-    "version": Field(text(is_version, "a version like v1.2.3"), required=True),
+    "version": Field(schema.version, required=True),
     "commit": Field(schema.commit, required=True),
     "tree_sha256": Field(schema.sha256),
     "upgrade": Field(one_of(*UPGRADES)),
 }), unique="version")  # fmt: skip
-_INDEX_FIELDS = ("name", "url", "description", "networks", "contact", "signers", "versions")
-_TAP_FIELDS = ("schema", "name", "contact", "expires")
+_lines = list_of(schema.line, unique="")
+_ABOUT = {
+    "description": Field(text(lambda value: "\0" not in value and len(value) <= 5000, "a text")),
+    "networks": Field(_lines),
+    "contact": Field(schema.line),
+    "signers": Field(_lines),
+}
+
+
+def _schema_version(value: Any, path: str, report: Report) -> Any:
+    if value == 1 and not isinstance(value, bool):
+        return 1
+    report.add(report.rules.type, path, f"{shown(value)} is not a schema this collection knows", "Write schema: 1.")
+    return None
+
+
+def _expires(value: Any, path: str, report: Report) -> Any:
+    if isinstance(value, str) and _moment(value) is not None:
+        return value
+    report.add(report.rules.type, path, f"{shown(value)} is not a date or time", "Write a date like 2027-01-15.")
+    return None
+
+
+def _moment(expires: str) -> datetime | None:
+    """When a tap's time is over; a date counts to its end."""
+    try:
+        moment = datetime.fromisoformat(expires)
+        if len(expires) == len("2027-01-15"):
+            moment += timedelta(days=1)
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+_TAP = record({
+    "schema": Field(_schema_version, required=True),
+    "name": Field(schema.line, required=True),
+    "contact": Field(schema.line),
+    "expires": Field(_expires),
+})  # fmt: skip
+
+
+def _index(name: str) -> Check:
+    """``packages/<name>.yml``: the name stands in the file, too, so that a copied file is noticed."""
+    return record({
+        "name": Field(text(lambda value: value == name, "the file's name", lambda _given: f"Write name: {name}."), required=True),
+        "url": Field(text(bool, "the address of a repository"), required=True),
+        **_ABOUT,
+        "versions": Field(_VERSIONS, default=list),
+    })  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,6 +111,7 @@ class Indexed:
     url: str
     versions: tuple[Mapping[str, Any], ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,21 +184,12 @@ class Tap:
 
     def _indexed(self, name: str, file: str) -> Indexed:
         report = Report(f"{self.config.name}/{file}", _TAP_RULES)
-        fields = load_mapping(self.read(file) or b"", report, _VERBATIM)
-        report.unknown_fields(fields, _INDEX_FIELDS)
-        if fields.get("name") != name:
-            report.add("TAP-001", "name", f"{shown(fields.get('name'))} is not the file's name", f"Write name: {name}.")
-        url = fields.get("url")
-        if not isinstance(url, str) or not url:
-            report.add("TAP-001", "url", "is missing: it says where the package's repository is")
-        versions = _VERSIONS(fields["versions"], "versions", report) if fields.get("versions") else []
+        fields = _fields(self.read(file) or b"", _index(name), report)
         if errors_of(report.findings):
             raise InputError(f"the tap {self.config.name} does not describe {name} well", report.findings)
-        versions = sorted(versions, key=lambda entry: version_key(entry["version"]), reverse=True)
-        about = {
-            key: fields[key] for key in ("description", "networks", "contact", "signers") if fields.get(key) is not None
-        }
-        return Indexed(name, self.resolve(str(url)), tuple(versions), about)
+        versions = sorted(fields["versions"], key=lambda entry: version_key(entry["version"]), reverse=True)
+        about = {key: fields[key] for key in _ABOUT if fields[key] is not None}
+        return Indexed(name, self.resolve(fields["url"]), tuple(versions), about, tuple(report.findings))
 
     def resolve(self, url: str) -> str:
         """An address in the tap; in a local tap a relative one starts at the tap's folder."""
@@ -158,6 +197,13 @@ class Tap:
             base = parse_git_url(self.config.url, True, self.config.name).url
             return os.path.normpath(os.path.join(base, url))
         return url
+
+
+def _fields(data: bytes, check: Check, report: Report) -> dict[str, Any]:
+    """A file's fields as checked, nothing where it has none to check."""
+    loaded = load_mapping(data, report)
+    found: dict[str, Any] = check(loaded, "", report) if loaded or not report.findings else {}
+    return found
 
 
 def _bad(config: TapConfig, why: str, remedy: str | None = None, rule: str = "TAP-001") -> InputError:
@@ -176,7 +222,7 @@ def parse_taps(declared: Any, base: Path | None = None, place: str = "avs_taps")
         ),
         "allowed_signers": Field(string),
     }
-    entries = list_of(record(fields), unique="name")(declared or [], place, report)
+    entries = list_of(record(fields), unique="name")([] if declared is None else declared, place, report)
     if errors_of(report.findings):
         raise InputError(f"{place} is not well formed", report.findings)
     return [TapConfig(**{**entry, **_based(entry, base)}) for entry in entries]
@@ -276,17 +322,8 @@ def _open(config: TapConfig, root: Path, local: bool, commit: str | None, findin
     report = Report(f"{config.name}/{TAP_FILE}", _TAP_RULES)
     about: dict[str, Any] = {}
     if any(entry.path == TAP_FILE and entry.kind == FILE for entry in entries):
-        about = load_mapping((root / TAP_FILE).read_bytes(), report, _VERBATIM)
-        report.unknown_fields(about, _TAP_FIELDS)
-        if about.get("schema") != 1:
-            report.add(
-                "TAP-001",
-                "schema",
-                f"{shown(about.get('schema'))} is not a schema this collection knows",
-                "Write schema: 1.",
-            )
-        if not isinstance(about.get("name"), str):
-            report.add("TAP-001", "name", "is missing")
+        about = _fields((root / TAP_FILE).read_bytes(), _TAP, report)
+        about = {name: value for name, value in about.items() if value is not None}
         _check_expiry(about.get("expires"), config, report)
     else:
         report.add("TAP-001", "", "is missing: this is no tap")
@@ -295,18 +332,10 @@ def _open(config: TapConfig, root: Path, local: bool, commit: str | None, findin
     return Tap(config, root, entries, local, commit, about, (*findings, *report.findings))
 
 
-def _check_expiry(expires: Any, config: TapConfig, report: Report) -> None:
+def _check_expiry(expires: str | None, config: TapConfig, report: Report) -> None:
     """Refused where signatures were asked for (an old, once valid index hides new versions); noted elsewhere."""
-    if expires is None:
-        return
-    try:
-        moment = datetime.fromisoformat(str(expires))
-    except ValueError:
-        report.add("TAP-001", "expires", f"{shown(expires)} is not a date or time", "Write a date like 2027-01-15.")
-        return
-    if len(str(expires)) == len("2027-01-15"):
-        moment += timedelta(days=1)
-    if moment.replace(tzinfo=moment.tzinfo or UTC) < datetime.now(UTC):
+    moment = _moment(expires) if expires is not None else None
+    if moment is not None and moment < datetime.now(UTC):
         report.add(
             "TAP-002", "expires", f"the tap expired on {expires}", severity=None if config.allowed_signers else WARNING
         )

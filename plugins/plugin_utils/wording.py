@@ -13,6 +13,8 @@ from typing import Any
 from ..module_utils.findings import WARNING, Finding, by_severity
 
 _BETWEEN = ".: "
+# A node that the inventory does not list, and whose key somebody else is to get.
+_UNLISTED = re.compile(r"(?P<entry>[a-z0-9][a-z0-9-]{0,62})\.(?P<rest>keys\..+)\Z", re.DOTALL)
 _ENTRY = re.compile(r"(?P<entry>\w+\[\d+\])(?P<rest>.*)\Z", re.DOTALL)
 
 
@@ -27,8 +29,10 @@ def problems_text(labels: Mapping[str, str], findings: Iterable[Finding], host: 
         entry, rest = _split(item.place, labels)
         groups.setdefault(entry, []).append((rest, item))
     lines: list[str] = []
+    # What is wrong with the host itself (its engine) stands in the way of every instance.
+    everyone = ", ".join(name for name in labels if not _ENTRY.match(name))
     for entry in sorted(groups, key=lambda name: (not name, _position(name))):
-        lines += _paragraph(labels.get(entry, entry), groups[entry])
+        lines += _paragraph(labels.get(entry, entry) or everyone, groups[entry])
     if not changed:
         lines.append(f"nothing was changed on {host}")
     return "\n".join(lines)
@@ -72,7 +76,8 @@ def _split(place: str, labels: Mapping[str, str]) -> tuple[str, str]:
     for name in labels:
         if place == name or place.startswith(tuple(f"{name}{char}" for char in _BETWEEN)):
             return name, place[len(name) :].lstrip(_BETWEEN)
-    return "", place
+    unlisted = _UNLISTED.match(place)
+    return (unlisted["entry"], unlisted["rest"]) if unlisted else ("", place)
 
 
 def _position(entry: str) -> tuple[str, int]:

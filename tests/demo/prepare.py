@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, restaking.avs contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prepare the demonstration: keys in the lab's OpenBao, and an inventory of three nodes on two hosts."""
+"""Prepare the demonstration: keys in the lab's OpenBao, and an inventory of three nodes on two hosts in the folder given."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def main() -> None:
     facts = yaml.safe_load((LAB / "vars.yml").read_text())
     access = yaml.safe_load((LAB / "vault.json").read_text())
     client = hvac.Client(url=facts["lab_vault_url"], token=access["root_token"])
-    folder = LAB / "demo"
+    folder = Path(sys.argv[1]).resolve()
     # What an earlier lab published under the same addresses is another package.
     shutil.rmtree(LAB / "packages", ignore_errors=True)
     (folder / "host_vars").mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def add_keys(tags: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["keys"]:
+    if sys.argv[1] == "keys":
         add_keys(sys.argv[2:])
     else:
         main()

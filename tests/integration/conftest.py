@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import hvac
 import pytest
 import yaml
 
-from tests.integration.support import LAB, Fleet, Host
+from tests.integration.support import LAB, Fleet, lab_fleet
 from tests.lab.keystores import make_keystore
 
 
@@ -74,28 +73,8 @@ def keys(vault: hvac.Client) -> Keys:
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory, approle: dict[str, Any]) -> Iterator[Fleet]:
     """The lab's hosts, cleaned of instances before and after a module's tests."""
-    fleet = Fleet(Path(tmp_path_factory.mktemp("fleet")))
-    fleet.variables = {
-        "avs_taps": [{"name": "core", "url": fleet.facts["lab_tap_url"]}],
-        "docker_daemon_options": {"registry-mirrors": [fleet.facts["lab_registry_mirror"]]},
-        "avs_cache_dir": str(tmp_path_factory.getbasetemp() / "cache"),
-        **approle,
-    }
-    for host in fleet.hosts.values():
-        wipe(host)
-    yield fleet
-    for host in fleet.hosts.values():
-        wipe(host)
-
-
-def wipe(host: Host) -> None:
-    """Remove every instance of ours, by label, with volumes and files."""
-    host.run(
-        'ids=$(docker ps -aq --filter label=avs.instance); [ -z "$ids" ] || docker rm -f $ids >/dev/null; '
-        'nets=$(docker network ls -q --filter name=avs-); [ -z "$nets" ] || docker network rm $nets >/dev/null; '
-        'vols=$(docker volume ls -q --filter name=avs-); [ -z "$vols" ] || docker volume rm $vols >/dev/null; '
-        "rm -rf /var/lib/avs /run/avs /run/lock/avs"
-    )
+    with lab_fleet(tmp_path_factory, approle) as fleet:
+        yield fleet
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,14 +107,18 @@ class Result:
                     return outcome
         raise AssertionError(f"no instances result for {host} in\n{self.output[-4000:]}")
 
-    def message(self, host: str) -> str:
-        """The text of the failed task on a host."""
+    def failure(self, host: str) -> dict[str, Any]:
+        """The result of the failed task on a host."""
         for play in self.plays:
             for task in play["tasks"]:
                 outcome = task["hosts"].get(host)
                 if outcome is not None and outcome.get("failed"):
-                    return str(outcome.get("msg", ""))
+                    return outcome
         raise AssertionError(f"nothing failed on {host}:\n{self.output[-4000:]}")
+
+    def message(self, host: str) -> str:
+        """The text of the failed task on a host."""
+        return str(self.failure(host).get("msg", ""))
 
 
 class Fleet:
@@ -169,11 +175,12 @@ class Fleet:
         parse: bool = True,
         timeout: int = 600,
     ) -> Result:
-        """Run ``restaking.avs.<playbook>``; ``parse`` reads the run through the JSON callback, else the text is kept."""
+        """Run ``restaking.avs.<playbook>``, or a file where it is a path; ``parse`` reads the run through the JSON callback, else the text is kept."""
         inventory = self.write_inventory(instances, variables or {})
+        name = playbook if "/" in playbook else f"restaking.avs.{playbook}"
         extra = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"} if parse else {}
         done = subprocess.run(
-            [str(BIN / "ansible-playbook"), f"restaking.avs.{playbook}", "-i", str(inventory), *arguments],
+            [str(BIN / "ansible-playbook"), name, "-i", str(inventory), *arguments],
             env=self.environment(**{**extra, **(environment or {})}),
             cwd=self.folder,
             capture_output=True,
@@ -190,3 +197,30 @@ class Fleet:
             data, _end = json.JSONDecoder().raw_decode(done.stdout[start:])
             result.plays, result.stats = data["plays"], data["stats"]
         return result
+
+
+@contextmanager
+def lab_fleet(folders: pytest.TempPathFactory, login: Mapping[str, Any]) -> Iterator[Fleet]:
+    """The lab's hosts without instances, and the variables every test's inventory has."""
+    fleet = Fleet(Path(folders.mktemp("fleet")))
+    fleet.variables = {
+        "avs_taps": [{"name": "core", "url": fleet.facts["lab_tap_url"]}],
+        "docker_daemon_options": {"registry-mirrors": [fleet.facts["lab_registry_mirror"]]},
+        "avs_cache_dir": str(folders.getbasetemp() / "cache"),
+        **login,
+    }
+    for host in fleet.hosts.values():
+        wipe(host)
+    yield fleet
+    for host in fleet.hosts.values():
+        wipe(host)
+
+
+def wipe(host: Host) -> None:
+    """Remove every instance of ours, by label, with volumes and files."""
+    host.run(
+        'ids=$(docker ps -aq --filter label=avs.instance); [ -z "$ids" ] || docker rm -f $ids >/dev/null; '
+        'nets=$(docker network ls -q --filter name=avs-); [ -z "$nets" ] || docker network rm $nets >/dev/null; '
+        'vols=$(docker volume ls -q --filter name=avs-); [ -z "$vols" ] || docker volume rm $vols >/dev/null; '
+        "rm -rf /var/lib/avs /run/avs /run/lock/avs"
+    )

@@ -5,85 +5,179 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
+import shlex
 import subprocess
-import threading
-import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.integration.support import Fleet, Host
+from tests.integration.support import Fleet, Host, Result
 
 KILLS = 20
-# Python processes of the host itself (a container's live in another mount namespace): the module, not the nodes.
-KILL_MODULE = (
-    "mine=$(readlink /proc/1/ns/mnt); for pid in $(pgrep python3); do "
-    '[ "$(readlink /proc/$pid/ns/mnt)" = "$mine" ] && kill -9 $pid && echo killed; done; true'
-)
-LEFTOVERS = (
-    "find /var/lib/avs /run/avs -name '*.tmp*' -o -name '.staging*' -o -name '*.partial'; "
-    "find /tmp /var/tmp -maxdepth 1 -name 'avs-*'"
-)
+SEED = 20
+PROBE = (Path(__file__).parent / "probes" / "module.py").read_text()
+EARLY, LATE = {"look", "verify", "removal", "applying"}, {"containers", "committed"}
+
+# Everything a run can leave. Of a release and of data/ only the folder: what is in them is the package's and the node's.
+REMAINS = {
+    "containers": "docker ps -a --format '{{.Names}}'",
+    "volumes": "docker volume ls -q",
+    "networks": "docker network ls --format '{{.Name}}'",
+    "files": "find /var/lib/avs -mindepth 1 \\( -path '*/releases/*' -o -path '*/data' \\) -prune -print -o -mindepth 1 -print",
+    "secrets": "find /run/avs -mindepth 1",
+    # A lock somebody holds, or held when killed, is not empty. That of artifacts is the host's.
+    "locks": "find /run/lock/avs -mindepth 1 -not -name artifacts.lock -printf '%p %s bytes\\n'",
+    "temporary": "find /tmp /var/tmp /dev/shm /root/.ansible -mindepth 1 -maxdepth 2 -not -path '/*tmp/systemd-private-*' 2>/dev/null",
+}
 
 
-def interrupt(fleet: Fleet, host: Host, entries: list[dict[str, Any]], delay: float) -> bool:
-    """Start an install and kill its module after ``delay`` seconds; says whether there was one to kill."""
-    killed: list[str] = []
-
-    def kill() -> None:
-        time.sleep(delay)
-        killed.append(host.run(KILL_MODULE))
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    fleet.play("install", {host.name: entries}, parse=False)
-    thread.join()
-    return "killed" in killed[0]
+def remains(host: Host) -> dict[str, set[str]]:
+    text = host.run("; ".join(f"echo '== {name}'; {command}" for name, command in REMAINS.items()) + "; true")
+    found = {}
+    for part in text.split("== ")[1:]:
+        name, *lines = part.splitlines()
+        found[name] = set(lines)
+    return found
 
 
-def harass(fleet: Fleet, host: Host, demo: Any, rounds: int, seed: int) -> int:
-    """Rounds of: install a new instance and purge the last one, killed half way; then the same again, whole."""
-    dice = random.Random(seed)
-    keeper = demo("keeper", 90)
+def beyond(found: dict[str, set[str]], base: dict[str, set[str]]) -> dict[str, set[str]]:
+    return {name: lines - base[name] for name, lines in found.items()}
+
+
+def likeness(pattern: dict[str, set[str]], tags: Sequence[str]) -> dict[str, set[str]]:
+    """What instances with these tags leave, if each is like the ``keeper`` that was installed undisturbed."""
+    return {
+        name: {line.replace("demo-avs-keeper", f"demo-avs-{tag}") for line in lines for tag in tags}
+        for name, lines in pattern.items()
+    }
+
+
+def counted(found: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Without the numbers of releases and key folders: an interrupted install may have used up some."""
+    return {
+        name: {
+            re.sub(r"(/releases/|/\.\.v)\d+", r"\1N", line) + ("" if number == 0 else f" (again, {line})")
+            for number, line in numbered(lines)
+        }
+        for name, lines in found.items()
+    }
+
+
+def numbered(lines: set[str]) -> Iterator[tuple[int, str]]:
+    """Each line with how many before it differ in such a number only."""
+    seen: Counter[str] = Counter()
+    for line in sorted(lines):
+        bare = re.sub(r"(/releases/|/\.\.v)\d+", r"\1N", line)
+        yield seen[bare], line
+        seen[bare] += 1
+
+
+def running(host: Host, tag: str) -> str:
+    """Ids, starts and restarts of an instance's containers."""
+    return host.run(
+        f"docker inspect -f '{{{{.Name}}}} {{{{.Id}}}} {{{{.State.StartedAt}}}} {{{{.RestartCount}}}}' "
+        f"$(docker ps -q --filter label=avs.instance=demo-avs-{tag}) | sort"
+    )
+
+
+def probed(fleet: Fleet, host: Host, entries: list[dict[str, Any]], *arguments: str) -> tuple[Result, dict[str, Any]]:
+    """An install beside which the probe runs, and what the probe saw."""
+    probe = subprocess.Popen(
+        [*host.ssh(), shlex.join(["python3", "-c", PROBE, *arguments])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert probe.stdout is not None and probe.stdout.readline() == "ready\n"
+        result = fleet.play("install", {host.name: entries}, parse=False)
+        answer, _errors = probe.communicate(timeout=60)
+    finally:
+        probe.kill()
+    assert probe.returncode == 0
+    return result, json.loads(answer)
+
+
+def harass(fleet: Fleet, host: Host, demo: Any, rounds: int, dice: random.Random) -> list[str]:
+    """Rounds of: install a new instance and purge the last one, killed half way; then the same again, whole.
+
+    Returns the phase each kill hit.
+    """
+    base = remains(host)
+    keeper, last = demo("keeper", 90), demo("k0", 10)
     assert fleet.play("install", {host.name: [keeper]}).code == 0
-    kept = {name: cid for name, cid in host.containers().items() if "-keeper-" in name}
-    volumes = set(host.run("docker volume ls -q").split())
-    last: dict[str, Any] | None = None
-    hits = 0
-    for number in range(rounds * 3):
-        if hits == rounds:
-            break
+    pattern = counted(beyond(remains(host), base))
+    kept = running(host, "keeper")
+
+    def expect(*tags: str) -> None:
+        assert counted(beyond(remains(host), base)) == likeness(pattern, tags)
+        assert running(host, "keeper") == kept
+
+    def step(number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         fresh = demo(f"k{number}", 10 + number)
-        gone = [{**last, "state": "absent", "purge": True}] if last else []
-        entries = [keeper, fresh, *gone]
-        hits += interrupt(fleet, host, entries, dice.uniform(1.0, 9.0))
-        settled = fleet.play("install", {host.name: entries})
-        assert settled.code == 0, settled.output[-4000:]
-        assert settled.reconcile(host.name)["instances"][1]["health"]["status"] == "healthy"
-        assert host.run(LEFTOVERS).strip() == ""
-        names = host.containers()
-        assert {name: names[name] for name in kept} == kept
-        assert {name.split("-")[3] for name in names if name.startswith("avs-demo-avs-k")} == {"keeper", f"k{number}"}
+        return fresh, [keeper, fresh, {**last, "state": "absent", "purge": True}]
+
+    assert fleet.play("install", {host.name: [keeper, last]}).code == 0
+    expect("keeper", "k0")
+    fresh, entries = step(1)
+    whole, seen = probed(fleet, host, entries, "demo-avs-k1")
+    assert whole.code == 0, whole.output[-4000:]
+    expect("keeper", "k1")
+    length, last = seen["length"], fresh
+    # A moment in each of as many slices as there are rounds, so that every part of the work is hit; for a slice that was
+    # missed, because the work was done before, anywhere.
+    moments = [(slot + dice.random()) / rounds for slot in range(rounds)]
+    dice.shuffle(moments)
+    moments += [dice.random() for _ in range(rounds)]
+    hits: list[str] = []
+    for number, moment in enumerate(moments, 2):
+        fresh, entries = step(number)
+        cut, seen = probed(fleet, host, entries, f"demo-avs-k{number}", str(moment * length))
+        print(f"{host.name}: kill after {moment * length:.2f} of {length:.2f} s: {seen}", flush=True)
+        # The machine may have been busier when the whole run was timed.
+        length = min(length, seen.get("length", length))
+        if "phase" in seen:
+            # A module that had given its answer and was on its way out is none that was interrupted.
+            hits += [seen["phase"]] if cut.code else []
+            settled = fleet.play("install", {host.name: entries})
+            assert settled.code == 0, settled.output[-4000:]
+            outcome = settled.reconcile(host.name)
+            assert [instance["health"]["status"] for instance in outcome["instances"][:2]] == ["healthy"] * 2
+            assert outcome["unlisted"] == []
+        else:
+            assert cut.code == 0, cut.output[-4000:]
+        expect("keeper", f"k{number}")
         last = fresh
-    quiet = fleet.play("install", {host.name: [keeper, fresh]})
+        if len(hits) == rounds:
+            break
+    quiet = fleet.play("install", {host.name: [keeper, last]})
     assert quiet.code == 0 and quiet.stats[host.name]["changed"] == 0
-    assert volumes <= set(host.run("docker volume ls -q").split())
+    gone = fleet.play("install", {host.name: [keeper, {**last, "state": "absent", "purge": True}]})
+    assert gone.code == 0, gone.output[-4000:]
+    expect("keeper")
     return hits
 
 
 def test_killed_installs_converge(fleet: Fleet, demo: Any, tmp_path_factory: Any) -> None:
     hosts = list(fleet.hosts.values())
     share = -(-KILLS // len(hosts))
+    print(f"seed {SEED}")
 
-    def one(number: int) -> int:
+    def one(number: int) -> list[str]:
         own = Fleet(Path(tmp_path_factory.mktemp(f"kill{number}")))
         own.variables = fleet.variables
-        return harass(own, hosts[number], demo, share, seed=number)
+        return harass(own, hosts[number], demo, share, random.Random(SEED + number))
 
     with ThreadPoolExecutor(len(hosts)) as pool:
-        hits = sum(pool.map(one, range(len(hosts))))
-    assert hits >= KILLS
+        hits = [phase for phases in pool.map(one, range(len(hosts))) for phase in phases]
+    print(Counter(hits))
+    assert len(hits) >= KILLS
+    assert set(hits) & EARLY and set(hits) & LATE
 
 
 def test_a_held_lock_is_named(fleet: Fleet, demo: Any) -> None:

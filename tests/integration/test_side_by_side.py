@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.support import ROOT, Fleet
+from tests.eigenda import eigenda_files
+from tests.integration.support import Fleet
 
-if not (ROOT / ".." / "shared" / "real" / "eigenda").is_dir():
-    pytest.skip("EigenDA's own files are not beside the project (../shared/real/eigenda)", allow_module_level=True)
+# The engine lists all addresses once for IPv4, and once more where the host has IPv6.
+EVERYWHERE = {"0.0.0.0": "public", "::": "public"}
 
 
 def eigenda(fleet: Fleet, keys: Any, profile: str, number: int) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def eigenda(fleet: Fleet, keys: Any, profile: str, number: int) -> dict[str, Any
 @pytest.fixture(scope="module")
 def placed(fleet: Fleet, keys: Any) -> list[dict[str, Any]]:
     """The inspected containers of all four instances."""
+    eigenda_files()
     host = fleet.first
     token = {"source": "vault", "path": "avs/demo-a/rpc", "field": "token"}
     demos = [
@@ -99,11 +101,35 @@ def test_key_files_belong_to_the_service(fleet: Fleet, placed: list[dict[str, An
 
 
 def test_ports_are_bound_as_declared(placed: list[dict[str, Any]]) -> None:
-    for container in placed:
-        for port, bindings in (container["HostConfig"]["PortBindings"] or {}).items():
-            public = container["Name"].startswith("/avs-eigenda") and bindings[0]["HostPort"].startswith("320")
-            addresses = {binding["HostIp"] for binding in bindings}
-            assert public or addresses == {"127.0.0.1"}, (container["Name"], port, addresses)
+    """Every port that is published, and no other: those that the packages declare public on all addresses, the others on loopback."""
+    bound = {
+        container["Name"].removeprefix("/avs-"): {
+            port: {
+                f"{EVERYWHERE.get(binding['HostIp'], binding['HostIp'])}:{binding['HostPort']}" for binding in bindings
+            }
+            for port, bindings in container["NetworkSettings"]["Ports"].items()
+            if bindings
+        }
+        for container in placed
+    }
+    expected = {}
+    for number, name in enumerate(("eigenda-mainnet", "eigenda-hoodi")):
+        dispersal, retrieval, metrics, api = (port + 10 * number for port in (32006, 32007, 9092, 9091))
+        expected[f"{name}-da-node"] = {
+            f"{dispersal}/tcp": {f"public:{dispersal}"},
+            f"{metrics}/tcp": {f"127.0.0.1:{metrics}"},
+        }
+        expected[f"{name}-reverse-proxy"] = {
+            f"{retrieval}/tcp": {f"public:{retrieval}"},
+            f"{api}/tcp": {f"127.0.0.1:{api}"},
+        }
+    for number, name in enumerate(("demo-avs-demo-a", "demo-avs-demo-b")):
+        expected[f"{name}-node"] = {
+            "8080/tcp": {f"127.0.0.1:{8080 + number}"},
+            "9090/tcp": {f"127.0.0.1:{9300 + number}"},
+        }
+        expected[f"{name}-gateway"] = {"8090/tcp": {f"127.0.0.1:{8180 + number}"}}
+    assert bound == expected
 
 
 def test_passwords_are_kept_from_the_proxy(placed: list[dict[str, Any]]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from .shell import run, say
 # Debian 12 has neither Compose v2 nor cosign; the next suite's packages run on it as they are.
 NEXT = {"bookworm": "trixie"}
 BORROWED = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd", "cosign")
-TOOLS = {"git": "git", "ssh": "openssh-client", "tar": "tar"}
 NEXT_SOURCES = Path("/etc/apt/sources.list.d/avs-lab-next.sources")
 NEXT_PREFERENCES = Path("/etc/apt/preferences.d/avs-lab-next")
 
@@ -201,15 +199,6 @@ def install(machine: Machine, packages: Iterable[str]) -> None:
     apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
     run([*apt, "update"])
     run([*apt, "install", "--no-install-recommends", *packages], env={"DEBIAN_FRONTEND": "noninteractive"})
-
-
-def ensure_tools(machine: Machine | None) -> None:
-    """Programs the lab and Ansible call; a fresh machine may lack them."""
-    missing = [package for program, package in TOOLS.items() if shutil.which(program) is None]
-    if missing and machine is None:
-        raise LabError(f"{' '.join(missing)} must be installed on this machine")
-    if missing and machine:
-        install(machine, missing)
 
 
 def forget_next() -> None:

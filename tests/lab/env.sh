@@ -41,6 +41,16 @@ apt_install() {
     install --no-install-recommends "$@" >/dev/null
 }
 
+# Tests and Ansible call these; a fresh machine may lack them.
+missing=()
+for pair in git:git ssh-keygen:openssh-client tar:tar; do
+  command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  command -v apt-get >/dev/null || { echo "env: please install ${missing[*]}" >&2; exit 1; }
+  apt_install "${missing[@]}"
+fi
+
 if [ -z "$python" ]; then
   command -v apt-get >/dev/null || { echo "env: Python >= 3.11 is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
   apt_install python3 python3-venv

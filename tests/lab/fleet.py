@@ -51,7 +51,6 @@ def up(lab: Lab, fleet: Sequence[Host]) -> None:
     """Leave with exactly ``fleet`` and all services running, and the inventory written."""
     with exclusive(lab):
         machine = apt.read_machine()
-        apt.ensure_tools(machine)
         engine.ensure(lab, machine)
         _refuse_foreign(lab)
         bridge = network.ensure(lab)

@@ -105,7 +105,7 @@ def publish(lab: Lab, bridge: Bridge) -> dict[str, dict[str, str]]:
 
 
 def upstream_folder(lab: Lab) -> Path:
-    """Where the EigenDA operator setup lies: ``AVS_LAB_EIGENDA``, else beside the project."""
+    """Where the EigenDA operator setup lies, a folder a version: ``AVS_LAB_EIGENDA``, else a folder beside the project."""
     return Path(os.environ.get("AVS_LAB_EIGENDA") or lab.root.parent / "shared" / "real" / "eigenda")
 
 

@@ -21,6 +21,9 @@ if [ -n "$unwanted" ]; then
   exit 1
 fi
 
+# What a release needs at run time is in these; the rest is for readers.
+find "$installed" -mindepth 1 -maxdepth 1 ! -name meta ! -name plugins ! -name roles ! -name playbooks ! -name '*.json' -exec rm -rf {} +
+
 for kind in module lookup filter role; do
   case $kind in
     module) folder=modules ;;

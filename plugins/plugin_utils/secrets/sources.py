@@ -70,11 +70,9 @@ class Sources:
                 references[need] = self._files.reference(value)
         return references, findings
 
-    def values(self, needs: Sequence[Need]) -> dict[Need, str]:
-        """The values behind references given out before: the same versions, whatever was written since.
-
-        Raises ``SecretError`` naming every need that cannot be had.
-        """
+    def values(self, needs: Sequence[Need]) -> tuple[dict[Need, str], list[Finding]]:
+        """The values behind references given out before, the same versions, whatever was written since; a finding for each that cannot
+        be had. Raises ``SecretError`` where the store gives nothing at all."""
         values: dict[Need, str] = {}
         findings: list[Finding] = []
         pinned = self._pinned(_stored(needs))
@@ -85,9 +83,7 @@ class Sources:
                 values[need] = value
             elif value is not None:
                 findings.append(value.at(need.place))
-        if findings:
-            raise SecretError("secrets are missing", findings)
-        return values
+        return values, findings
 
     def close(self) -> None:
         if self._vault is not None:

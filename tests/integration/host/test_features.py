@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.compose import Compose
+from ansible_collections.restaking.avs.plugins.module_utils.engine import Done
+from ansible_collections.restaking.avs.plugins.module_utils.info import read_instances
 
 from tests.integration.host.support import IMAGE, Bench, docker
 from tests.integration.host.test_lifecycle import bare, step
+from tests.integration.host.test_refusals import refused
 
 COMPOSE = f"""
 x-python: &python
@@ -48,13 +52,15 @@ services:
     <<: *python
     profiles: [more]
     entrypoint: [python3, -c, "import time; time.sleep(100000)"]
+    mem_reservation: 4000g
+    memswap_limit: 64m
   never:
     <<: *python
     profiles: [other]
 networks:
-  inner: {{name: vendor-network}}
+  inner: {{name: vendor-network, driver_opts: {{com.docker.network.driver.mtu: "${{MTU}}"}}}}
 volumes:
-  named: {{name: vendor-volume}}
+  named: {{name: vendor-volume, driver_opts: {{type: tmpfs, device: tmpfs, o: "size=${{SIZE}}"}}}}
 """
 
 
@@ -64,7 +70,7 @@ def wild(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = root / "setup"
     (folder / "config").mkdir(parents=True)
     (folder / "docker-compose.yml").write_text(COMPOSE)
-    (folder / "settings.env").write_text("PORT=8000\nNAME=vendor # ours\nOUTSIDE=${PORT}\n")
+    (folder / "settings.env").write_text("PORT=8000\nNAME=vendor # ours\nOUTSIDE=${PORT}\nMTU=1450\nSIZE=1m\n")
     (folder / "config" / "app.json").write_text('{"rpc": "vendor", "deep": {"kept": true, "name": "?"}}')
     (folder / "notes.txt").write_text("first")
     return root
@@ -146,6 +152,8 @@ def test_everything_at_once(bench: Bench, spec: dict[str, Any]) -> None:
     }
     assert ("files", "data/files/big.bin", "create") in done
     assert inspected(spec, "migrate")["State"]["ExitCode"] == 0
+    memory = inspected(spec, "extra")["HostConfig"]
+    assert memory["MemoryReservation"] == memory["MemorySwap"] == memory["Memory"] > 0
 
 
 def test_values_reach_the_container_literally(bench: Bench, spec: dict[str, Any]) -> None:
@@ -176,6 +184,22 @@ def test_mounts(bench: Bench, spec: dict[str, Any], keys: dict[str, str]) -> Non
     assert Path(bench.store.instance(spec["id"]).data, "state/migrated").read_text() == "once\n"
 
 
+def test_a_service_in_anothers_network_is_asked_there(bench: Bench, spec: dict[str, Any]) -> None:
+    asked = {**spec, "health": {**spec["health"], "service": "side"}}
+    assert step(bench, asked) == [("files", "release", "update")]
+    assert read_instances(bench.engine, [spec["id"]], bench.store)[0]["health"]["status"] == "healthy"
+    step(bench, spec)
+
+
+def test_a_key_of_which_only_the_mount_is_known(bench: Bench, spec: dict[str, Any], keys: dict[str, str]) -> None:
+    mounted = {**spec["keys"][0], "keystore_env": None, "mount": "/keys", "services": ["extra"]}
+    env = {**spec["env"], "KEYSTORE": "./notes.txt"}
+    done = step(bench, {**spec, "env": env, "keys": [mounted]})
+    assert {("keys", "extra", "create"), ("container", "extra", "recreate")} <= set(done)
+    assert inside(bench, spec, "extra", "cat", "/keys/ecdsa.json") == keys["key.ecdsa.keystore"]
+    step(bench, spec)
+
+
 def test_a_change_moves_anonymous_volumes_and_takes_joined_services_along(bench: Bench, spec: dict[str, Any]) -> None:
     docker("exec", "-u", "0", f"avs-{spec['id']}-node", "sh", "-c", "echo precious >/anonymous/file")
     changed = {**spec, "limits": {"node": {"pids": 200}}}
@@ -187,6 +211,57 @@ def test_a_change_moves_anonymous_volumes_and_takes_joined_services_along(bench:
     assert inside(bench, spec, "node", "cat", "/anonymous/file") == "precious\n"
     assert inspected(spec, "node")["HostConfig"]["PidsLimit"] == 200
     step(bench, spec)
+
+
+def changed(spec: dict[str, Any], **env: str) -> dict[str, Any]:
+    return {**spec, "env": {**spec["env"], **env}}
+
+
+def mtu(spec: dict[str, Any]) -> str:
+    found = json.loads(docker("network", "inspect", f"avs-{spec['id']}_inner"))[0]
+    return str(found["Options"]["com.docker.network.driver.mtu"])
+
+
+MADE_ANEW = [("container", "node", "recreate"), ("container", "side", "recreate")]
+
+
+def test_a_changed_network_is_made_anew(bench: Bench, spec: dict[str, Any]) -> None:
+    docker("exec", "-u", "0", f"avs-{spec['id']}-node", "sh", "-c", "echo kept >/anonymous/file")
+    before = bench.containers()
+    network = ("network", f"avs-{spec['id']}_inner", "recreate")
+    assert step(bench, changed(spec, MTU="1400")) == [("files", "release", "update"), network, *MADE_ANEW]
+    assert mtu(spec) == "1400"
+    assert inside(bench, spec, "node", "cat", "/anonymous/file") == "kept\n"
+    kept = f"avs-{spec['id']}-extra"
+    assert bench.containers()[kept] == before[kept]
+    step(bench, spec)
+
+
+def test_a_run_that_was_cut_after_it_removed_the_network(
+    bench: Bench, spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Compose, "recreate", lambda *_arguments: Done(1, "", "error: cut"))
+        assert "cut" in bench.call([changed(spec, MTU="1400")])["msg"]
+    assert bench.networks() != []
+    assert docker("network", "ls", "-q", "--filter", f"name=avs-{spec['id']}_inner") == ""
+    done = step(bench, changed(spec, MTU="1400"))
+    assert done == [("network", f"avs-{spec['id']}_inner", "create"), *MADE_ANEW]
+    assert mtu(spec) == "1400"
+    step(bench, spec)
+
+
+def test_a_changed_network_with_somebody_else_in_it(bench: Bench, spec: dict[str, Any]) -> None:
+    guest = f"guest-{spec['id']}"
+    docker("run", "-d", "--name", guest, "--network", f"avs-{spec['id']}_inner", "--entrypoint", "sleep", IMAGE, "600")
+    try:
+        assert refused(bench, changed(spec, MTU="1400")) == [("NET-002", f"{spec['id']}: networks.inner")]
+    finally:
+        docker("rm", "-f", guest)
+
+
+def test_a_changed_volume_is_refused(bench: Bench, spec: dict[str, Any]) -> None:
+    assert refused(bench, changed(spec, SIZE="2m")) == [("UPG-006", f"{spec['id']}: volumes.named")]
 
 
 def test_a_changed_file_of_the_package_recreates_who_mounts_it(bench: Bench, spec: dict[str, Any], wild: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+import socket
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,24 @@ def test_what_does_not_touch_a_container_changes_none(bench: Bench, spec: dict[s
     step(bench, spec)
 
 
+def test_a_changed_declaration_reaches_a_folder_that_is_there(bench: Bench, spec: dict[str, Any]) -> None:
+    work = Path(bench.store.instance(spec["id"]).data, "data/work")
+    declared = [{"path": "data/work", "owner": "1000:1001", "mode": "0750"}]
+    done = [("files", "data/data/work", "update"), ("files", "release", "update")]
+    assert step(bench, {**spec, "directories": declared}) == done
+    assert (work.stat().st_gid, work.stat().st_mode & 0o777) == (1001, 0o750)
+    assert step(bench, spec) == done
+
+
+def test_a_folder_a_killed_install_left_gets_its_owner(bench: Bench, tree: Path, keys: dict[str, str]) -> None:
+    spec = bench.spec("cut", tree, keys)
+    work = Path(bench.store.instance(spec["id"]).data, "data/work")
+    work.mkdir(0o700, parents=True)
+    assert ("files", "data/data/work", "update") in step(bench, spec)
+    assert work.stat().st_uid == 1000
+    step(bench, bare(spec, "absent", purge=True))
+
+
 def test_a_new_key_reaches_the_node_that_uses_it(
     bench: Bench, spec: dict[str, Any], tree: Path, keys: dict[str, str]
 ) -> None:
@@ -142,6 +161,26 @@ def test_a_new_key_reaches_the_node_that_uses_it(
     bench.spec("a", tree, keys)
     step(bench, spec)
     assert asked(spec, "/keys") == before
+
+
+def test_a_key_that_is_dropped_leaves_the_folder(
+    bench: Bench, spec: dict[str, Any], tree: Path, keys: dict[str, str]
+) -> None:
+    one = {name: value for name, value in keys.items() if ".bls." in name}
+    done = step(bench, bench.spec("a", tree, one))
+    assert ("keys", "node", "update") in done
+    seen = docker("exec", f"avs-{spec['id']}-node", "ls", "-A", "/keys").split()
+    assert [name for name in seen if not name.startswith("..")] == ["bls.json", "bls.password"]
+    bench.spec("a", tree, keys)
+    step(bench, spec)
+
+
+def test_a_key_that_a_killed_rotation_left_goes(bench: Bench, spec: dict[str, Any]) -> None:
+    left = Path(bench.store.instance(spec["id"]).keys) / "node" / "..v0"
+    left.mkdir()
+    (left / "bls.json").write_text("rotated out")
+    assert step(bench, spec) == [("keys", "node", "update")]
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("harm", ["removed", "stopped", "killed", "paused"])
@@ -207,6 +246,20 @@ def test_stop_and_start(bench: Bench, spec: dict[str, Any]) -> None:
     assert read_instances(bench.engine, [spec["id"]], bench.store)[0]["state"] == "stopped"
     assert step(bench, spec) == [("container", "gateway", "start"), ("container", "node", "start")]
     assert bench.containers() == before
+
+
+def test_a_process_that_took_a_stopped_nodes_port_is_seen(bench: Bench, spec: dict[str, Any]) -> None:
+    step(bench, bare(spec, "stopped"))
+    before = bench.files()
+    with socket.create_server(("127.0.0.1", int(spec["env"]["MAIN_PORT"]))):
+        for check in (True, False):
+            with pytest.raises(HostError) as caught:
+                bench.call([spec], check=check)
+            assert [(item.id, item.place) for item in caught.value.findings] == [
+                ("NET-002", f"{spec['id']}: services.node.ports")
+            ]
+    assert bench.files() == before
+    step(bench, spec)
 
 
 def test_removal_keeps_data_and_a_new_install_finds_it(bench: Bench, spec: dict[str, Any]) -> None:

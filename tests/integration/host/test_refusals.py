@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 import socket
 from collections.abc import Iterator
@@ -80,6 +81,16 @@ def test_two_new_instances_with_one_port(bench: Bench, tree: Path, keys: dict[st
     one, two = bench.spec("one", tree, keys), bench.spec("two", tree, keys)
     two["env"]["GATEWAY_PORT"] = one["env"]["GATEWAY_PORT"]
     assert refused(bench, one, two) == [("NET-002", f"{two['id']}: services.gateway.ports")]
+
+
+def test_a_subnet_of_somebody_else(bench: Bench, edited: Any, keys: dict[str, str]) -> None:
+    taken = json.loads(docker("network", "inspect", "bridge"))[0]["IPAM"]["Config"][0]["Subnet"]
+    address = "{ipam: {config: [{subnet: %s}]}}"
+    one = bench.spec("one", edited("avs: {}", "avs: " + address % taken), keys)
+    assert refused(bench, one) == [("NET-002", f"{one['id']}: networks.avs.ipam")]
+    free = edited(taken, "10.213.77.0/24")
+    both = [bench.spec("one", free, keys), bench.spec("two", free, keys)]
+    assert refused(bench, *both) == [("NET-002", f"{both[1]['id']}: networks.avs.ipam")]
 
 
 def test_a_container_of_somebody_else_has_the_name(bench: Bench, tree: Path, keys: dict[str, str]) -> None:

@@ -22,6 +22,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import (
     claimed_uses,
     public_uses,
     shared_keys,
+    still_held,
     uses_of,
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import SecretPath
@@ -153,6 +154,17 @@ def test_public_ids_of_running_keys_and_of_those_to_be_sent() -> None:
     assert sorted(use.mark for use in sent) == ["the key abcd", "the key ffff"]
     (found,) = shared_keys(sent, running)
     assert found.place == "demo-avs-op9.keys.bls" and "demo-avs-op1 on h1" in found.message
+
+
+def test_what_an_instance_holds_stays_held_until_another_key_comes() -> None:
+    held = [{"id": "a-op1", "state": "started", "keystores": {"bls": {"public_id": "1"}, "ecdsa": {"public_id": "2"}}}]
+    for values, left in (
+        ({}, ["bls", "ecdsa"]),
+        ({"a-op1": {"option.rpc-token": "x"}, "a-op2": {"key.bls.keystore": "{}"}}, ["bls", "ecdsa"]),
+        ({"a-op1": {"key.bls.password": "x"}}, ["bls", "ecdsa"]),
+        ({"a-op1": {"key.bls.keystore": "{}"}}, ["ecdsa"]),
+    ):
+        assert [(entry["id"], list(entry["keystores"])) for entry in still_held(held, values)] == [("a-op1", left)]
 
 
 def test_hosts_outside_the_play_count_by_their_keys_alone() -> None:

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.canonical import tree_digest
-from ansible_collections.restaking.avs.plugins.module_utils.errors import InputError, SecretError
+from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
+from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding
 from ansible_collections.restaking.avs.plugins.plugin_utils import transfer
 from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, carries_macs, reconcile, scrubbed
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import parse_instances
@@ -60,8 +61,22 @@ class Host:
         }
 
 
-def read(needs: list[Need]) -> dict[Need, str]:
-    return {need: f"canary-{need.instance}-{need.name}" for need in needs}
+REFUSED = {
+    "failed": True,
+    "msg": "the instances cannot be made as specified",
+    "findings": [
+        {"id": "PRIV-002", "severity": "error", "place": "demo-avs-op2: services.node", "message": "is privileged"},
+        {"id": "PRIV-003", "severity": "warning", "place": "demo-avs-op2", "message": "runs as root"},
+    ],
+}
+
+
+def told(error: AvsError) -> set[tuple[str, str]]:
+    return {(item.place, item.message) for item in error.findings}
+
+
+def read(needs: list[Need]) -> tuple[dict[Need, str], list[Finding]]:
+    return {need: f"canary-{need.instance}-{need.name}" for need in needs}, []
 
 
 def refuse(*_arguments: Any) -> Any:
@@ -130,23 +145,89 @@ def test_a_review_may_stop_before_anything_is_sent(built: Built) -> None:
         seen.append((first["instances"], values))
         raise InputError("a key would run twice")
 
-    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}})
-    with pytest.raises(InputError):
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}}, REFUSED)
+    with pytest.raises(InputError) as caught:
         reconcile(built, Terms(), host, read, review)
-    assert len(host.calls) == 1
+    assert told(caught.value) == {("", "a key would run twice"), ("demo-avs-op2: services.node", "is privileged")}
+    ((_first, _none), (second, values)) = host.calls
+    assert (second["trial"], second["complete"], values) == (True, True, {})
     assert seen == [
         ([{"id": "demo-avs-op2"}], {"demo-avs-op1": {"key.bls.keystore": "canary-demo-avs-op1-key.bls.keystore"}})
     ]
 
 
 def test_a_secret_that_cannot_be_read_stops_before_the_second_call(built: Built) -> None:
-    def fail(_needs: list[Need]) -> dict[Need, str]:
+    def fail(_needs: list[Need]) -> Any:
         raise SecretError("sealed")
 
-    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}})
-    with pytest.raises(SecretError):
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}}, REFUSED)
+    with pytest.raises(SecretError) as caught:
         reconcile(built, Terms(), host, fail, accept)
-    assert len(host.calls) == 1
+    assert told(caught.value) == {("", "sealed"), ("demo-avs-op2: services.node", "is privileged")}
+    assert [(document["trial"], values) for document, values in host.calls] == [(False, {}), (True, {})]
+
+
+@pytest.fixture
+def broken(tree: Path) -> Built:
+    """A sound entry beside one with a misspelt option."""
+    entries, _findings = parse_instances([entry(), entry(tag="op2", options={**entry()["options"], "nonsense": 1})])
+    return build_specs(entries, lambda _entry: package(profiles={"hoodi": profile(tree=tree)}), Numbered())
+
+
+def test_the_host_is_asked_about_the_rest(broken: Built) -> None:
+    host = Host({"demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]}}, REFUSED)
+    with pytest.raises(InputError) as caught:
+        reconcile(broken, Terms(), host, refuse, refuse)
+    assert {place for place, _message in told(caught.value)} == {
+        "avs_instances[1].options.nonsense",
+        "demo-avs-op2: services.node",
+    }
+    assert [(d["trial"], d["complete"], [s["id"] for s in d["specs"]], v) for d, v in host.calls] == [
+        (True, False, ["demo-avs-op1"], {}),
+        (True, True, ["demo-avs-op1"], {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"changed": False, "instances": []}, set()),
+        ({"failed": True, "msg": "out of reach"}, {("", "the host could not be asked: out of reach")}),
+        ({"failed": True, "msg": "x", "findings": [{"id": "OPS-004", "severity": "error", "message": "no engine"}]}, {("", "no engine")}),
+    ],
+)  # fmt: skip
+def test_a_host_without_more_to_say(broken: Built, answer: dict[str, Any], expected: set[tuple[str, str]]) -> None:
+    with pytest.raises(InputError) as caught:
+        reconcile(broken, Terms(), lambda _document, _values: dict(answer), refuse, refuse)
+    known = "avs_instances[1].options.nonsense"
+    assert {item for item in told(caught.value) if item[0] != known} == expected
+
+
+def test_nothing_sound_is_nothing_to_ask(tree: Path) -> None:
+    entries, _findings = parse_instances([entry(options={**entry()["options"], "nonsense": 1})])
+    built = build_specs(entries, lambda _entry: package(profiles={"hoodi": profile(tree=tree)}), Numbered())
+    with pytest.raises(InputError):
+        reconcile(built, Terms(), refuse, refuse, refuse)
+
+
+@pytest.mark.parametrize(("value", "fits"), [("8080", True), ("", False), ("80\n", False), ("70000", False)])
+def test_a_value_behind_a_reference_obeys_its_option(tree: Path, value: str, fits: bool) -> None:
+    hidden = {"name": "token", "target": "TOKEN", "type": "port", "help": "Token", "hidden": True}
+    reference = {"source": "vault", "path": "avs/op1", "field": "token"}
+    entries, _findings = parse_instances([entry(options={"token": reference})])
+    offered = package(profiles={"hoodi": profile(tree=tree, options=[hidden])})
+    built = build_specs(entries, lambda _entry: offered, Numbered())
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["option.token"]}})
+    if fits:
+        reconcile(built, Terms(), host, lambda needs: (dict.fromkeys(needs, value), []), accept)
+        assert host.calls[1][1] == {"demo-avs-op1": {"option.token": value}}
+    else:
+        with pytest.raises(SecretError) as caught:
+            reconcile(built, Terms(), host, lambda needs: (dict.fromkeys(needs, value), []), accept)
+        (found,) = caught.value.findings
+        assert (found.id, found.place) == ("OPT-001", "avs_instances[0].options.token")
+        assert found.remedy and (not value or value not in found.as_line())
+        assert all(not values for _document, values in host.calls)
 
 
 def test_the_answer_is_cleaned_of_what_was_sent(built: Built) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, parse_instances
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, labels, parse_instances
 
 from tests.unit.controller.fakes import entry
 
@@ -130,6 +130,31 @@ def test_a_wrong_field_is_named(changes: dict[str, Any], place: str, message: st
     assert len(found) == 1
 
 
+@pytest.mark.parametrize(("version", "remedy"), [
+    ("1.0.0", "Write v1.0.0."), ("V1.0.0", "Write v1.0.0."), ("1.0.0-rc.1", "Write v1.0.0-rc.1."),
+    ("1.0", None), ("latest", None), (1.0, None), ("", None), (["1.0.0"], None),
+])  # fmt: skip
+def test_a_version_that_lacks_its_v(version: Any, remedy: str | None) -> None:
+    (found,) = parse_instances([entry(version=version)])[1]
+    assert found.place == "avs_instances[0].version"
+    assert (found.remedy == remedy) if remedy else ("Write v" not in found.remedy and found.remedy)
+
+
+@pytest.mark.parametrize("name", [5, True, None, "5"])
+def test_names_that_are_no_text_are_unknown_fields(name: Any) -> None:
+    assert set(problems({**entry(), name: 1})) == {f"avs_instances[0].{name}"}
+
+
+def test_a_wrong_state_is_no_ground_to_judge_purge() -> None:
+    assert set(problems(entry(state="gone", purge=True))) == {"avs_instances[0].state"}
+
+
+def test_the_address_of_a_package_is_not_shown() -> None:
+    found = problems(entry(package={"git": ["https://bot:canary@git.example.org"], "branch": "main"}))
+    assert sorted(found) == ["avs_instances[0].package.branch", "avs_instances[0].package.git"]
+    assert "canary" not in str(found)
+
+
 def test_every_problem_of_every_entry_at_once() -> None:
     found = problems(entry(tag="X", colour=1), "text", entry(), entry(state="gone", options=7))
     assert sorted(found) == [
@@ -161,3 +186,25 @@ def test_option_values_are_never_shown() -> None:
     )
     assert text and "canary" not in text
     assert "canary" not in repr(one(options={"rpc-token": "canary"}))
+
+
+def test_an_entry_is_named_as_far_as_it_can_be_read() -> None:
+    well = {"package": "core/demo-avs", "version": "v1.0.0", "profile": "hoodi", "tag": "op1"}
+    entries = [
+        well,
+        {**well, "optoins": {}, "state": "running"},
+        {**well, "tag": "../../etc"},
+        {**well, "package": 7},
+        {**well, "package": {"path": "/srv/demo"}, "version": None, "profile": ["hoodi"]},
+        "demo-avs",
+        {},
+    ]
+    assert labels(entries) == {
+        "avs_instances[0]": "core/demo-avs v1.0.0, profile hoodi, demo-avs-op1",
+        "avs_instances[1]": "core/demo-avs v1.0.0, profile hoodi, demo-avs-op1",
+        "avs_instances[2]": "core/demo-avs v1.0.0, profile hoodi, avs_instances[2]",
+        "avs_instances[3]": "v1.0.0, profile hoodi, tag op1",
+        "avs_instances[4]": "/srv/demo, tag op1",
+        "avs_instances[6]": "avs_instances[6]",
+    }
+    assert labels("demo-avs") == {}

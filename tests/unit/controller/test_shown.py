@@ -61,15 +61,18 @@ def test_places_of_a_host_are_grouped_by_instance() -> None:
         found("demo-avs-op1: services.node", "is privileged"),
         found("demo-avs-op10.ports", "is taken"),
         found("engine", "is old"),
+        found("demo-avs-old.keys.bls", "is used by demo-avs-op1 too"),
     ]
     text = problems_text({"demo-avs-op1": "one", "demo-avs-op10": "ten"}, problems, "h")
     assert text.splitlines() == [
+        "demo-avs-old: 1 problem",
+        "  keys.bls: is used by demo-avs-op1 too",
         "one: 2 problems",
         "  wants v1.1.0",
         "  services.node: is privileged",
         "ten: 1 problem",
         "  ports: is taken",
-        "1 problem",
+        "demo-avs-op1, demo-avs-op10: 1 problem",
         "  engine: is old",
         "nothing was changed on h",
     ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.errors import InputError
-from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding
+from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding, errors_of
 from ansible_collections.restaking.avs.plugins.module_utils.rules import finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.package import Package
@@ -32,9 +32,7 @@ def build(*items: dict[str, Any], offered: Package | None = None, references: An
 
 
 def problems(*items: dict[str, Any], **changes: Any) -> list[Finding]:
-    with pytest.raises(InputError) as caught:
-        build(*items, **changes)
-    return caught.value.findings
+    return errors_of(build(*items, **changes).findings)
 
 
 def test_a_whole_spec() -> None:
@@ -203,12 +201,19 @@ def test_what_is_wrong_with_a_package_is_said_of_the_entry() -> None:
         )
 
     entries, _findings = parse_instances([entry()])
-    with pytest.raises(InputError) as caught:
-        build_specs(entries, load, Numbered())
-    assert [item.place for item in caught.value.findings] == ["avs_instances[0]", "avs_instances[0]: checksum.txt"]
+    built = build_specs(entries, load, Numbered())
+    assert built.specs == ()
+    assert [item.place for item in built.findings] == ["avs_instances[0]", "avs_instances[0]: checksum.txt"]
 
 
-def test_secrets_that_cannot_be_had_end_the_build() -> None:
+def test_what_is_sound_is_built_beside_what_is_not() -> None:
+    built = build(entry(), entry(tag="op2", options={**entry()["options"], "nonsense": 1}), entry(tag="op3"))
+    assert [spec["id"] for spec in built.specs] == ["demo-avs-op1", "demo-avs-op3"]
+    assert set(built.needs) == {"demo-avs-op1", "demo-avs-op3"}
+    assert [item.place for item in errors_of(built.findings)] == ["avs_instances[1].options.nonsense"]
+
+
+def test_secrets_that_cannot_be_had_make_an_entry_unsound() -> None:
     class Refusing:
         def identify(self, needs: Any) -> Any:
             return {}, [finding("SEC-003", need.place, "gone") for need in needs]

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Done, Engine
 from ansible_collections.restaking.avs.plugins.module_utils.errors import GateError
-from ansible_collections.restaking.avs.plugins.module_utils.gate import Answer, Gate, Health, Peer, metric, node_api
+from ansible_collections.restaking.avs.plugins.module_utils.gate import (
+    Answer,
+    Gate,
+    Health,
+    Peer,
+    metric,
+    node_api,
+    peers_of,
+)
 from ansible_collections.restaking.avs.plugins.module_utils.mask import Mask
 
 
@@ -221,6 +229,33 @@ def test_nobody_to_ask() -> None:
 
 def test_a_service_on_the_hosts_network_is_asked_on_loopback() -> None:
     assert Peer.of(container(mode="host", address="")).address == "127.0.0.1"
+
+
+def test_a_container_in_anothers_network_is_asked_there() -> None:
+    joined = container("api", mode="container:id-node", address="")
+    asked = []
+
+    def fetch(address: str, port: int, path: str) -> Answer:
+        asked.append(address)
+        return Answer(GOOD.get(path, 404), "")
+
+    one, _clock = gate(Looked([joined, container()]), {**API, "service": "api"}, fetch)
+    assert one.wait(["id"]).status == "healthy"
+    assert set(asked) == {"172.18.0.2"}
+
+
+@pytest.mark.parametrize(
+    ("others", "address"),
+    [
+        ([container(mode="host", address="")], "127.0.0.1"),
+        ([container(mode="container:id-base", address=""), container("base", address="172.18.0.9")], "172.18.0.9"),
+        ([container(mode="container:id-api", address="")], ""),
+        ([], ""),
+    ],
+)
+def test_where_a_joined_container_is(others: list[dict[str, Any]], address: str) -> None:
+    joined = container("api", mode="container:id-node", address="")
+    assert peers_of([joined, *others])[0].address == address
 
 
 KEYSTORE = '{"address": "0x00112233445566778899aabbccddeeff00112233", "crypto": {"ciphertext": "cafebabecafebabecafebabe", "kdf": "scrypt"}}'

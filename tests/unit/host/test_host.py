@@ -17,6 +17,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.errors import HostEr
 from ansible_collections.restaking.avs.plugins.module_utils.images import (
     ImageKeeper,
     digest_of,
+    platforms_of,
     pull_problem,
     repository_of,
 )
@@ -84,7 +85,17 @@ LINES = "c1\tavs-x-op1-node\t127.0.0.1:8080->8080/tcp, 0.0.0.0:53->53/udp\tx-op1
 
 @pytest.fixture
 def host(proc: str) -> ports.Host:
-    engine = Told(ps=LINES, network="avs-x-op1_n\tavs-x-op1\nother\tsomething\navs-x-op2_n\tsomething\n")
+    engine = Told(
+        ps=LINES,
+        network="avs-x-op1_n\tavs-x-op1\nother\tsomething\navs-x-op2_n\tsomething\n",
+        network_inspect=json.dumps(
+            [
+                {"Name": "avs-x-op1_n", "IPAM": {"Config": [{"Subnet": "10.1.0.0/16"}]}},
+                {"Name": "other", "IPAM": {"Config": [{"Subnet": "10.2.0.0/24"}, {"Subnet": "fd00:2::/64"}]}},
+                {"Name": "none", "IPAM": {"Config": None}},
+            ]
+        ),
+    )
     states = {
         "y-op1": {"phase": "committed", "ports": [{"address": "", "port": "7000", "protocol": "tcp"}]},
         "z-op1": {"phase": "absent", "ports": [{"address": "", "port": "7001", "protocol": "tcp"}]},
@@ -115,6 +126,31 @@ def test_taken_ports(host: ports.Host, port: Published, holder: str | None) -> N
 def test_its_own_ports_and_containers_are_in_nobodys_way(host: ports.Host) -> None:
     own = {"services": {"node": {"container_name": "avs-x-op1-node"}}, "networks": {"n": {"name": "avs-x-op1_n"}}}
     assert ports.check("x-op1", own, [Published("127.0.0.1", "8080", "tcp")], host) == []
+
+
+def test_a_process_on_an_instances_own_port_stands_in_its_way(proc: str) -> None:
+    """It was stopped, or never came up, and somebody took its port meanwhile."""
+    recorded = [{"address": "", "port": "22", "protocol": "tcp"}, {"address": "", "port": "7000", "protocol": "tcp"}]
+    states = {"y-op1": {"phase": "applying", "ports": recorded}}
+    host = ports.survey(Told(ps=LINES, network=""), states, proc)
+    wanted = [Published("", "22", "tcp"), Published("", "7000", "tcp")]
+    assert [item.message for item in ports.check("y-op1", {}, wanted, host)] == [
+        "0.0.0.0:22/tcp is taken by a process of the host (all addresses)"
+    ]
+    assert "instance y-op1" in ports.check("z-op1", {}, wanted, host)[0].message
+
+
+def test_a_container_that_comes_up_while_we_look_is_no_process(proc: str) -> None:
+    """It keeps restarting: the engine lists no port of it, and a moment later its port is open."""
+
+    class Restarting(Told):
+        def everything(self) -> list[dict[str, str]]:
+            tcp = Path(proc) / "net" / "tcp"
+            tcp.write_text(tcp.read_text() + TCP.splitlines()[1].replace("1F90", "1B58") + "\n")
+            return super().everything()
+
+    host = ports.survey(Restarting(ps=LINES, network=""), {}, proc)
+    assert ports.check("y-op1", {}, [Published("", "7000", "tcp")], host) == []
 
 
 def test_names_of_others(host: ports.Host) -> None:
@@ -247,12 +283,21 @@ class Shelf(Engine):
 
     def __init__(self, here: dict[str, dict[str, Any]], there: dict[str, dict[str, Any]]) -> None:
         super().__init__(run_command, "/nonexistent")
-        self.here, self.there, self.pulled = here, there, list[str]()
+        self.here, self.there, self.pulled, self.asked = here, there, list[str](), list[str]()
+        self.ways: dict[str, Any] = {}
         self._versions, self._platform = ("26.1", "2.26"), "linux/amd64"
 
     def run(self, arguments: Any, *_rest: Any, **_more: Any) -> Done:
-        assert arguments[0] == "pull"
         name = arguments[-1]
+        if arguments[0] == "info":
+            return Done(0, json.dumps(self.ways), "")
+        if arguments[0] == "manifest":
+            self.asked.append(name)
+            if name not in self.there:
+                return Done(1, "", f"no such manifest: {name}")
+            built = {"os": "linux", "architecture": self.there[name]["Architecture"]}
+            return Done(0, json.dumps({"Ref": name, "Descriptor": {"platform": built}}), "")
+        assert arguments[0] == "pull"
         self.pulled.append(name)
         if name not in self.there:
             return Done(1, "", "manifest unknown")
@@ -310,6 +355,48 @@ def test_a_missing_image_is_pulled_once_and_told_for_every_instance() -> None:
     for instance in ("x", "y"):
         assert told(keeper.pull(instance, ["r.test/app:1"], {})) == [("IMG-006", "error", "images.r.test/app:1")]
     assert shelf.pulled == ["r.test/app:1"]
+
+
+def test_what_could_not_be_pulled_is_known_without_pulling() -> None:
+    shelf = Shelf({}, {"r.test/app:1": image("aa"), "r.test/arm:1": image("bb", "arm64")})
+    keeper = ImageKeeper(shelf)
+    wanted = ["r.test/app:1", "r.test/arm:1", "r.test/gone:1"]
+    for instance in ("x", "y"):
+        assert told(keeper.ask(instance, wanted, {})) == [
+            ("IMG-005", "error", "images.r.test/arm:1"),
+            ("IMG-006", "error", "images.r.test/gone:1"),
+        ]
+    assert (shelf.asked, shelf.pulled) == (wanted, [])
+
+
+@pytest.mark.parametrize(
+    ("ways", "asked"),
+    [
+        ({"RegistryConfig": {"Mirrors": None}, "HttpProxy": ""}, ["app:1", "r.test/app:1"]),
+        ({"RegistryConfig": {"Mirrors": ["https://mirror.test/"]}}, ["r.test/app:1"]),
+        ({"HttpsProxy": "http://proxy.test"}, []),
+    ],
+)
+def test_only_the_engine_knows_its_proxies_and_mirrors(ways: dict[str, Any], asked: list[str]) -> None:
+    shelf = Shelf({}, {})
+    shelf.ways = ways
+    ImageKeeper(shelf).ask("x", ["app:1", "r.test/app:1"], {})
+    assert shelf.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("manifest", "expected"),
+    [
+        ({"Descriptor": {"platform": {"os": "linux", "architecture": "amd64"}}}, {"linux/amd64"}),
+        (
+            [{"Descriptor": {"platform": {"os": "linux", "architecture": name, "variant": "v8"}}} for name in ("arm64", "amd64")],
+            {"linux/amd64", "linux/arm64"},
+        ),
+        ([{"Descriptor": {}}], {"/"}),
+    ],
+)  # fmt: skip
+def test_platforms_an_image_is_built_for(manifest: Any, expected: set[str]) -> None:
+    assert platforms_of(manifest) == expected
 
 
 def test_an_image_for_another_platform() -> None:

@@ -9,9 +9,9 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.keymounts import (
     place_keys,
     public_id,
-    settle_owners,
     variables,
 )
+from ansible_collections.restaking.avs.plugins.module_utils.keyowners import settle_owners
 
 from tests.unit.host.models import KEYS, bind, model, spec, told
 
@@ -150,6 +150,62 @@ def test_two_keys_cannot_have_one_name() -> None:
 
 def test_a_key_no_service_mounts_is_told() -> None:
     result = place_keys(spec(keys=[key(folder_env="K")]), model(node={}), KEYS)
+    assert told(result.findings) == [("PKG-012", "warning", "keys.bls")]
+
+
+def test_a_key_of_which_only_the_mount_is_known_lies_there() -> None:
+    keys = [
+        key(mount="/keys/", services=["node"]),
+        key("jwt", mount="/keys", password=None, services=["node"], owner="5:6"),
+    ]
+    result = place_keys(spec(keys=keys, **USER), model(node={"volumes": [bind("/srv/x", "/x")]}, proxy={}), KEYS)
+    assert result.model["services"]["node"]["volumes"] == [bind("/srv/x", "/x"), folder_bind("/keys")]
+    assert "volumes" not in result.model["services"]["proxy"]
+    assert result.views == {
+        "node": {
+            "bls.json": {"secret": "key.bls.keystore", "owner": "1000:100"},
+            "bls.password": {"secret": "key.bls.password", "owner": "1000:100"},
+            "jwt.json": {"secret": "key.jwt.keystore", "owner": "5:6"},
+        }
+    }
+    assert result.findings == []
+
+
+def test_a_mount_for_nobody_in_particular_is_everybodys() -> None:
+    result = place_keys(spec(keys=[key(mount="/keys")]), model(node={}, proxy={}), KEYS)
+    assert [name for name, service in result.model["services"].items() if service["volumes"]] == ["node", "proxy"]
+    assert told(result.findings) == [("KEY-004", "warning", "keys.bls")]
+
+
+def test_a_mount_beside_a_folder_variable_is_one_folder() -> None:
+    keys = [key(folder_env="K"), key("jwt", mount="/keys", password=None)]
+    found = model(node={"volumes": [bind(f"{KEYS}/K", "/keys", read_only=True)]})
+    result = place_keys(spec(keys=keys), found, KEYS)
+    assert result.model["services"]["node"]["volumes"] == [folder_bind("/keys")]
+    assert sorted(result.views["node"]) == ["bls.json", "bls.password", "jwt.json"]
+
+
+def test_a_password_in_the_environment_is_not_in_the_mount_too() -> None:
+    secrets = {"key.bls.password": {"ref": {}, "env": ["PASSWORD"], "services": []}}
+    result = place_keys(spec(keys=[key(mount="/keys")], secrets=secrets), model(node={}), KEYS)
+    assert list(result.views["node"]) == ["bls.json"]
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        {"volumes": [bind("/srv/x", "/keys")]},
+        {"volumes": [{"type": "volume", "source": "v", "target": "/keys/"}]},
+        {"tmpfs": ["/keys:size=1m"]},
+    ],
+)
+def test_a_mount_that_is_taken_is_refused(service: dict[str, Any]) -> None:
+    result = place_keys(spec(keys=[key(mount="/keys")]), model(node=service), KEYS)
+    assert told(result.findings) == [("PKG-019", "error", "services.node.volumes")]
+
+
+def test_a_mount_for_a_service_there_is_not_is_told() -> None:
+    result = place_keys(spec(keys=[key(mount="/keys", services=["other"])]), model(node={}), KEYS)
     assert told(result.findings) == [("PKG-012", "warning", "keys.bls")]
 
 

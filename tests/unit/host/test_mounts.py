@@ -234,3 +234,9 @@ def test_below(path: str, root: str, expected: str | None) -> None:
 )
 def test_host_grant(path: str, grant: str | None) -> None:
     assert host_grant(path) == grant
+
+
+def test_of_a_refused_part_of_the_host_not_also_what_lies_in_it() -> None:
+    mounts = [bind("/", "/host"), bind("/var/run/docker.sock"), bind(f"{HERE}/peers.json", "/peers", read_only=True)]
+    result = place_mounts(spec(privileges=STATED), model(node={"volumes": mounts}), layout())
+    assert told(result.findings) == [("PRIV-002", "error", "services.node.volumes")] * 2

@@ -10,6 +10,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.policy import check,
 
 from tests.unit.host.models import model, spec, told
 
+BRIDGE = "com.docker.network.bridge."
 STATED = {"node": {"cap_add": []}}
 
 
@@ -72,6 +73,20 @@ def test_what_a_service_asks_for(service: dict[str, Any], expected: list[tuple[s
         ({"external": True, "name": "host"}, [("PRIV-002", "error", "networks.n")]),
         ({"driver": "bridge"}, []),
         ({"driver": "macvlan", "driver_opts": {"parent": "eth0"}}, [("PRIV-002", "error", "networks.n.driver")]),
+        ({"driver_opts": {"com.docker.network.driver.mtu": "1400"}}, []),
+        ({"driver_opts": {f"{BRIDGE}enable_icc": "false", f"{BRIDGE}gateway_mode_ipv4": "nat"}}, []),
+        ({"driver_opts": {f"{BRIDGE}name": "docker0"}}, [("PRIV-002", "error", "networks.n.driver_opts")]),
+        (
+            {"driver_opts": {f"{BRIDGE}gateway_mode_ipv4": "routed", f"{BRIDGE}gateway_mode_ipv6": "nat-unprotected"}},
+            [("PRIV-002", "error", "networks.n.driver_opts")] * 2,
+        ),
+        (
+            {"driver_opts": {f"{BRIDGE}trusted_host_interfaces": "eth0"}},
+            [("PRIV-002", "error", "networks.n.driver_opts")],
+        ),
+        ({"driver_opts": {"parent": "eth0"}}, [("PRIV-002", "error", "networks.n.driver_opts")]),
+        ({"ipam": {"driver": "default", "config": [{"subnet": "10.9.0.0/24"}]}}, []),
+        ({"ipam": {"driver": "some/plugin"}}, [("PRIV-002", "error", "networks.n.ipam.driver")]),
     ],
 )
 def test_networks_of_somebody_else(network: dict[str, Any], expected: list[tuple[str, str, str]]) -> None:

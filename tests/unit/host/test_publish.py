@@ -114,6 +114,11 @@ def test_published_and_collisions() -> None:
     assert collisions(found, taken) == [(found[1], "first")]
 
 
+def test_in_the_hosts_own_network_nothing_is_published() -> None:
+    """The engine discards the ports, and the container's sockets are the host's."""
+    assert published(model(a={"network_mode": "host", "ports": [port(3, "30")]})) == []
+
+
 def test_an_operators_unknown_port_is_an_error() -> None:
     _changed, found = bind_ports(spec(ports={"9": "public"}), model(node={}), {})
     assert told(found) == [("INV-001", "error", "ports.9")]

@@ -170,6 +170,23 @@ def test_a_lock_waits_for_its_turn(tmp_path: Path) -> None:
         assert json.loads(Path(path).read_text())["holder"] == "y"
 
 
+def test_a_lock_that_was_removed_meanwhile_is_taken_anew(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.lock")
+    first = Lock(path, "x", 0).__enter__()
+
+    def purge() -> None:
+        os.unlink(path)
+        first.__exit__(None, None, None)
+
+    timer = threading.Timer(0.3, purge)
+    timer.start()
+    with Lock(path, "y", 10):
+        timer.join()
+        assert json.loads(Path(path).read_text())["holder"] == "y"
+        with pytest.raises(LockedError, match="locked by y"):
+            Lock(path, "z", 0).__enter__()
+
+
 def test_a_command_that_holds_the_lock_outlives_its_run(tmp_path: Path) -> None:
     path = str(tmp_path / "a.lock")
     with Lock(path, "x", 0) as lock:
@@ -238,6 +255,50 @@ def test_a_view_that_was_touched_is_seen(own: InstanceStore, harm: str) -> None:
     if harm != "mode" and target.exists():
         os.chmod(target, 0o400)
     assert not keyfiles.view_in_place(own, "node", VIEW, VALUES)
+
+
+def test_a_key_that_was_dropped_is_seen_and_goes(own: InstanceStore) -> None:
+    keyfiles.place_view(own, "node", VIEW, VALUES)
+    less = {"bls.json": VIEW["bls.json"]}
+    assert not keyfiles.view_in_place(own, "node", less, VALUES)
+    keyfiles.place_view(own, "node", less, VALUES)
+    assert keyfiles.view_in_place(own, "node", less, VALUES)
+    deep = {"deep/a": VIEW["bls.json"], "deep/b": VIEW["deep/bls.password"]}
+    keyfiles.place_view(own, "node", deep, VALUES)
+    assert not keyfiles.view_in_place(own, "node", {"deep/a": VIEW["bls.json"]}, VALUES)
+
+
+def test_what_a_run_left_that_was_killed_before_it_cleaned_up_is_seen_and_goes(
+    own: InstanceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyfiles.place_view(own, "node", VIEW, VALUES)
+    root = Path(own.keys) / "node"
+    fresh = {"k": "key-two", "p": "pass-two"}
+
+    def killed(path: str) -> bool:
+        if path.endswith("..v1"):
+            raise KeyboardInterrupt
+        return remove(path)
+
+    remove = keyfiles.files.remove
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(keyfiles.files, "remove", killed)
+        keyfiles.place_view(own, "node", VIEW, fresh)
+    assert (root / "..v1/bls.json").read_text() == "key-one"
+    assert not keyfiles.view_in_place(own, "node", VIEW, fresh)
+    keyfiles.place_view(own, "node", VIEW, fresh)
+    assert keyfiles.view_in_place(own, "node", VIEW, fresh)
+    assert sorted(os.listdir(root)) == ["..data", "..v3", "bls.json", "deep"]
+
+
+def test_a_name_that_leads_elsewhere_is_turned_back(own: InstanceStore) -> None:
+    keyfiles.place_view(own, "node", VIEW, VALUES)
+    link = Path(own.keys) / "node" / "bls.json"
+    link.unlink()
+    link.symlink_to("..v1/bls.json")
+    assert not keyfiles.view_in_place(own, "node", VIEW, VALUES)
+    keyfiles.place_view(own, "node", VIEW, VALUES)
+    assert keyfiles.view_in_place(own, "node", VIEW, VALUES)
 
 
 def test_secrets_are_in_place_in_their_versions_only(own: InstanceStore) -> None:

@@ -9,25 +9,19 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
 from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.judge import judge
 from ansible_collections.restaking.avs.plugins.plugin_utils.options import resolve_options
 from ansible_collections.restaking.avs.plugins.plugin_utils.package import PackageRequest
 from ansible_collections.restaking.avs.plugins.plugin_utils.tap import TapConfig
 
+from tests.eigenda import eigenda_files
 from tests.unit.package.builders import GitRepo, as_yaml, write
-
-REAL = Path(__file__).resolve().parents[4] / "shared" / "real" / "eigenda"
-
-pytestmark = pytest.mark.skipif(
-    not REAL.is_dir(), reason="EigenDA's own files are not beside the project (../shared/real/eigenda)"
-)
 
 
 def tap_with(tmp_path: Path) -> tuple[TapConfig, str]:
     upstream = GitRepo(tmp_path / "upstream")
-    shutil.copytree(REAL / "2.7.0", upstream.root, dirs_exist_ok=True)
+    shutil.copytree(eigenda_files(), upstream.root, dirs_exist_ok=True)
     commit = upstream.commit({})
     keys = [
         {

@@ -147,7 +147,7 @@ OPTION = {"name": "o", "target": "O", "type": "str", "help": "h"}
     ({"validate": {"re2_regex": "(a"}}, "PKG-010", "error", "validate.re2_regex"),
     ({"validate": {"re2_regex": r"(a)\1"}}, "PKG-010", "error", "validate.re2_regex"),
     ({"validate": {"min_value": 1}}, "PKG-003", "warning", "validate.min_value"),
-    ({"type": "uri", "validate": {"uri_scheme": [1.5, []]}}, "PKG-010", "error", "validate.uri_scheme"),
+    ({"type": "uri", "validate": {"uri_scheme": [1.5, []]}}, "PKG-010", "error", "validate.uri_scheme[0]"),
     ({"validate": "strict"}, "PKG-010", "error", "validate"),
     ({"colour": "red"}, "PKG-003", "warning", "colour"),
 ])  # fmt: skip

@@ -75,6 +75,7 @@ def test_versions_and_commits_have_one_form(repo: GitRepo, cache: Cache, version
     with pytest.raises(InputError) as caught:
         load(repo, cache, version, commit)
     assert {item.id for item in caught.value.findings} == {"INV-001"}
+    assert ("Write v5.5.2." in str(caught.value)) == (version == "5.5.2")
 
 
 def test_a_moved_tag_is_an_error_naming_both_commits(repo: GitRepo, cache: Cache, tmp_path: Path) -> None:

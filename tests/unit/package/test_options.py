@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.findings import errors_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.manifest import Requirements
 from ansible_collections.restaking.avs.plugins.plugin_utils.options import (
     Resolved,
@@ -16,11 +17,14 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.options import (
     parse_options,
     resolve_options,
 )
+from ansible_collections.restaking.avs.plugins.plugin_utils.optiontypes import TYPES
 from ansible_collections.restaking.avs.plugins.plugin_utils.profile import Profile
 from ansible_collections.restaking.avs.plugins.plugin_utils.report import Report
 from ansible_collections.restaking.avs.plugins.plugin_utils.runtime import RULES, parse_runtime
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.unit.package.test_optiontypes import ACCEPTED, REFUSED
 
 PASSWORD = "hunter2-hunter2"
 REFERENCE = {"source": "vault", "path": "avs/op1", "field": "password"}
@@ -129,6 +133,55 @@ def test_of_two_options_with_one_target_the_given_one_counts() -> None:
     assert resolve_options(both, {"a": "mine"}).env == {"O": "mine"}
     assert resolve_options(both, {"b": "mine"}).env == {"O": "mine"}
     assert resolve_options(both, {}).env == {"O": "y"}
+
+
+@pytest.mark.parametrize("kind", sorted(TYPES))
+def test_an_option_without_default_needs_a_value(kind: str) -> None:
+    declared = profile({"type": kind, "validate": {"options": ["a"]} if kind == "select" else {}})
+    assert rules(resolve_options(declared, {})) == [("OPT-002", "options.o")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "validate", "good"),
+    [(kind, value, validate, True) for kind, value, validate, _text in ACCEPTED]
+    + [(kind, value, validate, False) for kind, value, validate in REFUSED],
+    ids=[f"{case[0]} {position}" for position, case in enumerate([*ACCEPTED, *REFUSED])],
+)
+def test_a_default_and_a_value_obey_one_rule(kind: str, value: Any, validate: dict[str, Any], good: bool) -> None:
+    """As an operator writes it and as an author does; a select is given its list where the case has none."""
+    declaration = {"name": "o", "target": "O", "type": kind, "help": "h", "validate": validate}
+    report = Report("profile.yml")
+    parse_options([{**declaration, "default": value}], report)
+    assert [(item.id, item.place) for item in errors_of(report.findings)] == (
+        [] if good else [("PKG-010", "profile.yml: options[0].default")]
+    )
+    resolved = resolve_options(profile(declaration), {"o": value})
+    assert rules(resolved) == ([] if good else [("OPT-001", "options.o")])
+
+
+def test_an_unknown_type_names_the_option_and_the_types() -> None:
+    report = Report("profile.yml")
+    assert parse_options([{"name": "main-port", "target": "P", "type": "integer", "help": "h"}], report) == ()
+    (found,) = report.findings
+    assert "main-port" in found.message and all(kind in found.remedy for kind in TYPES)
+
+
+def test_a_declaration_is_told_all_its_problems() -> None:
+    wrong = {"name": 5, "target": "a-b", "type": "prot", "hidden": 1, "default": ["x"], "validate": 3, "helpp": "h"}
+    report = Report("")
+    parse_options([wrong], report)
+    assert sorted(item.place for item in report.findings) == [
+        f"options[0].{name}" for name in ("default", "help", "helpp", "hidden", "name", "target", "type", "validate")
+    ]
+
+
+@pytest.mark.parametrize("default", [["canary"], {"x": "canary"}, "canary"])
+def test_a_hidden_default_is_never_shown(default: Any) -> None:
+    report = Report("")
+    option = {"name": "o", "target": "O", "type": "port", "help": "h", "hidden": True, "default": default}
+    parse_options([option], report)
+    assert [item.place for item in report.findings] == ["options[0].default"]
+    assert "canary" not in report.findings[0].as_line()
 
 
 SCALARS = st.one_of(st.none(), st.text(), st.integers(), st.booleans(), st.floats())

@@ -120,7 +120,7 @@ def key(**fields: Any) -> dict[str, Any]:
     ({"directories": [{"path": "a", "mode": "4755"}]}, "directories[0].mode"),
     ({"configs": [{"path": "c", "format": "xml", "merge": {}}]}, "configs[0].format"),
     ({"configs": [{"path": "c", "format": "json", "merge": []}]}, "configs[0].merge"),
-    ({"health": {"type": "guess"}}, "health.type"), ({"health": "http"}, "health.type"), ({"health": {"type": ["http"]}}, "health.type"),
+    ({"health": {"type": "guess"}}, "health.type"), ({"health": "http"}, "health"), ({"health": {"type": ["http"]}}, "health.type"),
     ({"health": {"type": "http", "service": "n"}}, "health.port"), ({"health": {"type": "tcp", "service": "n", "port": 1, "path": "/"}}, "health.path"),
     ({"health": {"type": "metric", "service": "n", "port": 1}}, "health.name"), ({"health": {"type": "container", "timeout": 0}}, "health.timeout"),
     ({"metrics": [{"service": "n", "port": 1, "path": "m"}]}, "metrics[0].path"), ({"metrics": [{"port": 1}]}, "metrics[0].service"),
@@ -139,6 +139,64 @@ def key(**fields: Any) -> dict[str, Any]:
 def test_problems(section: dict[str, Any], field: str) -> None:
     _runtime, problems = parse({"schema": 1, **section})
     assert ("PKG-016", field) in problems
+
+
+@pytest.mark.parametrize(("section", "place", "remedy"), [
+    ("migrations: [{to: 2.0.0, command: m}]", "migrations[0].to", "Write v2.0.0."),
+    ("keys: [{name: 7, kind: file, mount: /keys}]", "keys[0].name", "Write it in quotes."),
+    ("volumes: {v: data, w: }", "volumes.w", None),
+    ("health: {typ: http}", "health.typ", "Remove it, or use one of: type"),
+])  # fmt: skip
+def test_what_to_do_is_said(section: str, place: str, remedy: str | None) -> None:
+    report = Report("", RULES)
+    parse_runtime(f"schema: 1\ncommands: {{m: {{run: plugin}}}}\n{section}\n".encode(), report)
+    (found,) = [item for item in report.findings if item.place == place]
+    assert found.remedy.startswith(remedy or "Correct the field")
+
+
+@pytest.mark.parametrize("text", ["", "null", "- a", "just text", "a: ["])
+def test_a_file_that_is_no_mapping_is_one_problem(text: str) -> None:
+    assert len(parse(text)[1]) == 1
+
+
+def test_places_stay_right_after_an_entry_that_is_none() -> None:
+    _runtime, problems = parse({
+        "schema": 1,
+        "keys": [5, {"name": "bls", "kind": "bn254"}],
+        "migrations": ["x", {"to": "v2.0.0", "command": "gone"}],
+    })  # fmt: skip
+    assert sorted(problems) == [
+        ("PKG-016", "keys[0]"),
+        ("PKG-016", "keys[1]"),
+        ("PKG-016", "migrations[0]"),
+        ("PKG-016", "migrations[1].command"),
+        ("UPG-004", "migrations[1]"),
+    ]
+
+
+@pytest.mark.parametrize(("section", "places"), [
+    # A section that is wrong in itself is no ground to judge what refers to it.
+    ({"keys": 5}, ["keys"]), ({"keys": [{"name": "B", "kind": "file", "mount": "/k"}]}, ["keys[0].name"]),
+    ({"commands": []}, ["commands"]), ({"commands": {"m": {"run": "plugin", "needs": ["bls"]}, "x": None}}, ["commands.m.needs", "commands.x.run"]),
+])  # fmt: skip
+def test_one_problem_is_not_told_twice(section: dict[str, Any], places: list[str]) -> None:
+    base = {
+        "schema": 1,
+        "commands": {"m": {"run": "plugin", "needs": ["bls"]}},
+        "migrations": [{"to": "v2.0.0", "command": "m", "revert": "m"}],
+    }
+    assert sorted(place for _rule, place in parse({**base, **section})[1]) == places
+
+
+def test_one_fault_is_one_problem() -> None:
+    assert [rule for rule, _place in parse("schema: 1: 2")[1]] == ["PKG-001"]
+    broken = {
+        "schema": 1,
+        "keys": {},
+        "commands": {"opt-in": {"run": "plugin", "needs": ["bls"]}},
+        "health": "node_api",
+    }
+    assert parse(broken)[1] == [("PKG-016", "keys"), ("PKG-016", "health")]
 
 
 def test_a_migration_without_a_way_back() -> None:

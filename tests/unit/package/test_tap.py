@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.errors import InputError
 from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
+from ansible_collections.restaking.avs.plugins.plugin_utils.offer import offer
 from ansible_collections.restaking.avs.plugins.plugin_utils.package import Package, PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.tap import TapConfig, open_tap, parse_taps
 
@@ -178,6 +179,38 @@ def test_index_files_that_are_refused(tmp_path: Path, repo: GitRepo, cache: Cach
     files["packages/mock-avs.yml"] = as_yaml({"name": "mock-avs", "url": repo.url, **fields})
     with pytest.raises(InputError):
         load([TapConfig("core", str(write(tmp_path / "t", files)))], cache)
+
+
+@pytest.mark.parametrize(("file", "problem"), [
+    ("packages/mock-avs/manifest.yml", "holds both"), ("packages/other/x.yml", "neither manifest.yml"), ("packages/other/1.0.0/manifest.yml", "neither"),
+])  # fmt: skip
+def test_packages_that_are_neither_index_nor_adapter(
+    tmp_path: Path, repo: GitRepo, cache: Cache, file: str, problem: str
+) -> None:
+    files = {**tap_files(repo), file: "name: x\n"}
+    with pytest.raises(InputError, match=problem) as caught:
+        load([TapConfig("core", str(write(tmp_path / "t", files)))], cache, file.split("/")[1])
+    assert ids(caught.value) == ["TAP-001"]
+
+
+def test_what_is_odd_in_an_index_is_said(tmp_path: Path, repo: GitRepo, cache: Cache, commit: str) -> None:
+    tap = TapConfig("core", str(write(tmp_path / "t", tap_files(repo, netwroks=["hoodi"]))))
+    place = "core/packages/mock-avs.yml: netwroks"
+    (found,) = load([tap], cache).findings
+    assert (found.id, found.severity, found.place) == ("PKG-003", "warning", place)
+    assert "did you mean networks?" in found.message
+    assert [item["place"] for item in offer(open_tap(tap, cache), cache)["findings"]] == [place]
+
+
+@pytest.mark.parametrize(
+    "expires", ["9999-12-31", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "20270115", ""]
+)
+def test_odd_dates_never_raise(tmp_path: Path, repo: GitRepo, cache: Cache, expires: str) -> None:
+    tap = {"schema": 1, "name": "core", "expires": expires}
+    try:
+        open_tap(TapConfig("core", str(write(tmp_path / "t", tap_files(repo, tap=tap)))), cache)
+    except InputError as error:
+        assert ids(error) == ["TAP-001"]
 
 
 def test_links_in_a_tap_are_refused(tmp_path: Path, repo: GitRepo, cache: Cache) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -20,7 +21,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.envfile import (
     resolve_env,
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
-from ansible_collections.restaking.avs.plugins.plugin_utils.report import Report
+from ansible_collections.restaking.avs.plugins.plugin_utils.report import Report, kind_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.yamlfile import Plain, load_yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,9 +33,13 @@ def parse(text: str, verbatim: frozenset[str] = frozenset()) -> tuple[Any, list[
     return value, [item.place for item in report.findings]
 
 
+# PyYAML leaves 0E0 unquoted, which YAML 1.1 reads as text; YAML 1.2, compose and we read a number.
+TEXTS = st.text(st.characters(exclude_categories=("Cs",))).filter(
+    lambda text: not re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", text)
+)
 PLAIN_DATA = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**29), 10**29) | st.text(st.characters(exclude_categories=("Cs",))),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), inner),
+    st.none() | st.booleans() | st.integers(-(10**29), 10**29) | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
     max_leaves=20,
 )
 
@@ -157,4 +162,4 @@ def test_ansibles_own_types_become_builtins() -> None:
     found = plain({tagged: [tagged, (1, 2.5, True, None)]})
     assert found == {"text": ["text", [1, 2.5, True, None]]}
     assert {type(item) for item in (*found, found["text"][0])} == {str}
-    assert repr(plain({"x": object()})) == "{'x': <object>}"
+    assert kind_of(plain({"x": object()})["x"]) == "object"

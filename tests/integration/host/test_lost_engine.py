@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An engine that is gone once everything was done: the answer says what was to be done, not that nothing was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.restaking.avs.plugins.module_utils.engine import Container, Engine
+from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
+
+from tests.integration.host.support import Bench
+from tests.run_command import run_command
+
+
+class Dying(Engine):
+    """Lists containers until its first one was started and judged healthy."""
+
+    committed: Path
+
+    def containers(self, instance: str | None = None) -> list[Container]:
+        if instance is None and self.committed.exists():
+            raise HostError("the container engine does not answer")
+        return super().containers(instance)
+
+
+def test_what_was_begun_is_not_denied(bench: Bench, tree: Path, keys: dict[str, str]) -> None:
+    spec = bench.spec("one", tree, keys)
+    engine = Dying(run_command)
+    engine.committed = Path(bench.store.instance(spec["id"]).root) / "spec.json"
+    bench.engine = engine
+    try:
+        result: dict[str, Any] = bench.call([spec])
+    finally:
+        bench.engine = Engine(run_command)
+    (entry,) = result["instances"]
+    assert (result["failed"], result["changed"], entry["changed"]) == (True, True, True)
+    assert "does not answer" in entry["error"] and spec["id"] in result["msg"]
+    assert {action["kind"] for action in entry["actions"]} >= {"container", "files", "keys"}
+    assert bench.call([spec])["changed"] is False

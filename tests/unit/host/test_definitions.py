@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.definitions import (
+    changed_networks,
+    check_networks,
+    check_volumes,
+    definition,
+    label_networks,
+)
+from ansible_collections.restaking.avs.plugins.module_utils.resolve import Resolved
+from ansible_collections.restaking.avs.plugins.module_utils.shape import pin, shape
+
+from tests.unit.host.models import layout, model, spec
+
+NAME = "avs-demo-avs-op1_n"
+SUBNET = {"ipam": {"config": [{"subnet": "10.9.0.0/24"}]}}
+MEMORY = {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}}
+
+
+@pytest.mark.parametrize(
+    "entry", [None, {}, {"name": NAME, "ipam": {}}, {"name": NAME, "driver": "bridge", "internal": False}]
+)
+def test_a_plain_network_has_no_definition(entry: Any) -> None:
+    assert definition(entry) == {}
+
+
+def test_the_name_of_a_shared_network_is_its_definition() -> None:
+    assert definition({"name": "rpc", "external": True}) == {"name": "rpc", "external": True}
+
+
+def labels(network: dict[str, Any] | None, volume: dict[str, Any] | None = None) -> dict[str, str]:
+    """Labels of a service that joins the network and mounts the volume, and of one that does neither."""
+    mount = {"type": "volume", "source": "d", "target": "/d"}
+    found = {
+        **model(node={"networks": {"n": None}, "volumes": [mount]}, other={"networks": {"m": None}}),
+        "networks": {"n": network, "m": None},
+        "volumes": {"d": volume},
+    }
+    _pinned, containers = pin(shape(spec(), Resolved(found, {}, {}, {}, []), layout(), 1 << 30, "tag"), {}, {}, str)
+    return {name: item.spec for name, item in containers.items()}
+
+
+@pytest.mark.parametrize(
+    ("network", "volume"),
+    [(SUBNET, None), ({"internal": True}, None), (None, MEMORY), ({"driver_opts": {"a": "b"}}, None)],
+)
+def test_a_container_is_made_of_what_it_joins(network: dict[str, Any] | None, volume: dict[str, Any] | None) -> None:
+    before, after = labels(None), labels(network, volume)
+    assert before["node"] != after["node"]
+    assert before["other"] == after["other"]
+
+
+def networks(**entry: Any) -> dict[str, Any]:
+    return label_networks({"networks": {"n": {"name": NAME, **entry}, "x": {"name": "rpc", "external": True}}})
+
+
+def made(found: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What the engine says of it once it is there."""
+    return {NAME: {"Name": NAME, "Labels": found["networks"]["n"].get("labels"), **more}, "rpc": {"Labels": {"a": "b"}}}
+
+
+def test_a_network_says_what_it_was_made_of() -> None:
+    plain, fixed, closed = networks(), networks(**SUBNET), networks(internal=True)
+    assert plain["networks"]["n"] == {"name": NAME}
+    assert fixed["networks"]["x"] == {"name": "rpc", "external": True}
+    for one in (plain, fixed, closed):
+        assert changed_networks(one, {}) == {}
+        for other in (plain, fixed, closed):
+            assert changed_networks(one, made(other)) == ({} if one is other else {"n": NAME})
+
+
+def test_a_network_with_somebody_elses_container_in_it_stays() -> None:
+    inside = {"1": {"Name": "avs-demo-avs-op1-node"}, "2": {"Name": "prometheus"}}
+    owners = {"avs-demo-avs-op1-node": "demo-avs-op1", "prometheus": ""}
+    there = made(networks(), Containers=inside)
+    (found,) = check_networks("demo-avs-op1", networks(internal=True), there, owners)
+    assert (found.id, "prometheus" in found.message) == ("NET-002", True)
+    assert check_networks("demo-avs-op1", networks(), there, owners) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "rules"),
+    [
+        ({}, {"Driver": "local", "Options": None}, []),
+        ({"driver": "local"}, {"Driver": "local", "Options": {}}, []),
+        (MEMORY, {"Driver": "local", "Options": MEMORY["driver_opts"]}, []),
+        (MEMORY, {"Driver": "local", "Options": None}, ["UPG-006"]),
+        (MEMORY, {"Driver": "local", "Options": {**MEMORY["driver_opts"], "o": "size=2m"}}, ["UPG-006"]),
+        ({}, {"Driver": "local", "Options": MEMORY["driver_opts"]}, ["UPG-006"]),
+    ],
+)
+def test_volumes_that_are_there_stay_what_they_are(
+    wanted: dict[str, Any], there: dict[str, Any], rules: list[str]
+) -> None:
+    found = {"volumes": {"d": {"name": "avs_d", **wanted}, "e": {"name": "avs_e", **MEMORY}}}
+    assert [item.id for item in check_volumes("demo-avs-op1", found, [{"Name": "avs_d", **there}])] == rules
