@@ -157,7 +157,9 @@ def _entry(given: Any, folder: str) -> dict[str, Any]:
     entry = dict(_mapping(given))
     for name in ("driver", "name", "file", "environment"):
         _keep(entry, name, _text(entry.get(name)))
-    _keep(entry, "driver_opts", dict(_mapping(entry.get("driver_opts"))))
+    options = {option: str(value) for option, value in _mapping(entry.get("driver_opts")).items()}
+    _keep(entry, "driver_opts", options)
+    _keep(entry, "ipam", {"driver": driver} if (driver := _text(_mapping(entry.get("ipam")).get("driver"))) else None)
     external = entry.get("external")
     if isinstance(external, Mapping):
         _keep(entry, "name", _text(external.get("name")) or entry.get("name"))
