@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,11 @@ def below(path: str, root: str) -> str | None:
         return "."
     prefix = root if root.endswith("/") else root + "/"
     return path[len(prefix) :] if path.startswith(prefix) else None
+
+
+def folders_of(known: Iterable[str]) -> frozenset[str]:
+    """The folders that relative paths of files lie in, the root (``.``) included."""
+    return frozenset({".", *(path.rsplit("/", count)[0] for path in known for count in range(1, path.count("/") + 1))})
 
 
 def host_grant(path: str) -> str | None:

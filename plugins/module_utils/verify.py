@@ -25,7 +25,7 @@ from .identity import identify, spec_digest
 from .images import ImageKeeper, Images
 from .keyowners import settle_owners
 from .model import secret_variables
-from .mounts import Layout
+from .mounts import Layout, folders_of
 from .plan import Action, ContainerPlan, existence, ordered, plan_containers
 from .resolve import resolve
 from .rules import finding
@@ -220,7 +220,6 @@ def _tree(around: Surroundings, spec: Mapping[str, Any], own: InstanceStore) -> 
 
 def _layout(spec: Mapping[str, Any], tree: str, own: InstanceStore) -> Layout:
     known = tree_files(tree)
-    folders = {"."} | {path.rsplit("/", count)[0] for path in known for count in range(1, path.count("/") + 1)}
     current = own.current
     return Layout(
         tree,
@@ -230,7 +229,7 @@ def _layout(spec: Mapping[str, Any], tree: str, own: InstanceStore) -> Layout:
         own.keys,
         os.path.join(current, "configs"),
         frozenset(known),
-        frozenset(folders),
+        folders_of(known),
     )
 
 

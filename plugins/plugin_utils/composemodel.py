@@ -26,7 +26,7 @@ ROOT = "/avs-package"
 _OPEN = "\0"
 _OPEN_IMAGE = "open@open"
 _TRUE = frozenset(("true", "yes", "y", "on", "1"))
-_LISTS = ("cap_add", "security_opt", "volumes_from", "post_start", "pre_stop")
+_LISTS = ("cap_add", "security_opt", "volumes_from")
 _TEXTS = ("pid", "ipc", "network_mode", "uts", "userns_mode", "cgroup", "user", "pull_policy")
 _SECTIONS = ("networks", "volumes", "configs", "secrets")
 
@@ -90,7 +90,7 @@ def _service(
 ) -> dict[str, Any]:
     service = {name: value for name, value in known.items() if value not in (None, "", [], {}, False)}
     for name in _LISTS:
-        _keep(service, name, _list(service.get(name)))
+        _keep(service, name, [item for item in map(_text, _list(service.get(name))) if item])
     for name in _TEXTS:
         _keep(service, name, _text(service.get(name)))
     _keep(service, "privileged", _is_true(service.get("privileged")))
@@ -157,7 +157,9 @@ def _entry(given: Any, folder: str) -> dict[str, Any]:
     entry = dict(_mapping(given))
     for name in ("driver", "name", "file", "environment"):
         _keep(entry, name, _text(entry.get(name)))
-    _keep(entry, "driver_opts", dict(_mapping(entry.get("driver_opts"))))
+    options = {option: str(value) for option, value in _mapping(entry.get("driver_opts")).items()}
+    _keep(entry, "driver_opts", options)
+    _keep(entry, "ipam", {"driver": driver} if (driver := _text(_mapping(entry.get("ipam")).get("driver"))) else None)
     external = entry.get("external")
     if isinstance(external, Mapping):
         _keep(entry, "name", _text(external.get("name")) or entry.get("name"))

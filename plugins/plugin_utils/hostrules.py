@@ -11,7 +11,7 @@ from typing import Any
 
 from ..module_utils.canonical import tree_files
 from ..module_utils.findings import Finding, by_severity
-from ..module_utils.mounts import Layout, place_mounts
+from ..module_utils.mounts import Layout, folders_of, place_mounts
 from ..module_utils.policy import check
 from .composefile import ComposeFiles
 from .composemodel import ROOT, model_of
@@ -47,7 +47,6 @@ def _spec(profile: Profile) -> dict[str, Any]:
 
 def _layout(profile: Profile) -> Layout:
     known = frozenset(tree_files(str(profile.tree)))
-    folders = {"."} | {path.rsplit("/", count)[0] for path in known for count in range(1, path.count("/") + 1)}
     return Layout(
         ROOT,
         profile.compose_dir or ".",
@@ -56,7 +55,7 @@ def _layout(profile: Profile) -> Layout:
         "/avs-keys",
         "/avs-configs",
         known,
-        frozenset(folders),
+        folders_of(known),
     )
 
 
