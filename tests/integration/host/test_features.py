@@ -266,8 +266,9 @@ def test_a_run_that_was_cut_after_it_removed_the_network(
 
 def test_a_changed_network_with_somebody_else_in_it(bench: Bench, spec: dict[str, Any]) -> None:
     guest = f"guest-{spec['id']}"
-    docker("run", "-d", "--name", guest, "--network", f"avs-{spec['id']}_inner", "--entrypoint", "sleep", IMAGE, "600")
+    network = f"avs-{spec['id']}_inner"
     try:
+        docker("run", "-d", "--name", guest, "--network", network, "--entrypoint", "sleep", IMAGE, "600")
         assert refused(bench, changed(spec, MTU="1400")) == [("NET-002", f"{spec['id']}: networks.inner")]
     finally:
         docker("rm", "-f", guest)
