@@ -23,7 +23,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.rules import finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.fleet import survey, surveyed_paths, surveyed_uses
 from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, carries_macs, reconcile
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, parse_instances
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, labels, parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import (
     Use,
     claimed_uses,
@@ -95,8 +95,9 @@ class ActionModule(ActionBase):
 
     def _reconcile(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         host = str(self._vars.get("inventory_hostname", ""))
-        entries, findings = parse_instances(plain(arguments["instances"]))
-        self._labels = {entry.place: entry.label() for entry in entries}
+        given = plain(arguments["instances"])
+        entries, findings = parse_instances(given)
+        self._labels = labels(given)
         run_folder = RunFolder(C.DEFAULT_LOCAL_TMP)
         record = run_folder.once(f"survey-{self._task._uuid}", lambda: self._survey(host))
         findings += shared_keys(uses_of(host, entries), surveyed_uses(record, host))
