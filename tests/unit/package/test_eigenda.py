@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import yaml
 from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.judge import judge
 from ansible_collections.restaking.avs.plugins.plugin_utils.options import resolve_options
@@ -17,6 +18,8 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.tap import TapConfig
 
 from tests.eigenda import eigenda_files
 from tests.unit.package.builders import GitRepo, as_yaml, write
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def tap_with(tmp_path: Path) -> tuple[TapConfig, str]:
@@ -67,7 +70,10 @@ def test_the_adapter_loads_and_says_what_is_odd(tmp_path: Path, cache: Cache) ->
     verdict = judge(PackageRequest("core/eigenda", "v2.7.0"), [tap], cache)
     package = verdict.package
     assert package is not None and package.commit == commit
-    assert verdict.as_dict()["valid"] is True
+    # The paths of its .env lead out of the package; this adapter makes no options of them, as one for real does.
+    assert {(item.id, item.place) for item in verdict.findings if item.severity == "error"} == {
+        ("PKG-019", f"{network}/docker-compose.yml: services.da-node.volumes") for network in ("mainnet", "hoodi")
+    }
     mainnet = package.profiles["mainnet"]
     assert (mainnet.tree / "resources/rate-limit-nginx.conf").is_file()
     assert mainnet.compose_dir == "mainnet" and mainnet.env_files == (".env.example",)
@@ -81,6 +87,20 @@ def test_the_adapter_loads_and_says_what_is_odd(tmp_path: Path, cache: Cache) ->
         for number in (0, 1)
     }
     assert {"PRIV-001", "OPS-001"} <= {rule for rule, _place in found}
+
+
+def test_the_example_adapter_is_valid(tmp_path: Path, cache: Cache) -> None:
+    upstream = GitRepo(tmp_path / "upstream")
+    shutil.copytree(eigenda_files(), upstream.root, dirs_exist_ok=True)
+    commit = upstream.commit({})
+    shutil.copytree(ROOT / "examples/tap/packages/eigenda", tmp_path / "tap/packages/eigenda")
+    write(tmp_path / "tap", {"tap.yml": "schema: 1\nname: core\n"})
+    for path in (tmp_path / "tap").rglob("runtime.yml"):
+        runtime = yaml.safe_load(path.read_text())
+        runtime["source"].update(git=upstream.url, commit=commit)
+        path.write_text(as_yaml(runtime))
+    verdict = judge(PackageRequest("core/eigenda", "v2.7.0"), [TapConfig("core", str(tmp_path / "tap"))], cache)
+    assert [item.as_line() for item in verdict.findings if item.severity == "error"] == []
 
 
 def test_what_the_env_file_leaves_open_must_be_given(tmp_path: Path, cache: Cache) -> None:
