@@ -133,7 +133,7 @@ def harass(fleet: Fleet, host: Host, demo: Any, rounds: int, dice: random.Random
     # missed, because the work was done before, anywhere.
     moments = [(slot + dice.random()) / rounds for slot in range(rounds)]
     dice.shuffle(moments)
-    moments += [dice.random() for _ in range(rounds)]
+    moments += [dice.random() for _spare in range(rounds)]
     hits: list[str] = []
     for number, moment in enumerate(moments, 2):
         fresh, entries = step(number)

@@ -53,7 +53,8 @@ def core(value: str) -> str:
 def forms(value: str) -> Iterator[str]:
     """A value as it is, as JSON and JSON in JSON write it, in an address, and all that in base64 wherever it starts there."""
     once = json.dumps(value)[1:-1]
-    for text in {value, once, json.dumps(once)[1:-1], once.replace("/", "\\/"), urllib.parse.quote(value)}:
+    texts = dict.fromkeys([value, once, json.dumps(once)[1:-1], once.replace("/", "\\/"), urllib.parse.quote(value)])
+    for text in texts:
         yield text
         for offset in range(3):
             # Characters that the neighbours' bits are part of are left out.
