@@ -3,7 +3,7 @@
 # What Ansible's own tools say of the collection: ansible-test sanity of the oldest supported ansible-core (the project's environment)
 # and of the newest one, the checks Galaxy makes on import, and whether the built collection works where it is installed.
 #
-#   tests/sanity.sh [core|newest|galaxy|installed] ...      default: all four
+#   tests/sanity.sh [core|newest|galaxy|installed] ...      default: all four, the first two side by side
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
@@ -12,7 +12,8 @@ unset ANSIBLE_COLLECTIONS_PATH ANSIBLE_CONFIG
 
 # ansible-test fetches a script to get pip into its environments. Python's own copy of pip does as well, so nothing is fetched.
 own_home() {
-  local core=$1 home=$root/.cache/sanity/home version item
+  local core=$1 home version item
+  home=$root/.cache/sanity/home-$(basename "$core")
   mkdir -p "$home/.ansible/test/cache"
   for item in .config/pip .pip; do
     if [ -e "$HOME/$item" ]; then
@@ -28,7 +29,7 @@ own_home() {
 # ansible-test tries every pythonX.Y it finds. Shims of version managers are found and do not run; Python 3.9, the oldest on hosts, is
 # what the modules must be tried on, wherever it is installed.
 usable_path() {
-  local folder=$root/.cache/sanity/bin oldest
+  local folder=$root/.cache/sanity/bin-$1 oldest
   rm -rf "$folder"
   mkdir -p "$folder"
   for oldest in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.9.*/bin/python3.9; do
@@ -54,7 +55,7 @@ sanity() {
   version=$("$core/bin/python" -c 'from ansible.release import __version__; print(__version__)')
   echo "sanity: ansible-core $version, $("$core/bin/python" -V)"
   target=$(bash tests/tools/copy.sh "$root/.cache/sanity/$version")
-  (cd "$target" && HOME=$home PATH="$core/bin:$(usable_path)" ansible-test sanity --venv --requirements --color no --junit)
+  (cd "$target" && HOME=$home PATH="$core/bin:$(usable_path "$version")" ansible-test sanity --venv --requirements --color no --junit)
   # It calls a run that looked at nothing a success.
   if ! compgen -G "$target/tests/output/junit/*.xml" >/dev/null; then
     echo "sanity: ansible-test looked at no file of $target" >&2
@@ -76,6 +77,22 @@ newest() {
   fi
 }
 
+# Each keeps one core busy for minutes.
+both() {
+  local part failed=0
+  local -A running
+  mkdir -p .cache/sanity
+  for part in core newest; do
+    "$part" >".cache/sanity/$part.log" 2>&1 &
+    running[$part]=$!
+  done
+  for part in core newest; do
+    wait "${running[$part]}" || failed=1
+    cat ".cache/sanity/$part.log"
+  done
+  return "$failed"
+}
+
 galaxy() {
   local venv
   venv=$(bash tests/tools/venv.sh galaxy "$root/.venv/bin/python" 'galaxy-importer>=0.4.30')
@@ -95,7 +112,7 @@ build() {
   ls "$root"/.cache/sanity/build/*.tar.gz
 }
 
-for step in "${@:-core newest galaxy installed}"; do
+for step in "${@:-both galaxy installed}"; do
   for part in $step; do
     "$part"
     echo "sanity: $part: ok"
