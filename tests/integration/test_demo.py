@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import wipe
-from tests.integration.support import BIN, LAB, ROOT, Fleet
+from tests.integration.support import BIN, LAB, ROOT, Fleet, wipe
 
 # An inventory of its own: somebody may have changed the demonstration's.
 INVENTORY = LAB / "test-demo"
