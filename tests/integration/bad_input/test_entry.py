@@ -40,7 +40,7 @@ WRONG: Entry = {
         ({"commit": "f" * 40}, [("SRC-001", f"{BAD}: commit")], ("f" * 40, "the repository has no such commit")),
         ({"state": "running"}, [("INV-001", f"{BAD}.state")], ("'running' is not one of started, stopped, absent",)),
         ({"tag": "../../etc"}, [("INV-001", f"{BAD}.tag")], ("'../../etc' is not a tag",)),
-        (WRONG, [("INV-001", f"{BAD}.{name}") for name in WRONG], ()),
+        (WRONG, [("INV-001", f"{BAD}.{name}") for name in (*WRONG, "package.tap")], ()),
     ],
     ids=["package", "tap", "version", "version form", "commit", "state", "tag with a path", "every type"],
 )

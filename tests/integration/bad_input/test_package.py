@@ -89,7 +89,7 @@ CASES = [
     Case(
         "wrong types in every file",
         (
-            *of_file("PKG-002", MANIFEST, "hardware_requirements.min_ram"),
+            *of_file("PKG-002", MANIFEST, "hardware_requirements.min_ram", "upgrade"),
             *of_file("PKG-002", PROFILE, "monitoring", "api"),
             *of_file(
                 "PKG-016", RUNTIME, "compose", "keys", "privileges", "artifacts", "directories", "configs", "health", "metrics",

@@ -61,7 +61,7 @@ def test_a_new_version_of_a_secret_is_a_change(
 ) -> None:
     controller.inventory({"h": [entry(canaries.put("rotated"))]}, approle)
     assert controller.play().outcome("h")["changed"] is True
-    bao.put("avs/rotated/rpc", token="another")
+    bao.put("avs/rotated/rpc", token="another-token-of-the-node")
     changed = controller.play().outcome("h")
     assert changed["changed"] is True and "option.rpc-token" in changed["calls"]["secrets"]["demo-avs-rotated"]
     assert controller.play().outcome("h")["changed"] is False
@@ -73,7 +73,7 @@ def test_a_secret_deleted_with_its_history_and_written_anew_is_a_change(
     controller.inventory({"h": [entry(canaries.put("anew"))]}, approle)
     assert controller.play().outcome("h")["changed"] is True
     bao.client().secrets.kv.v2.delete_metadata_and_all_versions(path="avs/anew/rpc", mount_point="secret")
-    assert bao.put("avs/anew/rpc", token="another") == 1
+    assert bao.put("avs/anew/rpc", token="another-token-of-the-node") == 1
     assert controller.play().outcome("h")["changed"] is True
 
 
