@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,18 +105,33 @@ class ImageKeeper:
         )
 
     def _only_engine_knows(self, name: str) -> bool:
-        """Whether the engine has ways to a registry (a proxy, a mirror) that its command line does not have."""
+        """Whether the engine has ways to a registry (a proxy, a mirror, no TLS) that its command line does not have."""
         if self._ways is None:
             self._ways = json.loads(self.engine.ask(["info", "--format", "{{json .}}"]) or "{}")
-        mirrors = (self._ways.get("RegistryConfig") or {}).get("Mirrors")
-        proxies = self._ways.get("HttpProxy") or self._ways.get("HttpsProxy")
-        return bool(proxies or (mirrors and repository_of(name).startswith("docker.io/")))
+        registry, config = repository_of(name).split("/")[0], self._ways.get("RegistryConfig") or {}
+        if self._ways.get("HttpProxy") or self._ways.get("HttpsProxy") or _insecure(registry, config):
+            return True
+        return bool(config.get("Mirrors")) and registry == "docker.io"
 
     def _platform(self, place: str, reference: str, image: Mapping[str, Any]) -> list[Finding]:
         built = f"{image.get('Os', '')}/{image.get('Architecture', '')}"
         if built == self.engine.platform():
             return []
         return [finding("IMG-005", place, f"{reference} is built for {built}, this host is {self.engine.platform()}")]
+
+
+def _insecure(registry: str, config: Mapping[str, Any]) -> bool:
+    """Whether the engine may talk to a registry without TLS: by its name, or as one of the addresses it trusts."""
+    import ipaddress
+
+    if ((config.get("IndexConfigs") or {}).get(registry) or {}).get("Secure") is False:
+        return True
+    host = re.sub(r":\d+$", "", registry).strip("[]")
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+        return any(address in ipaddress.ip_network(text) for text in config.get("InsecureRegistryCIDRs") or ())
+    except ValueError:
+        return False
 
 
 def _from_a_registry(reference: str, recorded: Mapping[str, str]) -> str:

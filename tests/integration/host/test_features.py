@@ -31,8 +31,8 @@ x-python: &python
 services:
   migrate:
     <<: *python
-    entrypoint: [python3, -c, "open('/work/migrated', 'a').write('once\\\\n')"]
-    volumes: ["./state:/work"]
+    entrypoint: [python3, -c, "open('/job/migrated', 'a').write('once\\\\n')"]
+    volumes: ["./state:/job"]
   node:
     <<: *python
     container_name: vendor-node

@@ -375,6 +375,8 @@ def test_what_could_not_be_pulled_is_known_without_pulling() -> None:
         ({"RegistryConfig": {"Mirrors": None}, "HttpProxy": ""}, ["app:1", "r.test/app:1"]),
         ({"RegistryConfig": {"Mirrors": ["https://mirror.test/"]}}, ["r.test/app:1"]),
         ({"HttpsProxy": "http://proxy.test"}, []),
+        ({"RegistryConfig": {"IndexConfigs": {"r.test": {"Secure": False}}}}, ["app:1"]),
+        ({"RegistryConfig": {"IndexConfigs": {"r.test": {"Secure": True}}}}, ["app:1", "r.test/app:1"]),
     ],
 )
 def test_only_the_engine_knows_its_proxies_and_mirrors(ways: dict[str, Any], asked: list[str]) -> None:
@@ -382,6 +384,22 @@ def test_only_the_engine_knows_its_proxies_and_mirrors(ways: dict[str, Any], ask
     shelf.ways = ways
     ImageKeeper(shelf).ask("x", ["app:1", "r.test/app:1"], {})
     assert shelf.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("localhost:5000/app:1", False),
+        ("127.0.0.1:5000/app:1", False),
+        ("10.1.2.3/app:1", False),
+        ("10.2.0.1/app:1", True),
+    ],
+)
+def test_addresses_an_engine_trusts_without_tls(name: str, asked: bool) -> None:
+    shelf = Shelf({}, {})
+    shelf.ways = {"RegistryConfig": {"InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8", "10.1.0.0/16"]}}
+    ImageKeeper(shelf).ask("x", [name], {})
+    assert shelf.asked == ([name] if asked else [])
 
 
 @pytest.mark.parametrize(
