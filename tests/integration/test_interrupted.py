@@ -49,10 +49,10 @@ def beyond(found: dict[str, set[str]], base: dict[str, set[str]]) -> dict[str, s
     return {name: lines - base[name] for name, lines in found.items()}
 
 
-def likeness(pattern: dict[str, set[str]], tags: Sequence[str]) -> dict[str, set[str]]:
-    """What instances with these tags leave, if each is like the ``keeper`` that was installed undisturbed."""
+def likeness(pattern: dict[str, set[str]], keep: str, tags: Sequence[str]) -> dict[str, set[str]]:
+    """What instances with these tags leave, if each is like the one tagged ``keep`` that was installed undisturbed."""
     return {
-        name: {line.replace("demo-avs-keeper", f"demo-avs-{tag}") for line in lines for tag in tags}
+        name: {line.replace(f"demo-avs-{keep}", f"demo-avs-{tag}") for line in lines for tag in tags}
         for name, lines in pattern.items()
     }
 
@@ -103,31 +103,32 @@ def probed(fleet: Fleet, host: Host, entries: list[dict[str, Any]], *arguments: 
     return result, json.loads(answer)
 
 
-def harass(fleet: Fleet, host: Host, demo: Any, rounds: int, dice: random.Random) -> list[str]:
+def harass(fleet: Fleet, host: Host, demo: Any, name: str, rounds: int, dice: random.Random) -> list[str]:
     """Rounds of: install a new instance and purge the last one, killed half way; then the same again, whole.
 
-    Returns the phase each kill hit.
+    ``name`` begins the tags of these instances: other hosts have other keys. Returns the phase each kill hit.
     """
     base = remains(host)
-    keeper, last = demo("keeper", 90), demo("k0", 10)
+    keep = f"{name}-keeper"
+    keeper, last = demo(keep, 90), demo(f"{name}-k0", 10)
     assert fleet.play("install", {host.name: [keeper]}).code == 0
     pattern = counted(beyond(remains(host), base))
-    kept = running(host, "keeper")
+    kept = running(host, keep)
 
-    def expect(*tags: str) -> None:
-        assert counted(beyond(remains(host), base)) == likeness(pattern, tags)
-        assert running(host, "keeper") == kept
+    def expect(*others: str) -> None:
+        assert counted(beyond(remains(host), base)) == likeness(pattern, keep, [keep, *others])
+        assert running(host, keep) == kept
 
     def step(number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        fresh = demo(f"k{number}", 10 + number)
+        fresh = demo(f"{name}-k{number}", 10 + number)
         return fresh, [keeper, fresh, {**last, "state": "absent", "purge": True}]
 
     assert fleet.play("install", {host.name: [keeper, last]}).code == 0
-    expect("keeper", "k0")
+    expect(f"{name}-k0")
     fresh, entries = step(1)
-    whole, seen = probed(fleet, host, entries, "demo-avs-k1")
+    whole, seen = probed(fleet, host, entries, f"demo-avs-{name}-k1")
     assert whole.code == 0, whole.output[-4000:]
-    expect("keeper", "k1")
+    expect(f"{name}-k1")
     length, last = seen["length"], fresh
     # A moment in each of as many slices as there are rounds, so that every part of the work is hit; for a slice that was
     # missed, because the work was done before, anywhere.
@@ -137,7 +138,7 @@ def harass(fleet: Fleet, host: Host, demo: Any, rounds: int, dice: random.Random
     hits: list[str] = []
     for number, moment in enumerate(moments, 2):
         fresh, entries = step(number)
-        cut, seen = probed(fleet, host, entries, f"demo-avs-k{number}", str(moment * length))
+        cut, seen = probed(fleet, host, entries, f"demo-avs-{name}-k{number}", str(moment * length))
         print(f"{host.name}: kill after {moment * length:.2f} of {length:.2f} s: {seen}", flush=True)
         # The machine may have been busier when the whole run was timed.
         length = min(length, seen.get("length", length))
@@ -151,7 +152,7 @@ def harass(fleet: Fleet, host: Host, demo: Any, rounds: int, dice: random.Random
             assert outcome["unlisted"] == []
         else:
             assert cut.code == 0, cut.output[-4000:]
-        expect("keeper", f"k{number}")
+        expect(f"{name}-k{number}")
         last = fresh
         if len(hits) == rounds:
             break
@@ -159,7 +160,7 @@ def harass(fleet: Fleet, host: Host, demo: Any, rounds: int, dice: random.Random
     assert quiet.code == 0 and quiet.stats[host.name]["changed"] == 0
     gone = fleet.play("install", {host.name: [keeper, {**last, "state": "absent", "purge": True}]})
     assert gone.code == 0, gone.output[-4000:]
-    expect("keeper")
+    expect()
     return hits
 
 
@@ -171,7 +172,7 @@ def test_killed_installs_converge(fleet: Fleet, demo: Any, tmp_path_factory: Any
     def one(number: int) -> list[str]:
         own = Fleet(Path(tmp_path_factory.mktemp(f"kill{number}")))
         own.variables = fleet.variables
-        return harass(own, hosts[number], demo, share, random.Random(SEED + number))
+        return harass(own, hosts[number], demo, f"h{number}", share, random.Random(SEED + number))
 
     with ThreadPoolExecutor(len(hosts)) as pool:
         hits = [phase for phases in pool.map(one, range(len(hosts))) for phase in phases]
