@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import HostError
-from .invocation import RunCommand, invocation, ran_out_of_time
+from .invocation import RunCommand, await_the_end, invocation, ran_out_of_time
 from .rules import finding
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -27,6 +28,13 @@ ANSWER = 60
 # Seconds; a volume may hold millions of files.
 REMOVAL = 1800
 _ONE_OFF = "True"
+# Where the docker command line looks for its plugins on a host, after those of the user.
+_PLUGINS = (
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+)
 # What a problem of the host itself is in.
 _ENGINE, _COMPOSE = "engine", "compose"
 _COLUMNS = (
@@ -87,7 +95,9 @@ class Engine:
         """``run_command``: of the module that asks, and that alone starts processes."""
         self._run_command = run_command
         self._binary = binary
+        self._compose: str | None = None
         self._versions: tuple[str, str] | None = None
+        self._asking = threading.Lock()
         self._platform = ""
 
     @property
@@ -98,7 +108,7 @@ class Engine:
             )
             if found is None:
                 raise _unusable("docker is not installed on this host")
-            self._binary = found
+            self._binary, self._compose = found, _compose_plugin()
         elif not os.access(self._binary, os.X_OK):
             raise _unusable(f"{self._binary} cannot be run")
         return self._binary
@@ -114,6 +124,9 @@ class Engine:
         descriptors the command keeps open."""
         environment = _LOCAL_ONLY if confined else {"PATH": PATH, "HOME": _home(), "LC_ALL": "C"}
         command = [self.binary, *arguments]
+        if self._compose is not None and arguments[0] == "compose":
+            # The command line would look through all of its plugins first, and start this one twice.
+            command = [self._compose, *arguments[1:]]
         started = time.monotonic()
         try:
             code, out, err = self._run_command(
@@ -123,6 +136,7 @@ class Engine:
                 expand_user_and_vars=False,
                 handle_exceptions=False,
                 pass_fds=tuple(fd for fd in hold if fd >= 0),
+                before_communicate_callback=await_the_end,
             )
         except OSError as error:
             raise _unusable(f"{error.filename} cannot be run: {error.strerror}") from None
@@ -211,16 +225,17 @@ class Engine:
             raise HostError("the host's engine is too old", [finding("OPS-004", *problem) for problem in problems])
 
     def versions(self) -> tuple[str, str]:
-        """Engine and Compose, asked once."""
-        if self._versions is None:
-            server = json.loads(self.ask(["version", "--format", "{{json .Server}}"]) or "{}") or {}
-            self._platform = f"{server.get('Os', '')}/{server.get('Arch', '')}"
-            done = self.run(["compose", "version", "--short"])
-            if done.code or not re.search(r"\d+\.\d+", done.out):
-                message = "docker has no compose command (Compose v2 is a plugin of the docker command line)"
-                raise _unusable(message, _COMPOSE)
-            self._versions = (str(server.get("Version", "0")), done.out.strip())
-        return self._versions
+        """Engine and Compose, asked once, however many threads want to know."""
+        with self._asking:
+            if self._versions is None:
+                server = json.loads(self.ask(["version", "--format", "{{json .Server}}"]) or "{}") or {}
+                self._platform = f"{server.get('Os', '')}/{server.get('Arch', '')}"
+                done = self.run(["compose", "version", "--short"])
+                if done.code or not re.search(r"\d+\.\d+", done.out):
+                    message = "docker has no compose command (Compose v2 is a plugin of the docker command line)"
+                    raise _unusable(message, _COMPOSE)
+                self._versions = (str(server.get("Version", "0")), done.out.strip())
+            return self._versions
 
     def platform(self) -> str:
         """``linux/amd64``."""
@@ -263,6 +278,12 @@ def _number(version: str) -> tuple[int, int]:
 
 def _dotted(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}" if version[1] else str(version[0])
+
+
+def _compose_plugin() -> str | None:
+    """The file of the compose plugin, found as the docker command line finds it."""
+    folders = (f"{_home()}/.docker/cli-plugins", *_PLUGINS)
+    return next((path for folder in folders for path in [f"{folder}/docker-compose"] if os.access(path, os.X_OK)), None)
 
 
 def _home() -> str:

@@ -10,8 +10,10 @@ distribution has (coreutils, util-linux) stand before the command instead, and e
 
 from __future__ import annotations
 
+import select
+import subprocess
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol
 
 # Debian's and Ubuntu's nobody and nogroup: what reads a stranger's files must not read the host's.
 NOBODY = 65534
@@ -33,6 +35,7 @@ class RunCommand(Protocol):
         expand_user_and_vars: bool,
         handle_exceptions: bool,
         pass_fds: Sequence[int],
+        before_communicate_callback: Callable[[subprocess.Popen[bytes]], None],
     ) -> tuple[Any, Any, Any]: ...
 
 
@@ -54,3 +57,24 @@ def invocation(
 def ran_out_of_time(code: int, timeout: float | None, seconds: float) -> bool:
     """Whether a command that took ``seconds`` and ended with ``code`` was stopped by its limit."""
     return timeout is not None and code in _OUT_OF_TIME and seconds >= timeout
+
+
+def await_the_end(process: subprocess.Popen[bytes]) -> None:
+    """Have ``poll`` of a process that has closed its output wait for its end. To be given to ``run_command``.
+
+    ``AnsibleModule.run_command`` polls twice in a row once there is nothing left to read. Of a process that ends in between it takes
+    neither answer, and then waits a whole second for pipes that are closed.
+    """
+    poll = process.poll
+
+    def patient() -> int | None:
+        return process.wait() if all(map(_is_closed, (process.stdout, process.stderr))) else poll()
+
+    process.poll = patient  # type: ignore[method-assign]
+
+
+def _is_closed(pipe: Any) -> bool:
+    """Whether the other end is gone and nothing is left to read."""
+    poller = select.poll()
+    poller.register(pipe, select.POLLIN)
+    return [event for _fd, event in poller.poll(0)] == [select.POLLHUP]

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .ahead import Ahead
 from .baseline import project
 from .engine import Engine, parse_ports
 from .findings import Finding
@@ -54,6 +55,7 @@ def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = 
     """Ask the engine and the kernel. ``states``: the recorded state of every instance, for ports of stopped ones."""
     ports: list[tuple[Published, str, str]] = []
     containers = {}
+    networked = Ahead(lambda: _networks(engine))
     before = listening(proc)
     for container in engine.everything():
         containers[container["name"]] = container["instance"]
@@ -70,9 +72,12 @@ def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = 
                 for item in state.get("ports") or ()
             ]
     ports += [(socket, f"a process of the host ({socket.address or 'all addresses'})", "") for socket in foreign]
+    return Host(ports, containers, *networked.answer())
+
+
+def _networks(engine: Engine) -> tuple[dict[str, str], dict[str, Mapping[str, Any]]]:
     networks = engine.networks()
-    inspected: dict[str, Mapping[str, Any]] = {str(item["Name"]): item for item in engine.inspect_networks(networks)}
-    return Host(ports, containers, networks, inspected)
+    return networks, {str(item["Name"]): item for item in engine.inspect_networks(networks)}
 
 
 def check(

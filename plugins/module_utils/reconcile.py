@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .ahead import Ahead
 from .canonical import tree_digest
 from .engine import Container, Engine
 from .errors import HostError
@@ -61,6 +62,8 @@ def reconcile(
     if work and not document.get("complete"):
         result["needs"] = {job.id: need(job, store) for job in work}
     elif work:
+        # The answer is needed at once; asking takes about as long as reading the rest of this library.
+        Ahead(engine.versions)
         from .run import run
 
         result.update(run(work, document, secret_values or {}, check, diff, store, engine))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import apply, artifacts, ports, removal, resources
+from .ahead import Ahead
 from .differences import differences
 from .engine import Container, Engine
 from .errors import AvsError, HostError
@@ -53,6 +54,15 @@ class _Work:
         return str(self.job.spec["state"])
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What the engine is asked as soon as the locks are held: nobody else changes these instances from then on."""
+
+    listing: Ahead[list[Container]]
+    host: Ahead[ports.Host]
+    volumes: Ahead[dict[str, str]]
+
+
 def run(
     jobs: Sequence[Job],
     document: Mapping[str, Any],
@@ -73,8 +83,11 @@ def run(
             locks = [Lock(store.instance(job.id).lock, holder, timeout) for job in sorted(jobs, key=lambda job: job.id)]
             hold = tuple(stack.enter_context(lock).fd for lock in locks)
         scratch = stack.enter_context(Scratch())
-        work = _look_again(jobs, store, engine)
-        around = _surroundings(store, engine, scratch, document, values, check, work)
+        asked = _Asked(
+            Ahead(engine.containers), Ahead(lambda: ports.survey(engine, _states(store))), Ahead(engine.volumes)
+        )
+        work = _look_again(jobs, store, asked.listing.answer())
+        around = _surroundings(store, engine, scratch, document, values, check, work, asked)
         _verify(around, work)
         shown = (
             [part for item in work if item.prepared is not None for part in differences(item.prepared)] if diff else []
@@ -104,9 +117,14 @@ def run(
     return result
 
 
-def _look_again(jobs: Sequence[Job], store: Store, engine: Engine) -> list[_Work]:
+def _states(store: Store) -> dict[str, Mapping[str, Any]]:
+    return {
+        instance: state for instance in store.ids() for state in [store.instance(instance).state()] if state is not None
+    }
+
+
+def _look_again(jobs: Sequence[Job], store: Store, listing: Sequence[Container]) -> list[_Work]:
     """What a run before us did while we waited for the lock may be all there was to do."""
-    listing = engine.containers()
     host_key = store.host_key()
     work = []
     for job in jobs:
@@ -125,12 +143,10 @@ def _surroundings(
     values: Mapping[str, Mapping[str, str]],
     check: bool,
     work: Sequence[_Work],
+    asked: _Asked,
 ) -> Surroundings:
-    states = {
-        instance: state for instance in store.ids() for state in [store.instance(instance).state()] if state is not None
-    }
     # What this call removes stands in nobody's way: removals come first.
-    host = ports.survey(engine, states).without({item.job.id for item in work if item.state == GONE})
+    host = asked.host.answer().without({item.job.id for item in work if item.state == GONE})
     return Surroundings(
         store,
         engine,
@@ -143,7 +159,7 @@ def _surroundings(
         document.get("trees") or {},
         values,
         document.get("settings") or {},
-        engine.volumes(),
+        asked.volumes.answer(),
     )
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import fcntl
+import importlib
 import json
 import multiprocessing
 import os
@@ -164,6 +165,9 @@ def revoke_at_exit(root: str | os.PathLike[str], warn: Callable[[str], object]) 
     if multiprocessing.parent_process() is None and key not in _logins:
         _logins[key] = Logins()
         atexit.register(_at_exit, key, warn)
+        # The hook needs it at the end, and a worker that is forked from here does not have to read it once more.
+        with contextlib.suppress(ImportError):
+            importlib.import_module("hvac")
 
 
 def _at_exit(key: str, warn: Callable[[str], object]) -> None:

@@ -50,7 +50,7 @@ class _Failed(Exception):
 class VaultSource:
     """One store, one login, one session with a few threads; errors come back a secret at a time, as ``Problem``.
 
-    hvac is imported at the first request: most runs on most hosts need none.
+    hvac is imported at the first request: a run without such secrets works where it is not installed.
     """
 
     def __init__(self, connection: Connection, tokens: Tokens) -> None:

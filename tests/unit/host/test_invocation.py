@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,12 @@ import pytest
 from ansible.module_utils import basic
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Engine
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
-from ansible_collections.restaking.avs.plugins.module_utils.invocation import NOBODY, invocation, ran_out_of_time
+from ansible_collections.restaking.avs.plugins.module_utils.invocation import (
+    NOBODY,
+    await_the_end,
+    invocation,
+    ran_out_of_time,
+)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -97,3 +103,31 @@ def test_a_command_keeps_what_it_is_to_hold(module: Any, tmp_path: Path) -> None
         held = Engine(module.run_command, binary).run([], hold=[lock.fileno(), -1]).out.split()
         assert str(lock.fileno()) not in plain
         assert str(lock.fileno()) in held
+
+
+def started(text: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    await_the_end(process)
+    return process
+
+
+def test_the_end_of_a_process_that_closed_its_output_is_waited_for() -> None:
+    with started("exec >&- 2>&-; read go; exit 3") as process:
+        assert process.stdout is not None and process.stderr is not None and process.stdin is not None
+        assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
+        threading.Timer(0.2, process.stdin.close).start()
+        assert process.poll() == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["read go", "exec >&-; read go", "exec 2>&-; read go", "echo unread; exec >&- 2>&-; read go"]
+)
+def test_a_process_with_something_to_read_is_not_waited_for(text: str) -> None:
+    with started(text) as process:
+        assert process.stdin is not None
+        time.sleep(0.05)
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait() == 1
