@@ -142,8 +142,8 @@ class Gate:
             left = deadline - self._clock()
             if left <= 0:
                 raise self._error(f"not healthy within {timeout:g} s: {health.detail}", self._suspect(peers))
-            # Asking late costs a tenth of the wait at most, asking often costs the engine an inspect each time.
-            self._sleep(min(max((timeout - left) / 10, _FIRST_PAUSE), _LAST_PAUSE, left))
+            # Asking late costs a twentieth of the wait at most, asking often costs the engine an inspect each time.
+            self._sleep(min(max((timeout - left) / 20, _FIRST_PAUSE), _LAST_PAUSE, left))
 
     def probe(self, peers: Sequence[Peer], steady: bool = False) -> Health:
         """One look. ``steady``: containers must also have been running for a moment."""
