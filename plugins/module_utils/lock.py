@@ -22,7 +22,10 @@ _PAUSE = 0.2
 
 
 class Lock:
-    """``fd`` is handed to the engine's long commands, so that the lock outlives a run that was killed in the middle of one."""
+    """``fd`` is handed to the engine's long commands, so that the lock outlives a run that was killed in the middle of one.
+
+    An error that leaves takes a file along that was made for this lock: who is refused leaves nothing on the host.
+    """
 
     def __init__(
         self,
@@ -35,12 +38,14 @@ class Lock:
         self.path, self.holder, self.timeout = path, holder, timeout
         self._clock, self._sleep = clock, sleep
         self.fd = -1
+        self._made = False
 
     def __enter__(self) -> Lock:
         """Raises ``LockedError`` after ``timeout`` seconds."""
         files.folder(os.path.dirname(self.path))
         deadline = self._clock() + self.timeout
         while True:
+            self._made = not os.path.lexists(self.path)
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
                 while not _take(fd):
@@ -63,6 +68,9 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.ftruncate(self.fd, 0)
+        if error is not None and self._made and _is_still(self.fd, self.path):
+            # One that waits for this file takes a new one.
+            os.unlink(self.path)
         os.close(self.fd)
         self.fd = -1
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..module_utils.errors import AvsError, InputError, SecretError
 from ..module_utils.findings import ERROR, Finding, errors_of
+from ..module_utils.rules import finding
 from .options import check_secret
 from .secrets.base import Need
 from .spec import Built
@@ -96,6 +97,12 @@ def _values(built: Built, needs: Mapping[str, Mapping[str, Any]], read: Values) 
         option = built.options.get(need.instance, {}).get(need.name)
         if option is not None:
             problems = [*problems, *check_secret(option, value, need.place)]
+        elif "\0" in value:
+            message = f"what {need.name} leads to holds a NUL byte, which no variable and no file of a key can hold"
+            problems = [
+                *problems,
+                finding("SEC-003", need.place, message, "Store the keystore and its password as text."),
+            ]
     if problems:
         raise SecretError("secrets cannot be used", problems)
     return values

@@ -74,7 +74,7 @@ class Host:
         return self.run(
             "docker ps -a --no-trunc --format '{{.ID}} {{.Image}} {{.Names}} {{.State}}' | sort; "
             "docker volume ls -q | sort; docker network ls --no-trunc --format '{{.ID}} {{.Name}}' | sort; "
-            "for d in /var/lib/avs /run/avs; do [ -d $d ] && find $d -printf '%p %y %m %U:%G %l\\n' | sort "
+            "for d in /var/lib/avs /run/avs /run/lock/avs; do [ -d $d ] && find $d -printf '%p %y %m %U:%G %l\\n' | sort "
             "&& find $d -type f -print0 | sort -z | xargs -0r sha256sum; done; true"
         )
 

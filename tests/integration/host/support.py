@@ -183,7 +183,7 @@ class Bench:
     def files(self) -> dict[str, str]:
         """Everything in the private roots: path -> kind, mode, owner, content digest."""
         found = {}
-        for root in (self.store.root, self.store.run):
+        for root in (self.store.root, self.store.run, self.store.locks):
             for folder, folders, names in os.walk(root):
                 for name in [*folders, *names]:
                     path = os.path.join(folder, name)

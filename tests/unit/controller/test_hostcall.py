@@ -231,6 +231,15 @@ def test_a_value_behind_a_reference_obeys_its_option(tree: Path, value: str, fit
         assert all(not values for _document, values in host.calls)
 
 
+def test_a_key_with_a_nul_is_refused_before_it_is_sent(built: Built) -> None:
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.password"]}})
+    with pytest.raises(SecretError) as caught:
+        reconcile(built, Terms(), host, lambda needs: (dict.fromkeys(needs, "canary\0"), []), accept)
+    (found,) = caught.value.findings
+    assert (found.id, found.place) == ("SEC-003", "avs_instances[0].keys.bls") and "canary" not in found.as_line()
+    assert all(not values for _document, values in host.calls)
+
+
 def test_the_answer_is_cleaned_of_what_was_sent(built: Built) -> None:
     canary = "canary-demo-avs-op1-key.bls.password"
     last = {"failed": True, "msg": f"died with {canary}", "rc": 1, "module_stdout": [{"x": canary}], "n": None}

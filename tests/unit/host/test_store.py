@@ -170,6 +170,16 @@ def test_a_lock_waits_for_its_turn(tmp_path: Path) -> None:
         assert json.loads(Path(path).read_text())["holder"] == "y"
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_lock_made_for_a_run_that_was_refused_goes_with_it(tmp_path: Path, known: bool) -> None:
+    path = tmp_path / "a.lock"
+    if known:
+        path.touch()
+    with pytest.raises(HostError), Lock(str(path), "x", 0):
+        raise HostError("refused")
+    assert path.exists() is known
+
+
 def test_a_lock_that_was_removed_meanwhile_is_taken_anew(tmp_path: Path) -> None:
     path = str(tmp_path / "a.lock")
     first = Lock(path, "x", 0).__enter__()
