@@ -39,7 +39,7 @@ class Compose:
         done = self.engine.run([*arguments, "config", "--format", "json"], confined=True)
         if done.code:
             message = "; ".join(_messages(done.err)) or done.message
-            if re.search(r"is not a docker command|unknown (shorthand )?flag|setpriv: failed to execute", message):
+            if re.search(r"is not a docker command|unknown (shorthand )?flag", message):
                 raise HostError(
                     "compose cannot be run by everybody",
                     [

@@ -28,7 +28,7 @@ ANSWER = 60
 # Seconds; a volume may hold millions of files.
 REMOVAL = 1800
 _ONE_OFF = "True"
-# Where the docker command line looks for its plugins on a host, after those of the user.
+# Where the docker command line looks for the plugins of all users, in its order.
 _PLUGINS = (
     "/usr/local/lib/docker/cli-plugins",
     "/usr/local/libexec/docker/cli-plugins",
@@ -281,9 +281,12 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def _compose_plugin() -> str | None:
-    """The file of the compose plugin, found as the docker command line finds it."""
-    folders = (f"{_home()}/.docker/cli-plugins", *_PLUGINS)
-    return next((path for folder in folders for path in [f"{folder}/docker-compose"] if os.access(path, os.X_OK)), None)
+    """The file of the compose plugin where the docker command line would take the same one for root and for nobody."""
+    if os.path.lexists(f"{_home()}/.docker/cli-plugins/docker-compose"):
+        return None
+    return next(
+        (path for folder in _PLUGINS for path in [f"{folder}/docker-compose"] if os.access(path, os.X_OK)), None
+    )
 
 
 def _home() -> str:
