@@ -18,14 +18,14 @@ class Ahead(Generic[Answer]):
     def __init__(self, ask: Callable[[], Answer]) -> None:
         self._ask = ask
         self._found: list[Answer] = []
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
             self._found.append(self._ask())
-        except Exception as error:
+        except BaseException as error:
             self._error = error
 
     def answer(self) -> Answer:

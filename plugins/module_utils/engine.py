@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -97,7 +96,6 @@ class Engine:
         self._binary = binary
         self._compose: str | None = None
         self._versions: tuple[str, str] | None = None
-        self._asking = threading.Lock()
         self._platform = ""
 
     @property
@@ -225,17 +223,18 @@ class Engine:
             raise HostError("the host's engine is too old", [finding("OPS-004", *problem) for problem in problems])
 
     def versions(self) -> tuple[str, str]:
-        """Engine and Compose, asked once, however many threads want to know."""
-        with self._asking:
-            if self._versions is None:
-                server = json.loads(self.ask(["version", "--format", "{{json .Server}}"]) or "{}") or {}
-                self._platform = f"{server.get('Os', '')}/{server.get('Arch', '')}"
-                done = self.run(["compose", "version", "--short"])
-                if done.code or not re.search(r"\d+\.\d+", done.out):
-                    message = "docker has no compose command (Compose v2 is a plugin of the docker command line)"
-                    raise _unusable(message, _COMPOSE)
-                self._versions = (str(server.get("Version", "0")), done.out.strip())
-            return self._versions
+        """Engine and Compose, asked once."""
+        if self._versions is None:
+            server = json.loads(self.ask(["version", "--format", "{{json .Server}}"]) or "{}") or {}
+            self._platform = f"{server.get('Os', '')}/{server.get('Arch', '')}"
+            done = self.run(["compose", "version", "--short"])
+            if done.code or not re.search(r"\d+\.\d+", done.out):
+                message = "docker has no compose command (Compose v2 is a plugin of the docker command line)"
+                if self._compose is not None:
+                    message = f"the compose plugin {self._compose} cannot be run: {done.message}"
+                raise _unusable(message, _COMPOSE)
+            self._versions = (str(server.get("Version", "0")), done.out.strip())
+        return self._versions
 
     def platform(self) -> str:
         """``linux/amd64``."""
@@ -282,7 +281,13 @@ def _dotted(version: tuple[int, int]) -> str:
 
 def _compose_plugin() -> str | None:
     """The file of the compose plugin where the docker command line would take the same one for root and for nobody."""
-    if os.path.lexists(f"{_home()}/.docker/cli-plugins/docker-compose"):
+    own = f"{_home()}/.docker"
+    try:
+        with open(f"{own}/config.json", encoding="utf-8", errors="replace") as handle:
+            elsewhere = "cliPluginsExtraDirs" in handle.read()
+    except OSError:
+        elsewhere = False
+    if elsewhere or os.path.lexists(f"{own}/cli-plugins/docker-compose"):
         return None
     return next(
         (path for folder in _PLUGINS for path in [f"{folder}/docker-compose"] if os.access(path, os.X_OK)), None

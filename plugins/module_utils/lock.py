@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Callable
 
 from . import files
-from .errors import LockedError
+from .errors import AvsError, LockedError
 from .store import now
 
 _PAUSE = 0.2
@@ -24,7 +24,7 @@ _PAUSE = 0.2
 class Lock:
     """``fd`` is handed to the engine's long commands, so that the lock outlives a run that was killed in the middle of one.
 
-    An error that leaves takes a file along that was made for this lock: who is refused leaves nothing on the host.
+    An instance that is refused leaves nothing on the host: the file made for this lock goes with the error that says so.
     """
 
     def __init__(
@@ -68,8 +68,9 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.ftruncate(self.fd, 0)
-        if error is not None and self._made and _is_still(self.fd, self.path):
-            # One that waits for this file takes a new one.
+        # Whatever else ends a run may leave a command behind that still holds this file; then it stays. One that waits for it takes
+        # a new one.
+        if isinstance(error, AvsError) and self._made and _is_still(self.fd, self.path):
             os.unlink(self.path)
         os.close(self.fd)
         self.fd = -1

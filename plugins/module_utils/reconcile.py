@@ -62,11 +62,11 @@ def reconcile(
     if work and not document.get("complete"):
         result["needs"] = {job.id: need(job, store) for job in work}
     elif work:
-        # The answer is needed at once; asking takes about as long as reading the rest of this library.
-        Ahead(engine.versions)
+        # Asking takes about as long as reading the rest of this library.
+        usable = Ahead(engine.check_versions)
         from .run import run
 
-        result.update(run(work, document, secret_values or {}, check, diff, store, engine))
+        result.update(run(work, document, secret_values or {}, check, diff, store, engine, usable))
     else:
         sweep()
     for job in jobs:

@@ -71,9 +71,13 @@ def run(
     diff: bool,
     store: Store,
     engine: Engine,
+    usable: Ahead[None],
 ) -> dict[str, Any]:
-    """Fill ``entry`` of every job. Raises ``AvsError`` where one could not be verified; then nothing was changed."""
-    engine.check_versions()
+    """Fill ``entry`` of every job. Raises ``AvsError`` where one could not be verified; then nothing was changed.
+
+    ``usable``: whether the engine is, asked already.
+    """
+    usable.answer()
     timeout = float(document.get("lock_timeout", _LOCK_TIMEOUT))
     holder = str(document.get("holder") or f"process {os.getpid()}")
     mask = Mask(value for own in values.values() for value in own.values())

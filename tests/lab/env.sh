@@ -22,15 +22,36 @@ suitable() {
   "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
-# The distribution's own interpreter is an optimized build; one that a version manager compiled often is not, and takes half as
-# long again for everything Ansible does.
-python=""
-for candidate in "${PYTHON:-/usr/bin/python3}" python3 python3.13 python3.12 python3.11 python3.14; do
-  if command -v "$candidate" >/dev/null 2>&1 && suitable "$candidate"; then
-    python=$(command -v "$candidate")
-    break
+# Debian ships venv without ensurepip until python3-venv is installed.
+whole() {
+  "$1" -c 'import ensurepip, venv' 2>/dev/null
+}
+
+# The distribution's own interpreter comes first: it is an optimized build. One that a version manager compiled often is not, and takes
+# half as long again for everything Ansible does.
+choose() {
+  local candidate path
+  for candidate in /usr/bin/python3 python3 python3.13 python3.12 python3.11 python3.14; do
+    if path=$(command -v "$candidate") && suitable "$path" && { [ "$1" = any ] || whole "$path"; }; then
+      echo "$path"
+      return
+    fi
+  done
+}
+
+if [ -n "${PYTHON:-}" ]; then
+  python=$(command -v "$PYTHON" || true)
+  if [ -z "$python" ] || ! suitable "$python"; then
+    echo "env: PYTHON=$PYTHON is no Python >= 3.11" >&2
+    exit 1
   fi
-done
+elif suitable .venv/bin/python; then
+  # An environment that is there is kept: somebody may have chosen it, and something may be running in it.
+  python=$(.venv/bin/python -c 'import sys; print(sys._base_executable)')
+else
+  python=$(choose whole)
+  [ -n "$python" ] || python=$(choose any)
+fi
 
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
@@ -72,8 +93,7 @@ if [ "$(cat .venv/.requirements.sha256 2>/dev/null || true)" = "$wanted" ]; then
   exit 0
 fi
 
-# Debian ships venv without ensurepip until python3-venv is installed.
-if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+if ! whole "$python"; then
   apt_install python3-venv
 fi
 

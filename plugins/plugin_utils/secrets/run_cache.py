@@ -164,10 +164,11 @@ def revoke_at_exit(root: str | os.PathLike[str], warn: Callable[[str], object]) 
     key = str(root)
     if multiprocessing.parent_process() is None and key not in _logins:
         _logins[key] = Logins()
-        atexit.register(_at_exit, key, warn)
-        # The hook needs it at the end, and a worker that is forked from here does not have to read it once more.
-        with contextlib.suppress(ImportError):
+        # The hook needs it at the end, and a worker that is forked from here does not have to read it once more. What is wrong with
+        # it is for those to know who ask a store.
+        with contextlib.suppress(Exception):
             importlib.import_module("hvac")
+        atexit.register(_at_exit, key, warn)
 
 
 def _at_exit(key: str, warn: Callable[[str], object]) -> None:

@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, restaking.avs contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An engine that is gone once everything was done: the answer says what was to be done, not that nothing was."""
+"""An engine that is gone in the middle: nothing was touched yet, or the answer says what was to be done."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Container, Engine
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
 
@@ -40,3 +41,18 @@ def test_what_was_begun_is_not_denied(bench: Bench, tree: Path, keys: dict[str, 
     assert "does not answer" in entry["error"] and spec["id"] in result["msg"]
     assert {action["kind"] for action in entry["actions"]} >= {"container", "files", "keys"}
     assert bench.call([spec])["changed"] is False
+
+
+@pytest.mark.parametrize("question", ["check_versions", "everything", "networks", "inspect_networks", "volumes"])
+def test_a_question_nobody_answers_changes_nothing(
+    bench: Bench, tree: Path, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    def gone(*_arguments: Any) -> Any:
+        raise HostError("the container engine does not answer")
+
+    spec = bench.spec("two", tree, keys)
+    before, scratch = (bench.files(), bench.containers()), set(Path("/tmp").glob("avs-*"))
+    with monkeypatch.context() as patch, pytest.raises(HostError, match="does not answer"):
+        patch.setattr(bench.engine, question, gone)
+        bench.call([spec])
+    assert ((bench.files(), bench.containers()), set(Path("/tmp").glob("avs-*"))) == (before, scratch)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -90,40 +89,49 @@ def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         Engine(run_command).containers()
 
 
-def found(folder: Path, monkeypatch: pytest.MonkeyPatch, places: list[str]) -> Engine:
-    """An engine found where it is on a host, its compose plugin in these places; both tell how they were started."""
-    for path in (folder / "docker", *(folder / place / "docker-compose" for place in places)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text('#!/bin/sh\necho "${0##*/} $*"\n')
-        path.chmod(0o755)
+@pytest.fixture
+def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An engine found where it is on a host, with its compose plugin in some places; both tell how they were started."""
     module = "ansible_collections.restaking.avs.plugins.module_utils.engine"
-    monkeypatch.setattr(f"{module}.PATH", str(folder))
-    monkeypatch.setattr(f"{module}._PLUGINS", (str(folder / "cli-plugins"),))
-    monkeypatch.setattr(f"{module}._home", lambda: str(folder / "home"))
-    return Engine(run_command)
+    monkeypatch.setattr(f"{module}.PATH", str(tmp_path))
+    monkeypatch.setattr(f"{module}._PLUGINS", (str(tmp_path / "cli-plugins"),))
+    monkeypatch.setattr(f"{module}._home", lambda: str(tmp_path / "home"))
+
+    def make(*places: str, config: str | None = None, text: str = 'echo "${0##*/} $*"') -> Engine:
+        for path in (tmp_path / "docker", *(tmp_path / place / "docker-compose" for place in places)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"#!/bin/sh\n{text}\n")
+            path.chmod(0o755)
+        if config is not None:
+            (tmp_path / "home" / ".docker").mkdir(parents=True)
+            (tmp_path / "home" / ".docker" / "config.json").write_text(config)
+        return Engine(run_command)
+
+    return make
 
 
 @pytest.mark.parametrize(
-    ("places", "line"),
+    ("places", "config", "line"),
     [
-        (["cli-plugins"], "docker-compose -p x up"),
-        (["elsewhere"], "docker compose -p x up"),
-        (["cli-plugins", "home/.docker/cli-plugins"], "docker compose -p x up"),
+        (["cli-plugins"], None, "docker-compose -p x up"),
+        (["cli-plugins"], '{"auths": {}}', "docker-compose -p x up"),
+        (["elsewhere"], None, "docker compose -p x up"),
+        (["cli-plugins", "home/.docker/cli-plugins"], None, "docker compose -p x up"),
+        (["cli-plugins"], '{"cliPluginsExtraDirs": ["/opt/docker"]}', "docker compose -p x up"),
     ],
 )
-def test_compose_is_started_without_a_detour(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: list[str], line: str
-) -> None:
-    engine = found(tmp_path, monkeypatch, places)
+def test_compose_is_started_without_a_detour(found: Any, places: list[str], config: str | None, line: str) -> None:
+    engine = found(*places, config=config)
     assert engine.run(["compose", "-p", "x", "up"]).out == f"{line}\n"
     assert engine.run(["ps"]).out == "docker ps\n"
 
 
-def test_versions_are_asked_once_by_however_many_threads() -> None:
-    engine = Told(version='{"Version": "26.1", "Os": "linux", "Arch": "arm64"}', compose="2.30.1\n")
-    with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(lambda _number: engine.versions(), range(8))) == {("26.1", "2.30.1")}
-    assert len(engine.asked) == 2 and engine.platform() == "linux/arm64"
+def test_a_plugin_that_does_not_start_is_named(found: Any) -> None:
+    engine = found(
+        "cli-plugins", text='[ "$1" = version ] && [ -n "$2" ] && [ "$2" != --short ] && echo "{}" || exit 126'
+    )
+    with pytest.raises(HostError, match=r"cli-plugins/docker-compose cannot be run: ended with 126"):
+        engine.check_versions()
 
 
 def test_commands_get_no_environment_of_ours(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,6 +211,19 @@ def test_a_command_that_holds_the_lock_outlives_its_run(tmp_path: Path) -> None:
         pass
 
 
+def test_a_run_that_is_broken_off_leaves_its_lock_to_the_command_that_holds_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.lock")
+    with pytest.raises(KeyboardInterrupt), Lock(path, "x", 0) as lock:
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], pass_fds=(lock.fd,))
+        raise KeyboardInterrupt
+    try:
+        with pytest.raises(LockedError):
+            Lock(path, "y", 0).__enter__()
+    finally:
+        child.kill()
+        child.wait()
+
+
 ME = f"{os.getuid()}:{os.getgid()}"
 VALUES = {"k": "key-one", "p": "pass-one"}
 VIEW = {"bls.json": {"secret": "k", "owner": ME}, "deep/bls.password": {"secret": "p", "owner": ME}}
