@@ -163,6 +163,24 @@ def test_the_hook_is_set_in_the_main_process_alone(tmp_path: Path) -> None:
     assert worker.exitcode == 0
 
 
+@pytest.mark.parametrize(
+    "error", [ImportError("no hvac"), AttributeError("half an update"), SyntaxError("of another Python")]
+)
+def test_a_client_that_cannot_be_read_is_no_matter_for_a_run_without_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(_name: str) -> None:
+        raise error
+
+    hooks: list[Any] = []
+    monkeypatch.setattr(run_cache, "_logins", {})
+    monkeypatch.setattr(run_cache.importlib, "import_module", broken)
+    monkeypatch.setattr(run_cache.atexit, "register", lambda *hook: hooks.append(hook))
+    monkeypatch.setattr(run_cache.multiprocessing, "parent_process", lambda: None)
+    run_cache.revoke_at_exit(tmp_path, print)
+    assert list(run_cache._logins) == [str(tmp_path)] and len(hooks) == 1
+
+
 def test_a_worker_never_revokes(store: Store, kept: RunFolder) -> None:
     logins_of(kept).write({"x": {"token": "t", "until": 0, "revocable": True, "connection": {"url": store.url}}})
     worker = FORK.Process(target=run_cache._at_exit, args=(str(kept.root), print))
