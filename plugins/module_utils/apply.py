@@ -87,18 +87,18 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:
         must(engine.run(["rename", container, name], hold=hold))
     if plan.unpause:
         must(engine.run(["unpause", *plan.unpause], hold=hold))
-    if item.renewed_networks:
+    if item.networks_first:
         # The engine lets no network go while a container is in it; whoever is in one of these is to be recreated or removed.
         leaving = {*plan.recreate, *plan.remove}
         inside = [one.id for one in item.draft.before if one.service in leaving and one.id not in plan.drop]
         if inside:
             must(engine.run(["stop", *inside], timeout=None, hold=hold))
-        must(engine.run(["network", "rm", *item.renewed_networks], hold=hold))
+        must(engine.run(["network", "rm", *item.networks_first], hold=hold))
     if plan.recreate:
         must(compose.recreate(compose_file, own.secrets_env, plan.recreate))
-    if plan.actions() or item.stale_networks or item.renewed_networks:
+    if plan.actions() or item.networks_first or item.networks_last:
         must(compose.up(compose_file, own.secrets_env))
-    for network in item.stale_networks:
+    for network in item.networks_last:
         must(engine.run(["network", "rm", network], hold=hold))
 
 

@@ -50,6 +50,16 @@ def check_subnets(
     return found
 
 
+def in_the_way(instance: str, model: Model, given_up: Mapping[str, Iterable[str]]) -> list[str]:
+    """Networks the instance gives up whose subnet one of its new ones takes. ``given_up``: name -> subnets."""
+    wanted = [subnet for _place, text in _declared(instance, model) for subnet in [_subnet(text)] if subnet is not None]
+    return [
+        name
+        for name, texts in sorted(given_up.items())
+        if any(_overlap(one, other) for one in map(_subnet, texts) if one is not None for other in wanted)
+    ]
+
+
 def subnets_wanted_twice(models: Iterable[tuple[str, Model]]) -> list[Finding]:
     """Subnets that two networks of one call want. ``models``: instance and its model."""
     found: list[Finding] = []

@@ -32,7 +32,7 @@ from .rules import finding
 from .scratch import Scratch, require_tree, unpack
 from .shape import Shaped, Wanted, compose_text, pin, shape
 from .store import ABSENT, InstanceStore, Store
-from .subnets import check_subnets
+from .subnets import check_subnets, in_the_way
 from .versions import recorded_images, version_problems
 
 RELEASE, SECRETS = "release", "secrets"
@@ -75,7 +75,11 @@ class Draft:
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that ``apply`` needs. ``text`` is the compose file, ``variables`` secret name -> variable in it."""
+    """All that ``apply`` needs. ``text`` is the compose file, ``variables`` secret name -> variable in it.
+
+    ``networks_first`` go before containers are made: they are made anew, or in the way of one that is. ``networks_last`` are not
+    used any more.
+    """
 
     draft: Draft
     shaped: Shaped
@@ -85,8 +89,8 @@ class Prepared:
     lock: Mapping[str, str]
     digest: str
     containers: ContainerPlan
-    stale_networks: tuple[str, ...]
-    renewed_networks: tuple[str, ...]
+    networks_first: tuple[str, ...]
+    networks_last: tuple[str, ...]
     fresh_release: bool
     actions: tuple[Action, ...]
     findings: tuple[Finding, ...]
@@ -159,12 +163,13 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         {name: {**one.as_dict(), "joins": one.joins} for name, one in wanted.items()}, item.before, blind
     )
     networks = _names(shaped.model, "networks")
-    stale = tuple(
+    stale = [
         name
         for name in state.get("networks") or ()
         if name not in networks and around.host.networks.get(name) == project(spec["id"])
-    )
-    renewed = tuple(sorted(definitions.changed_networks(shaped.model, around.host.inspected).values()))
+    ]
+    renewed = sorted(definitions.changed_networks(shaped.model, around.host.inspected).values())
+    crossed = in_the_way(str(spec["id"]), shaped.model, {name: around.host.subnets.get(name, ()) for name in stale})
     fresh = _release_differs(item, text)
     actions = [
         *(Action("image", name, "pull") for name in item.images.missing),
@@ -189,8 +194,8 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         lock,
         digest,
         containers,
-        stale,
-        renewed,
+        (*renewed, *crossed),
+        tuple(name for name in stale if name not in crossed),
         fresh,
         tuple(ordered(actions)),
         (*item.findings, *owners, *users),

@@ -288,3 +288,27 @@ def test_purge_leaves_nothing(bench: Bench, spec: dict[str, Any]) -> None:
     assert not [path for path in bench.files() if spec["id"] in path]
     assert step(bench, bare(spec, "absent")) == []
     assert step(bench, bare(spec, "stopped")) == []
+
+
+def test_a_network_hands_its_subnet_to_its_successor(
+    bench: Bench, tree: Path, keys: dict[str, str], tmp_path: Path
+) -> None:
+    def wired(name: str) -> Path:
+        copied = tmp_path / name
+        shutil.copytree(tree, copied)
+        compose = copied / "pkg" / "hoodi" / "docker-compose.yml"
+        text = compose.read_text().replace("networks: [avs]", f"networks: [{name}]")
+        compose.write_text(text.replace("avs: {}", f"{name}: {{ipam: {{config: [{{subnet: 10.213.78.0/24}}]}}}}"))
+        return copied
+
+    first = bench.spec("wired", wired("inner"), keys)
+    step(bench, first)
+    done = step(bench, bench.spec("wired", wired("outer"), keys))
+    assert done == [
+        ("files", "release", "update"),
+        ("network", f"avs-{first['id']}_inner", "remove"),
+        ("network", f"avs-{first['id']}_outer", "create"),
+        ("container", "gateway", "recreate"),
+        ("container", "node", "recreate"),
+    ]
+    bench.call([bare(first, "absent", purge=True)])

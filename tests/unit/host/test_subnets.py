@@ -10,6 +10,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.ports import Host
 from ansible_collections.restaking.avs.plugins.module_utils.publish import Published
 from ansible_collections.restaking.avs.plugins.module_utils.subnets import (
     check_subnets,
+    in_the_way,
     subnets_of,
     subnets_wanted_twice,
 )
@@ -46,6 +47,12 @@ def test_its_own_subnet_is_in_nobodys_way() -> None:
     assert check_subnets("x-op1", networks("10.1.0.0/24"), NETWORKS, SUBNETS) == []
     (found,) = check_subnets("x-op2", networks("10.1.0.0/24"), NETWORKS, SUBNETS)
     assert "avs-x-op1_n" in found.message
+
+
+def test_a_network_given_up_is_in_the_way_of_its_successor() -> None:
+    given_up = {"avs-x-op1_old": ("10.1.0.0/16",), "avs-x-op1_far": ("10.2.0.0/16", "?"), "avs-x-op1_gone": ()}
+    assert in_the_way("x-op1", networks("10.1.7.0/24", "odd"), given_up) == ["avs-x-op1_old"]
+    assert in_the_way("x-op1", networks(), given_up) == []
 
 
 def test_two_of_one_call() -> None:
