@@ -108,7 +108,7 @@ def refused(instance: str, message: str) -> HostError:
 
 def gate(engine: Engine, item: Prepared) -> Health:
     """Wait until healthy. Raises ``GateError``."""
-    containers = [container.id for container in engine.containers(item.id)]
+    containers = [wanted.name for wanted in item.wanted.values()]
     ends = {service: wanted.ends for service, wanted in item.wanted.items()}
     return Gate(engine, item.id, item.shaped.health, ends, Mask(item.draft.values.values())).wait(containers)
 

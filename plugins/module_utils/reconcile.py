@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from .ahead import Ahead
@@ -54,19 +55,23 @@ def reconcile(
     check = check or bool(document.get("trial"))
     store = store or host_store()
     specs = read_specs(document)
-    listing = engine.containers()
+    listed = Ahead(engine.containers)
+    do = None
+    if document.get("complete"):
+        # There is work. Asking whether the engine is up to it takes about as long as reading the rest of this library.
+        usable = Ahead(engine.check_versions)
+        from .run import run
+
+        do = partial(run, usable=usable)
+    listing = listed.answer()
     host_key = store.host_key()
     jobs = [look(spec, store, listing, host_key) for spec in specs]
     work = [job for job in jobs if job.reason is not None]
     result: dict[str, Any] = {"changed": False, "diff": [], "instances": []}
-    if work and not document.get("complete"):
+    if work and do is None:
         result["needs"] = {job.id: need(job, store) for job in work}
-    elif work:
-        # Asking takes about as long as reading the rest of this library.
-        usable = Ahead(engine.check_versions)
-        from .run import run
-
-        result.update(run(work, document, secret_values or {}, check, diff, store, engine, usable))
+    elif work and do is not None:
+        result.update(do(work, document, secret_values or {}, check, diff, store, engine))
     else:
         sweep()
     for job in jobs:
