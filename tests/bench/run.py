@@ -190,16 +190,21 @@ def install_row(fleet: Fleet, host: Host, client: hvac.Client, runs: int) -> Row
     bare_down = (
         f"docker compose -p bench-bare --env-file {work}/run/secrets.env -f {work}/compose.json down -v >/dev/null 2>&1"
     )
-    ours, bare = [], []
+    inventory = fleet.write_inventory({host.name: []}, {})
+    ours, bare, ping = [], [], []
     for _run in range(runs):
         must(fleet.play("install", {host.name: [gone]}))
         bare.append(seconds(lambda: host.run(bare_up)))
         host.run(bare_down)
         ours.append(seconds(lambda: must(fleet.play("install", {host.name: [entry]}))))
+        ping.append(seconds(lambda: ansible_ping(fleet, inventory)))
     must(fleet.play("install", {host.name: [gone]}))
     host.run(f"rm -rf {work}")
     ratio = statistics.median(one / other for one, other in zip(ours, bare))
-    detail = f"{statistics.median(ours):.2f} s against {statistics.median(bare):.2f} s, both until the node is healthy, {WARM_UP} s of each its warm-up"
+    detail = (
+        f"{statistics.median(ours):.2f} s against {statistics.median(bare):.2f} s, both until the node is healthy, {WARM_UP} s of each its warm-up; "
+        f"ansible -m ping takes {statistics.median(ping):.2f} s"
+    )
     return Row("install of one package against docker compose up", ratio, 2, "x", detail)
 
 
