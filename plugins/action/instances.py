@@ -17,13 +17,11 @@ from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.restaking.avs.plugins.module_utils.ahead import Ahead
 from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
 from ansible_collections.restaking.avs.plugins.module_utils.findings import ERROR, Finding, by_severity, errors_of
 from ansible_collections.restaking.avs.plugins.module_utils.rules import finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.fleet import survey, surveyed_paths, surveyed_uses
-from ansible_collections.restaking.avs.plugins.plugin_utils.glance import Glance, command, parse
 from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, carries_macs, reconcile
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, labels, parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import (
@@ -100,8 +98,6 @@ class ActionModule(ActionBase):
         given = plain(arguments["instances"])
         entries, findings = parse_instances(given)
         self._labels = labels(given)
-        wanted = [entry.instance for entry in entries if entry.package_name and entry.state == "started"]
-        self._ahead = Ahead(partial(self._glance, wanted))
         run_folder = RunFolder(C.DEFAULT_LOCAL_TMP)
         record = run_folder.once(f"survey-{self._task._uuid}", lambda: self._survey(host))
         findings += shared_keys(uses_of(host, entries), surveyed_uses(record, host))
@@ -129,12 +125,7 @@ class ActionModule(ActionBase):
                 self._labels[entry.place] = self._labels[spec["id"]] = entry.label(spec["id"])
             terms = Terms(arguments["lock_timeout"], plain(arguments["settings"]), bool(self._task.check_mode))
             answer = reconcile(
-                built,
-                terms,
-                self._call,
-                partial(self._values, sources),
-                partial(_review, run_folder, host),
-                self._ahead.answer,
+                built, terms, self._call, partial(self._values, sources), partial(_review, run_folder, host)
             )
         finally:
             sources.close()
@@ -213,15 +204,7 @@ class ActionModule(ActionBase):
         self._require_stdin()
         return sources.values(needs)
 
-    def _glance(self, instances: Iterable[str]) -> Glance:
-        line = command(instances)
-        done = self._low_level_execute_command(line) if line else {"rc": 1}
-        return parse(str(done["stdout"])) if done["rc"] == 0 else Glance()
-
     def _call(self, document: dict[str, Any], secret_values: dict[str, dict[str, str]]) -> dict[str, Any]:
-        # One user of the connection at a time.
-        with contextlib.suppress(Exception):
-            self._ahead.answer()
         arguments: dict[str, Any] = {"document": document}
         if secret_values:
             arguments["secret_values"] = secret_values

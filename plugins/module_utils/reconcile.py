@@ -17,7 +17,6 @@ from .canonical import tree_digest
 from .engine import Container, Engine
 from .errors import HostError
 from .findings import Finding, by_severity
-from .heldkeys import held
 from .names import is_name
 from .rules import finding
 from .scratch import sweep
@@ -58,8 +57,7 @@ def reconcile(
     specs = read_specs(document)
     listed = Ahead(engine.containers)
     do = None
-    complete, given = bool(document.get("complete")), set(document.get("given") or ())
-    if complete or given:
+    if document.get("complete"):
         # There is work. Asking whether the engine is up to it takes about as long as reading the rest of this library.
         usable = Ahead(engine.check_versions)
         from .run import run
@@ -70,7 +68,7 @@ def reconcile(
     jobs = [look(spec, store, listing, host_key) for spec in specs]
     work = [job for job in jobs if job.reason is not None]
     result: dict[str, Any] = {"changed": False, "diff": [], "instances": []}
-    if work and (do is None or not (complete or {job.id for job in work} <= given)):
+    if work and do is None:
         result["needs"] = {job.id: need(job, store) for job in work}
     elif work and do is not None:
         result.update(do(work, document, secret_values or {}, check, diff, store, engine))
@@ -81,10 +79,9 @@ def reconcile(
             job.entry = entry_of(job.spec, job.state, job.containers)
     result["instances"] = [job.entry for job in jobs if job.entry]
     result["unlisted"] = unlisted(store, listing, {job.id for job in jobs})
-    if not complete:
+    if not document.get("complete"):
         busy = [job.id for job in work if job.state is not None]
-        kept = sorted({*busy, *result["unlisted"]})
-        result["held"] = [held(instance, store.instance(instance).state()) for instance in kept]
+        result["held"] = [held(store, instance) for instance in sorted({*busy, *result["unlisted"]})]
     found = [Finding.from_dict(item) for entry in result["instances"] for item in entry["findings"]]
     found += [
         finding("INV-003", instance, "is on the host, but not in the inventory; it was left alone")
@@ -166,6 +163,13 @@ def merged(spec: Mapping[str, Any], host: Sequence[Mapping[str, Any]]) -> list[d
     """What the controller found and what the host found, errors first."""
     found = [Finding.from_dict(dict(item)) for item in (*(spec.get("findings") or ()), *host)]
     return [item.as_dict() for item in by_severity(found)]
+
+
+def held(store: Store, instance: str) -> dict[str, Any]:
+    """Keys an instance has had until now, whatever becomes of it in this run: nobody else may start with them meanwhile."""
+    state = store.instance(instance).state() or {}
+    gone = state.get("phase") == ABSENT
+    return {"id": instance, "state": GONE if gone else STARTED, "keystores": {} if gone else state.get("keys") or {}}
 
 
 def unlisted(store: Store, listing: Sequence[Container], listed: set[str]) -> list[str]:

@@ -17,7 +17,6 @@ from typing import Any
 from ..module_utils.errors import AvsError, InputError, SecretError
 from ..module_utils.findings import ERROR, Finding, errors_of
 from ..module_utils.rules import finding
-from .glance import Glance
 from .options import check_secret
 from .secrets.base import Need
 from .spec import Built
@@ -28,7 +27,6 @@ MASK = "***"
 MASKED_FROM = 5
 
 
-Needs = Mapping[str, Mapping[str, Any]]
 Values = Callable[[list[Need]], tuple[Mapping[Need, str], list[Finding]]]
 Review = Callable[[Mapping[str, Any], Mapping[str, Mapping[str, str]]], None]
 Call = Callable[[dict[str, Any], dict[str, dict[str, str]]], dict[str, Any]]
@@ -49,13 +47,11 @@ def reconcile(
     call: Call,
     read: Values,
     review: Review,
-    glance: Callable[[], Glance] = Glance,
 ) -> dict[str, Any]:
-    """The host's last answer. ``review`` sees what runs there and the values about to be sent, and may raise instead.
+    """The host's last answer. ``review`` sees the first one and the values about to be sent, and may raise instead.
 
-    ``glance`` tells what the host has no record of; that gets its contents at once. ``read`` fetches the values of what the host lacks; in
-    check mode none is read or sent. Raises ``SecretError`` and ``InputError`` where something is wrong before the host was to change
-    anything; what the host finds wrong with the rest is then part of the error.
+    ``read`` fetches the values of what the host asks for; in check mode none is read or sent. Raises ``SecretError`` and ``InputError``
+    where something is wrong before the host was to change anything; what the host finds wrong with the rest is then part of the error.
     """
     document: dict[str, Any] = {
         "schema": 1,
@@ -66,50 +62,32 @@ def reconcile(
         "settings": dict(terms.settings),
         "trial": False,
         "complete": False,
-        "given": [],
     }
     if errors_of(built.findings):
         error = InputError("the instances are not as they should be", built.findings)
         raise _with(error, _try_out(built, document, call) if built.specs else [])
-
-    def contents(needs: Needs, running: Mapping[str, Any], known: Needs | None) -> dict[str, dict[str, str]]:
-        """Values for ``needs``, reviewed; ``known`` are those a trial may rely on instead of asking."""
-        try:
-            values = {} if terms.check else _values(built, needs, read)
-            review(running, values)
-        except AvsError as error:
-            raise _with(error, _try_out(built, document, call, known)) from None
-        return values
-
-    seen = glance()
-    new = {
-        spec["id"]: {"tree": True, "secrets": sorted(spec["secrets"])}
-        for spec in built.specs
-        if spec["id"] in seen.new and spec["state"] == "started"
-    }
-    values = contents(new, {"held": seen.held}, None) if new else {}
-    first = _cleaned(call({**document, "trees": _trees(built, new), "given": sorted(new)}, values), values)
-    needs: Needs = first.pop("needs", None) or {}
+    first = call(document, {})
+    needs: Mapping[str, Mapping[str, Any]] = first.pop("needs", None) or {}
     if first.get("failed"):
         return first
     if not needs:
-        if not new:
-            review(first, {})
+        review(first, {})
         first.pop("held", None)
         return first
-    values = contents(needs, first, needs)
-    second = _cleaned(call({**document, "trees": _trees(built, needs), "complete": True}, values), values)
+    values: dict[str, dict[str, str]] = {}
+    try:
+        if not terms.check:
+            values = _values(built, needs, read)
+        review(first, values)
+    except AvsError as error:
+        raise _with(error, _try_out(built, document, call, needs)) from None
+    second = call({**document, "trees": _trees(built, needs), "complete": True}, values)
     second.pop("needs", None)
-    return second
+    answer: dict[str, Any] = scrubbed(second, [value for own in values.values() for value in own.values()])
+    return answer
 
 
-def _cleaned(answer: Mapping[str, Any], values: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """An answer without what was sent."""
-    cleaned: dict[str, Any] = scrubbed(answer, [value for own in values.values() for value in own.values()])
-    return cleaned
-
-
-def _values(built: Built, needs: Needs, read: Values) -> dict[str, dict[str, str]]:
+def _values(built: Built, needs: Mapping[str, Mapping[str, Any]], read: Values) -> dict[str, dict[str, str]]:
     """Instance -> secret -> value of all the host asks for. Raises ``SecretError`` where one cannot be had or does not fit its option."""
     wanted = [built.needs[name][secret] for name, need in needs.items() for secret in need.get("secrets") or ()]
     values: dict[str, dict[str, str]] = {}
@@ -130,14 +108,16 @@ def _values(built: Built, needs: Needs, read: Values) -> dict[str, dict[str, str
     return values
 
 
-def _trees(built: Built, needs: Needs) -> dict[str, str]:
+def _trees(built: Built, needs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Packed trees the host asks for, by digest."""
     specs = {spec["id"]: spec for spec in built.specs}
     digests = {specs[name]["package"]["tree_sha256"]: name for name, need in needs.items() if need.get("tree")}
     return {digest: pack(built.trees[digest], name) for digest, name in digests.items()}
 
 
-def _try_out(built: Built, document: Mapping[str, Any], call: Call, needs: Needs | None = None) -> list[Finding]:
+def _try_out(
+    built: Built, document: Mapping[str, Any], call: Call, needs: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Finding]:
     """What the host finds wrong with the sound instances of a run that fails anyway; it changes nothing, and gets no secret."""
     trial = {**document, "trial": True}
     try:

@@ -46,7 +46,7 @@ def main() -> None:
         {"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keystores": {}}
         for spec in document["specs"]
     ]
-    if todo and not document["complete"] and not {spec["id"] for spec in todo} <= set(document["given"]):
+    if todo and not document["complete"]:
         needs = {
             spec["id"]: {"tree": spec["state"] == "started", "secrets": sorted(spec.get("secrets", {}))}
             for spec in todo

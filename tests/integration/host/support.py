@@ -165,23 +165,6 @@ class Bench:
         )
         return reconcile(document, self.engine, given, check, diff, self.store)
 
-    def give(self, specs: list[dict[str, Any]], *new: str) -> dict[str, Any]:
-        """The first call with the contents of instances the host has no record of."""
-        known = {spec["id"]: spec for spec in specs}
-        digests = [known[name]["package"]["tree_sha256"] for name in new]
-        document = {
-            "schema": 1,
-            "specs": specs,
-            "trees": {digest: pack(self.trees[digest]) for digest in digests},
-            "holder": "test",
-            "lock_timeout": 5,
-            "settings": {},
-            "complete": False,
-            "given": list(new),
-        }
-        values = {name: self.values[name] for name in new}
-        return reconcile(json.loads(json.dumps(document)), self.engine, values, store=self.store)
-
     def containers(self) -> dict[str, str]:
         lines = docker(
             "ps", "-a", "--no-trunc", "--filter", f"name=avs-{self.name}-", "--format", "{{.Names}} {{.ID}}"

@@ -312,19 +312,3 @@ def test_a_network_hands_its_subnet_to_its_successor(
         ("container", "node", "recreate"),
     ]
     bench.call([bare(first, "absent", purge=True)])
-
-
-def test_contents_that_come_along_are_used_at_once_or_not_at_all(
-    bench: Bench, tree: Path, keys: dict[str, str]
-) -> None:
-    one, two = bench.spec("early", tree, keys), bench.spec("late", tree, keys)
-    before = (bench.files(), bench.containers())
-    # A call does all of its work or none: what is to be done for the second is not known to be possible yet.
-    lacking = bench.give([one, two], one["id"])
-    assert sorted(lacking["needs"]) == [one["id"], two["id"]] and lacking["changed"] is False
-    assert (bench.files(), bench.containers()) == before
-    (entry,) = bench.give([one], one["id"])["instances"]
-    assert (entry["health"]["status"], entry["changed"]) == ("healthy", True)
-    assert "needs" not in bench.give([one], one["id"])
-    step(bench, one, two)
-    bench.call([bare(one, "absent", purge=True), bare(two, "absent", purge=True)])

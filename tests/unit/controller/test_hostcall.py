@@ -20,7 +20,6 @@ from ansible_collections.restaking.avs.plugins.module_utils.canonical import tre
 from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
 from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding
 from ansible_collections.restaking.avs.plugins.plugin_utils import transfer
-from ansible_collections.restaking.avs.plugins.plugin_utils.glance import Glance
 from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, carries_macs, reconcile, scrubbed
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need
@@ -114,45 +113,6 @@ def test_just_what_the_host_asks_for(built: Built, tree: Path) -> None:
     assert list(document["trees"]) == ["ab" * 32]
     assert values == {"demo-avs-op1": {"key.bls.password": "canary-demo-avs-op1-key.bls.password"}}
     assert "canary" not in json.dumps(document)
-
-
-KEPT = {"id": "demo-avs-op2", "state": "started", "keystores": {"bls": {"public_id": "0xab"}}}
-
-
-def test_what_the_host_never_had_goes_with_the_first_call(built: Built) -> None:
-    host, seen = Host({}), list[Any]()
-    glance = Glance(frozenset(["demo-avs-op1", "demo-avs-op9"]), (KEPT,))
-    reconcile(built, Terms(), host, read, lambda *shown: seen.append(shown), lambda: glance)
-    ((document, values),) = host.calls
-    assert (document["given"], document["complete"], list(document["trees"])) == (["demo-avs-op1"], False, ["ab" * 32])
-    assert values == {
-        "demo-avs-op1": {"key.bls.password": "canary-demo-avs-op1-key.bls.password", **values["demo-avs-op1"]}
-    }
-    assert set(values["demo-avs-op1"]) == set(built.specs[0]["secrets"])
-    assert seen == [({"held": (KEPT,)}, values)]
-
-
-def test_a_host_that_lacks_more_than_was_given_is_called_again(built: Built) -> None:
-    host = Host({name: {"tree": True, "secrets": []} for name in ("demo-avs-op1", "demo-avs-op2")})
-    reconcile(built, Terms(), host, read, accept, lambda: Glance(frozenset(["demo-avs-op1"])))
-    assert [(call[0]["given"], call[0]["complete"]) for call in host.calls] == [(["demo-avs-op1"], False), ([], True)]
-
-
-def test_nothing_secret_goes_along_in_check_mode(built: Built) -> None:
-    host = Host({})
-    reconcile(built, Terms(check=True), host, refuse, accept, lambda: Glance(frozenset(["demo-avs-op1"])))
-    ((document, values),) = host.calls
-    assert (document["given"], list(document["trees"]), values) == (["demo-avs-op1"], ["ab" * 32], {})
-
-
-def test_a_key_that_would_run_twice_is_not_sent(built: Built) -> None:
-    def refusal(_running: Any, _values: Any) -> None:
-        raise InputError("a key would run twice", [Finding("KEY-006", "error", "demo-avs-op1", "runs elsewhere")])
-
-    host = Host({})
-    with pytest.raises(InputError):
-        reconcile(built, Terms(), host, read, refusal, lambda: Glance(frozenset(["demo-avs-op1"])))
-    assert [(document["trial"], values) for document, values in host.calls] == [(True, {})]
 
 
 def test_work_without_contents(built: Built) -> None:
