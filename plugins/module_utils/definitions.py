@@ -67,15 +67,20 @@ def changed_networks(model: Model, inspected: Mapping[str, Mapping[str, Any]]) -
 
 
 def check_networks(
-    instance: str, model: Model, inspected: Mapping[str, Mapping[str, Any]], owners: Mapping[str, str]
+    instance: str,
+    model: Model,
+    inspected: Mapping[str, Mapping[str, Any]],
+    owners: Mapping[str, str],
+    crossed: Iterable[str] = (),
 ) -> list[Finding]:
-    """A network cannot go while somebody else's container is in it. ``owners``: container -> its instance."""
+    """A network cannot go while somebody else's container is in it. ``owners``: container -> its instance; ``crossed``: networks
+    that make room for another one of the instance."""
     found = []
-    for key, name in changed_networks(model, inspected).items():
+    for key, name in {**changed_networks(model, inspected), **{name: name for name in crossed}}.items():
         present = sorted(item["Name"] for item in (inspected[name].get("Containers") or {}).values())
         for container in present:
             if owners.get(container) != instance:
-                message = f"the network {name} is to be made anew, but the container {container} is in it"
+                message = f"the network {name} is to be removed, but the container {container} is in it"
                 remedy = f"Take it out (docker network disconnect {name} {container}), or set the option back."
                 found.append(finding("NET-002", f"{instance}: networks.{key}", message, remedy))
     return found

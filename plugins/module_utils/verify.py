@@ -24,7 +24,7 @@ from .hostpaths import links, outside
 from .identity import identify, spec_digest
 from .images import ImageKeeper, Images
 from .keyowners import settle_owners
-from .model import secret_variables
+from .model import Model, secret_variables
 from .mounts import Layout, folders_of
 from .plan import Action, ContainerPlan, existence, ordered, plan_containers
 from .resolve import resolve
@@ -138,7 +138,13 @@ def _resolved(
         *outside(spec, shaped),
         *links(spec, shaped, own),
         *ports.check(instance, shaped.model, shaped.ports, around.host),
-        *definitions.check_networks(instance, shaped.model, around.host.inspected, around.host.containers),
+        *definitions.check_networks(
+            instance,
+            shaped.model,
+            around.host.inspected,
+            around.host.containers,
+            _crossed(around, spec, state, shaped.model),
+        ),
         *definitions.check_volumes(instance, shaped.model, _present_volumes(around, shaped.model)),
         *check_subnets(instance, shaped.model, around.host.networks, around.host.subnets),
     ]
@@ -163,13 +169,9 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         {name: {**one.as_dict(), "joins": one.joins} for name, one in wanted.items()}, item.before, blind
     )
     networks = _names(shaped.model, "networks")
-    stale = [
-        name
-        for name in state.get("networks") or ()
-        if name not in networks and around.host.networks.get(name) == project(spec["id"])
-    ]
+    stale = _stale(around, spec, state, shaped.model)
     renewed = sorted(definitions.changed_networks(shaped.model, around.host.inspected).values())
-    crossed = in_the_way(str(spec["id"]), shaped.model, {name: around.host.subnets.get(name, ()) for name in stale})
+    crossed = _crossed(around, spec, state, shaped.model)
     fresh = _release_differs(item, text)
     actions = [
         *(Action("image", name, "pull") for name in item.images.missing),
@@ -248,6 +250,23 @@ def _content(tree: str, path: str) -> str:
 
 def _names(model: Mapping[str, Any], section: str) -> list[str]:
     return sorted(entry["name"] for entry in (model.get(section) or {}).values() if not entry.get("external"))
+
+
+def _stale(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, model: Model) -> list[str]:
+    """Networks on the host that the instance gives up."""
+    networks = _names(model, "networks")
+    return [
+        name
+        for name in (state or {}).get("networks") or ()
+        if name not in networks and around.host.networks.get(name) == project(spec["id"])
+    ]
+
+
+def _crossed(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, model: Model) -> list[str]:
+    """Those of them whose subnet one of its new networks takes."""
+    subnets = around.host.subnets
+    given_up = {name: subnets.get(name, ()) for name in _stale(around, spec, state, model)}
+    return in_the_way(str(spec["id"]), model, given_up)
 
 
 def _present_volumes(around: Surroundings, model: Mapping[str, Any]) -> list[dict[str, Any]]:

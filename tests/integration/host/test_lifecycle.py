@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.info import read_instances
 
-from tests.integration.host.support import Bench, docker
+from tests.integration.host.support import IMAGE, Bench, docker
 
 
 def actions(result: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -303,8 +303,17 @@ def test_a_network_hands_its_subnet_to_its_successor(
 
     first = bench.spec("wired", wired("inner"), keys)
     step(bench, first)
-    done = step(bench, bench.spec("wired", wired("outer"), keys))
-    assert done == [
+    second = bench.spec("wired", wired("outer"), keys)
+    guest, before = f"guest-{first['id']}", bench.containers()
+    docker("run", "-d", "--name", guest, "--network", f"avs-{first['id']}_inner", "--entrypoint", "sleep", IMAGE, "600")
+    try:
+        with pytest.raises(HostError) as caught:
+            bench.call([second])
+    finally:
+        docker("rm", "-f", guest)
+    assert [(item.id, guest in item.message) for item in caught.value.findings] == [("NET-002", True)]
+    assert bench.containers() == before and len(bench.running()) == len(before)
+    assert step(bench, second) == [
         ("files", "release", "update"),
         ("network", f"avs-{first['id']}_inner", "remove"),
         ("network", f"avs-{first['id']}_outer", "create"),

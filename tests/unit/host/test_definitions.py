@@ -82,6 +82,9 @@ def test_a_network_with_somebody_elses_container_in_it_stays() -> None:
     (found,) = check_networks("demo-avs-op1", networks(internal=True), there, owners)
     assert (found.id, "prometheus" in found.message) == ("NET-002", True)
     assert check_networks("demo-avs-op1", networks(), there, owners) == []
+    # One that makes room for a successor is as gone as one that is made anew.
+    (found,) = check_networks("demo-avs-op1", {"networks": {}}, there, owners, [NAME])
+    assert (found.id, "prometheus" in found.message) == ("NET-002", True)
 
 
 @pytest.mark.parametrize(

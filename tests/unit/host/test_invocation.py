@@ -83,6 +83,17 @@ def test_a_module_runs_the_engine(module: Any, tmp_path: Path, monkeypatch: pyte
     assert "SECRET" not in done.err and "LC_ALL=C" in done.err
 
 
+def test_the_engine_waits_for_the_end_of_its_commands() -> None:
+    given: list[Any] = []
+
+    def run(_line: list[str], **options: Any) -> tuple[int, bytes, bytes]:
+        given.append(options["before_communicate_callback"])
+        return 0, b"", b""
+
+    Engine(run, "/bin/true").run(["ps"])
+    assert given == [await_the_end]
+
+
 def test_what_outlives_its_limit_is_ended_with_all_it_started(module: Any, tmp_path: Path) -> None:
     binary = script(tmp_path, f"sleep 60 & echo $! >{tmp_path}/child; wait")
     started = time.monotonic()
