@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
@@ -23,6 +25,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.rules import finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.fleet import survey, surveyed_paths, surveyed_uses
 from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, carries_macs, reconcile
+from ansible_collections.restaking.avs.plugins.plugin_utils.hostlibrary import copy_name, died, is_missing, said, start
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, labels, parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import (
     Use,
@@ -74,6 +77,8 @@ class ActionModule(ActionBase):
         self._vars: dict[str, Any] = task_vars or {}
         self._labels: dict[str, str] = {}
         self._changed = False
+        self._copy: str | None = None
+        self._missing: str | None = None
         _validation, arguments = self.validate_argument_spec(_ARGUMENTS)
         try:
             result.update(self._reconcile(arguments))
@@ -119,6 +124,7 @@ class ActionModule(ActionBase):
             return package
 
         sources = self._sources(run_folder, record)
+        self._copy = copy_name(str(self._vars.get("ansible_python_interpreter", "")))
         try:
             built = build_specs(entries, load, sources, findings)
             for spec, entry in zip(built.specs, entries):
@@ -211,9 +217,9 @@ class ActionModule(ActionBase):
         if secret_values or carries_macs(document):
             self._use_stdin()
         try:
-            answer: dict[str, Any] = self._execute_module(
-                module_name=MODULE, module_args=arguments, task_vars=self._vars
-            )
+            answer = self._ask_copy(arguments)
+            if answer is None:
+                answer = self._ask_module(arguments)
         except AnsibleConnectionFailure as error:
             if not document["trial"]:
                 raise
@@ -227,6 +233,32 @@ class ActionModule(ActionBase):
             # What Ansible captured of a module that died is shown as it is; of a text the caller cuts the secrets out.
             answer["msg"] = f"the module failed on {self._target()}: {_error_text(died) or answer.get('msg', '')}"
         self._changed = self._changed or bool(answer.get("changed") and not document["trial"])
+        return answer
+
+    def _ask_copy(self, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The answer of the copy of the library the host keeps; ``None`` where it has none, or the task is to be run in a way of its own."""
+        self._use_stdin()
+        if not self._copy or not self._connection.is_pipelining_enabled() or any(self._task.environment or ()):
+            return None
+        call = {
+            **arguments,
+            "check": bool(self._task.check_mode),
+            "diff": bool(self._task.diff),
+            "log": not boolean(self._vars.get("ansible_no_target_syslog", C.DEFAULT_NO_TARGET_SYSLOG)),
+        }
+        done = self._low_level_execute_command(start(self._copy), in_data=json.dumps(call).encode())
+        answer = said(done)
+        if answer is None and arguments["document"]["complete"] and not is_missing(done):
+            return died(done, self._copy)
+        if answer is None:
+            # Nothing was changed. The second call need not try again, and a module that goes all the way leaves a new copy.
+            self._copy, self._missing = None, self._copy
+        return answer
+
+    def _ask_module(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if self._missing:
+            arguments["document"] = {**arguments["document"], "copy": self._missing}
+        answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
         return answer
 
     def _update_module_args(self, module_name: str, module_args: dict[str, Any], *args: Any, **kwargs: Any) -> None:

@@ -17,7 +17,7 @@ _SHORTEST_PART = 16
 
 
 class Mask:
-    """Callable: a text without any of the values, as they are, as JSON writes them, or in part."""
+    """Callable: a text without any of the values, as they are, as JSON and Python write them, or in part."""
 
     def __init__(self, values: Iterable[str]) -> None:
         found: set[str] = set()
@@ -44,6 +44,7 @@ def _forms(value: str) -> Iterator[str]:
     yield value.strip()
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield repr(value)[1:-1]
     if "\n" in value:
         yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= _SHORTEST_PART)
     if value[:1] in ("{", "["):

@@ -13,6 +13,8 @@ import stat
 import time
 from collections.abc import Iterator
 
+# Where Ansible unpacks it, unless told otherwise.
+_PARENT = "/tmp"
 _PREFIX = "ansible_restaking.avs.instances_payload_"
 # Seconds a Python that makes such a folder may have run before.
 _UNPACKING = 60.0
@@ -23,7 +25,15 @@ def sweep(here: str = __file__, processes: str = "/proc") -> None:
     own = _folder_of(here)
     if own is None:
         return
-    parent = os.path.dirname(own)
+    _sweep(os.path.dirname(own), own, processes)
+
+
+def sweep_all(parent: str = _PARENT, processes: str = "/proc") -> None:
+    """The same for a library that runs without having been unpacked."""
+    _sweep(parent, None, processes)
+
+
+def _sweep(parent: str, own: str | None, processes: str) -> None:
     # Tidying up is no reason for a run to fail.
     with contextlib.suppress(OSError):
         left = [os.path.join(parent, name) for name in os.listdir(parent) if name.startswith(_PREFIX)]

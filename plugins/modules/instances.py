@@ -184,10 +184,8 @@ needs:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import payload
-from ..module_utils.engine import Engine
-from ..module_utils.errors import AvsError
-from ..module_utils.reconcile import reconcile
+from ..module_utils import library, payload
+from ..module_utils.answer import answer
 
 
 def main() -> None:
@@ -219,14 +217,18 @@ def main() -> None:
             msg="restaking.avs.instances needs its action plugin: call it by its full name, not through another module"
         )
     payload.sweep()
-    try:
-        result = reconcile(
-            document, Engine(module.run_command), module.params["secret_values"], module.check_mode, module._diff
-        )
-    except AvsError as error:
-        module.fail_json(changed=False, **error.as_result())
+    call = {
+        "document": document,
+        "secret_values": module.params["secret_values"],
+        "check": module.check_mode,
+        "diff": module._diff,
+    }
+    result = answer(call, module.run_command)
     if result.get("failed"):
         module.fail_json(**result)
+    # A run that was refused, or still has to be given something, leaves nothing.
+    if document.get("copy") and not (module.check_mode or document.get("trial") or "needs" in result):
+        library.keep(document["copy"], str(document.get("holder")))
     module.exit_json(**result)
 
 

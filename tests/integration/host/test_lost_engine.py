@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Container, Engine
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.process import run_command
 
 from tests.integration.host.support import Bench
-from tests.run_command import run_command
 
 
 class Dying(Engine):

@@ -17,8 +17,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.images import (
     pull_problem,
     repository_of,
 )
+from ansible_collections.restaking.avs.plugins.module_utils.process import run_command
 
-from tests.run_command import run_command
 from tests.unit.host.models import told
 
 

@@ -57,6 +57,12 @@ def test_a_library_that_was_not_unpacked_leaves_all_alone(tmp_path: Path, nobody
     assert left.is_dir()
 
 
+def test_a_library_that_lies_elsewhere_removes_what_others_left(tmp_path: Path, nobody: str) -> None:
+    left = unpacked(tmp_path, "left")
+    payload.sweep_all(str(tmp_path), nobody)
+    assert not left.exists()
+
+
 @pytest.mark.parametrize(("began", "namespace", "stays"), [(30, 1, True), (90, 1, False), (30, 2, False)])
 def test_whose_it_may_be(tmp_path: Path, nobody: str, began: float, namespace: int, stays: bool) -> None:
     """A Python of the host's own that began shortly before may be its owner; a node's in a container is not."""

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the copy of this library on a host does: a call on standard input, its result on standard output, a line of JSON each."""
+
+from __future__ import annotations
+
+import json
+import sys
+import syslog
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from . import payload
+from .answer import answer
+from .mask import Mask
+from .process import run_command
+
+
+def main() -> None:
+    call: Mapping[str, Any] = json.loads(sys.stdin.buffer.read())
+    payload.sweep_all()
+    if call.get("log"):
+        _log(call["document"])
+    values = (call.get("secret_values") or {}).values()
+    # What the engine said may hold them, and an error of ours as well.
+    mask = Mask(value for own in values for value in own.values())
+    try:
+        result = answer(call, run_command)
+    except Exception as error:
+        result = {
+            "failed": True,
+            "msg": f"unexpected {type(error).__name__}: {error}",
+            "stderr": traceback.format_exc(),
+        }
+    print(json.dumps(mask.deep(result)), flush=True)
+
+
+def _log(document: Mapping[str, Any]) -> None:
+    """Who has this host reconciled, as Ansible's own modules tell the host's log of themselves."""
+    syslog.openlog("avsctl", syslog.LOG_PID, syslog.LOG_USER)
+    syslog.syslog(f"{len(document.get('specs') or ())} instances, for {document.get('holder')}")

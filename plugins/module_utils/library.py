@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A copy of this library on the host, compiled for the host's Python: the next call needs no module to be built, sent and unpacked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Iterator
+
+from . import files
+from .errors import AvsError
+from .lock import Lock
+from .store import host_store
+
+FOLDER = "/usr/local/lib/avs"
+_NAME = re.compile(r"avsctl-[0-9a-f]{16}\.pyz")
+# Controllers with different versions of the collection may take turns.
+_KEPT = 3
+# The copy's name for this package.
+_PACKAGE = "avs"
+# Nothing of the host's but Python's own library, and file names in UTF-8 whatever the login's language.
+_OPTIONS = "-ISXutf8"
+# The kernel reads no more of a script's first line.
+_LONGEST_LINE = 120
+# A Python that was upgraded meanwhile would compile all of it each time: it says that there is no copy, and gets a new one.
+_MAIN = """import sys
+if sys.implementation.cache_tag != {tag!r}:
+    sys.stdin.buffer.read()
+    sys.exit(127)
+from {package}.{module} import main
+main()
+"""
+
+
+def keep(name: str, holder: str, folder: str = FOLDER) -> None:
+    """Make the copy ``name``, which says what is in it. It saves time and nothing else: where it cannot be had, nothing is wrong."""
+    first_line = f"#!{sys.executable} {_OPTIONS}\n"
+    startable = os.path.isabs(sys.executable) and " " not in sys.executable and len(first_line) <= _LONGEST_LINE
+    if not startable or not _NAME.fullmatch(name):
+        return
+    with contextlib.suppress(OSError, AvsError), Lock(os.path.join(host_store().locks, "avsctl.lock"), holder, 0):
+        files.folder(folder)
+        files.sweep(folder)
+        files.write(os.path.join(folder, name), first_line.encode() + archive(), mode=0o755)
+        for old in _by_age(folder)[_KEPT:]:
+            files.remove(old)
+
+
+def archive() -> bytes:
+    """This package as a zip archive that Python can run."""
+    import io
+    import zipfile
+
+    from . import avsctl
+
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as out:
+        module = avsctl.__name__.rpartition(".")[2]
+        out.writestr("__main__.py", _MAIN.format(tag=sys.implementation.cache_tag, package=_PACKAGE, module=module))
+        out.writestr(f"{_PACKAGE}/__init__.py", "")
+        for name, source in sorted(_sources()):
+            out.writestr(f"{_PACKAGE}/{name}", source)
+            out.writestr(f"{_PACKAGE}/{name}c", _compiled(f"{_PACKAGE}/{name}", source))
+    return content.getvalue()
+
+
+def _sources() -> Iterator[tuple[str, bytes]]:
+    """The modules of this package, from a folder or from the archive Ansible made of them."""
+    from importlib.resources import files as resources
+
+    for item in resources(__package__).iterdir():
+        if item.name.endswith(".py") and item.name != "__init__.py":
+            yield item.name, item.read_bytes()
+
+
+def _compiled(name: str, source: bytes) -> bytes:
+    """As in a ``.pyc`` file that is not checked against its source (PEP 552): the two never change apart."""
+    import marshal
+    from importlib.util import MAGIC_NUMBER, source_hash
+
+    unchecked = (1).to_bytes(4, "little")
+    return (
+        MAGIC_NUMBER + unchecked + source_hash(source) + marshal.dumps(compile(source, name, "exec", dont_inherit=True))
+    )
+
+
+def _by_age(folder: str) -> list[str]:
+    paths = [os.path.join(folder, name) for name in os.listdir(folder) if _NAME.fullmatch(name)]
+    return sorted(paths, key=os.path.getmtime, reverse=True)

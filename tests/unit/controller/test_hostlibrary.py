@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils import library
+from ansible_collections.restaking.avs.plugins.plugin_utils import hostlibrary
+from ansible_collections.restaking.avs.plugins.plugin_utils.hostlibrary import (
+    copy_name,
+    died,
+    is_missing,
+    said,
+    start,
+)
+
+# More than a pipe holds: who does not read it breaks the writer's connection.
+CALL = b'{"document": "' + b"x" * 400_000 + b'"}'
+
+
+def shell(name: str) -> dict[str, Any]:
+    done = subprocess.run(["sh", "-c", start(name)], input=CALL, capture_output=True, check=False)
+    return {"rc": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(hostlibrary, "FOLDER", str(tmp_path))
+    return tmp_path / "copy"
+
+
+def program(place: Path, text: str, mode: int = 0o755) -> dict[str, Any]:
+    place.write_text(text)
+    place.chmod(mode)
+    return shell("copy")
+
+
+def test_the_name_is_one_the_host_takes() -> None:
+    assert library._NAME.fullmatch(copy_name(""))
+    assert copy_name("/usr/bin/python3") == copy_name("/usr/bin/python3") != copy_name("/usr/bin/python3.13")
+
+
+def test_other_code_has_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "module_utils").mkdir()
+    (tmp_path / "plugin_utils").mkdir()
+    monkeypatch.setattr(hostlibrary, "__file__", str(tmp_path / "plugin_utils" / "hostlibrary.py"))
+    names = set()
+    for file, text in (("a.py", "1"), ("a.py", "2"), ("b.py", "2"), ("a.py", "")):
+        (tmp_path / "module_utils" / file).write_text(text)
+        names.add(copy_name(""))
+    assert len(names) == 4
+
+
+def test_no_copy_no_answer_and_nothing_breaks(place: Path) -> None:
+    done = shell("copy")
+    assert is_missing(done) and said(done) is None
+
+
+@pytest.mark.parametrize(("text", "mode"), [("#!/nonexistent/python3\n", 0o755), ("#!/bin/sh\n", 0o644)])
+def test_a_copy_that_cannot_be_started_is_none(place: Path, text: str, mode: int) -> None:
+    done = program(place, text, mode)
+    assert is_missing(done) and said(done) is None
+
+
+def test_the_last_line_is_the_answer(place: Path) -> None:
+    done = program(place, "#!/bin/sh\ncat >/dev/null\necho 'welcome {'\necho '{\"changed\": false}'\n")
+    assert said(done) == {"changed": False} and not is_missing(done)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cat >/dev/null; kill -9 $$", "ended with 137: "),
+        ("cat >/dev/null; echo '{\"changed\"'; exit 3", "ended with 3: no message"),
+        ("cat >/dev/null; echo first >&2; echo ZipImportError: bad >&2; exit 1", "ended with 1: ZipImportError: bad"),
+        ("cat >/dev/null", "ended with 0: no message"),
+    ],
+)
+def test_one_that_died_is_named(place: Path, text: str, expected: str) -> None:
+    done = program(place, f"#!/bin/sh\n{text}\n")
+    assert said(done) is None and not is_missing(done)
+    result = died(done, "copy")
+    assert result["failed"] is True and str(place) in result["msg"] and expected in result["msg"]

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The copy of the library a host keeps: it runs by itself, and is whole, current and cheap to lose."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils import avsctl, library, payload
+from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.lock import Lock
+from ansible_collections.restaking.avs.plugins.module_utils.store import Store
+
+NAME = "avsctl-0123456789abcdef.pyz"
+SOURCES = Path(library.__file__).parent
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    store = Store(str(tmp_path / "lib"), str(tmp_path / "run"), str(tmp_path / "locks"))
+    monkeypatch.setattr(library, "host_store", lambda: store)
+    return tmp_path / "copies"
+
+
+def kept(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder)) if folder.is_dir() else []
+
+
+def ask(copy: Path, call: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    environment = {"PYTHONPATH": "/nonexistent", "LANG": "C"}
+    text = json.dumps(call)
+    return subprocess.run([str(copy)], input=text, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_copy_answers_by_itself(folder: Path, tmp_path: Path) -> None:
+    library.keep(NAME, "me", str(folder))
+    copy = folder / NAME
+    assert kept(folder) == [NAME] and copy.stat().st_mode & 0o777 == 0o755
+    moved = tmp_path / "elsewhere.pyz"
+    shutil.copy(copy, moved)
+    done = ask(moved, {"document": {"schema": 99}, "secret_values": {"a": {"b": "word"}}})
+    assert done.returncode == 0 and done.stderr == ""
+    answer = json.loads(done.stdout)
+    assert answer["failed"] is True and answer["changed"] is False and "schema 99" in answer["msg"]
+
+
+def test_a_copy_is_all_of_the_library_compiled(folder: Path) -> None:
+    library.keep(NAME, "me", str(folder))
+    names = {path.name for path in SOURCES.glob("*.py")}
+    with zipfile.ZipFile(folder / NAME) as archive:
+        assert set(archive.namelist()) == {"__main__.py", "avs/__init__.py"} | {
+            f"avs/{name}{compiled}" for name in names - {"__init__.py"} for compiled in ("", "c")
+        }
+        assert archive.read("avs/library.py") == Path(library.__file__).read_bytes()
+    script = f"import sys; sys.path.insert(0, {str(folder / NAME)!r}); import avs.run; print(avs.run.__cached__, avs.run.__file__)"
+    out = subprocess.run([sys.executable, "-ISc", script], capture_output=True, text=True, check=True).stdout
+    assert out.split()[1].endswith("avs/run.pyc")
+
+
+def test_a_copy_made_for_another_python_says_there_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(library, "_MAIN", library._MAIN.replace("{tag!r}", "'cpython-30'"))
+        library.keep(NAME, "me", str(folder))
+    done = ask(folder / NAME, {"document": {"schema": 1, "filler": "x" * 300_000}})
+    assert (done.returncode, done.stdout, done.stderr) == (127, "", "")
+
+
+def test_what_was_cut_off_and_old_copies_go(folder: Path) -> None:
+    folder.mkdir()
+    for age, name in enumerate(("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc")):
+        copy = folder / f"avsctl-{name}.pyz"
+        copy.write_text("old")
+        os.utime(copy, (age + 1000, age + 1000))
+    (folder / f".{NAME}.tmp").write_text("half")
+    (folder / "mine.txt").write_text("somebody's")
+    library.keep(NAME, "me", str(folder))
+    assert kept(folder) == [NAME, "avsctl-bbbbbbbbbbbbbbbb.pyz", "avsctl-cccccccccccccccc.pyz", "mine.txt"]
+
+
+@pytest.mark.parametrize("name", ["avsctl.pyz", "../avsctl-0123456789abcdef.pyz", "avsctl-0123456789abcdef.pyz\n", ""])
+def test_no_other_name_is_written(folder: Path, name: str) -> None:
+    library.keep(name, "me", str(folder))
+    assert kept(folder) == []
+
+
+@pytest.mark.parametrize("python", ["/opt/my python/bin/python3", f"/{'x' * 120}/python3", ""])
+def test_no_copy_for_a_python_a_script_cannot_name(folder: Path, monkeypatch: pytest.MonkeyPatch, python: str) -> None:
+    monkeypatch.setattr(sys, "executable", python)
+    library.keep(NAME, "me", str(folder))
+    assert kept(folder) == []
+
+
+def test_whatever_is_in_the_way_is_no_failure(folder: Path, tmp_path: Path) -> None:
+    folder.write_text("a file where the folder would be")
+    library.keep(NAME, "me", str(folder))
+    assert folder.is_file()
+    folder.unlink()
+    with Lock(str(tmp_path / "locks" / "avsctl.lock"), "another run", 0):
+        library.keep(NAME, "me", str(folder))
+    assert kept(folder) == []
+
+
+def test_an_unexpected_error_is_told_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(call: Any, _run: Any) -> dict[str, Any]:
+        raise RuntimeError(f"died over {call['secret_values']}")
+
+    secret = 'can"ary-\n-word'
+    call = {"document": {"schema": 1}, "secret_values": {"demo": {"token": secret}}}
+    monkeypatch.setattr(avsctl, "answer", broken)
+    monkeypatch.setattr(payload, "sweep_all", lambda: None)
+    monkeypatch.setattr(
+        sys, "stdin", type("Input", (), {"buffer": type("Bytes", (), {"read": lambda _self: json.dumps(call)})()})
+    )
+    avsctl.main()
+    lines = capsys.readouterr().out.splitlines()
+    answer = json.loads(lines[0])
+    assert len(lines) == 1 and answer["failed"] is True and "findings" not in answer
+    assert answer["msg"].startswith("unexpected RuntimeError: died over") and "Traceback" in answer["stderr"]
+    assert "ary-" not in lines[0] and "-word" not in lines[0]
+
+
+def test_a_refusal_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.restaking.avs.plugins.module_utils import answer as answers
+
+    def refused(*_arguments: Any) -> dict[str, Any]:
+        raise HostError("no")
+
+    monkeypatch.setattr(answers, "reconcile", refused)
+    result = answers.answer({"document": {}}, lambda *_a, **_o: (0, b"", b""))
+    assert result == {"failed": True, "changed": False, "msg": "no", "findings": []}
