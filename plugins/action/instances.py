@@ -211,7 +211,8 @@ class ActionModule(ActionBase):
         return sources.values(needs)
 
     def _call(self, document: dict[str, Any], secret_values: dict[str, dict[str, str]]) -> dict[str, Any]:
-        arguments: dict[str, Any] = {"document": document}
+        silent = boolean(self._vars.get("ansible_no_target_syslog", C.DEFAULT_NO_TARGET_SYSLOG))
+        arguments: dict[str, Any] = {"document": {**document, "log": not silent}}
         if secret_values:
             arguments["secret_values"] = secret_values
         if secret_values or carries_macs(document):
@@ -244,7 +245,6 @@ class ActionModule(ActionBase):
             **arguments,
             "check": bool(self._task.check_mode),
             "diff": bool(self._task.diff),
-            "log": not boolean(self._vars.get("ansible_no_target_syslog", C.DEFAULT_NO_TARGET_SYSLOG)),
         }
         done = self._low_level_execute_command(start(self._copy), in_data=json.dumps(call).encode())
         answer = said(done)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import syslog
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,11 +16,13 @@ from .invocation import RunCommand
 from .reconcile import reconcile
 
 
-def answer(call: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
+def answer(call: Mapping[str, Any], run_command: RunCommand, via: str) -> dict[str, Any]:
     """The result of a call: ``document``, ``secret_values`` (instance -> name -> value), ``check`` and ``diff``.
 
-    A refusal is a result as well, with ``failed``, ``msg`` and ``findings``.
+    ``via`` is who passes it on, for the host's log. A refusal is a result as well, with ``failed``, ``msg`` and ``findings``.
     """
+    if call["document"].get("log"):
+        _log(call["document"], via)
     try:
         return reconcile(
             call["document"],
@@ -30,3 +33,9 @@ def answer(call: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
         )
     except AvsError as error:
         return {"failed": True, "changed": False, **error.as_result()}
+
+
+def _log(document: Mapping[str, Any], via: str) -> None:
+    """Who has this host reconciled: a run that finds nothing to do leaves no other trace."""
+    syslog.openlog("restaking.avs", syslog.LOG_PID, syslog.LOG_USER)
+    syslog.syslog(f"{len(document.get('specs') or ())} instances, for {document.get('holder')}, by {via}")

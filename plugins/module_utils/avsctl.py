@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import syslog
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -22,13 +21,11 @@ from .process import run_command
 def main() -> None:
     call: Mapping[str, Any] = json.loads(sys.stdin.buffer.read())
     payload.sweep_all()
-    if call.get("log"):
-        _log(call["document"])
     values = (call.get("secret_values") or {}).values()
     # What the engine said may hold them, and an error of ours as well.
     mask = Mask(value for own in values for value in own.values())
     try:
-        result = answer(call, run_command)
+        result = answer(call, run_command, "avsctl")
     except Exception as error:
         result = {
             "failed": True,
@@ -36,9 +33,3 @@ def main() -> None:
             "stderr": traceback.format_exc(),
         }
     print(json.dumps(mask.deep(result)), flush=True)
-
-
-def _log(document: Mapping[str, Any]) -> None:
-    """Who has this host reconciled, as Ansible's own modules tell the host's log of themselves."""
-    syslog.openlog("avsctl", syslog.LOG_PID, syslog.LOG_USER)
-    syslog.syslog(f"{len(document.get('specs') or ())} instances, for {document.get('holder')}")

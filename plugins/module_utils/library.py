@@ -61,11 +61,12 @@ def archive() -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as out:
         module = avsctl.__name__.rpartition(".")[2]
-        out.writestr("__main__.py", _MAIN.format(tag=sys.implementation.cache_tag, package=_PACKAGE, module=module))
-        out.writestr(f"{_PACKAGE}/__init__.py", "")
+        main = _MAIN.format(tag=sys.implementation.cache_tag, package=_PACKAGE, module=module)
+        out.writestr(zipfile.ZipInfo("__main__.py"), main)
+        out.writestr(zipfile.ZipInfo(f"{_PACKAGE}/__init__.py"), "")
         for name, source in sorted(_sources()):
-            out.writestr(f"{_PACKAGE}/{name}", source)
-            out.writestr(f"{_PACKAGE}/{name}c", _compiled(f"{_PACKAGE}/{name}", source))
+            out.writestr(zipfile.ZipInfo(f"{_PACKAGE}/{name}"), source)
+            out.writestr(zipfile.ZipInfo(f"{_PACKAGE}/{name}c"), _compiled(f"{_PACKAGE}/{name}", source))
     return content.getvalue()
 
 

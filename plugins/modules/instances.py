@@ -223,7 +223,7 @@ def main() -> None:
         "check": module.check_mode,
         "diff": module._diff,
     }
-    result = answer(call, module.run_command)
+    result = answer(call, module.run_command, "module")
     if result.get("failed"):
         module.fail_json(**result)
     # A run that was refused, or still has to be given something, leaves nothing.

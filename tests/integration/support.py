@@ -74,7 +74,7 @@ class Host:
         return self.run(
             "docker ps -a --no-trunc --format '{{.ID}} {{.Image}} {{.Names}} {{.State}}' | sort; "
             "docker volume ls -q | sort; docker network ls --no-trunc --format '{{.ID}} {{.Name}}' | sort; "
-            "for d in /var/lib/avs /run/avs /run/lock/avs; do [ -d $d ] && find $d -printf '%p %y %m %U:%G %l\\n' | sort "
+            "for d in /var/lib/avs /run/avs /run/lock/avs /usr/local/lib/avs; do [ -d $d ] && find $d -printf '%p %y %m %U:%G %l\\n' | sort "
             "&& find $d -type f -print0 | sort -z | xargs -0r sha256sum; done; true"
         )
 
@@ -222,5 +222,5 @@ def wipe(host: Host) -> None:
         'ids=$(docker ps -aq --filter label=avs.instance); [ -z "$ids" ] || docker rm -f $ids >/dev/null; '
         'nets=$(docker network ls -q --filter name=avs-); [ -z "$nets" ] || docker network rm $nets >/dev/null; '
         'vols=$(docker volume ls -q --filter name=avs-); [ -z "$vols" ] || docker volume rm $vols >/dev/null; '
-        "rm -rf /var/lib/avs /run/avs /run/lock/avs"
+        "rm -rf /var/lib/avs /run/avs /run/lock/avs /usr/local/lib/avs"
     )

@@ -30,8 +30,9 @@ REMAINS = {
     "networks": "docker network ls --format '{{.Name}}'",
     "files": "find /var/lib/avs -mindepth 1 \\( -path '*/releases/*' -o -path '*/data' \\) -prune -print -o -mindepth 1 -print",
     "secrets": "find /run/avs -mindepth 1",
-    # A lock somebody holds, or held when killed, is not empty. That of artifacts is the host's.
-    "locks": "find /run/lock/avs -mindepth 1 -not -name artifacts.lock -printf '%p %s bytes\\n'",
+    # A lock somebody holds, or held when killed, is not empty. Those of artifacts and of the library are the host's.
+    "locks": "find /run/lock/avs -mindepth 1 -not -name artifacts.lock -not -name avsctl.lock -printf '%p %s bytes\\n'",
+    "library": "find /usr/local/lib/avs",
     "temporary": "find /tmp /var/tmp /dev/shm /root/.ansible -mindepth 1 -maxdepth 2 -not -path '/*tmp/systemd-private-*' 2>/dev/null",
 }
 
@@ -168,6 +169,10 @@ def test_killed_installs_converge(fleet: Fleet, demo: Any, tmp_path_factory: Any
     hosts = list(fleet.hosts.values())
     share = -(-KILLS // len(hosts))
     print(f"seed {SEED}")
+
+    # One host keeps the library, on the others there is something in the way: there each call is a module.
+    for host in hosts[1:]:
+        host.run("touch /usr/local/lib/avs")
 
     def one(number: int) -> list[str]:
         own = Fleet(Path(tmp_path_factory.mktemp(f"kill{number}")))

@@ -32,7 +32,7 @@ PROBE = (Path(__file__).parent / "probes" / "sample.py").read_text()
 
 # Not searched: /run/avs/<id> (tmpfs, keys and secrets.env, which nodes are started from) and the environment of containers with
 # the engine's own files on it, because a package that wants a secret as a variable has no other way (KEY-003 warns of that).
-HOST_FOLDERS = ("/var/lib/avs", "/tmp", "/var/tmp", "/var/log", "/root", "/run/lock", "/dev/shm")
+HOST_FOLDERS = ("/var/lib/avs", "/usr/local/lib/avs", "/tmp", "/var/tmp", "/var/log", "/root", "/run/lock", "/dev/shm")
 # Kept apart from the files, because systemd writes those in a format of its own.
 JOURNAL = "journalctl --no-pager --all -o export --since @{since}"
 LOGS = "for c in $(docker ps -aq); do docker inspect -f '{{.Name}}' $c; docker logs $c 2>&1; done"

@@ -24,14 +24,14 @@ CONTAINERS = "/var/lib/docker/containers"
 
 
 def modules() -> set[int]:
-    """Python processes of the host itself; a container's have a pid namespace of their own."""
+    """Python processes of the host itself, the library's copy by its name; a container's have a pid namespace of their own."""
     found = set()
     own = os.readlink("/proc/self/ns/pid")
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == os.getpid():
             continue
         with contextlib.suppress(OSError), open(f"/proc/{name}/comm", encoding="utf-8") as handle:
-            if handle.read().startswith("python3") and os.readlink(f"/proc/{name}/ns/pid") == own:
+            if handle.read().startswith(("python3", "avsctl-")) and os.readlink(f"/proc/{name}/ns/pid") == own:
                 found.add(int(name))
     return found
 

@@ -112,7 +112,7 @@ def test_whatever_is_in_the_way_is_no_failure(folder: Path, tmp_path: Path) -> N
 def test_an_unexpected_error_is_told_without_secrets(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(call: Any, _run: Any) -> dict[str, Any]:
+    def broken(call: Any, *_others: Any) -> dict[str, Any]:
         raise RuntimeError(f"died over {call['secret_values']}")
 
     secret = 'can"ary-\n-word'
@@ -137,5 +137,5 @@ def test_a_refusal_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         raise HostError("no")
 
     monkeypatch.setattr(answers, "reconcile", refused)
-    result = answers.answer({"document": {}}, lambda *_a, **_o: (0, b"", b""))
+    result = answers.answer({"document": {}}, lambda *_a, **_o: (0, b"", b""), "test")
     assert result == {"failed": True, "changed": False, "msg": "no", "findings": []}
