@@ -16,7 +16,6 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
@@ -24,8 +23,15 @@ from ansible_collections.restaking.avs.plugins.module_utils.findings import ERRO
 from ansible_collections.restaking.avs.plugins.module_utils.rules import finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.fleet import survey, surveyed_paths, surveyed_uses
-from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, carries_macs, reconcile
-from ansible_collections.restaking.avs.plugins.plugin_utils.hostlibrary import copy_name, died, is_missing, said, start
+from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, carries_macs, reconcile, scrubbed
+from ansible_collections.restaking.avs.plugins.plugin_utils.hostlibrary import (
+    copy_name,
+    died,
+    is_missing,
+    last_line,
+    said,
+    start,
+)
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, labels, parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import (
     Use,
@@ -124,7 +130,7 @@ class ActionModule(ActionBase):
             return package
 
         sources = self._sources(run_folder, record)
-        self._copy = copy_name(str(self._vars.get("ansible_python_interpreter", "")))
+        self._copy = copy_name(str(self._setting("INTERPRETER_PYTHON")))
         try:
             built = build_specs(entries, load, sources, findings)
             for spec, entry in zip(built.specs, entries):
@@ -211,12 +217,10 @@ class ActionModule(ActionBase):
         return sources.values(needs)
 
     def _call(self, document: dict[str, Any], secret_values: dict[str, dict[str, str]]) -> dict[str, Any]:
-        silent = boolean(self._vars.get("ansible_no_target_syslog", C.DEFAULT_NO_TARGET_SYSLOG))
-        arguments: dict[str, Any] = {"document": {**document, "log": not silent}}
+        log = not self._setting("DEFAULT_NO_TARGET_SYSLOG")
+        arguments: dict[str, Any] = {"document": {**document, "log": log}}
         if secret_values:
             arguments["secret_values"] = secret_values
-        if secret_values or carries_macs(document):
-            self._use_stdin()
         try:
             answer = self._ask_copy(arguments)
             if answer is None:
@@ -238,28 +242,37 @@ class ActionModule(ActionBase):
 
     def _ask_copy(self, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer of the copy of the library the host keeps; ``None`` where it has none, or the task is to be run in a way of its own."""
-        self._use_stdin()
-        if not self._copy or not self._connection.is_pipelining_enabled() or any(self._task.environment or ()):
+        if not (self._copy and self._reads_stdin()) or any(self._task.environment or ()):
             return None
-        call = {
-            **arguments,
-            "check": bool(self._task.check_mode),
-            "diff": bool(self._task.diff),
-        }
+        call = {**arguments, "check": bool(self._task.check_mode), "diff": bool(self._task.diff)}
         done = self._low_level_execute_command(start(self._copy), in_data=json.dumps(call).encode())
-        answer = said(done)
-        if answer is None and arguments["document"]["complete"] and not is_missing(done):
-            return died(done, self._copy)
-        if answer is None:
-            # Nothing was changed. The second call need not try again, and a module that goes all the way leaves a new copy.
-            self._copy, self._missing = None, self._copy
-        return answer
+        answer = said(done["stdout"])
+        if answer is not None:
+            return answer
+        values = [value for own in arguments.get("secret_values", {}).values() for value in own.values()]
+        errors = scrubbed(done["stderr"], values)
+        if arguments["document"]["complete"] and not is_missing(done["rc"]):
+            return died(done["rc"], errors, self._copy)
+        # Nothing was changed. The second call need not try again, and a module that goes all the way leaves a new copy.
+        display.vv(f"no answer from {self._copy} ({done['rc']}: {last_line(errors)}), asking a module", self._target())
+        self._copy, self._missing = None, self._copy
+        return None
 
     def _ask_module(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        document = arguments["document"]
+        if "secret_values" in arguments or carries_macs(document):
+            self._use_stdin()
         if self._missing:
-            arguments["document"] = {**arguments["document"], "copy": self._missing}
+            arguments = {**arguments, "document": {**document, "copy": self._missing}}
         answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
         return answer
+
+    def _setting(self, name: str) -> Any:
+        """Ansible's own setting for the host that is asked, from its variables or the configuration."""
+        variables = self._vars
+        if self._task.delegate_to:
+            variables = (self._vars.get("ansible_delegated_vars") or {}).get(self._task.delegate_to) or self._vars
+        return self._templar.template(C.config.get_config_value(name, variables=variables))
 
     def _update_module_args(self, module_name: str, module_args: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._update_module_args(module_name, module_args, *args, **kwargs)
@@ -284,6 +297,12 @@ class ActionModule(ActionBase):
                 f"{means} cannot pass a module through its standard input",
                 "Use the connection ssh, and sudo where become is needed.",
             )
+
+    def _reads_stdin(self) -> bool:
+        """Whether the connection can pass something through standard input, and is not told to keep it in a file."""
+        become = self._connection.become
+        able = self._connection.has_pipelining and (become is None or become.pipelining)
+        return bool(able and not C.DEFAULT_KEEP_REMOTE_FILES)
 
     def _use_stdin(self) -> None:
         """Have the module and its arguments go through the connection's standard input: pipelining, whatever the configuration says."""

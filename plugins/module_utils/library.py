@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 
 from . import files
-from .errors import AvsError
 from .lock import Lock
 from .store import host_store
 
@@ -43,12 +43,21 @@ def keep(name: str, holder: str, folder: str = FOLDER) -> None:
     startable = os.path.isabs(sys.executable) and " " not in sys.executable and len(first_line) <= _LONGEST_LINE
     if not startable or not _NAME.fullmatch(name):
         return
-    with contextlib.suppress(OSError, AvsError), Lock(os.path.join(host_store().locks, "avsctl.lock"), holder, 0):
+    # The work is done, and its result still has to be told.
+    with contextlib.suppress(Exception), Lock(os.path.join(host_store().locks, "avsctl.lock"), holder, 0):
         files.folder(folder)
+        if not _is_ours(folder):
+            return
         files.sweep(folder)
         files.write(os.path.join(folder, name), first_line.encode() + archive(), mode=0o755)
         for old in _by_age(folder)[_KEPT:]:
             files.remove(old)
+
+
+def _is_ours(folder: str) -> bool:
+    """Whether nobody else can put something there that is then run."""
+    found = os.lstat(folder)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
 def archive() -> bytes:

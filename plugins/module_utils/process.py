@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from typing import Any
@@ -13,5 +14,12 @@ from typing import Any
 
 def run_command(args: list[str], *, cwd: str, pass_fds: Sequence[int], **_options: Any) -> tuple[int, bytes, bytes]:
     """Exit code, output and messages of a command that gets no input. Raises ``OSError`` where it cannot be started."""
-    done = subprocess.run(args, cwd=cwd, pass_fds=pass_fds, capture_output=True, stdin=subprocess.DEVNULL, check=False)
-    return done.returncode, done.stdout, done.stderr
+    # Not pipes: something the command leaves running in the background would hold them open.
+    with open(os.memfd_create("stdout"), "w+b") as out, open(os.memfd_create("stderr"), "w+b") as err:
+        done = subprocess.run(
+            args, cwd=cwd, pass_fds=pass_fds, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False
+        )
+        # The command moved the offset they share.
+        out.seek(0)
+        err.seek(0)
+        return done.returncode, out.read(), err.read()

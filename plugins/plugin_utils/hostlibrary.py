@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ from ..module_utils.library import FOLDER
 
 # What a shell ends with that finds no such program, or one it cannot start.
 _MISSING = (126, 127)
+# Root runs what is root's. Input that nobody reads would look like a broken connection; and the outer shell is not to end here,
+# because Ansible has it do one thing more.
 _START = (
-    "if [ -x {path} ]; then {path}; else (exit 127); fi; code=$?; "
-    # What nobody reads would look like a broken connection.
-    'if [ "$code" = 126 ] || [ "$code" = 127 ]; then cat >/dev/null; fi; exit "$code"'
+    "if [ -O {folder} ] && [ -O {path} ] && [ -x {path} ]; then {path}; else (exit 127); fi; "
+    'code=$?; cat >/dev/null; (exit "$code")'
 )
+# A host says what became of its instances, and nothing else: Ansible acts on some other names.
+_TOLD = ("changed", "failed", "msg", "findings", "instances", "unlisted", "diff", "needs", "held")
 
 
 def copy_name(interpreter: str) -> str:
@@ -33,27 +36,29 @@ def copy_name(interpreter: str) -> str:
 
 def start(name: str) -> str:
     """A command for the host's shell that starts the copy, or reads its input and ends as if there was none."""
-    return _START.format(path=f"{FOLDER}/{name}")
+    return _START.format(folder=FOLDER, path=f"{FOLDER}/{name}")
 
 
-def said(done: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The result a finished command printed last, ``None`` where it printed none."""
-    for line in reversed(done["stdout"].splitlines()):
+def said(output: str) -> dict[str, Any] | None:
+    """The result among what a login and the copy printed, ``None`` where there is none."""
+    for line in reversed(output.splitlines()):
         if line.startswith("{"):
-            try:
-                result: dict[str, Any] = json.loads(line)
-            except ValueError:
-                return None
-            return result
+            with contextlib.suppress(ValueError):
+                result = json.loads(line)
+                if "changed" in result or "failed" in result:
+                    return {name: value for name, value in result.items() if name in _TOLD}
     return None
 
 
-def died(done: Mapping[str, Any], name: str) -> dict[str, Any]:
+def died(code: int, errors: str, name: str) -> dict[str, Any]:
     """A result for a command that printed none: what is known of it."""
-    last = (str(done["stderr"]).strip() or "no message").splitlines()[-1]
-    return {"failed": True, "msg": f"{FOLDER}/{name} ended with {done['rc']}: {last}"}
+    return {"failed": True, "msg": f"{FOLDER}/{name} ended with {code}: {last_line(errors)}"}
 
 
-def is_missing(done: Mapping[str, Any]) -> bool:
+def last_line(errors: str) -> str:
+    return (errors.strip() or "no message").splitlines()[-1]
+
+
+def is_missing(code: int) -> bool:
     """Whether there is no copy, or none this host can start."""
-    return done["rc"] in _MISSING
+    return code in _MISSING

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -77,6 +78,19 @@ class Host:
             "for d in /var/lib/avs /run/avs /run/lock/avs /usr/local/lib/avs; do [ -d $d ] && find $d -printf '%p %y %m %U:%G %l\\n' | sort "
             "&& find $d -type f -print0 | sort -z | xargs -0r sha256sum; done; true"
         )
+
+    def now(self) -> str:
+        return self.run("date +%s.%N").strip()
+
+    def answered(self, since: str) -> list[str]:
+        """Who answered each call to this host since then, as its log has it: ``avsctl`` or ``module``."""
+        mark = secrets.token_hex(8)
+        show = f"journalctl --no-pager -q -o cat -t restaking.avs --since=@{since}"
+        # What was logged before the mark is in the journal once the mark is.
+        self.run(
+            f"logger -t restaking.avs {mark}; timeout 30 sh -c 'until {show} | grep -q {mark}; do sleep 0.1; done'"
+        )
+        return [line.rsplit(" ", 1)[-1] for line in self.run(show).splitlines() if " instances, for " in line]
 
 
 @dataclass

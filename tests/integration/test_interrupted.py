@@ -171,8 +171,9 @@ def test_killed_installs_converge(fleet: Fleet, demo: Any, tmp_path_factory: Any
     print(f"seed {SEED}")
 
     # One host keeps the library, on the others there is something in the way: there each call is a module.
+    began = [host.now() for host in hosts]
     for host in hosts[1:]:
-        host.run("touch /usr/local/lib/avs")
+        host.run("rm -rf /usr/local/lib/avs; touch /usr/local/lib/avs")
 
     def one(number: int) -> list[str]:
         own = Fleet(Path(tmp_path_factory.mktemp(f"kill{number}")))
@@ -182,6 +183,8 @@ def test_killed_installs_converge(fleet: Fleet, demo: Any, tmp_path_factory: Any
     with ThreadPoolExecutor(len(hosts)) as pool:
         hits = [phase for phases in pool.map(one, range(len(hosts))) for phase in phases]
     print(Counter(hits))
+    ways = [Counter(host.answered(since)) for host, since in zip(hosts, began)]
+    assert ways[0]["avsctl"] > KILLS > ways[0]["module"] and not any(way["avsctl"] for way in ways[1:])
     assert len(hits) >= KILLS
     assert set(hits) & EARLY and set(hits) & LATE
 

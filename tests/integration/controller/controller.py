@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.restaking.avs.plugins.module_utils.library import FOLDER
 
 from tests.integration.controller.openbao import OpenBao
 
@@ -54,8 +55,18 @@ class Controller:
         self.folder, self.store = folder, store
         collection = folder / "collections/ansible_collections/restaking/avs"
         (collection / "plugins/modules").mkdir(parents=True)
-        for name in ("action", "lookup", "filter", "plugin_utils", "module_utils"):
+        for name in ("action", "lookup", "filter", "plugin_utils"):
             (collection / "plugins" / name).symlink_to(ROOT / "plugins" / name)
+        # These hosts are this machine: what it may keep as a host of its own is not theirs.
+        self.copies = folder / "copies"
+        self.copies.mkdir()
+        (collection / "plugins/module_utils").mkdir()
+        for path in (ROOT / "plugins/module_utils").glob("*.py"):
+            (collection / "plugins/module_utils" / path.name).symlink_to(path)
+        library = collection / "plugins/module_utils/library.py"
+        own = library.read_text().replace(f'"{FOLDER}"', f'"{self.copies}"')
+        library.unlink()
+        library.write_text(own)
         for name in ("galaxy.yml", "meta"):
             (collection / name).symlink_to(ROOT / name)
         (collection / "plugins/modules/instances.py").symlink_to(Path(__file__).with_name("fake_host.py"))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils import basic
+from ansible_collections.restaking.avs.plugins.module_utils import process
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Engine
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.invocation import (
@@ -142,3 +144,16 @@ def test_a_process_with_something_to_read_is_not_waited_for(text: str) -> None:
         assert process.poll() is None
         process.stdin.close()
         assert process.wait() == 1
+
+
+def test_a_command_is_over_when_it_ends_whatever_it_leaves_behind() -> None:
+    """``process.run_command``, like that of a module: a helper in the background keeps both outputs open."""
+    code, out, err = process.run_command(["sh", "-c", "sleep 300 & echo $!; echo no >&2; exit 3"], cwd="/", pass_fds=())
+    os.kill(int(out), signal.SIGKILL)
+    assert (code, err) == (3, b"no\n")
+
+
+def test_a_command_that_is_not_there_is_named() -> None:
+    with pytest.raises(OSError) as caught:
+        process.run_command(["/nonexistent/docker"], cwd="/", pass_fds=())
+    assert caught.value.filename == "/nonexistent/docker"
