@@ -36,7 +36,7 @@ def main() -> None:
         result = {"failed": True, "msg": f"unexpected {type(error).__name__}: {error} (at {where})"}
         _discard()
     # A login may have printed something without an end of line.
-    print("\n" + json.dumps(mask.deep(result)), flush=True)
+    sys.stdout.write(f"\n{json.dumps(mask.deep(result))}\n")
 
 
 def _discard() -> None:
