@@ -130,8 +130,8 @@ class ActionModule(ActionBase):
             return package
 
         sources = self._sources(run_folder, record)
-        self._copy = copy_name(str(self._setting("INTERPRETER_PYTHON")))
         try:
+            self._copy = copy_name(str(self._setting("INTERPRETER_PYTHON")))
             built = build_specs(entries, load, sources, findings)
             for spec, entry in zip(built.specs, entries):
                 self._labels[entry.place] = self._labels[spec["id"]] = entry.label(spec["id"])
@@ -245,7 +245,11 @@ class ActionModule(ActionBase):
         if not (self._copy and self._reads_stdin()) or any(self._task.environment or ()):
             return None
         call = {**arguments, "check": bool(self._task.check_mode), "diff": bool(self._task.diff)}
-        done = self._low_level_execute_command(start(self._copy), in_data=json.dumps(call).encode())
+        before = self._set_pipelining(True)
+        try:
+            done = self._low_level_execute_command(start(self._copy), in_data=json.dumps(call).encode())
+        finally:
+            self._set_pipelining(before)
         answer = said(done["stdout"])
         if answer is not None:
             return answer
@@ -272,7 +276,12 @@ class ActionModule(ActionBase):
         variables = self._vars
         if self._task.delegate_to:
             variables = (self._vars.get("ansible_delegated_vars") or {}).get(self._task.delegate_to) or self._vars
-        return self._templar.template(C.config.get_config_value(name, variables=variables))
+        value = C.config.get_config_value(name, variables=variables)
+        try:
+            return self._templar.template(value)
+        except AnsibleError:
+            # Left to Ansible, which knows what it may be instead.
+            return value
 
     def _update_module_args(self, module_name: str, module_args: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super()._update_module_args(module_name, module_args, *args, **kwargs)
@@ -306,10 +315,16 @@ class ActionModule(ActionBase):
 
     def _use_stdin(self) -> None:
         """Have the module and its arguments go through the connection's standard input: pipelining, whatever the configuration says."""
+        self._set_pipelining(True)
+
+    def _set_pipelining(self, wanted: bool) -> bool:
+        """Returns what it was."""
         try:
-            self._connection.set_option("pipelining", True)
+            before = self._connection.get_option("pipelining")
+            self._connection.set_option("pipelining", wanted)
         except KeyError:
-            self._play_context.pipelining = True
+            before, self._play_context.pipelining = self._play_context.pipelining, wanted
+        return bool(before)
 
     def _target(self) -> str:
         return str(self._task.delegate_to or self._vars.get("inventory_hostname", "the host"))

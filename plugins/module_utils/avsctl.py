@@ -29,12 +29,16 @@ def main() -> None:
     try:
         result = answer(call, run_command, "avsctl")
     except Exception as error:
-        where = ", ".join(
-            f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
-        )
+        if isinstance(error, (ImportError, SyntaxError, EOFError)):
+            _discard()
+        frames = traceback.walk_tb(error.__traceback__)
+        where = ", ".join(f"{os.path.basename(frame.f_code.co_filename)}:{line}" for frame, line in frames)
         # Not the traceback: it quotes more than can be searched for secrets.
-        result = {"failed": True, "msg": f"unexpected {type(error).__name__}: {error} (at {where})"}
-        _discard()
+        message = f"unexpected {type(error).__name__}: {error} (at {where})"
+        if not call["document"].get("complete"):
+            # Nothing was changed: no answer, and a module is asked.
+            sys.exit(mask(message))
+        result = {"failed": True, "msg": message}
     # A login may have printed something without an end of line.
     sys.stdout.write(f"\n{json.dumps(mask.deep(result))}\n")
 

@@ -65,18 +65,19 @@ def _in_use(path: str, processes: str) -> bool:
 
 
 def _others(processes: str) -> Iterator[float]:
-    """When each other process of this very Python began, in seconds since the machine's start; a container's are none of ours."""
-    mine = _kind(processes, "self")
+    """When each other Python of this host began, in seconds since the machine's start; a container's are none of ours."""
+    here = _namespace(processes, "self")
     for name in os.listdir(processes):
         if name.isdigit() and int(name) != os.getpid():
             try:
-                if _kind(processes, name) == mine:
+                program = os.path.basename(os.readlink(os.path.join(processes, name, "exe")))
+                if "python" in program and _namespace(processes, name) == here:
                     with open(os.path.join(processes, name, "stat"), "rb") as handle:
                         yield int(handle.read().rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
             except OSError:
                 continue
 
 
-def _kind(processes: str, name: str) -> tuple[str, str]:
-    """Program and pid namespace."""
-    return os.readlink(os.path.join(processes, name, "exe")), os.readlink(os.path.join(processes, name, "ns", "pid"))
+def _namespace(processes: str, name: str) -> str:
+    """Of process ids."""
+    return os.readlink(os.path.join(processes, name, "ns", "pid"))

@@ -9,17 +9,28 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 
 def run_command(args: list[str], *, cwd: str, pass_fds: Sequence[int], **_options: Any) -> tuple[int, bytes, bytes]:
     """Exit code, output and messages of a command that gets no input. Raises ``OSError`` where it cannot be started."""
     # Not pipes: something the command leaves running in the background would hold them open.
-    with open(os.memfd_create("stdout"), "w+b") as out, open(os.memfd_create("stderr"), "w+b") as err:
+    with _memory() as out, _memory() as err:
         done = subprocess.run(
             args, cwd=cwd, pass_fds=pass_fds, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False
         )
-        # The command moved the offset they share.
-        out.seek(0)
-        err.seek(0)
-        return done.returncode, out.read(), err.read()
+        return done.returncode, _content(out), _content(err)
+
+
+def _memory() -> IO[bytes]:
+    """A file of no name, in memory where this Python can."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("output"), "w+b")
+    import tempfile
+
+    return tempfile.TemporaryFile()
+
+
+def _content(file: IO[bytes]) -> bytes:
+    """All of it, from wherever the command has left the position they share."""
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)

@@ -100,5 +100,35 @@ def test_a_copy_that_dies_over_secrets_shows_none(
     )
     run = controller.play("-vvvv", json_output=False)
     (controller.folder / "calls.memory").unlink()
-    assert run.code != 0 and "ended with 4: " in run.output and "***" in run.output
+    assert run.code != 0 and re.search(r"ended with 4: .*\"secret_values.*\*\*\*", run.output), run.output
     assert canaries.found_in(run.output + controller.left_behind()) == []
+
+
+# Asks for a password as sudo does, and is not content with another.
+SUDO = """#!/bin/sh
+while [ "$1" != /bin/sh ]; do
+  if [ "$1" = -p ]; then printf %s "$2" >&2; fi
+  shift
+done
+read -r password && [ "$password" = becoming ] && exec "$@"
+"""
+
+
+def test_a_password_for_becoming_root_goes_before_the_call(
+    controller: Controller, copy: Callable[[str], Path], approle: dict[str, Any]
+) -> None:
+    """Without pipelining a local connection gives a program that may ask for a password a terminal, and drops its input."""
+    sudo = controller.folder / "sudo"
+    sudo.write_text(SUDO)
+    sudo.chmod(0o755)
+    answer = json.dumps({"changed": False, "instances": [], "findings": []})
+    told = copy(f"echo '{answer}'")
+    become = {
+        "ansible_become": True,
+        "ansible_become_exe": str(sudo),
+        "ansible_become_password": "becoming",
+        "ansible_become_user": "nobody",
+    }
+    controller.inventory({"h": [entry("copied")]}, {**approle, **become})
+    run = controller.play(ANSIBLE_PIPELINING="0")
+    assert run.outcome("h")["changed"] is False and len(told.read_text().splitlines()) == 1

@@ -146,8 +146,13 @@ def test_a_process_with_something_to_read_is_not_waited_for(text: str) -> None:
         assert process.wait() == 1
 
 
-def test_a_command_is_over_when_it_ends_whatever_it_leaves_behind() -> None:
+@pytest.mark.parametrize("memory", [True, False])
+def test_a_command_is_over_when_it_ends_whatever_it_leaves_behind(
+    monkeypatch: pytest.MonkeyPatch, memory: bool
+) -> None:
     """``process.run_command``, like that of a module: a helper in the background keeps both outputs open."""
+    if not memory:
+        monkeypatch.delattr(os, "memfd_create")
     code, out, err = process.run_command(["sh", "-c", "sleep 300 & echo $!; echo no >&2; exit 3"], cwd="/", pass_fds=())
     os.kill(int(out), signal.SIGKILL)
     assert (code, err) == (3, b"no\n")

@@ -141,25 +141,39 @@ def test_a_damaged_copy_removes_itself(folder: Path) -> None:
     assert kept(folder) == []
 
 
-def test_an_unexpected_error_is_told_without_secrets(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def broken(call: Any, *_others: Any) -> dict[str, Any]:
-        raise RuntimeError(f"died over {call['secret_values']}")
+def broken(call: Any, *_others: Any) -> dict[str, Any]:
+    raise RuntimeError(f"died over {call['secret_values']}")
 
-    secret = 'can"ary-\n-word'
-    call = {"document": {"schema": 1}, "secret_values": {"demo": {"token": secret}}}
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A call on standard input, to a library that does not survive it."""
+    made = {"document": {"schema": 1, "complete": True}, "secret_values": {"demo": {"token": 'can"ary-\n-word'}}}
+    source = type("Bytes", (), {"read": lambda _self: json.dumps(made)})
     monkeypatch.setattr(avsctl, "answer", broken)
     monkeypatch.setattr(payload, "sweep_all", lambda: None)
-    monkeypatch.setattr(
-        sys, "stdin", type("Input", (), {"buffer": type("Bytes", (), {"read": lambda _self: json.dumps(call)})()})
-    )
+    monkeypatch.setattr(sys, "stdin", type("Input", (), {"buffer": source()}))
+    return made
+
+
+def test_an_unexpected_error_is_told_without_secrets(call: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     avsctl.main()
-    lines = capsys.readouterr().out.splitlines()
-    answer = json.loads(lines[1])
-    assert len(lines) == 2 and answer["failed"] is True and "findings" not in answer
+    # After what a login may have printed without an end of line.
+    first, line = capsys.readouterr().out.splitlines()
+    answer = json.loads(line)
+    assert first == "" and answer["failed"] is True and "findings" not in answer
     assert answer["msg"].startswith("unexpected RuntimeError: died over") and "avsctl.py:" in answer["msg"]
-    assert "ary-" not in lines[1] and "-word" not in lines[1]
+    assert "ary-" not in line and "-word" not in line
+
+
+def test_an_unexpected_error_before_anything_was_done_is_no_answer(
+    call: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call["document"]["complete"] = False
+    with pytest.raises(SystemExit) as caught:
+        avsctl.main()
+    assert str(caught.value).startswith("unexpected RuntimeError") and "ary-" not in str(caught.value)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_refusal_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,6 @@ def nobody(tmp_path: Path) -> str:
     listing = tmp_path / "proc"
     (listing / "self" / "ns").mkdir(parents=True)
     (listing / "self" / "ns" / "pid").symlink_to("pid:[1]")
-    (listing / "self" / "exe").symlink_to(os.path.realpath(sys.executable))
     return str(listing)
 
 
@@ -63,14 +62,23 @@ def test_a_library_that_lies_elsewhere_removes_what_others_left(tmp_path: Path, 
     assert not left.exists()
 
 
-@pytest.mark.parametrize(("began", "namespace", "stays"), [(30, 1, True), (90, 1, False), (30, 2, False)])
-def test_whose_it_may_be(tmp_path: Path, nobody: str, began: float, namespace: int, stays: bool) -> None:
+@pytest.mark.parametrize(
+    ("began", "namespace", "program", "stays"),
+    [
+        (30, 1, "/usr/bin/python3.13", True),
+        (30, 1, "/opt/tools/bin/python3", True),
+        (90, 1, "/usr/bin/python3.13", False),
+        (30, 2, "/usr/bin/python3.13", False),
+        (30, 1, "/usr/bin/dockerd", False),
+    ],
+)
+def test_whose_it_may_be(tmp_path: Path, nobody: str, began: float, namespace: int, program: str, stays: bool) -> None:
     """A Python of the host's own that began shortly before may be its owner; a node's in a container is not."""
     own, folder = unpacked(tmp_path, "own"), unpacked(tmp_path, "other")
     process = Path(nobody) / str(os.getpid() + 1)
     (process / "ns").mkdir(parents=True)
     (process / "ns" / "pid").symlink_to(f"pid:[{namespace}]")
-    (process / "exe").symlink_to(os.path.realpath(sys.executable))
+    (process / "exe").symlink_to(program)
     ticks = int((time.clock_gettime(time.CLOCK_BOOTTIME) - began) * os.sysconf("SC_CLK_TCK"))
     (process / "stat").write_text(f"1 (a (b) c) S {'0 ' * 18}{ticks} 0")
     payload.sweep(here(own), nobody)
