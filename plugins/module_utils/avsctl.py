@@ -37,7 +37,7 @@ def main() -> None:
         message = f"unexpected {type(error).__name__}: {error} (at {where})"
         if not call["document"].get("complete"):
             # Nothing was changed: no answer, and a module is asked.
-            sys.exit(mask(message))
+            raise SystemExit(mask(message)) from None
         result = {"failed": True, "msg": message}
     # A login may have printed something without an end of line.
     sys.stdout.write(f"\n{json.dumps(mask.deep(result))}\n")
