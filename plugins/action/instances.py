@@ -29,6 +29,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.hostlibrary import (
     died,
     is_missing,
     last_line,
+    program,
     said,
     start,
 )
@@ -267,7 +268,7 @@ class ActionModule(ActionBase):
         if "secret_values" in arguments or carries_macs(document):
             self._use_stdin()
         if self._missing:
-            arguments = {**arguments, "document": {**document, "copy": self._missing}}
+            arguments = {**arguments, "document": {**document, "copy": {"name": self._missing, "program": program()}}}
         answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
         return answer
 

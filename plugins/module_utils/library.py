@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from . import files
 from .lock import Lock
@@ -21,8 +21,6 @@ FOLDER = "/usr/local/lib/avs"
 _NAME = re.compile(r"avsctl-[0-9a-f]{16}\.pyz")
 # Controllers with different versions of the collection may take turns.
 _KEPT = 3
-# The copy's name for this package.
-_PACKAGE = "avs"
 # Nothing of the host's but Python's own library, and file names in UTF-8 whatever the login's language.
 _OPTIONS = "-ISXutf8"
 # The kernel reads no more of a script's first line.
@@ -32,13 +30,16 @@ _MAIN = """import sys
 if sys.implementation.cache_tag != {tag!r}:
     sys.stdin.buffer.read()
     sys.exit(127)
-from {package}.{module} import main
+from avs.plugin_utils.avsctl import main
 main()
 """
 
 
-def keep(name: str, holder: str, folder: str = FOLDER) -> None:
-    """Make the copy ``name``, which says what is in it. It saves time and nothing else: where it cannot be had, nothing is wrong."""
+def keep(name: str, program: Mapping[str, str], holder: str, folder: str = FOLDER) -> None:
+    """Make the copy ``name``, which says what is in it. It saves time and nothing else: where it cannot be had, nothing is wrong.
+
+    ``program``: file name -> source of what passes a call on to this library, with ``avsctl.py`` to start.
+    """
     first_line = f"#!{sys.executable} {_OPTIONS}\n"
     startable = os.path.isabs(sys.executable) and " " not in sys.executable and len(first_line) <= _LONGEST_LINE
     if not startable or not _NAME.fullmatch(name):
@@ -49,7 +50,7 @@ def keep(name: str, holder: str, folder: str = FOLDER) -> None:
         if not _is_ours(folder):
             return
         files.sweep(folder)
-        files.write(os.path.join(folder, name), first_line.encode() + archive(), mode=0o755)
+        files.write(os.path.join(folder, name), first_line.encode() + archive(program), mode=0o755)
         for old in _by_age(folder)[_KEPT:]:
             files.remove(old)
 
@@ -60,22 +61,20 @@ def _is_ours(folder: str) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
-def archive() -> bytes:
-    """This package as a zip archive that Python can run."""
+def archive(program: Mapping[str, str]) -> bytes:
+    """This package and the program as a zip archive that Python can run; they find each other as in the collection."""
     import io
     import zipfile
 
-    from . import avsctl
-
+    sources = {f"module_utils/{name}": source for name, source in _sources()}
+    sources.update((f"plugin_utils/{name}", source.encode()) for name, source in program.items())
+    sources.update((f"{folder}__init__.py", b"") for folder in ("", "module_utils/", "plugin_utils/"))
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as out:
-        module = avsctl.__name__.rpartition(".")[2]
-        main = _MAIN.format(tag=sys.implementation.cache_tag, package=_PACKAGE, module=module)
-        out.writestr(zipfile.ZipInfo("__main__.py"), main)
-        out.writestr(zipfile.ZipInfo(f"{_PACKAGE}/__init__.py"), "")
-        for name, source in sorted(_sources()):
-            out.writestr(zipfile.ZipInfo(f"{_PACKAGE}/{name}"), source)
-            out.writestr(zipfile.ZipInfo(f"{_PACKAGE}/{name}c"), _compiled(f"{_PACKAGE}/{name}", source))
+        out.writestr(zipfile.ZipInfo("__main__.py"), _MAIN.format(tag=sys.implementation.cache_tag))
+        for name, source in sorted(sources.items()):
+            out.writestr(zipfile.ZipInfo(f"avs/{name}"), source)
+            out.writestr(zipfile.ZipInfo(f"avs/{name}c"), _compiled(f"avs/{name}", source))
     return content.getvalue()
 
 
@@ -84,7 +83,7 @@ def _sources() -> Iterator[tuple[str, bytes]]:
     from importlib.resources import files as resources
 
     for item in resources(__package__).iterdir():
-        if item.name.endswith(".py") and item.name != "__init__.py":
+        if item.name.endswith(".py"):
             yield item.name, item.read_bytes()
 
 

@@ -227,8 +227,9 @@ def main() -> None:
     if result.get("failed"):
         module.fail_json(**result)
     # A run that was refused, or still has to be given something, leaves nothing.
-    if document.get("copy") and not (module.check_mode or document.get("trial") or "needs" in result):
-        library.keep(document["copy"], str(document.get("holder")))
+    copy = document.get("copy")
+    if copy and not (module.check_mode or document.get("trial") or "needs" in result):
+        library.keep(copy["name"], copy["program"], str(document.get("holder")))
     module.exit_json(**result)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..module_utils.library import FOLDER
 
+_HERE = Path(__file__).parent
 # What a shell ends with that finds no such program, or one it cannot start.
 _MISSING = (126, 127)
 # Root runs what is root's. Input that nobody reads would look like a broken connection; and the outer shell is not to end here,
@@ -26,12 +27,16 @@ _START = (
 _TOLD = ("changed", "failed", "msg", "findings", "instances", "unlisted", "diff", "needs", "held")
 
 
+def program() -> dict[str, str]:
+    """File name -> source of what only the copy has, because no module needs it."""
+    return {name: (_HERE / name).read_text(encoding="utf-8") for name in ("avsctl.py", "process.py")}
+
+
 def copy_name(interpreter: str) -> str:
-    """Of the copy of this very library for a Python the inventory names: other code, other name."""
-    digest = hashlib.sha256(interpreter.encode())
-    for path in sorted((Path(__file__).parents[1] / "module_utils").glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return f"avsctl-{digest.hexdigest()[:16]}.pyz"
+    """Of the copy of this very code for a Python the inventory names: other code, other name."""
+    sources = {path.name: path.read_text(encoding="utf-8") for path in (_HERE.parent / "module_utils").glob("*.py")}
+    text = json.dumps([interpreter, program(), sources], sort_keys=True)
+    return f"avsctl-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pyz"
 
 
 def start(name: str) -> str:

@@ -18,7 +18,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 from module_utils.engine import Engine
 from module_utils.reconcile import reconcile
-from module_utils.process import run_command
+from plugin_utils.process import run_command
 result = reconcile(json.load(open(sys.argv[2])), Engine(run_command))
 assert not result["changed"] and "needs" not in result, result
 """

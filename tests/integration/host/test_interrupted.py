@@ -26,7 +26,7 @@ sys.path[:0] = {paths!r}
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Engine
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import reconcile
 from ansible_collections.restaking.avs.plugins.module_utils.store import Store
-from ansible_collections.restaking.avs.plugins.module_utils.process import run_command
+from ansible_collections.restaking.avs.plugins.plugin_utils.process import run_command
 document, values = json.load(sys.stdin)
 reconcile(document, Engine(run_command), values, store=Store(*{roots!r}))
 """

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Container, Engine
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
-from ansible_collections.restaking.avs.plugins.module_utils.process import run_command
+from ansible_collections.restaking.avs.plugins.plugin_utils.process import run_command
 
 from tests.integration.host.support import Bench
 

@@ -17,8 +17,8 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Engine
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError, LockedError
 from ansible_collections.restaking.avs.plugins.module_utils.lock import Lock
-from ansible_collections.restaking.avs.plugins.module_utils.process import run_command
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import reconcile
+from ansible_collections.restaking.avs.plugins.plugin_utils.process import run_command
 
 from tests.integration.host.support import IMAGE, RUN, Bench, docker
 

@@ -46,10 +46,18 @@ def test_the_name_is_one_the_host_takes() -> None:
 def test_other_code_has_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "module_utils").mkdir()
     (tmp_path / "plugin_utils").mkdir()
-    monkeypatch.setattr(hostlibrary, "__file__", str(tmp_path / "plugin_utils" / "hostlibrary.py"))
+    monkeypatch.setattr(hostlibrary, "_HERE", tmp_path / "plugin_utils")
+    for file in ("avsctl.py", "process.py"):
+        (tmp_path / "plugin_utils" / file).write_text("0")
     names = set()
-    for file, text in (("a.py", "1"), ("a.py", "2"), ("b.py", "2"), ("a.py", "")):
-        (tmp_path / "module_utils" / file).write_text(text)
+    changes = (
+        ("module_utils/a.py", "1"),
+        ("module_utils/a.py", "2"),
+        ("module_utils/b.py", "2"),
+        ("plugin_utils/avsctl.py", "1"),
+    )
+    for file, text in changes:
+        (tmp_path / file).write_text(text)
         names.add(copy_name(""))
     assert len(names) == 4
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Done, Engine
-from ansible_collections.restaking.avs.plugins.module_utils.process import run_command
+from ansible_collections.restaking.avs.plugins.plugin_utils.process import run_command
 
 
 class Told(Engine):

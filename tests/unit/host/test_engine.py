@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.compose import Compose, engine_error
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Done, Engine
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
-from ansible_collections.restaking.avs.plugins.module_utils.process import run_command
+from ansible_collections.restaking.avs.plugins.plugin_utils.process import run_command
 
 from tests.unit.host.engines import Told
 

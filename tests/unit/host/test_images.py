@@ -17,7 +17,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.images import (
     pull_problem,
     repository_of,
 )
-from ansible_collections.restaking.avs.plugins.module_utils.process import run_command
+from ansible_collections.restaking.avs.plugins.plugin_utils.process import run_command
 
 from tests.unit.host.models import told
 

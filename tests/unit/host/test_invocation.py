@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.restaking.avs.plugins.module_utils import process
 from ansible_collections.restaking.avs.plugins.module_utils.engine import Engine
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.invocation import (
@@ -25,6 +24,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.invocation import (
     invocation,
     ran_out_of_time,
 )
+from ansible_collections.restaking.avs.plugins.plugin_utils import process
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 

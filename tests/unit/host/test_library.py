@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils import avsctl, library, payload
+from ansible_collections.restaking.avs.plugins.module_utils import library, payload
 from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.lock import Lock
 from ansible_collections.restaking.avs.plugins.module_utils.store import Store
+from ansible_collections.restaking.avs.plugins.plugin_utils import avsctl
+from ansible_collections.restaking.avs.plugins.plugin_utils.hostlibrary import program
 
 NAME = "avsctl-0123456789abcdef.pyz"
 SOURCES = Path(library.__file__).parent
@@ -42,7 +44,7 @@ def ask(copy: Path, call: dict[str, Any]) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_copy_answers_by_itself(folder: Path, tmp_path: Path) -> None:
-    library.keep(NAME, "me", str(folder))
+    library.keep(NAME, program(), "me", str(folder))
     copy = folder / NAME
     assert kept(folder) == [NAME] and copy.stat().st_mode & 0o777 == 0o755
     moved = tmp_path / "elsewhere.pyz"
@@ -54,22 +56,25 @@ def test_a_copy_answers_by_itself(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_copy_is_all_of_the_library_compiled(folder: Path) -> None:
-    library.keep(NAME, "me", str(folder))
-    names = {path.name for path in SOURCES.glob("*.py")}
+    library.keep(NAME, program(), "me", str(folder))
+    names = {f"module_utils/{path.name}" for path in SOURCES.glob("*.py")} | {
+        f"plugin_utils/{name}" for name in program()
+    }
+    names |= {f"{folder}__init__.py" for folder in ("", "module_utils/", "plugin_utils/")}
     with zipfile.ZipFile(folder / NAME) as archive:
-        assert set(archive.namelist()) == {"__main__.py", "avs/__init__.py"} | {
-            f"avs/{name}{compiled}" for name in names - {"__init__.py"} for compiled in ("", "c")
-        }
-        assert archive.read("avs/library.py") == Path(library.__file__).read_bytes()
-    script = f"import sys; sys.path.insert(0, {str(folder / NAME)!r}); import avs.run; print(avs.run.__cached__, avs.run.__file__)"
+        assert sorted(archive.namelist()) == sorted(
+            ["__main__.py", *(f"avs/{name}{end}" for name in names for end in ("", "c"))]
+        )
+        assert archive.read("avs/module_utils/library.py") == Path(library.__file__).read_bytes()
+    script = f"import sys; sys.path.insert(0, {str(folder / NAME)!r}); import avs.module_utils.run as run; print(run.__file__)"
     out = subprocess.run([sys.executable, "-ISc", script], capture_output=True, text=True, check=True).stdout
-    assert out.split()[1].endswith("avs/run.pyc")
+    assert out.strip().endswith("avs/module_utils/run.pyc")
 
 
 def test_a_copy_made_for_another_python_says_there_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(library, "_MAIN", library._MAIN.replace("{tag!r}", "'cpython-30'"))
-        library.keep(NAME, "me", str(folder))
+        library.keep(NAME, program(), "me", str(folder))
     done = ask(folder / NAME, {"document": {"schema": 1, "filler": "x" * 300_000}})
     assert (done.returncode, done.stdout, done.stderr) == (127, "", "")
 
@@ -82,39 +87,39 @@ def test_what_was_cut_off_and_old_copies_go(folder: Path) -> None:
         os.utime(copy, (age + 1000, age + 1000))
     (folder / f".{NAME}.tmp").write_text("half")
     (folder / "mine.txt").write_text("somebody's")
-    library.keep(NAME, "me", str(folder))
+    library.keep(NAME, program(), "me", str(folder))
     assert kept(folder) == [NAME, "avsctl-bbbbbbbbbbbbbbbb.pyz", "avsctl-cccccccccccccccc.pyz", "mine.txt"]
 
 
 @pytest.mark.parametrize("name", ["avsctl.pyz", "../avsctl-0123456789abcdef.pyz", "avsctl-0123456789abcdef.pyz\n", ""])
 def test_no_other_name_is_written(folder: Path, name: str) -> None:
-    library.keep(name, "me", str(folder))
+    library.keep(name, program(), "me", str(folder))
     assert kept(folder) == []
 
 
 @pytest.mark.parametrize("python", ["/opt/my python/bin/python3", f"/{'x' * 120}/python3", ""])
 def test_no_copy_for_a_python_a_script_cannot_name(folder: Path, monkeypatch: pytest.MonkeyPatch, python: str) -> None:
     monkeypatch.setattr(sys, "executable", python)
-    library.keep(NAME, "me", str(folder))
+    library.keep(NAME, program(), "me", str(folder))
     assert kept(folder) == []
 
 
 def test_whatever_is_in_the_way_is_no_failure(folder: Path, tmp_path: Path) -> None:
     folder.write_text("a file where the folder would be")
-    library.keep(NAME, "me", str(folder))
+    library.keep(NAME, program(), "me", str(folder))
     assert folder.is_file()
     folder.unlink()
     with Lock(str(tmp_path / "locks" / "avsctl.lock"), "another run", 0):
-        library.keep(NAME, "me", str(folder))
+        library.keep(NAME, program(), "me", str(folder))
     assert kept(folder) == []
 
 
 def test_no_error_of_making_it_is_one_of_the_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> bytes:
+    def broken(_program: Any) -> bytes:
         raise RuntimeError("no zipfile here")
 
     monkeypatch.setattr(library, "archive", broken)
-    library.keep(NAME, "me", str(folder))
+    library.keep(NAME, program(), "me", str(folder))
     assert kept(folder) == []
 
 
@@ -122,17 +127,17 @@ def test_no_error_of_making_it_is_one_of_the_work(folder: Path, monkeypatch: pyt
 def test_nothing_is_put_where_others_can_write(folder: Path, mode: int) -> None:
     folder.mkdir()
     folder.chmod(mode)
-    library.keep(NAME, "me", str(folder))
+    library.keep(NAME, program(), "me", str(folder))
     assert kept(folder) == []
 
 
 def test_a_damaged_copy_removes_itself(folder: Path) -> None:
     """What is read late, and only for work, would else fail in every run that has some."""
-    library.keep(NAME, "me", str(folder))
+    library.keep(NAME, program(), "me", str(folder))
     copy = folder / NAME
     content = bytearray(copy.read_bytes())
     with zipfile.ZipFile(copy) as archive:
-        for name in ("avs/run.py", "avs/run.pyc"):
+        for name in ("avs/module_utils/run.py", "avs/module_utils/run.pyc"):
             start = archive.getinfo(name).header_offset
             content[start : start + 4] = b"XXXX"
     copy.write_bytes(content)

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the copy of this library on a host does: a call on standard input, its result on standard output, a line of JSON each."""
+"""What the copy of the library on a host does: a call on standard input, its result on standard output, a line of JSON each.
+
+It is here because it is no module, nor part of one. It runs on hosts all the same: Python 3.9, and nothing but Python's own library.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from . import payload
-from .answer import answer
-from .mask import Mask
+from ..module_utils import payload
+from ..module_utils.answer import answer
+from ..module_utils.mask import Mask
 from .process import run_command
 
 
