@@ -43,6 +43,10 @@ options:
       - Policies of this host. C(image_policy) is V(tag) (a floating tag is a warning) or V(digest) (anything but a digest is an error).
     type: dict
     default: {}
+  partial:
+    description: The list is not all the host is to run; instances that are not in it are then not reported.
+    type: bool
+    default: false
   document:
     description: What the action plugin sends to the host. Not for playbooks.
     type: dict
@@ -205,6 +209,7 @@ def main() -> None:
             },
             "lock_timeout": {"type": "int", "default": 60},
             "settings": {"type": "dict", "default": {}},
+            "partial": {"type": "bool", "default": False},
             "cache_dir": {"type": "path"},
             "document": {"type": "dict"},
             "secret_values": {"type": "dict", "no_log": True},

@@ -38,10 +38,11 @@ Load = Callable[[Entry], "Package"]
 
 @dataclass(frozen=True)
 class Built:
-    """``specs`` of the sound entries in their order; ``needs`` by instance and secret name; ``options`` whose values are among them,
+    """``specs`` of the sound entries in their order, and those ``entries``; ``needs`` by instance and secret name; ``options`` whose values are among them,
     likewise; ``trees`` by digest; ``findings`` about all entries."""
 
     specs: tuple[dict[str, Any], ...]
+    entries: tuple[Entry, ...]
     needs: Mapping[str, Mapping[str, Need]] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
     trees: Mapping[str, Path] = field(default_factory=dict)
@@ -87,6 +88,7 @@ def build_specs(entries: Iterable[Entry], load: Load, references: References, kn
         )
     return Built(
         tuple(specs),
+        tuple(draft.entry for draft in sound),
         {draft.spec["id"]: {need.name: need for need in draft.needs} for draft in sound},
         {draft.spec["id"]: draft.options for draft in sound},
         {draft.spec["package"]["tree_sha256"]: draft.tree for draft in sound if draft.tree is not None},

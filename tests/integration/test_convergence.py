@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -127,3 +128,21 @@ def test_unlisted_instances_are_reported_and_left(fleet: Fleet, state: dict[str,
     assert result.code == 0, result.output[-4000:]
     assert result.reconcile(host.name)["unlisted"] == ["demo-avs-two"]
     assert host.snapshot() == before
+
+
+def test_an_uninstall_of_one_says_nothing_of_the_others(fleet: Fleet, state: dict[str, Any]) -> None:
+    host = fleet.first
+    converge(fleet, host, [state["one"], state["two"]])
+    others = {name: cid for name, cid in host.containers().items() if "-two-" in name}
+    wanted = {"avs_uninstall": ["demo-avs-one"], "avs_uninstall_confirm": True}
+    result = fleet.play("uninstall", {host.name: []}, "-e", json.dumps(wanted))
+    assert result.code == 0, result.output[-4000:]
+    outcome = next(
+        found
+        for play in result.plays
+        for task in play["tasks"]
+        for found in task["hosts"].values()
+        if "unlisted" in found
+    )
+    assert outcome["unlisted"] == [] and "INV-003" not in result.output
+    assert host.containers() == others

@@ -58,6 +58,14 @@ def test_bad_entry(
     assert [word for word in says if word not in refusal.message] == []
 
 
+def test_a_bad_entry_before_a_good_one(fleet: Fleet, standing: tuple[Host, Entry], bad: Any) -> None:
+    """The other way round than everywhere else: each problem is the entry's that has it."""
+    host, good = standing
+    refusal = refused(fleet, host, [bad(profile="mainnett"), good])
+    assert_problems(refusal, ("INV-002", "avs_instances[0].profile"))
+    assert set(refusal.told()) == {f"demo-avs v1.0.0, profile mainnett, {ID}"}
+
+
 def test_two_entries_of_one_id_and_one_key(fleet: Fleet, standing: tuple[Host, Entry], demo: Any, bad: Any) -> None:
     host, good = standing
     other = bad()

@@ -209,6 +209,7 @@ def test_what_is_wrong_with_a_package_is_said_of_the_entry() -> None:
 def test_what_is_sound_is_built_beside_what_is_not() -> None:
     built = build(entry(), entry(tag="op2", options={**entry()["options"], "nonsense": 1}), entry(tag="op3"))
     assert [spec["id"] for spec in built.specs] == ["demo-avs-op1", "demo-avs-op3"]
+    assert [item.tag for item in built.entries] == ["op1", "op3"]
     assert set(built.needs) == {"demo-avs-op1", "demo-avs-op3"}
     assert [item.place for item in errors_of(built.findings)] == ["avs_instances[1].options.nonsense"]
 
