@@ -247,11 +247,13 @@ class ActionModule(ActionBase):
 
     def _ask_copy(self, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer of the copy of the library the host keeps; ``None`` where it has none, or the task is to be run in a way of its own."""
-        if not (self._copy and self._reads_stdin()) or any(self._task.environment or ()):
+        if not self._copy or C.DEFAULT_KEEP_REMOTE_FILES or any(self._task.environment or ()):
             return None
         call = {**arguments, "check": bool(self._task.check_mode), "diff": bool(self._task.diff)}
         before = self._set_pipelining(True)
         try:
+            if not self._connection.is_pipelining_enabled():
+                return None
             done = self._low_level_execute_command(start(self._copy), in_data=json.dumps(call).encode())
         finally:
             self._set_pipelining(before)
@@ -270,7 +272,7 @@ class ActionModule(ActionBase):
     def _ask_module(self, arguments: dict[str, Any]) -> dict[str, Any]:
         document = arguments["document"]
         if "secret_values" in arguments or carries_macs(document):
-            self._use_stdin()
+            self._set_pipelining(True)
         if self._missing:
             arguments = {**arguments, "document": {**document, "copy": {"name": self._missing, "program": program()}}}
         answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
@@ -302,7 +304,7 @@ class ActionModule(ActionBase):
             )
         if C.DEFAULT_DEBUG:
             raise _unsafe("ANSIBLE_DEBUG prints module arguments", "Unset ANSIBLE_DEBUG.")
-        self._use_stdin()
+        self._set_pipelining(True)
         if not self._connection.is_pipelining_enabled():
             means = f"the connection {self._connection.transport}"
             if self._connection.become is not None and not self._connection.become.pipelining:
@@ -312,18 +314,11 @@ class ActionModule(ActionBase):
                 "Use the connection ssh, and sudo where become is needed.",
             )
 
-    def _reads_stdin(self) -> bool:
-        """Whether the connection can pass something through standard input, and is not told to keep it in a file."""
-        become = self._connection.become
-        able = self._connection.has_pipelining and (become is None or become.pipelining)
-        return bool(able and not C.DEFAULT_KEEP_REMOTE_FILES)
-
-    def _use_stdin(self) -> None:
-        """Have the module and its arguments go through the connection's standard input: pipelining, whatever the configuration says."""
-        self._set_pipelining(True)
-
     def _set_pipelining(self, wanted: bool) -> bool:
-        """Returns what it was."""
+        """Whether a module and its arguments go through the connection's standard input, whatever the configuration says.
+
+        Returns what it was.
+        """
         try:
             before = self._connection.get_option("pipelining")
             self._connection.set_option("pipelining", wanted)

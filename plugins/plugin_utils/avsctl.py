@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import sys
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +33,9 @@ def main() -> None:
     except Exception as error:
         if isinstance(error, (ImportError, SyntaxError, EOFError)):
             _discard()
+        # Not read by the many calls that go well.
+        import traceback
+
         frames = traceback.walk_tb(error.__traceback__)
         where = ", ".join(f"{os.path.basename(frame.f_code.co_filename)}:{line}" for frame, line in frames)
         # Not the traceback: it quotes more than can be searched for secrets.

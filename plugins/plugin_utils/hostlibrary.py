@@ -57,7 +57,8 @@ def said(output: str) -> dict[str, Any] | None:
 
 def died(code: int, errors: str, name: str) -> dict[str, Any]:
     """A result for a command that printed none: what is known of it."""
-    return {"failed": True, "msg": f"{FOLDER}/{name} ended with {code}: {last_line(errors)}"}
+    text = f"{FOLDER}/{name} ended with {code}: {last_line(errors)}; how far it came is not known, run again"
+    return {"failed": True, "msg": text}
 
 
 def last_line(errors: str) -> str:

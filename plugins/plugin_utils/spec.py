@@ -38,8 +38,8 @@ Load = Callable[[Entry], "Package"]
 
 @dataclass(frozen=True)
 class Built:
-    """``specs`` of the sound entries in their order, and those ``entries``; ``needs`` by instance and secret name; ``options`` whose values are among them,
-    likewise; ``trees`` by digest; ``findings`` about all entries."""
+    """``specs`` of the sound ``entries``, in the order of both; ``needs`` by instance and secret name; ``options`` whose values are
+    among them, likewise; ``trees`` by digest; ``findings`` about all entries."""
 
     specs: tuple[dict[str, Any], ...]
     entries: tuple[Entry, ...]
