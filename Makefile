@@ -42,8 +42,8 @@ test: lint unit sanity integration molecule ## everything that must be green
 lint: env ## ruff, mypy, ansible-lint and the project's own checks
 	@bash tests/lint.sh
 
-unit: env ## pytest tests/unit
-	@python -m pytest -q -n auto tests/unit
+unit: env ## what needs no host
+	@python -m pytest -q -n auto tests/unit examples/images
 
 sanity: env ## ansible-test sanity
 	@bash tests/sanity.sh

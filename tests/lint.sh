@@ -27,6 +27,20 @@ types() {
   MYPYPATH="$ANSIBLE_COLLECTIONS_PATH" mypy --no-error-summary -p ansible_collections.restaking.avs.plugins
 }
 
+# Which room may import which.
+rooms() {
+  local told
+  told=$(PYTHONPATH="$ANSIBLE_COLLECTIONS_PATH" lint-imports --no-logo --no-cache 2>&1) || {
+    echo "$told" >&2
+    return 1
+  }
+  # What a contract cannot say of a builtin.
+  if grep -rnE '(^|[^.[:alnum:]_])open\(' --include='*.py' plugins/module_utils/{policy,common}; then
+    echo "policy and common open no file" >&2
+    return 1
+  fi
+}
+
 playbooks() {
   local playbook
   for playbook in playbooks/*.yml; do
@@ -43,6 +57,7 @@ rules() {
 check "ruff check" ruff check --quiet --output-format concise .
 check "ruff format" formatted
 check "mypy" types
+check "rooms" rooms
 check "licences" python -m tests.tools.licences
 check "generated pages" python -m tests.tools.generate --check
 check "changelog" bash tests/tools/changelog.sh lint

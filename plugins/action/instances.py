@@ -18,23 +18,18 @@ from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, InputError, SecretError
-from ansible_collections.restaking.avs.plugins.module_utils.findings import ERROR, Finding, by_severity, errors_of
-from ansible_collections.restaking.avs.plugins.module_utils.rules import finding
-from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.fleet import survey, surveyed_paths, surveyed_uses
-from ansible_collections.restaking.avs.plugins.plugin_utils.hostcall import Terms, carries_macs, reconcile, scrubbed
-from ansible_collections.restaking.avs.plugins.plugin_utils.hostlibrary import (
-    copy_name,
-    died,
-    is_missing,
-    last_line,
-    program,
-    said,
-    start,
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, InputError, SecretError
+from ansible_collections.restaking.avs.plugins.module_utils.common.findings import (
+    ERROR,
+    Finding,
+    by_severity,
+    errors_of,
 )
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import Entry, labels, parse_instances
-from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import (
+from ansible_collections.restaking.avs.plugins.module_utils.common.rules import finding
+from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import Entry, labels, parse_instances
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import survey, surveyed_paths, surveyed_uses
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import (
     Use,
     claimed_uses,
     public_uses,
@@ -42,8 +37,24 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.keyuse import (
     still_held,
     uses_of,
 )
-from ansible_collections.restaking.avs.plugins.plugin_utils.package import Package, PackageRequest, load_package
-from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import build_specs
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording import problems_text, steps, told
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import (
+    Package,
+    PackageRequest,
+    load_package,
+)
+from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote.calls import Terms, carries_macs, reconcile, scrubbed
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import (
+    archive,
+    copy_name,
+    died,
+    is_missing,
+    last_line,
+    said,
+    start,
+)
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need, SecretPath
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import VARIABLES, connection
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileSource
@@ -55,9 +66,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache im
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
-from ansible_collections.restaking.avs.plugins.plugin_utils.spec import build_specs
-from ansible_collections.restaking.avs.plugins.plugin_utils.tap import TapConfig, parse_taps
-from ansible_collections.restaking.avs.plugins.plugin_utils.wording import problems_text, steps, told
+from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import TapConfig, parse_taps
 
 MODULE = "restaking.avs.instances"
 _ARGUMENTS = {
@@ -274,7 +283,7 @@ class ActionModule(ActionBase):
         if "secret_values" in arguments or carries_macs(document):
             self._set_pipelining(True)
         if self._missing:
-            arguments = {**arguments, "document": {**document, "copy": {"name": self._missing, "program": program()}}}
+            arguments = {**arguments, "document": {**document, "copy": {"name": self._missing, "archive": archive()}}}
         answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
         return answer
 

@@ -12,15 +12,15 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
-from ansible_collections.restaking.avs.plugins.module_utils.errors import InputError
-from ansible_collections.restaking.avs.plugins.module_utils.findings import Finding
-from ansible_collections.restaking.avs.plugins.module_utils.rules import finding
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
+from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding
+from ansible_collections.restaking.avs.plugins.module_utils.common.rules import finding
 from ansible_collections.restaking.avs.plugins.modules.package_info import ARGUMENTS, SOURCES
-from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.judge import Verdict, judge
-from ansible_collections.restaking.avs.plugins.plugin_utils.package import PackageRequest, counted
-from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
-from ansible_collections.restaking.avs.plugins.plugin_utils.tap import parse_taps
+from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
+from ansible_collections.restaking.avs.plugins.plugin_utils.lint.verdict import Verdict, judge
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import PackageRequest, counted
+from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
+from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import parse_taps
 
 
 class ActionModule(ActionBase):

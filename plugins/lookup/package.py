@@ -70,11 +70,11 @@ from typing import Any
 from ansible import constants as C
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError
-from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.package import PackageRequest, load_package
-from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
-from ansible_collections.restaking.avs.plugins.plugin_utils.tap import parse_taps
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError
+from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import PackageRequest, load_package
+from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
+from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import parse_taps
 
 
 class LookupModule(LookupBase):

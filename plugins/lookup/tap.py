@@ -56,11 +56,11 @@ from typing import Any
 from ansible import constants as C
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError
-from ansible_collections.restaking.avs.plugins.plugin_utils.cache import Cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.offer import offer
-from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
-from ansible_collections.restaking.avs.plugins.plugin_utils.tap import open_tap, parse_taps
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError
+from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
+from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
+from ansible_collections.restaking.avs.plugins.plugin_utils.taps.offer import offer
+from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import open_tap, parse_taps
 
 
 class LookupModule(LookupBase):

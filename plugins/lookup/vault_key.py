@@ -203,8 +203,8 @@ from ansible import constants as C
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
-from ansible_collections.restaking.avs.plugins.module_utils.errors import AvsError, SecretError
-from ansible_collections.restaking.avs.plugins.plugin_utils.plain import plain
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, SecretError
+from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem, SecretPath, SecretRequest
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import VARIABLES, connection
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import (

@@ -162,9 +162,9 @@ instances:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.engine import Engine
-from ..module_utils.errors import AvsError
-from ..module_utils.info import read_instances
+from ..module_utils.common.errors import AvsError
+from ..module_utils.docker.engine import Engine
+from ..module_utils.status.read import read_instances
 
 
 def main() -> None:

@@ -188,8 +188,8 @@ needs:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import library, payload
-from ..module_utils.answer import answer
+from ..module_utils.avsctl import install, payload
+from ..module_utils.reconcile.call import answer
 
 
 def main() -> None:
@@ -234,7 +234,7 @@ def main() -> None:
     # A run that was refused, or still has to be given something, leaves nothing.
     copy = document.get("copy")
     if copy and not (module.check_mode or document.get("trial") or "needs" in result):
-        library.keep(copy["name"], copy["program"], str(document.get("holder")))
+        install.keep(copy["name"], copy["archive"], str(document.get("holder")))
     module.exit_json(**result)
 
 

@@ -130,7 +130,7 @@ def task_rows(fleet: Fleet, placed: dict[str, list[dict[str, Any]]]) -> list[Row
 def reconcile_row(host: Host, runs: int) -> Row:
     """Time the host's own no-op reconcile of everything installed there over a bare ``docker ps``."""
     archive = subprocess.run(
-        ["tar", "-C", str(ROOT / "plugins"), "-cz", "module_utils", "plugin_utils/process.py"],
+        ["tar", "-C", str(ROOT / "plugins"), "-cz", "module_utils", "plugin_utils/avsctl/process.py"],
         check=True,
         capture_output=True,
     ).stdout

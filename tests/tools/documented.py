@@ -22,7 +22,7 @@ def unmentioned(root: Path) -> list[str]:
     trouble = (root / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     plugins = root / "plugins" / "plugin_utils"
     code = {
-        "field of avs_instances": entry_fields(plugins / "inventory.py"),
+        "field of avs_instances": entry_fields(plugins / "inventory" / "entries.py"),
         "variable of the secret store": vault_variables(plugins / "secrets" / "connection.py"),
         "variable": avs_variables(root),
     }

@@ -3,5 +3,3 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Where secrets come from: a secret store with numbered versions, or files on the controller."""
-
-from __future__ import annotations

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...module_utils.findings import Finding
-from ...module_utils.rules import finding
-from ..options import SecretValue
+from ...module_utils.common.findings import Finding
+from ...module_utils.common.rules import finding
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True, order=True)
@@ -108,3 +110,21 @@ def vault_request(reference: Mapping[str, Any], field: str) -> SecretRequest:
         reference.get("mount_point") or "secret", reference["path"].strip("/"), reference.get("version") or 0
     )
     return SecretRequest(path, field)
+
+
+class SecretValue:
+    """A secret given in clear; only ``reveal`` hands it out, no text form, pickle or comparison of this object does."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "SecretValue(***)"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret value is not to be stored")

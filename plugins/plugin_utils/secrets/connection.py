@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...module_utils.errors import SecretError
-from ...module_utils.findings import Finding
-from ...module_utils.rules import finding
+from ...module_utils.common.errors import SecretError
+from ...module_utils.common.findings import Finding
+from ...module_utils.common.rules import finding
 
 # Option -> the variables that set it, first one wins.
 VARIABLES: Mapping[str, tuple[str, ...]] = {

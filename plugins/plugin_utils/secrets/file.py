@@ -11,9 +11,9 @@ import secrets
 import stat
 from collections.abc import Callable
 
-from ...module_utils.canonical import keyed_digest
-from ...module_utils.findings import Finding
-from ...module_utils.rules import finding
+from ...module_utils.common.digests import keyed_digest
+from ...module_utils.common.findings import Finding
+from ...module_utils.common.rules import finding
 from .base import FileRequest, Problem
 
 MAX_BYTES = 1 << 20

@@ -28,7 +28,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...module_utils.canonical import digest
+from ...module_utils.common.digests import digest
 from .base import Problem, SecretIdentity, SecretPath
 from .connection import Connection, Login
 from .vault import VaultSource, login_of_token, new_client

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...module_utils.errors import SecretError
-from ...module_utils.findings import Finding
+from ...module_utils.common.errors import SecretError
+from ...module_utils.common.findings import Finding
 from .base import FileRequest, LiteralRequest, Need, Problem, SecretIdentity, SecretPath, SecretRequest
 from .file import FileSource
 from .run_cache import RunVersions

@@ -13,8 +13,8 @@ from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ...module_utils.errors import SecretError
-from . import answers, faults
+from ...module_utils.common.errors import SecretError
+from . import vault_answers, vault_errors
 from .base import Problem, SecretIdentity, SecretPath, SecretRequest
 from .connection import Connection, Login
 
@@ -141,15 +141,15 @@ class VaultSource:
         except exceptions.InvalidPath as error:
             raise _Failed(_absent(path, error)) from None
         except exceptions.VaultError as error:
-            down = faults.unavailable(self.connection.url, error, self._hidden())
+            down = vault_errors.unavailable(self.connection.url, error, self._hidden())
             if down is not None:
                 self._down = down
-            raise _Failed(down or faults.strange(path, error, self._hidden())) from None
-        except answers.Foreign:
-            self._down = faults.foreign(self.connection.url)
+            raise _Failed(down or vault_errors.strange(path, error, self._hidden())) from None
+        except vault_answers.Foreign:
+            self._down = vault_errors.foreign(self.connection.url)
             raise _Failed(self._down) from None
         except (RequestException, OSError) as error:
-            self._down = faults.unreachable(self.connection.url, error)
+            self._down = vault_errors.unreachable(self.connection.url, error)
             raise _Failed(self._down) from None
 
     def _version(self, path: SecretPath) -> SecretIdentity:
@@ -162,15 +162,15 @@ class VaultSource:
                 raise
             # A policy may hand out the data and keep the metadata to itself; the value is dropped here.
             return self._data(path)[0]
-        data = answers.part(answer, "data")
-        newest = answers.number(data, "current_version")
+        data = vault_answers.part(answer, "data")
+        newest = vault_answers.number(data, "current_version")
         number = path.version or newest
-        versions = answers.part(data, "versions") if data.get("versions") else {}
+        versions = vault_answers.part(data, "versions") if data.get("versions") else {}
         if versions.get(str(number)) is None:
-            raise _Failed(faults.no_version(path, newest) if path.version else faults.missing(path))
-        version = answers.part(versions, str(number))
+            raise _Failed(vault_errors.no_version(path, newest) if path.version else vault_errors.missing(path))
+        version = vault_answers.part(versions, str(number))
         if version.get("destroyed") or _is_past(version.get("deletion_time")):
-            raise _Failed(faults.deleted(path, number))
+            raise _Failed(vault_errors.deleted(path, number))
         return SecretIdentity(number, str(version.get("created_time", "")))
 
     def _data(self, path: SecretPath) -> tuple[SecretIdentity, Mapping[str, Any]]:
@@ -182,14 +182,14 @@ class VaultSource:
                 raise_on_deleted_version=False,
             )
 
-        data = answers.part(self._permitted(path, "data", get), "data")
+        data = vault_answers.part(self._permitted(path, "data", get), "data")
         metadata = data.get("metadata")
         if not isinstance(metadata, Mapping):
-            raise _Failed(faults.missing(replace(path, version=0)))
+            raise _Failed(vault_errors.missing(replace(path, version=0)))
         if metadata.get("destroyed") or data.get("data") is None:
-            raise _Failed(faults.deleted(path, answers.number(metadata, "version") or path.version))
-        values = answers.part(data, "data")
-        return SecretIdentity(answers.number(metadata, "version"), str(metadata.get("created_time", ""))), values
+            raise _Failed(vault_errors.deleted(path, vault_answers.number(metadata, "version") or path.version))
+        values = vault_answers.part(data, "data")
+        return SecretIdentity(vault_answers.number(metadata, "version"), str(metadata.get("created_time", ""))), values
 
     def _permitted(self, path: SecretPath, kind: str, get: Callable[[Any], Any]) -> Any:
         """One read; a token that died meanwhile is replaced once."""
@@ -198,25 +198,25 @@ class VaultSource:
         client = self._entered()
         token = client.token
         try:
-            return answers.asking(lambda: get(client.secrets.kv.v2))
+            return vault_answers.asking(lambda: get(client.secrets.kv.v2))
         except exceptions.Forbidden as error:
             if not _is_unknown(error) or not self._is_dead(token):
-                raise _Failed(faults.denied(path, kind)) from None
+                raise _Failed(vault_errors.denied(path, kind)) from None
         if self.connection.login.method != "approle":
-            self._down = faults.dead_token(self.connection.url)
+            self._down = vault_errors.dead_token(self.connection.url)
             raise _Failed(self._down)
         client.token = self._tokens.replaced(self.connection, token, self._log_in)
         try:
-            return answers.asking(lambda: get(client.secrets.kv.v2))
+            return vault_answers.asking(lambda: get(client.secrets.kv.v2))
         except exceptions.Forbidden:
-            raise _Failed(faults.denied(path, kind)) from None
+            raise _Failed(vault_errors.denied(path, kind)) from None
 
     def _is_dead(self, token: str) -> bool:
         from hvac import exceptions
 
         client = new_client(self.connection, token)
         try:
-            answers.asking(client.auth.token.lookup_self)
+            vault_answers.asking(client.auth.token.lookup_self)
         except exceptions.Forbidden as error:
             return _is_unknown(error)
         finally:
@@ -237,15 +237,15 @@ class VaultSource:
         login = self.connection.login
         client = new_client(self.connection, None)
         try:
-            answer = answers.asking(
+            answer = vault_answers.asking(
                 lambda: client.auth.approle.login(
                     login.role_id, secret_id=login.secret_id, use_token=False, mount_point=login.mount_point
                 )
             )
-            return answers.login(answer)
+            return vault_answers.login(answer)
         except exceptions.VaultError as error:
-            down = faults.unavailable(self.connection.url, error, self._hidden())
-            self._down = down or faults.refused_login(
+            down = vault_errors.unavailable(self.connection.url, error, self._hidden())
+            self._down = down or vault_errors.refused_login(
                 self.connection.url, login.method, login.mount_point, error, self._hidden()
             )
             raise _Failed(self._down) from None
@@ -304,15 +304,15 @@ def _is_unknown(error: Any) -> bool:
 def _absent(path: SecretPath, error: Any) -> Problem:
     """KV answers 404 for a version that was deleted too, with that version's metadata."""
     try:
-        return faults.deleted(path, int(error.json["data"]["metadata"]["version"]))
+        return vault_errors.deleted(path, int(error.json["data"]["metadata"]["version"]))
     except (TypeError, KeyError, ValueError):
-        return faults.missing(path, error)
+        return vault_errors.missing(path, error)
 
 
 def _field(request: SecretRequest, secret: Mapping[str, Any]) -> str | Problem:
     value = secret.get(request.field)
     if value is None:
-        return faults.no_field(request.path, request.field, secret)
+        return vault_errors.no_field(request.path, request.field, secret)
     if isinstance(value, str):
         return value
     # A keystore may be stored as JSON rather than as its text.

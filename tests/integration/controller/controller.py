@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.restaking.avs.plugins.module_utils.library import FOLDER
+from ansible_collections.restaking.avs.plugins.module_utils.avsctl.install import FOLDER
 
 from tests.integration.controller.openbao import OpenBao
 
@@ -60,13 +61,9 @@ class Controller:
         # These hosts are this machine: what it may keep as a host of its own is not theirs.
         self.copies = folder / "copies"
         self.copies.mkdir()
-        (collection / "plugins/module_utils").mkdir()
-        for path in (ROOT / "plugins/module_utils").glob("*.py"):
-            (collection / "plugins/module_utils" / path.name).symlink_to(path)
-        library = collection / "plugins/module_utils/library.py"
-        own = library.read_text().replace(f'"{FOLDER}"', f'"{self.copies}"')
-        library.unlink()
-        library.write_text(own)
+        shutil.copytree(ROOT / "plugins/module_utils", collection / "plugins/module_utils")
+        install = collection / "plugins/module_utils/avsctl/install.py"
+        install.write_text(install.read_text().replace(f'"{FOLDER}"', f'"{self.copies}"'))
         for name in ("galaxy.yml", "meta"):
             (collection / name).symlink_to(ROOT / name)
         (collection / "plugins/modules/instances.py").symlink_to(Path(__file__).with_name("fake_host.py"))

@@ -18,11 +18,11 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.restaking.avs.plugins.module_utils.canonical import tree_digest
-from ansible_collections.restaking.avs.plugins.module_utils.engine import Engine
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import reconcile
-from ansible_collections.restaking.avs.plugins.module_utils.store import Store
-from ansible_collections.restaking.avs.plugins.plugin_utils.process import run_command
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
+from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
+from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "examples" / "packages" / "demo-avs" / "v1.0.0" / "pkg"

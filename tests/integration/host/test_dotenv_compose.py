@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ansible_collections.restaking.avs.plugins.module_utils import dotenv
+from ansible_collections.restaking.avs.plugins.module_utils.docker import dotenv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.compose import Compose
-from ansible_collections.restaking.avs.plugins.module_utils.engine import Done
-from ansible_collections.restaking.avs.plugins.module_utils.info import read_instances
+from ansible_collections.restaking.avs.plugins.module_utils.docker.compose import Compose
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Done
+from ansible_collections.restaking.avs.plugins.module_utils.status.read import read_instances
 
 from tests.integration.host.support import IMAGE, Bench, docker
 from tests.integration.host.test_lifecycle import bare, step

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
-from ansible_collections.restaking.avs.plugins.module_utils.info import read_instances
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.status.read import read_instances
 
 from tests.integration.host.support import IMAGE, Bench, docker
 

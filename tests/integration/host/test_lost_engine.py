@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.engine import Container, Engine
-from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError
-from ansible_collections.restaking.avs.plugins.plugin_utils.process import run_command
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container, Engine
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
 from tests.integration.host.support import Bench
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.engine import Engine
-from ansible_collections.restaking.avs.plugins.module_utils.errors import HostError, LockedError
-from ansible_collections.restaking.avs.plugins.module_utils.lock import Lock
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import reconcile
-from ansible_collections.restaking.avs.plugins.plugin_utils.process import run_command
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError, LockedError
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
+from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
 from tests.integration.host.support import IMAGE, RUN, Bench, docker
 

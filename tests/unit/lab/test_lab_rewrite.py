@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from plugins.module_utils import canonical
+from plugins.module_utils.system import trees
 from tests.lab.errors import LabError
 from tests.lab.rewrite import Places, tree_sha256
 from tests.lab.tap import Upstream, index
@@ -62,7 +62,7 @@ def test_tree_digest_is_the_collection_s(tmp_path: Path) -> None:
     for path, content in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(content)
-    assert tree_sha256(files) == canonical.tree_digest(str(tmp_path))
+    assert tree_sha256(files) == trees.tree_digest(str(tmp_path))
 
 
 UPSTREAM = Upstream("git://10.0.0.11/eigenda-operator-setup.git", {"2.7.0": "a" * 40}, {"2.7.0": "b" * 64})

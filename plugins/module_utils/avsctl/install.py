@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A copy of this library on the host, compiled for the host's Python: the next call needs no module to be built, sent and unpacked."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import stat
+import sys
+
+from ..instance.store import host_store
+from ..system import files
+from ..system.lock import Lock
+
+FOLDER = "/usr/local/lib/avs"
+_NAME = re.compile(r"avsctl-[0-9a-f]{16}\.pyz")
+# Controllers with different versions of the collection may take turns.
+_KEPT = 3
+# Nothing of the host's but Python's own library, and file names in UTF-8 whatever the login's language.
+_OPTIONS = "-ISXutf8"
+# The kernel reads no more of a script's first line.
+_LONGEST_LINE = 120
+# A Python that was upgraded meanwhile would compile all of it each time: it says that there is no copy, and gets a new one.
+_MAIN = """import sys
+if sys.implementation.cache_tag != {tag!r}:
+    sys.stdin.buffer.read()
+    sys.exit(127)
+from avs.plugin_utils.avsctl.main import main
+main()
+"""
+
+
+def keep(name: str, archive: str, holder: str, folder: str = FOLDER) -> None:
+    """Make the copy ``name``, which says what is in it. It saves time and nothing else: where it cannot be had, nothing is wrong.
+
+    ``archive``: the sources as the controller packed them (``plugin_utils/remote/copy.py``), a zip archive in base64.
+    """
+    first_line = f"#!{sys.executable} {_OPTIONS}\n"
+    startable = os.path.isabs(sys.executable) and " " not in sys.executable and len(first_line) <= _LONGEST_LINE
+    if not startable or not _NAME.fullmatch(name):
+        return
+    # The work is done, and its result still has to be told.
+    with contextlib.suppress(Exception), Lock(os.path.join(host_store().locks, "avsctl.lock"), holder, 0):
+        files.folder(folder)
+        if not _is_ours(folder):
+            return
+        files.sweep(folder)
+        files.write(os.path.join(folder, name), first_line.encode() + _runnable(base64.b64decode(archive)), mode=0o755)
+        for old in _by_age(folder)[_KEPT:]:
+            files.remove(old)
+
+
+def _is_ours(folder: str) -> bool:
+    """Whether nobody else can put something there that is then run."""
+    found = os.lstat(folder)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+
+
+def _runnable(packed: bytes) -> bytes:
+    """The sources as a zip archive that Python can run, each with its compiled form beside it."""
+    import io
+    import zipfile
+
+    content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(packed)) as given, zipfile.ZipFile(content, "w") as out:
+        out.writestr(zipfile.ZipInfo("__main__.py"), _MAIN.format(tag=sys.implementation.cache_tag))
+        for name in given.namelist():
+            source = given.read(name)
+            out.writestr(zipfile.ZipInfo(f"avs/{name}"), source)
+            out.writestr(zipfile.ZipInfo(f"avs/{name}c"), _compiled(f"avs/{name}", source))
+    return content.getvalue()
+
+
+def _compiled(name: str, source: bytes) -> bytes:
+    """As in a ``.pyc`` file that is not checked against its source (PEP 552): the two never change apart."""
+    import marshal
+    from importlib.util import MAGIC_NUMBER, source_hash
+
+    unchecked = (1).to_bytes(4, "little")
+    return (
+        MAGIC_NUMBER + unchecked + source_hash(source) + marshal.dumps(compile(source, name, "exec", dont_inherit=True))
+    )
+
+
+def _by_age(folder: str) -> list[str]:
+    paths = [os.path.join(folder, name) for name in os.listdir(folder) if _NAME.fullmatch(name)]
+    return sorted(paths, key=os.path.getmtime, reverse=True)

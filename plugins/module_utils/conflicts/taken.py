@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ports, container names and networks that are taken by somebody else (rule NET-002)."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..common.findings import Finding
+from ..common.rules import finding
+from ..docker.engine import Engine, parse_ports
+from ..docker.model import Model
+from ..docker.names import project
+from ..policy.ports import Published, collisions
+from ..system.prefetch import Ahead
+from .subnets import subnets_of
+
+_LISTEN = {"tcp": "0A", "udp": "07"}
+
+
+@dataclass(frozen=True)
+class Host:
+    """What is taken on the host: ports with their holder's name, and containers and networks by name -> owner.
+
+    ``containers``: name -> instance it belongs to (empty: none); ``networks``: name -> compose project (empty: none);
+    ``inspected``: network -> what the engine says of it.
+    """
+
+    ports: list[tuple[Published, str, str]] = field(default_factory=list)
+    containers: dict[str, str] = field(default_factory=dict)
+    networks: dict[str, str] = field(default_factory=dict)
+    inspected: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def subnets(self) -> dict[str, tuple[str, ...]]:
+        return {name: subnets_of(item) for name, item in self.inspected.items()}
+
+    def without(self, instances: Collection[str]) -> Host:
+        """What stays taken when these instances are removed."""
+        gone = {project(instance) for instance in instances}
+        return replace(
+            self,
+            ports=[entry for entry in self.ports if entry[2] not in instances],
+            inspected={name: found for name, found in self.inspected.items() if self.networks.get(name) not in gone},
+        )
+
+
+def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = "/proc") -> Host:
+    """Ask the engine and the kernel. ``states``: the recorded state of every instance, for ports of stopped ones."""
+    ports: list[tuple[Published, str, str]] = []
+    containers = {}
+    networked = Ahead(lambda: _networks(engine))
+    before = listening(proc)
+    for container in engine.everything():
+        containers[container["name"]] = container["instance"]
+        for address, port, protocol in parse_ports(container["ports"]):
+            ports.append((Published(address, port, protocol), f"container {container['name']}", container["instance"]))
+    # The engine's proxy listens for every port of a running container. What an instance has on record alone may be taken by
+    # now. A container that keeps restarting comes and goes, so only what listens before and after the engine's answer counts.
+    proxied = [(port, holder) for port, holder, _instance in ports]
+    foreign = [socket for socket in listening(proc) if socket in before and not collisions([socket], proxied)]
+    for instance, state in states.items():
+        if state.get("phase") != "absent":
+            ports += [
+                (Published(item["address"], item["port"], item["protocol"]), f"instance {instance}", instance)
+                for item in state.get("ports") or ()
+            ]
+    ports += [(socket, f"a process of the host ({socket.address or 'all addresses'})", "") for socket in foreign]
+    return Host(ports, containers, *networked.answer())
+
+
+def _networks(engine: Engine) -> tuple[dict[str, str], dict[str, Mapping[str, Any]]]:
+    networks = engine.networks()
+    return networks, {str(item["Name"]): item for item in engine.inspect_networks(networks)}
+
+
+def check(
+    instance: str,
+    model: Model,
+    wanted: Iterable[Published],
+    host: Host,
+    reserved: Iterable[tuple[Published, str, str]] = (),
+) -> list[Finding]:
+    """What stands in the way of one instance; its own containers do not. ``reserved``: ports other instances of this call want."""
+    found = []
+    foreign = [(port, holder) for port, holder, owner in (*reserved, *host.ports) if owner != instance]
+    for port, holder in collisions(wanted, foreign):
+        number = f"{port.address or '0.0.0.0'}:{port.port}/{port.protocol}"
+        found.append(finding("NET-002", f"{instance}: services.{port.service}.ports", f"{number} is taken by {holder}"))
+    own = project(instance)
+    for service in (model.get("services") or {}).values():
+        name = service["container_name"]
+        if host.containers.get(name, instance) != instance:
+            owner = host.containers[name]
+            found.append(
+                finding(
+                    "NET-002",
+                    f"{instance}: containers.{name}",
+                    f"the name {name} is taken by a container of {owner or 'somebody else'}",
+                )
+            )
+    for key, network in (model.get("networks") or {}).items():
+        name = network["name"]
+        if network.get("external"):
+            if name not in host.networks:
+                found.append(
+                    finding(
+                        "NET-002",
+                        f"{instance}: networks.{key}",
+                        f"the external network {name} does not exist",
+                        "Create it, or remove external from the package.",
+                    )
+                )
+        elif host.networks.get(name, own) != own:
+            found.append(
+                finding("NET-002", f"{instance}: networks.{key}", f"the network {name} belongs to somebody else")
+            )
+    return found
+
+
+def listening(proc: str = "/proc") -> list[Published]:
+    """Sockets that listen on the host, from ``/proc/net`` (addresses in host byte order, ports in hex)."""
+    found = set()
+    for name in ("tcp", "tcp6", "udp", "udp6"):
+        protocol = name.rstrip("6")
+        try:
+            with open(os.path.join(proc, "net", name), encoding="ascii") as handle:
+                lines = handle.read().splitlines()[1:]
+        except FileNotFoundError:
+            continue
+        for line in lines:
+            columns = line.split()
+            if len(columns) > 3 and columns[3] == _LISTEN[protocol]:
+                address, port = columns[1].split(":")
+                found.add(Published(_address(address), str(int(port, 16)), protocol))
+    return sorted(found)
+
+
+def _address(text: str) -> str:
+    words = [bytes.fromhex(text[start : start + 8])[::-1] for start in range(0, len(text), 8)]
+    address = ipaddress.ip_address(b"".join(words))
+    mapped = getattr(address, "ipv4_mapped", None)
+    return "" if address.is_unspecified else str(mapped or address)

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``docker compose`` for one project: resolves what a vendor wrote, runs what we made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..common.errors import HostError
+from ..common.findings import WARNING, Finding
+from ..common.rules import finding
+from .engine import Done, Engine
+
+
+@dataclass(frozen=True)
+class Compose:
+    """``folder`` is the project directory; ``hold`` the descriptors (locks) long commands keep open; ``patience`` how many seconds
+    one may take, without limit by default (to stop may take as long as a service's own grace period)."""
+
+    engine: Engine
+    project: str
+    folder: str
+    hold: tuple[int, ...] = ()
+    patience: float | None = None
+
+    def config(
+        self, files: Sequence[str], env_files: Sequence[str], profiles: Sequence[str], place: str
+    ) -> tuple[str, list[Finding]]:
+        """The resolved model as JSON, and what compose warns of. Raises ``HostError`` (PKG-018) where it cannot be resolved."""
+        arguments = ["compose", "--project-directory", self.folder, "-p", self.project]
+        for option, values in (("-f", files), ("--env-file", env_files), ("--profile", profiles)):
+            for value in values:
+                arguments += [option, value]
+        # Nothing of the host shall decide what a package becomes, or become part of it: compose reads whatever file a package names.
+        done = self.engine.run([*arguments, "config", "--format", "json"], confined=True)
+        if done.code:
+            message = "; ".join(_messages(done.err)) or done.message
+            if re.search(r"is not a docker command|unknown (shorthand )?flag", message):
+                raise HostError(
+                    "compose cannot be run by everybody",
+                    [
+                        finding(
+                            "OPS-004",
+                            place,
+                            "the compose plugin is installed for root alone",
+                            "Install it for all users.",
+                        )
+                    ],
+                )
+            raise HostError(
+                f"{place} cannot be resolved", [finding("PKG-018", place, message.replace(f"{self.folder}/", ""))]
+            )
+        warnings = []
+        for message in _messages(done.err, "warning"):
+            unset = re.search(r'The "?(\w+)"? variable is not set', message)
+            if unset:
+                text = f"the variable {unset.group(1)} is used and set nowhere; it is empty"
+                warnings.append(
+                    finding("PKG-018", place, text, "Set it in the package's .env or by an option.", severity=WARNING)
+                )
+        return done.out, warnings
+
+    def up(self, compose_file: str, env_file: str) -> Done:
+        """Create what is missing and start everything; existing containers stay as they are."""
+        return self._run(
+            compose_file,
+            env_file,
+            "up",
+            "-d",
+            "--no-recreate",
+            "--no-build",
+            "--pull",
+            "never",
+            "--remove-orphans",
+            "--quiet-pull",
+        )
+
+    def recreate(self, compose_file: str, env_file: str, services: Sequence[str]) -> Done:
+        """Replace the containers of some services, started later by ``up``; anonymous volumes move to the new container."""
+        return self._run(
+            compose_file,
+            env_file,
+            "up",
+            "--no-start",
+            "--no-deps",
+            "--force-recreate",
+            "--no-build",
+            "--pull",
+            "never",
+            *services,
+        )
+
+    def stop(self) -> Done:
+        return self._bare("stop")
+
+    def down(self) -> Done:
+        """Remove containers and networks; volumes stay."""
+        return self._bare("down", "--remove-orphans")
+
+    def _run(self, compose_file: str, env_file: str, *command: str) -> Done:
+        base = [
+            "compose",
+            "--ansi",
+            "never",
+            "--progress",
+            "plain",
+            "--project-directory",
+            self.folder,
+            "-p",
+            self.project,
+        ]
+        return self.engine.run(
+            [*base, "-f", compose_file, "--env-file", env_file, *command], timeout=self.patience, hold=self.hold
+        )
+
+    def _bare(self, *command: str) -> Done:
+        """By the labels of what exists: needs no file, and finds what an older version left."""
+        return self.engine.run(
+            ["compose", "--ansi", "never", "--progress", "plain", "-p", self.project, *command],
+            timeout=self.patience,
+            hold=self.hold,
+        )
+
+
+def engine_error(done: Done) -> str:
+    """The last words of a failed compose command: the engine's message without the progress before it."""
+    lines = [line.strip() for line in done.err.splitlines() if line.strip()]
+    told = [
+        line
+        for line in lines
+        if re.search(r"(?i)error|fail|denied|cannot|no such|invalid|not found|exited|unhealthy|conflict|already", line)
+    ]
+    text = "; ".join((told or lines)[-3:]) or done.message
+    return text.replace("Error response from daemon: ", "")
+
+
+def _messages(text: str, level: str | None = None) -> list[str]:
+    """Lines compose logged (``time="..." level=warning msg="..."``), or wrote plainly where no level is asked for."""
+    found = []
+    for line in text.splitlines():
+        match = re.search(r'level=(\w+) msg="((?:[^"\\]|\\.)*)"', line)
+        if match:
+            if level == match.group(1):
+                found.append(match.group(2).replace('\\"', '"').replace("\\\\", "\\"))
+        elif level is None and line.strip():
+            found.append(line.strip())
+    return found

@@ -1,0 +1,312 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The container engine, through its command line with an environment of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..common.errors import HostError
+from ..common.rules import finding
+from ..system.command import RunCommand, await_the_end, invocation, ran_out_of_time
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# A package must not make compose fetch more of itself from elsewhere.
+_LOCAL_ONLY = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false"}
+ENGINE_FLOOR, COMPOSE_FLOOR = (24, 0), (2, 20)
+# Seconds; a question to a healthy engine takes milliseconds.
+ANSWER = 60
+# Seconds; a volume may hold millions of files.
+REMOVAL = 1800
+_ONE_OFF = "True"
+# Where the docker command line looks for the plugins of all users, in its order.
+_PLUGINS = (
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+)
+# What a problem of the host itself is in.
+_ENGINE, _COMPOSE = "engine", "compose"
+_COLUMNS = (
+    '{{.Label "com.docker.compose.oneoff"}}',
+    "{{.ID}}",
+    "{{.Names}}",
+    "{{.State}}",
+    '{{.Label "avs.instance"}}',
+    '{{.Label "avs.service"}}',
+    '{{.Label "avs.spec"}}',
+    "{{.Status}}",
+)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A line of ``docker ps -a``. ``status`` is the engine's text: ``Up 2 minutes (healthy)``, ``Exited (0) 1 hour ago``."""
+
+    id: str
+    name: str
+    state: str
+    instance: str
+    service: str
+    spec: str
+    status: str = ""
+
+    @property
+    def exit_code(self) -> int | None:
+        match = re.match(r"Exited \((-?\d+)\)", self.status)
+        return int(match.group(1)) if match else None
+
+    @property
+    def health(self) -> str | None:
+        """Docker's own health check: healthy, unhealthy, starting; ``None`` without one."""
+        match = re.search(r"\((healthy|unhealthy|health: starting)\)", self.status)
+        return match.group(1).replace("health: ", "") if match else None
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def message(self) -> str:
+        """What the engine said, without its decoration."""
+        text = (self.err.strip() or self.out.strip()).replace("Error response from daemon: ", "")
+        return text or f"ended with {self.code}"
+
+
+class Engine:
+    """Raises ``HostError`` (rule OPS-004) wherever the engine is missing, too old or does not answer."""
+
+    def __init__(self, run_command: RunCommand, binary: str | None = None) -> None:
+        """``run_command``: of the module that asks, and that alone starts processes."""
+        self._run_command = run_command
+        self._binary = binary
+        self._compose: str | None = None
+        self._versions: tuple[str, str] | None = None
+        self._platform = ""
+
+    @property
+    def binary(self) -> str:
+        if self._binary is None:
+            found = next(
+                (path for folder in PATH.split(":") for path in [f"{folder}/docker"] if os.access(path, os.X_OK)), None
+            )
+            if found is None:
+                raise _unusable("docker is not installed on this host")
+            self._binary, self._compose = found, _compose_plugin()
+        elif not os.access(self._binary, os.X_OK):
+            raise _unusable(f"{self._binary} cannot be run")
+        return self._binary
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        timeout: float | None = ANSWER,
+        confined: bool = False,
+        hold: Sequence[int] = (),
+    ) -> Done:
+        """Run ``docker <arguments>``. ``confined``: as nobody, and with nothing of the host in its environment; ``hold``:
+        descriptors the command keeps open."""
+        environment = _LOCAL_ONLY if confined else {"PATH": PATH, "HOME": _home(), "LC_ALL": "C"}
+        command = [self.binary, *arguments]
+        if self._compose is not None and arguments[0] == "compose":
+            # The command line would look through all of its plugins first, and start this one twice.
+            command = [self._compose, *arguments[1:]]
+        started = time.monotonic()
+        try:
+            code, out, err = self._run_command(
+                invocation(command, environment, timeout, as_nobody=confined and os.geteuid() == 0),
+                cwd="/",
+                encoding=None,
+                expand_user_and_vars=False,
+                handle_exceptions=False,
+                pass_fds=tuple(fd for fd in hold if fd >= 0),
+                before_communicate_callback=await_the_end,
+            )
+        except OSError as error:
+            raise _unusable(f"{error.filename} cannot be run: {error.strerror}") from None
+        if ran_out_of_time(code, timeout, time.monotonic() - started):
+            raise _unusable(f"the engine did not answer `docker {arguments[0]}` within {timeout:g} s")
+        result = Done(code, *(text.decode("utf-8", errors="replace") for text in (out, err)))
+        if result.code:
+            _require_engine(result.message)
+        return result
+
+    def ask(self, arguments: Sequence[str]) -> str:
+        """Output of a command that should not fail."""
+        done = self.run(arguments)
+        if done.code:
+            raise _unusable(f"`docker {' '.join(arguments[:2])}` failed: {done.message}")
+        return done.out
+
+    def containers(self, instance: str | None = None) -> list[Container]:
+        """Containers of all instances (or of one), running or not, sorted by name; those of one-off commands are left out."""
+        label = "label=avs.instance" if instance is None else f"label=avs.instance={instance}"
+        lines = self.ask(["ps", "-a", "--no-trunc", "--filter", label, "--format", "\t".join(_COLUMNS)]).splitlines()
+        rows = [line.split("\t") for line in lines if line]
+        return sorted((Container(*row[1:]) for row in rows if row[0] != _ONE_OFF), key=lambda item: item.name)
+
+    def everything(self) -> list[dict[str, str]]:
+        """All containers of the host: ``id``, ``name``, ``ports`` (engine's text), ``instance``."""
+        form = '{{.ID}}\t{{.Names}}\t{{.Ports}}\t{{.Label "avs.instance"}}'
+        lines = self.ask(["ps", "-a", "--no-trunc", "--format", form]).splitlines()
+        return [dict(zip(("id", "name", "ports", "instance"), line.split("\t"))) for line in lines if line]
+
+    def networks(self) -> dict[str, str]:
+        """Network name -> compose project it belongs to (empty: none)."""
+        form = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'
+        return dict(line.split("\t") for line in self.ask(["network", "ls", "--format", form]).splitlines() if line)
+
+    def inspect_networks(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Networks that are gone meanwhile are left out."""
+        return self._inspected("network", names)
+
+    def volumes(self) -> dict[str, str]:
+        """Volume name -> compose project it belongs to (empty: none)."""
+        form = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'
+        return dict(line.split("\t") for line in self.ask(["volume", "ls", "--format", form]).splitlines() if line)
+
+    def inspect_volumes(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Volumes that are gone meanwhile are left out."""
+        return self._inspected("volume", names)
+
+    def images(self, references: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Those of the images that are on the host -> what the engine knows of them."""
+        wanted = sorted(set(references))
+        if not wanted:
+            return {}
+        done = self.run(["image", "inspect", *wanted])
+        if done.code == 0:
+            return dict(zip(wanted, json.loads(done.out)))
+        if len(wanted) == 1:
+            return {}
+        # One missing image leaves the output without a way to tell which entry is whose.
+        return {name: found for reference in wanted for name, found in self.images([reference]).items()}
+
+    def inspect(self, containers: Iterable[str]) -> list[dict[str, Any]]:
+        """Containers that are gone meanwhile are left out."""
+        return self._inspected("container", containers)
+
+    def _inspected(self, kind: str, names: Iterable[str]) -> list[dict[str, Any]]:
+        wanted = list(names)
+        if not wanted:
+            return []
+        found: list[dict[str, Any]] = json.loads(self.run([kind, "inspect", *wanted]).out or "[]")
+        return found
+
+    def logs(self, container: str, lines: int) -> str:
+        done = self.run(["logs", "--tail", str(lines), container])
+        return (done.out + done.err).strip()
+
+    def check_versions(self) -> None:
+        """Engine and Compose are new enough, or the error names what was found."""
+        engine, compose = self.versions()
+        problems = []
+        if _number(engine) < ENGINE_FLOOR:
+            problems.append((_ENGINE, f"Docker Engine {engine} is older than {_dotted(ENGINE_FLOOR)}"))
+        if _number(compose) < COMPOSE_FLOOR:
+            problems.append((_COMPOSE, f"Docker Compose {compose} is older than {_dotted(COMPOSE_FLOOR)}"))
+        if problems:
+            raise HostError("the host's engine is too old", [finding("OPS-004", *problem) for problem in problems])
+
+    def versions(self) -> tuple[str, str]:
+        """Engine and Compose, asked once."""
+        if self._versions is None:
+            server = json.loads(self.ask(["version", "--format", "{{json .Server}}"]) or "{}") or {}
+            self._platform = f"{server.get('Os', '')}/{server.get('Arch', '')}"
+            done = self.run(["compose", "version", "--short"])
+            if done.code or not re.search(r"\d+\.\d+", done.out):
+                message = "docker has no compose command (Compose v2 is a plugin of the docker command line)"
+                if self._compose is not None:
+                    message = f"the compose plugin {self._compose} cannot be run: {done.message}"
+                raise _unusable(message, _COMPOSE)
+            self._versions = (str(server.get("Version", "0")), done.out.strip())
+        return self._versions
+
+    def platform(self) -> str:
+        """``linux/amd64``."""
+        self.versions()
+        return self._platform
+
+
+def parse_ports(text: str) -> list[tuple[str, str, str]]:
+    """``127.0.0.1:80->8080/tcp, :::81-82->81-82/udp`` as (address, host port or range, protocol)."""
+    found = []
+    for part in text.split(", "):
+        match = re.fullmatch(r"(?P<address>.*):(?P<port>[0-9-]+)->[0-9-]+/(?P<protocol>\w+)", part.strip())
+        if match:
+            found.append((match["address"].strip("[]"), match["port"], match["protocol"]))
+    return found
+
+
+def _unusable(message: str, place: str = _ENGINE) -> HostError:
+    return HostError(message, [finding("OPS-004", place, message)])
+
+
+def _require_engine(message: str) -> None:
+    low = message.lower()
+    if "cannot connect to the docker daemon" in low or "is the docker daemon running" in low:
+        raise HostError(
+            "the container engine does not answer",
+            [finding("OPS-004", _ENGINE, message.splitlines()[0], "Start it on the host: systemctl start docker.")],
+        )
+    if "permission denied" in low and "docker.sock" in low:
+        raise HostError(
+            "the container engine refuses us",
+            [finding("OPS-004", _ENGINE, "access to the engine is denied", "Become root (become: true).")],
+        )
+
+
+def _number(version: str) -> tuple[int, int]:
+    match = re.search(r"(\d+)\.(\d+)", version)
+    return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}" if version[1] else str(version[0])
+
+
+def _compose_plugin() -> str | None:
+    """The file of the compose plugin where the docker command line would take the same one for root and for nobody."""
+    own = f"{_home()}/.docker"
+    try:
+        with open(f"{own}/config.json", encoding="utf-8", errors="replace") as handle:
+            elsewhere = "cliPluginsExtraDirs" in handle.read()
+    except OSError:
+        elsewhere = False
+    if elsewhere or os.path.lexists(f"{own}/cli-plugins/docker-compose"):
+        return None
+    return next(
+        (path for folder in _PLUGINS for path in [f"{folder}/docker-compose"] if os.access(path, os.X_OK)), None
+    )
+
+
+def _home() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return "/"
+
+
+def done(container: Container, ends: bool) -> bool:
+    """Whether a container is where it should be: running, or ended well where that is all it has to do."""
+    return container.state == "running" or (ends and container.exit_code == 0)
+
+
+def running(container: Container) -> bool:
+    return container.state in ("running", "restarting", "paused")

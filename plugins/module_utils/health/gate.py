@@ -1,0 +1,210 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The health condition that ends an install: asked of the containers themselves, over the host's bridge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from ..common.errors import GateError
+from ..common.rules import finding
+from ..docker.engine import Engine
+from .probes import HEALTHY, STARTING, UNHEALTHY, Fetch, Health, http_get, metric, node_api, tcp_connect
+
+DEFAULT_TIMEOUT = 300
+# Restarts seen while waiting that no longer look like waiting for a neighbour.
+RESTARTS = 3
+# Seconds a container without a health check of its own has to keep running.
+STEADY = 2.0
+_FIRST_PAUSE, _LAST_PAUSE = 0.1, 1.0
+_LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A container of the instance as the engine inspects it."""
+
+    id: str
+    service: str
+    state: str
+    exit_code: int
+    restarts: int
+    started: str
+    check: str
+    address: str
+
+    @classmethod
+    def of(cls, inspected: Mapping[str, Any], networked: Mapping[str, Any] | None = None) -> Peer:
+        """``networked``: the container in whose network it lives, by default its own."""
+        state = inspected.get("State") or {}
+        return cls(
+            inspected["Id"],
+            (inspected.get("Config") or {}).get("Labels", {}).get("avs.service", ""),
+            str(state.get("Status", "")),
+            int(state.get("ExitCode", 0)),
+            int(inspected.get("RestartCount", 0)),
+            str(state.get("StartedAt", "")),
+            str((state.get("Health") or {}).get("Status", "")),
+            _address(inspected if networked is None else networked),
+        )
+
+
+def peers_of(inspected: Sequence[Mapping[str, Any]]) -> list[Peer]:
+    """The containers of an instance; one that joined another's network (``network_mode: service:x``) has that one's address."""
+    known = {item["Id"]: item for item in inspected}
+    return [Peer.of(item, _networked(item, known)) for item in inspected]
+
+
+def _networked(inspected: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    for _step in known:
+        word, _colon, other = _mode(inspected).partition(":")
+        if word != "container" or other not in known:
+            break
+        inspected = known[other]
+    return inspected
+
+
+def _mode(inspected: Mapping[str, Any]) -> str:
+    return str((inspected.get("HostConfig") or {}).get("NetworkMode") or "")
+
+
+def _address(inspected: Mapping[str, Any]) -> str:
+    if _mode(inspected) == "host":
+        return "127.0.0.1"
+    networks = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
+    return next((item["IPAddress"] for _name, item in sorted(networks.items()) if item.get("IPAddress")), "")
+
+
+class Gate:
+    """Waits for one instance. ``ends``: services that are done once they exit with 0; ``mask`` hides secrets in logs."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        instance: str,
+        health: Mapping[str, Any],
+        ends: Mapping[str, bool],
+        mask: Callable[[str], str] = lambda text: text,
+        fetch: Fetch | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.engine, self.instance, self.health, self.ends, self.mask = engine, instance, health, ends, mask
+        self._fetch, self._clock, self._sleep = fetch or http_get, clock, sleep
+        self._restarts: dict[str, int] = {}
+        self._steady: dict[str, tuple[str, float]] = {}
+
+    def wait(self, containers: Sequence[str]) -> Health:
+        """Returns once healthy. Raises ``GateError`` (OPS-006) with the last log lines when that is out of reach or time is up."""
+        timeout = float(self.health.get("timeout") or DEFAULT_TIMEOUT)
+        deadline = self._clock() + timeout
+        while True:
+            peers = peers_of(self.engine.inspect(containers))
+            broken = self._broken(peers)
+            if broken is not None:
+                peer, problem = broken
+                raise self._error(f"{peer.service} {problem}", peer)
+            health = self.probe(peers, steady=True)
+            if health.status == HEALTHY:
+                return health
+            left = deadline - self._clock()
+            if left <= 0:
+                raise self._error(f"not healthy within {timeout:g} s: {health.detail}", self._suspect(peers))
+            # Asking late costs a twentieth of the wait at most, asking often costs the engine an inspect each time.
+            self._sleep(min(max((timeout - left) / 20, _FIRST_PAUSE), _LAST_PAUSE, left))
+
+    def probe(self, peers: Sequence[Peer], steady: bool = False) -> Health:
+        """One look. ``steady``: containers must also have been running for a moment."""
+        down = [peer for peer in peers if peer.state != "running" and not self._ended(peer)]
+        if down or not peers:
+            return Health(
+                UNHEALTHY, "; ".join(f"{peer.service} is {peer.state}" for peer in down) or "there are no containers"
+            )
+        kind = self.health.get("type", "container")
+        if kind == "container":
+            return self._containers(peers, steady)
+        service = self.health.get("service")
+        peer = next((item for item in peers if item.service == service), None)
+        if peer is None:
+            return Health(UNHEALTHY, f"there is no service {service} to ask")
+        if not peer.address:
+            return Health(STARTING, f"{service} has no address yet")
+        port = int(self.health["port"])
+        if kind == "tcp":
+            answer = tcp_connect(peer.address, port)
+            return (
+                Health(HEALTHY, f"{service}:{port} accepts connections")
+                if answer.status
+                else Health(STARTING, f"{service}:{port}: {answer.body}")
+            )
+        if kind == "node_api":
+            return node_api(lambda path: self._fetch(peer.address, port, path), f"{service}:{port}")
+        path = str(self.health.get("path") or "/")
+        answer = self._fetch(peer.address, port, path)
+        where = f"{service}:{port}{path}"
+        if not answer.status:
+            return Health(STARTING, f"{where}: {answer.body}")
+        if kind == "metric":
+            return metric(self.health, answer, where)
+        wanted = [int(status) for status in self.health.get("status") or (200,)]
+        detail = f"{where} answers {answer.status}"
+        return Health(HEALTHY if answer.status in wanted else STARTING, detail)
+
+    def _containers(self, peers: Sequence[Peer], steady: bool) -> Health:
+        wanted = self.health.get("service")
+        for peer in peers:
+            if (wanted and peer.service != wanted) or peer.state != "running":
+                continue
+            if peer.check and peer.check != HEALTHY:
+                return Health(
+                    STARTING if peer.check == "starting" else UNHEALTHY,
+                    f"{peer.service}'s health check says {peer.check}",
+                )
+            if steady and not peer.check:
+                started, since = self._steady.setdefault(peer.id, (peer.started, self._clock()))
+                if started != peer.started:
+                    self._steady[peer.id] = (peer.started, self._clock())
+                    since = self._clock()
+                if self._clock() - since < STEADY:
+                    return Health(STARTING, f"{peer.service} has just started")
+        return Health(HEALTHY, "all containers run")
+
+    def _ended(self, peer: Peer) -> bool:
+        return self.ends.get(peer.service, False) and peer.state == "exited" and peer.exit_code == 0
+
+    def _broken(self, peers: Sequence[Peer]) -> tuple[Peer, str] | None:
+        for peer in peers:
+            first = self._restarts.setdefault(peer.id, peer.restarts)
+            if peer.restarts - first >= RESTARTS:
+                return peer, f"keeps restarting (exit code {peer.exit_code})"
+            if peer.state in ("exited", "dead") and not self._ended(peer):
+                return peer, f"has exited with code {peer.exit_code}"
+        return None
+
+    def _suspect(self, peers: Sequence[Peer]) -> Peer | None:
+        named = [peer for peer in peers if peer.service == self.health.get("service")]
+        failing = [peer for peer in peers if peer.state != "running" and not self._ended(peer)]
+        return next(iter([*failing, *named, *peers]), None)
+
+    def _error(self, problem: str, peer: Peer | None) -> GateError:
+        message = self.mask(problem)
+        if peer is not None:
+            logs = self.mask(self.engine.logs(peer.id, _LOG_LINES))
+            message += (
+                f"; last lines of {peer.service}:\n" + "\n".join(f"    {line}" for line in logs.splitlines())
+                if logs
+                else "; it logged nothing"
+            )
+        service = peer.service if peer is not None else "<service>"
+        remedy = (
+            f"Read more with `docker logs avs-{self.instance}-{service}` on the host; a slow start may need a longer gate_timeout. "
+            "It was left as it is, and the next run goes on from here."
+        )
+        return GateError(
+            f"{self.instance} did not become healthy", [finding("OPS-006", self.instance, message, remedy)]
+        )

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One question to a node, and what its answer says of its health."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable
+
+HEALTHY, STARTING, UNHEALTHY, UNKNOWN = "healthy", "starting", "unhealthy", "unknown"
+_REQUEST_TIMEOUT = 5.0
+_REQUEST_TOTAL = 10.0
+_BODY = 4 << 20
+Fetch = Callable[[str, int, str], "Answer"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``status`` 0: nobody answered, ``body`` then says why."""
+
+    status: int
+    body: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """``status`` as in the module's result, ``detail`` for a person."""
+
+    status: str
+    detail: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"status": self.status, "detail": self.detail}
+
+
+def node_api(get: Callable[[str], Answer], where: str) -> Health:
+    """The node API of the AVS node specification: 200 healthy, 206 partially, 503 unhealthy; older nodes name themselves elsewhere."""
+    answer = get("/eigen/node/health")
+    if not answer.status:
+        return Health(STARTING, f"{where}: {answer.body}")
+    if answer.status == 206:
+        return Health(STARTING, f"{where} is partially healthy (206)")
+    if answer.status == 503:
+        return Health(UNHEALTHY, f"{where} is unhealthy (503)")
+    if answer.status != 200:
+        return Health(UNHEALTHY, f"{where}/eigen/node/health answers {answer.status}")
+    for path in ("/eigen/node", "/eigen/node/spec-version"):
+        if get(path).status == 200:
+            return Health(HEALTHY, f"{where} is healthy")
+    return Health(UNHEALTHY, f"{where} says it is healthy, but serves no node API")
+
+
+def metric(health: Mapping[str, Any], answer: Answer, where: str) -> Health:
+    """A metric that exists, and whose every sample is within the bounds."""
+    name = str(health["name"])
+    if answer.status != 200:
+        return Health(STARTING, f"{where} answers {answer.status}")
+    samples = re.findall(rf"^{re.escape(name)}(?:\{{[^\n]*\}})?[ \t]+(\S+)", answer.body, re.MULTILINE)
+    if not samples:
+        return Health(STARTING, f"{where} has no metric {name}")
+    low, high = health.get("min"), health.get("max")
+    for sample in samples:
+        try:
+            value = float(sample)
+        except ValueError:
+            return Health(STARTING, f"{where}: {name} is {sample[:40]!r}, not a number")
+        if math.isnan(value) or (low is not None and value < low) or (high is not None and value > high):
+            bounds = f"{'' if low is None else low}..{'' if high is None else high}"
+            return Health(STARTING, f"{name} is {sample}, not within {bounds}")
+    return Health(HEALTHY, f"{name} is {samples[0]}")
+
+
+def http_get(address: str, port: int, path: str) -> Answer:
+    """One request; never raises."""
+    import http.client
+    import socket
+    import threading
+
+    connection = http.client.HTTPConnection(address, port, timeout=_REQUEST_TIMEOUT)
+    late = threading.Event()
+
+    def cut(line: socket.socket) -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+
+    # The connection's timeout is one a read: a node that sends a byte now and then would hold the gate for ever.
+    clock = None
+    try:
+        connection.connect()
+        clock = threading.Timer(_REQUEST_TOTAL, cut, (connection.sock,))
+        clock.daemon = True
+        clock.start()
+        connection.request("GET", path, headers={"Accept": "*/*", "Connection": "close"})
+        response = connection.getresponse()
+        answer = Answer(response.status, response.read(_BODY).decode("utf-8", "replace"))
+    except (OSError, http.client.HTTPException) as error:
+        answer = Answer(0, _why(error))
+    finally:
+        if clock is not None:
+            clock.cancel()
+        connection.close()
+    return Answer(0, f"did not end its answer within {_REQUEST_TOTAL:g} s") if late.is_set() else answer
+
+
+def tcp_connect(address: str, port: int) -> Answer:
+    """Status 1 where somebody accepts; never raises."""
+    import socket
+
+    try:
+        with socket.create_connection((address, port), timeout=_REQUEST_TIMEOUT):
+            return Answer(1, "")
+    except OSError as error:
+        return Answer(0, _why(error))
+
+
+def _why(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).lower()

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who a secret is without what it is, and the digest of a spec built on that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..common.digests import digest, keyed_digest
+from ..policy.baseline import TRANSFORM
+
+UNKNOWN = "unknown:"
+# What a spec says of this run or of the controller, not of the instance.
+_PASSING = ("state", "purge", "findings", "secrets", "package")
+_PASSING_PACKAGE = ("source", "upgrade")
+
+
+def identify(
+    secrets: Mapping[str, Mapping[str, Any]],
+    recorded: Mapping[str, str],
+    stored: Mapping[str, str],
+    given: Mapping[str, str],
+    host_key: bytes | None,
+) -> dict[str, str]:
+    """Secret name -> identity. A store's version counts as it is; else the value's digest under the host's key.
+
+    ``recorded`` are the identities of the last commit, ``stored`` the values in tmpfs, ``given`` those of this call.
+    A value that is nowhere to be seen counts as the recorded one where tmpfs is simply empty (the host restarted).
+    """
+    found = {}
+    for name, secret in secrets.items():
+        reference = secret["ref"]
+        if "version" in reference:
+            found[name] = str(reference["version"])
+        elif name in given and host_key is not None:
+            found[name] = f"hmac:{keyed_digest(host_key, given[name])}"
+        elif name in stored and host_key is not None and matches(reference, stored[name]):
+            found[name] = f"hmac:{keyed_digest(host_key, stored[name])}"
+        elif not stored and name in recorded:
+            found[name] = recorded[name]
+        else:
+            found[name] = UNKNOWN + str(reference.get("mac"))
+    return found
+
+
+def matches(reference: Mapping[str, Any], value: str) -> bool:
+    """Whether a reference without version means this value."""
+    import hmac
+
+    nonce, mac = reference.get("nonce"), reference.get("mac")
+    return (
+        isinstance(nonce, str)
+        and isinstance(mac, str)
+        and hmac.compare_digest(keyed_digest(bytes.fromhex(nonce), value), mac)
+    )
+
+
+def spec_digest(spec: Mapping[str, Any], identities: Mapping[str, str]) -> str:
+    """Of everything that decides what runs: equal digests, equal instances."""
+    lasting = {name: value for name, value in spec.items() if name not in _PASSING}
+    package = {name: value for name, value in spec["package"].items() if name not in _PASSING_PACKAGE}
+    secrets = {
+        name: {"identity": identities[name], "env": secret.get("env"), "services": secret.get("services")}
+        for name, secret in (spec.get("secrets") or {}).items()
+    }
+    return digest({"transform": TRANSFORM, "spec": lasting, "package": package, "secrets": secrets})

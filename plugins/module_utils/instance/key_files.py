@@ -1,0 +1,165 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Secret values and key files, on tmpfs only (rule of the house: they reach no disk)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..common.errors import HostError
+from ..common.rules import finding
+from ..docker.dotenv import quote
+from ..system import files
+from ..system.trees import tree_files
+from .store import InstanceStore
+
+_SECRETS, _IDENTITIES = "secrets.json", "identities.json"
+_CURRENT = "..data"
+_IN_MEMORY = ("tmpfs", "ramfs")
+
+
+def require_memory(path: str, mounts: str = "/proc/self/mounts") -> None:
+    """Raises ``HostError`` where ``path`` (or what is there of it) would be on a disk."""
+    place = os.path.realpath(path)
+    kind, longest = "", -1
+    with open(mounts, encoding="utf-8", errors="surrogateescape") as handle:
+        for line in handle:
+            fields = line.split(" ")
+            point = fields[1].replace("\\040", " ")
+            if (place == point or place.startswith(point.rstrip("/") + "/")) and len(point) >= longest:
+                kind, longest = fields[2], len(point)
+    if kind not in _IN_MEMORY:
+        message = f"{path} is on {kind or 'an unknown file system'}, not in memory: keys would reach a disk"
+        raise HostError(message, [finding("OPS-004", path, message, "Mount a tmpfs on /run.")])
+
+
+def stored(store: InstanceStore) -> dict[str, str]:
+    """Values by name; empty where there are none, as after a restart of the host."""
+    return _read(os.path.join(store.run, _SECRETS))
+
+
+def stored_identities(store: InstanceStore) -> dict[str, str]:
+    return _read(os.path.join(store.run, _IDENTITIES))
+
+
+def _read(path: str) -> dict[str, str]:
+    try:
+        content = files.read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write_secrets(
+    store: InstanceStore, values: Mapping[str, str], identities: Mapping[str, str], variables: Mapping[str, str]
+) -> None:
+    """``variables``: secret name -> variable of ``secrets.env``."""
+    store.make_run()
+    files.write(store.secrets_env, env_text(values, variables).encode())
+    files.write_json(os.path.join(store.run, _SECRETS), dict(values))
+    files.write_json(os.path.join(store.run, _IDENTITIES), dict(identities))
+
+
+def env_text(values: Mapping[str, str], variables: Mapping[str, str]) -> str:
+    """What ``secrets.env`` holds."""
+    return "".join(f"{variable}={quote(values[name])}\n" for name, variable in sorted(variables.items()))
+
+
+def secrets_in_place(store: InstanceStore, identities: Mapping[str, str], values: Mapping[str, str]) -> bool:
+    """Whether tmpfs holds just these secrets, in these versions."""
+    return (
+        os.path.exists(store.secrets_env)
+        and set(values) == set(identities)
+        and stored_identities(store) == dict(identities)
+    )
+
+
+def place_view(
+    store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]
+) -> None:
+    """Show a service its key files: a new ``..v<N>`` is filled, then ``..data`` turned to it, so that all change at once."""
+    store.make_run()
+    files.folder(store.keys, 0o755)
+    root = os.path.join(store.keys, service)
+    files.folder(root, 0o755)
+    name = f"..v{_version(root) + 1}"
+    fresh = os.path.join(root, name)
+    files.remove(fresh)
+    os.mkdir(fresh)
+    os.chmod(fresh, 0o755)  # noqa: S103 (the container's user passes through; the files are its own alone)
+    for path, entry in sorted(view.items()):
+        target = os.path.join(fresh, path)
+        files.folder(os.path.dirname(target), 0o755)
+        uid, gid = entry["owner"].split(":")
+        files.write(target, values[entry["secret"]].encode(), 0o400, (int(uid), int(gid)))
+    files.link(os.path.join(root, _CURRENT), name)
+    shown = _shown(view)
+    for path in shown:
+        if not _leads(root, path):
+            files.link(os.path.join(root, path), os.path.join(_CURRENT, path))
+    for path in os.listdir(root):
+        if path not in (name, _CURRENT) and path not in shown:
+            files.remove(os.path.join(root, path))
+
+
+def view_in_place(
+    store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]
+) -> bool:
+    """Whether the service sees exactly these files, with these contents, owners and modes."""
+    root = os.path.join(store.keys, service)
+    shown = _shown(view)
+    try:
+        name = os.readlink(os.path.join(root, _CURRENT))
+        fresh = os.path.join(root, name)
+        # A key that was dropped, or the old version of a rotated one, is not to be read any more.
+        if set(os.listdir(root)) != {_CURRENT, name, *shown} or set(tree_files(fresh)) != set(view):
+            return False
+        if not all(_leads(root, path) for path in shown):
+            return False
+        for path, entry in view.items():
+            with open(os.path.join(fresh, path), "rb") as handle:
+                seen = os.fstat(handle.fileno())
+                if (
+                    handle.read() != values[entry["secret"]].encode()
+                    or f"{seen.st_uid}:{seen.st_gid}" != entry["owner"]
+                    or seen.st_mode & 0o7777 != 0o400
+                ):
+                    return False
+    except (OSError, KeyError):
+        return False
+    return True
+
+
+def drop_views(store: InstanceStore, keep: Mapping[str, Any]) -> None:
+    """Remove key folders of services that see none any more."""
+    if os.path.isdir(store.keys):
+        for service in os.listdir(store.keys):
+            if service not in keep:
+                files.remove(os.path.join(store.keys, service))
+
+
+def views_present(store: InstanceStore) -> list[str]:
+    try:
+        return sorted(os.listdir(store.keys))
+    except OSError:
+        return []
+
+
+def _shown(view: Mapping[str, Any]) -> set[str]:
+    """Names directly in a service's key folder."""
+    return {path.split("/")[0] for path in view}
+
+
+def _leads(root: str, name: str) -> bool:
+    """Whether a name in the key folder leads to the current version."""
+    path = os.path.join(root, name)
+    return os.path.islink(path) and os.readlink(path) == os.path.join(_CURRENT, name)
+
+
+def _version(root: str) -> int:
+    numbers = [int(name[3:]) for name in os.listdir(root) if name.startswith("..v") and name[3:].isdigit()]
+    return max(numbers, default=0)

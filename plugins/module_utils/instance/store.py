@@ -1,0 +1,210 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the host remembers of its instances, and where (docs/architecture.md, 4)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..common.errors import HostError
+from ..common.names import is_name
+from ..common.rules import finding
+from ..system import files
+from ..system.clock import now
+
+ROOT, RUN, LOCKS = "/var/lib/avs", "/run/avs", "/run/lock/avs"
+_JOURNAL_BYTES = 1 << 20
+
+
+class Store:
+    """Paths of the host; the three roots differ only in tests."""
+
+    def __init__(self, root: str = ROOT, run: str = RUN, locks: str = LOCKS) -> None:
+        self.root, self.run, self.locks = root, run, locks
+
+    @property
+    def instances(self) -> str:
+        return os.path.join(self.root, "instances")
+
+    @property
+    def artifacts(self) -> str:
+        return os.path.join(self.root, "artifacts")
+
+    def instance(self, instance: str) -> InstanceStore:
+        if not is_name(instance):
+            raise HostError(f"{instance!r} is not the id of an instance")
+        return InstanceStore(self, instance)
+
+    def ids(self) -> list[str]:
+        """Every instance with a folder of its own, removed ones whose data was kept among them."""
+        try:
+            return sorted(name for name in os.listdir(self.instances) if is_name(name))
+        except FileNotFoundError:
+            return []
+
+    def host_key(self) -> bytes | None:
+        """The key of this host's digests, ``None`` before the first install."""
+        try:
+            with open(os.path.join(self.root, "host.key"), "rb") as handle:
+                return handle.read()
+        except FileNotFoundError:
+            return None
+
+    def keep_host_key(self, key: bytes) -> bytes:
+        """Written once; a key that is there already stays. Returns the one that counts."""
+        known = self.host_key()
+        if known is None:
+            files.folder(self.root)
+            files.write(os.path.join(self.root, "host.key"), key)
+        return known or key
+
+
+def host_store() -> Store:
+    """This host's own store. Raises ``HostError`` for anybody but root, whose it is."""
+    if os.geteuid() != 0:
+        problem = finding("OPS-004", "", "the nodes and their keys belong to root", "Become root (become: true).")
+        raise HostError("root's rights are needed on this host", [problem])
+    return Store()
+
+
+class InstanceStore:
+    """One instance's files. Writers hold its lock."""
+
+    def __init__(self, store: Store, instance: str) -> None:
+        self.id = instance
+        self.root = os.path.join(store.instances, instance)
+        self.run = os.path.join(store.run, instance)
+        self.lock = os.path.join(store.locks, f"{instance}.lock")
+
+    def path(self, *parts: str) -> str:
+        return os.path.join(self.root, *parts)
+
+    @property
+    def state_file(self) -> str:
+        return self.path("state.json")
+
+    @property
+    def releases(self) -> str:
+        return self.path("releases")
+
+    @property
+    def current(self) -> str:
+        return self.path("current")
+
+    @property
+    def data(self) -> str:
+        return self.path("data")
+
+    @property
+    def keys(self) -> str:
+        return os.path.join(self.run, "keys")
+
+    @property
+    def secrets_env(self) -> str:
+        return os.path.join(self.run, "secrets.env")
+
+    def state(self) -> dict[str, Any] | None:
+        """What was recorded last, ``None`` for an instance never installed. Raises ``HostError`` where it cannot be read."""
+        try:
+            state = files.read_json(self.state_file)
+        except (OSError, ValueError) as error:
+            raise HostError(f"{self.id}: {self.state_file} cannot be read: {error}") from None
+        if state is not None and not isinstance(state, dict):
+            raise HostError(f"{self.id}: {self.state_file} holds no state")
+        return state
+
+    def spec(self) -> dict[str, Any] | None:
+        spec: dict[str, Any] | None = files.read_json(self.path("spec.json"))
+        return spec
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        self.make()
+        files.write_json(self.state_file, state)
+
+    def make(self) -> None:
+        files.folder(os.path.dirname(os.path.dirname(self.root)))
+        files.folder(os.path.dirname(self.root), 0o750)
+        files.folder(self.root, 0o750)
+
+    def make_run(self) -> None:
+        files.folder(os.path.dirname(self.run))
+        files.folder(self.run, 0o700)
+
+    def release(self) -> str | None:
+        """Name of the current release."""
+        try:
+            return os.path.basename(os.readlink(self.current))
+        except OSError:
+            return None
+
+    def compose_file(self) -> str | None:
+        """Text of what runs, ``None`` before the first install."""
+        try:
+            with open(os.path.join(self.current, "compose.json"), encoding="utf-8") as handle:
+                return handle.read()
+        except FileNotFoundError:
+            return None
+
+    def next_release(self, version: str | None) -> str:
+        numbers = [int(name.split("-")[0]) for name in self.release_names() if name.split("-")[0].isdigit()]
+        return f"{max(numbers, default=0) + 1}-{version or 'path'}"
+
+    def release_names(self) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self.releases) if not name.startswith("."))
+        except FileNotFoundError:
+            return []
+
+    def stage(self, tree: str, compose: str, configs: Mapping[str, str], version: str | None) -> str:
+        """Write a release and return its name; a half-written one never gets it. ``tree`` is copied."""
+        files.folder(self.releases, 0o750)
+        staging = os.path.join(self.releases, ".staging")
+        files.remove(staging)
+        os.mkdir(staging, 0o750)
+        current = self.release()
+        beside = os.path.join(self.releases, current, "tree") if current else None
+        files.copy_tree(tree, os.path.join(staging, "tree"), beside)
+        for name, text in configs.items():
+            path = os.path.join(staging, "configs", name)
+            files.folder(os.path.dirname(path))
+            files.write(path, text.encode(), 0o644)
+        files.write(os.path.join(staging, "compose.json"), compose.encode())
+        name = self.next_release(version)
+        os.rename(staging, os.path.join(self.releases, name))
+        files.sync_folder(self.releases)
+        return name
+
+    def switch(self, release: str) -> None:
+        files.link(self.current, os.path.join("releases", release))
+
+    def prune(self, keep: set[str | None]) -> None:
+        """Remove releases but those to keep, and what an interrupted run left."""
+        for name in self.release_names():
+            if name not in keep:
+                files.remove(os.path.join(self.releases, name))
+        self.sweep()
+
+    def sweep(self) -> None:
+        files.remove(os.path.join(self.releases, ".staging"))
+        for place in (self.root, self.run):
+            files.sweep(place)
+
+    def note(self, event: str, **details: Any) -> None:
+        """One line in the journal; of a long journal the older half goes."""
+        import json
+
+        path = self.path("journal.jsonl")
+        line = json.dumps({"time": now(), "event": event, **details}, sort_keys=True) + "\n"
+        if os.path.exists(path) and os.path.getsize(path) > _JOURNAL_BYTES:
+            with open(path, "rb") as handle:
+                lines = handle.readlines()
+            files.write(path, b"".join(lines[len(lines) // 2 :]))
+        handle_fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle_fd, "ab") as out:
+            out.write(line.encode())
+            out.flush()
+            os.fsync(out.fileno())

@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Published ports: each on the address somebody declared for it, on loopback otherwise (rule NET-001)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..common.findings import Finding
+from ..common.names import is_variable
+from ..common.rules import finding
+from ..docker.model import Model, services, with_services
+
+LOOPBACK = "127.0.0.1"
+_WORDS = {"loopback": LOOPBACK, "public": ""}
+
+
+@dataclass(frozen=True, order=True)
+class Published:
+    """One port of the host. ``address`` is empty for all interfaces; ``port`` may be a range ``5000-5010``."""
+
+    address: str
+    port: str
+    protocol: str
+    service: str = ""
+
+
+def variables(spec: Mapping[str, Any]) -> set[str]:
+    """Compose variables whose values say which port is meant."""
+    keys = [*(spec.get("ports") or {})]
+    for privileges in (spec.get("privileges") or {}).values():
+        keys += privileges.get("ports") or {}
+    keys += [str(place.get("port")) for place in (spec.get("health") or {}, *(spec.get("metrics") or ()))]
+    return {key for key in keys if is_variable(key)}
+
+
+def bind_ports(spec: Mapping[str, Any], model: Model, values: Mapping[str, str]) -> tuple[Model, list[Finding]]:
+    """Every published port with its address. The inventory's word wins over ``runtime.yml``, which wins over the compose file."""
+    findings: list[Finding] = []
+    changed = {}
+    operator = dict(spec.get("ports") or {})
+    unused = set(operator)
+    for name, service in services(model).items():
+        package = ((spec.get("privileges") or {}).get(name) or {}).get("ports") or {}
+        ports = []
+        on_host = {str(port.get("published") or "") for port in service.get("ports") or ()}
+        for port in service.get("ports") or ():
+            key = _match(operator, port, values, on_host)
+            unused.discard(key or "")
+            word = operator[key] if key is not None else None
+            if word is None:
+                declared = _match(package, port, values, on_host)
+                word = package[declared] if declared is not None else None
+            written = str(port.get("host_ip") or "")
+            if word is None and not _is_loopback(written):
+                what = f"{port.get('published') or 'a free port'} -> {port['target']}/{port.get('protocol', 'tcp')}"
+                message = f"{what} is published, but not declared; it is bound to loopback"
+                findings.append(finding("NET-001", f"{spec['id']}: services.{name}.ports", message))
+                word = "loopback"
+            address = written if word is None else _WORDS.get(word, word)
+            port = {field: value for field, value in port.items() if field != "host_ip"}
+            ports.append({**port, "host_ip": address} if address else port)
+        changed[name] = {**service, "ports": ports} if ports else service
+    for key in sorted(unused):
+        findings.append(
+            finding(
+                "INV-001",
+                f"{spec['id']}: ports.{key}",
+                f"no service publishes {key}",
+                "Use a container port or a variable of the compose file's ports.",
+            )
+        )
+    return with_services(model, changed), findings
+
+
+def _match(
+    declared: Mapping[str, str], port: Mapping[str, Any], values: Mapping[str, str], on_host: Collection[str]
+) -> str | None:
+    """The key that means this port. A variable means the host's port it holds, the container's only where it holds none of the
+    service's ports on the host (``on_host``); a number means the container's."""
+    target, published = str(port["target"]), str(port.get("published") or "")
+    protocol = str(port.get("protocol") or "tcp")
+    for key in declared:
+        number, _slash, wanted = str(key).partition("/")
+        if is_variable(key):
+            value = values.get(key) or ""
+            if value and value == (published if value in on_host else target):
+                return key
+        elif number == target and wanted in ("", protocol):
+            return key
+    return None
+
+
+def _is_loopback(address: str) -> bool:
+    return address == "::1" or address.startswith("127.")
+
+
+def published(model: Model) -> list[Published]:
+    """All host ports of the final model, sorted; ports the engine chooses itself are left out, and those it discards."""
+    found = []
+    for name, service in services(model).items():
+        if service.get("network_mode") == "host":
+            continue
+        for port in service.get("ports") or ():
+            if port.get("published"):
+                found.append(
+                    Published(
+                        str(port.get("host_ip") or ""), str(port["published"]), str(port.get("protocol") or "tcp"), name
+                    )
+                )
+    return sorted(found)
+
+
+def container_port(port: Any, values: Mapping[str, str]) -> int | None:
+    """A container port given as a number or by its variable; ``None`` where the variable holds none."""
+    text = values.get(port, "") if isinstance(port, str) and is_variable(port) else str(port)
+    return int(text) if text.isdigit() and 0 < int(text) < 65536 else None
+
+
+def overlap(one: Published, other: Published) -> bool:
+    """Whether two cannot be published at once."""
+    if one.protocol != other.protocol or not _ranges_meet(one.port, other.port):
+        return False
+    return one.address == other.address or not {one.address, other.address}.isdisjoint(("", "0.0.0.0", "::"))
+
+
+def _ranges_meet(one: str, other: str) -> bool:
+    (low, high), (first, last) = _range(one), _range(other)
+    return low <= last and first <= high
+
+
+def _range(port: str) -> tuple[int, int]:
+    low, _dash, high = port.partition("-")
+    return int(low), int(high or low)
+
+
+def collisions(wanted: Iterable[Published], taken: Iterable[tuple[Published, str]]) -> list[tuple[Published, str]]:
+    """Each wanted port that is taken, with who holds it (once)."""
+    held = list(taken)
+    found = []
+    for port in wanted:
+        holder = next((who for other, who in held if overlap(port, other)), None)
+        if holder is not None:
+            found.append((port, holder))
+    return found

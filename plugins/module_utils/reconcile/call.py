@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One call to this library and its result, whoever passes it on: a module, or the copy of the library on the host."""
+
+from __future__ import annotations
+
+import syslog
+from collections.abc import Mapping
+from typing import Any
+
+from ..common.errors import AvsError
+from ..docker.engine import Engine
+from ..system.command import RunCommand
+from .reconcile import reconcile
+
+
+def answer(call: Mapping[str, Any], run_command: RunCommand, via: str) -> dict[str, Any]:
+    """The result of a call: ``document``, ``secret_values`` (instance -> name -> value), ``check`` and ``diff``.
+
+    ``via`` is who passes it on, for the host's log. A refusal is a result as well, with ``failed``, ``msg`` and ``findings``.
+    """
+    if call["document"].get("log"):
+        _log(call["document"], via)
+    try:
+        return reconcile(
+            call["document"],
+            Engine(run_command),
+            call.get("secret_values"),
+            bool(call.get("check")),
+            bool(call.get("diff")),
+        )
+    except AvsError as error:
+        return {"failed": True, "changed": False, **error.as_result()}
+
+
+def _log(document: Mapping[str, Any], via: str) -> None:
+    """Who has this host reconciled: a run that finds nothing to do leaves no other trace."""
+    syslog.openlog("restaking.avs", syslog.LOG_PID, syslog.LOG_USER)
+    syslog.syslog(f"{len(document.get('specs') or ())} instances, for {document.get('holder')}, by {via}")

@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan: from what is there and what is wanted to the actions between them. Pure; check mode prints it, a run follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..common.actions import Action, ordered
+from ..docker.engine import Container, done, running
+
+
+@dataclass(frozen=True)
+class ContainerPlan:
+    """``recreate``, ``create`` and ``start`` are services; ``rename`` and ``drop`` are container ids an interrupted run left
+    (``rename``: id -> name it was to have), ``unpause`` ids to be woken first; ``remove`` are services that are gone."""
+
+    recreate: tuple[str, ...] = ()
+    create: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    unpause: tuple[str, ...] = ()
+
+    def actions(self) -> list[Action]:
+        return [
+            Action("container", service, action)
+            for action, services in (
+                ("recreate", self.recreate),
+                ("create", self.create),
+                ("start", self.start),
+                ("remove", self.remove),
+            )
+            for service in services
+        ]
+
+
+def plan_containers(
+    wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Container], blind: Collection[str] = ()
+) -> ContainerPlan:
+    """``wanted``: service -> ``name``, ``spec``, ``ends``, ``joins``; ``blind``: services whose key folder is gone, so that a
+    running container looks at nothing."""
+    present = list(found)
+    own = {
+        item.service: item for item in present if item.service in wanted and item.name == wanted[item.service]["name"]
+    }
+    rename: dict[str, str] = {}
+    drop: list[str] = []
+    for item in present:
+        if item.service in wanted and own.get(item.service) is not item:
+            # The engine's client gives a successor a passing name; it holds the predecessor's anonymous volumes.
+            if item.service in own or item.service in rename.values():
+                drop.append(item.id)
+            else:
+                rename[item.id] = wanted[item.service]["name"]
+                own[item.service] = item
+    recreate = {
+        service
+        for service, item in own.items()
+        if item.spec != wanted[service]["spec"] or (service in blind and item.state == "running")
+    }
+    create = {service for service in wanted if service not in own}
+    grown = True
+    while grown:
+        fresh = recreate | create
+        more = {
+            service
+            for service, item in wanted.items()
+            if service in own and service not in recreate and fresh & set(item.get("joins") or ())
+        }
+        recreate |= more
+        grown = bool(more)
+    waiting = {
+        service
+        for service, item in own.items()
+        if service not in recreate and not done(item, bool(wanted[service]["ends"])) and item.state != "restarting"
+    }
+    return ContainerPlan(
+        tuple(sorted(recreate)),
+        tuple(sorted(create)),
+        tuple(sorted(waiting)),
+        tuple(sorted({item.service for item in present if item.service not in wanted})),
+        rename,
+        tuple(sorted(drop)),
+        tuple(sorted(item.id for item in own.values() if item.state == "paused")),
+    )
+
+
+def plan_stop(found: Iterable[Container]) -> list[Action]:
+    return [Action("container", item.service, "stop") for item in found if running(item)]
+
+
+def observed(before: Iterable[Container], after: Iterable[Container]) -> list[Action]:
+    """What happened to the containers between two looks."""
+    old, new = {item.service: item for item in before}, {item.service: item for item in after}
+    actions = []
+    for service in sorted({*old, *new}):
+        one, other = old.get(service), new.get(service)
+        if other is None:
+            actions.append(Action("container", service, "remove"))
+        elif one is None:
+            actions.append(Action("container", service, "create"))
+        elif one.id != other.id:
+            actions.append(Action("container", service, "recreate"))
+        elif running(one) != running(other) or (one.state == "paused") != (other.state == "paused"):
+            actions.append(
+                Action("container", service, "start" if running(other) and one.state != "running" else "stop")
+            )
+    return ordered(actions)

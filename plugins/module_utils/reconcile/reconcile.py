@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reconciles a host's instances: the first question here, the work, if there is any, in ``run`` (docs/architecture.md, 3)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from ..common.errors import HostError
+from ..common.findings import Finding, by_severity
+from ..common.names import is_name
+from ..common.rules import finding
+from ..common.words import ABSENT, STARTED
+from ..docker.engine import Container, Engine
+from ..instance.store import Store, host_store
+from ..status.entry import entry_of, held
+from ..system.prefetch import Ahead
+from ..system.scratch import sweep
+from ..system.trees import tree_digest
+from .job import Job, look
+from .unchanged import needed_secrets
+
+SCHEMA = 1
+_REQUIRED = ("compose", "env", "secrets", "keys", "health", "profile")
+
+
+def reconcile(
+    document: Mapping[str, Any],
+    engine: Engine,
+    secret_values: Mapping[str, Mapping[str, str]] | None = None,
+    check: bool = False,
+    diff: bool = False,
+    store: Store | None = None,
+) -> dict[str, Any]:
+    """The module's result. Raises ``AvsError`` where nothing was changed; an instance that fails later is an ``error`` in its entry,
+    and ``msg`` names each. A document that is a ``trial`` is judged as in check mode: its caller knows already that the run fails."""
+    check = check or bool(document.get("trial"))
+    store = store or host_store()
+    specs = read_specs(document)
+    listed = Ahead(engine.containers)
+    do = None
+    if document.get("complete"):
+        # There is work. Asking whether the engine is up to it takes about as long as reading the rest of this library.
+        usable = Ahead(engine.check_versions)
+        from .batch import run
+
+        do = partial(run, usable=usable)
+    listing = listed.answer()
+    host_key = store.host_key()
+    jobs = [look(spec, store, listing, host_key) for spec in specs]
+    work = [job for job in jobs if job.reason is not None]
+    result: dict[str, Any] = {"changed": False, "diff": [], "instances": []}
+    if work and do is None:
+        result["needs"] = {job.id: need(job, store) for job in work}
+    elif work and do is not None:
+        result.update(do(work, document, secret_values or {}, check, diff, store, engine))
+    else:
+        sweep()
+    for job in jobs:
+        if job.reason is None:
+            job.entry = entry_of(job.spec, job.state, job.containers)
+    result["instances"] = [job.entry for job in jobs if job.entry]
+    result["unlisted"] = unlisted(store, listing, {job.id for job in jobs})
+    if not document.get("complete"):
+        busy = [job.id for job in work if job.state is not None]
+        result["held"] = [held(store, instance) for instance in sorted({*busy, *result["unlisted"]})]
+    found = [Finding.from_dict(item) for entry in result["instances"] for item in entry["findings"]]
+    found += [
+        finding("INV-003", instance, "is on the host, but not in the inventory; it was left alone")
+        for instance in result["unlisted"]
+    ]
+    result["findings"] = [item.as_dict() for item in by_severity(found)]
+    return result
+
+
+def read_specs(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The specs of a document. Raises ``HostError`` for one this library does not understand."""
+    if document.get("schema") != SCHEMA:
+        raise HostError(
+            f"the document has schema {document.get('schema')!r}, the host knows {SCHEMA}; use one version of restaking.avs for both"
+        )
+    specs: list[Mapping[str, Any]] = list(document.get("specs") or ())
+    problems = []
+    seen: set[object] = set()
+    for spec in specs:
+        instance = spec.get("id")
+        missing = [name for name in _REQUIRED if name not in spec] if spec.get("state") == STARTED else []
+        if not is_name(instance):
+            problems.append(finding("INV-001", f"specs.{instance}", "is not a valid id"))
+        elif instance in seen:
+            problems.append(finding("INV-001", f"specs.{instance}", "is listed twice"))
+        elif missing:
+            problems.append(finding("INV-001", f"specs.{instance}", f"lacks {', '.join(missing)}"))
+        seen.add(instance)
+    if problems:
+        raise HostError("the document cannot be understood", problems)
+    return specs
+
+
+def need(job: Job, store: Store) -> dict[str, Any]:
+    """Contents the controller has to send for this instance."""
+    if job.spec["state"] != STARTED:
+        return {"tree": False, "secrets": []}
+    own = store.instance(job.id)
+    # What lies there counts, not what was recorded: somebody may have changed it by hand.
+    have = tree_digest(os.path.join(own.current, "tree")) if own.release() else None
+    return {"tree": have != job.spec["package"]["tree_sha256"], "secrets": needed_secrets(job.spec, own)}
+
+
+def unlisted(store: Store, listing: Sequence[Container], listed: set[str]) -> list[str]:
+    """Instances on the host that nobody asked for; what was removed and left data behind is none."""
+    present = {container.instance for container in listing}
+    for instance in store.ids():
+        if instance not in listed and instance not in present:
+            state = store.instance(instance).state()
+            if state is not None and state.get("phase") != ABSENT:
+                present.add(instance)
+    return sorted(present - listed)

@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Removes an instance. Volumes and ``data/`` stay unless they are to be purged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..common.actions import Action, ordered
+from ..common.errors import HostError
+from ..common.rules import finding
+from ..common.words import ABSENT
+from ..docker.compose import Compose, engine_error
+from ..docker.engine import REMOVAL, Container, Done, Engine
+from ..docker.names import project
+from ..instance.store import InstanceStore
+from ..system import files
+from ..system.clock import now
+from .apply import STATE_SCHEMA
+
+_RELEASE = ("releases", "current", "spec.json")
+
+
+def plan_removal(
+    own: InstanceStore,
+    state: Mapping[str, Any] | None,
+    purge: bool,
+    before: Sequence[Container],
+    networks: Mapping[str, str],
+    volumes: Mapping[str, str],
+) -> list[Action]:
+    name = project(own.id)
+    actions = [Action("container", container.service, "remove") for container in before]
+    actions += [Action("network", network, "remove") for network, owner in networks.items() if owner == name]
+    if os.path.exists(own.run):
+        actions.append(Action("keys", "secrets", "remove"))
+    if any(os.path.lexists(own.path(part)) for part in _RELEASE) or (
+        state is not None and state.get("phase") != ABSENT
+    ):
+        actions.append(Action("files", "release", "remove"))
+    if purge:
+        actions += [Action("volume", volume, "remove") for volume in own_volumes(own, state, volumes)]
+        if os.path.exists(own.data):
+            actions.append(Action("files", "data", "remove"))
+        if os.path.exists(own.root) and not any(action.kind == "files" for action in actions):
+            actions.append(Action("files", "state", "remove"))
+    return ordered(actions)
+
+
+def own_volumes(own: InstanceStore, state: Mapping[str, Any] | None, volumes: Mapping[str, str]) -> list[str]:
+    """Existing volumes of the instance: those compose labelled, and those the state remembers."""
+    name = project(own.id)
+    remembered = {volume for volume in (state or {}).get("volumes") or () if volume.startswith(f"{name}_")}
+    return sorted(volume for volume, owner in volumes.items() if owner == name or volume in remembered)
+
+
+def remove(
+    engine: Engine,
+    own: InstanceStore,
+    state: Mapping[str, Any] | None,
+    purge: bool,
+    actions: Sequence[Action],
+    hold: tuple[int, ...],
+) -> dict[str, Any]:
+    """Follow the plan; files go last, so that an interrupted run is seen. Returns what was kept: ``volumes`` and ``data``."""
+
+    def must(done: Done) -> None:
+        if done.code:
+            raise HostError(
+                f"{own.id} could not be removed", [finding("OPS-005", own.id, f"the engine says: {engine_error(done)}")]
+            )
+
+    if os.path.isdir(own.root):
+        own.note("remove", purge=purge, actions=[action.as_dict() for action in actions])
+    kinds = {action.kind for action in actions}
+    if kinds & {"container", "network"}:
+        must(Compose(engine, project(own.id), "/", hold).down())
+        left = [container.id for container in engine.containers(own.id)]
+        if left:
+            must(engine.run(["rm", "-f", *left], timeout=REMOVAL, hold=hold))
+    volumes = own_volumes(own, state, engine.volumes())
+    if purge and volumes:
+        must(engine.run(["volume", "rm", *volumes], timeout=REMOVAL, hold=hold))
+        volumes = []
+    files.remove(own.run)
+    if purge:
+        files.remove(own.root)
+        # Nothing of the instance is left that a run could hold; one that waits for this file takes a new one.
+        files.remove(own.lock)
+        return {"volumes": [], "data": None}
+    return _keep(own, state, volumes)
+
+
+def _keep(own: InstanceStore, state: Mapping[str, Any] | None, volumes: list[str]) -> dict[str, Any]:
+    data = own.data if os.path.isdir(own.data) and os.listdir(own.data) else None
+    if os.path.isdir(own.root):
+        old = state or {}
+        own.write_state({
+            "schema": STATE_SCHEMA,
+            "id": own.id,
+            "phase": ABSENT,
+            "removed_at": now(),
+            "package": old.get("package"),
+            "profile": old.get("profile"),
+            "images": old.get("images") or {},
+            "memory_default": old.get("memory_default"),
+            "volumes": volumes,
+            "kept_data": data,
+        })  # fmt: skip
+        for part in _RELEASE:
+            files.remove(own.path(part))
+        own.sweep()
+    return {"volumes": volumes, "data": data}

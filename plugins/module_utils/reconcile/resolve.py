@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What compose makes of a package with an instance's values: the resolved model."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import secrets as randomness
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from ..common.rules import finding
+from ..docker import dotenv, model
+from ..docker.compose import Compose
+from ..docker.model import Resolved
+from ..policy import config_files, key_mounts
+from ..policy.ports import container_port, variables
+
+_PROBE = "avs-probe.json"
+
+
+def resolve(spec: Mapping[str, Any], tree: str, keys: str, compose: Compose) -> Resolved:
+    """Put the instance's values into the package's environment files, ask compose, and put the files back.
+
+    ``tree`` is a private copy. Secrets take part as tokens; key variables get paths below ``keys``. Raises ``HostError``.
+    """
+    mark = randomness.token_hex(8)
+    tokens = {name: f"avs{mark}x{number}x" for number, name in enumerate(sorted(spec["secrets"]))}
+    named = {variable: tokens[name] for name, secret in spec["secrets"].items() for variable in secret.get("env") or ()}
+    values = {**spec["env"], **key_mounts.variables(spec, keys), **named}
+    wanted = variables(spec)
+    expressions = {f"P_{name}": "${" + name + ":-}" for name in wanted}
+    expressions.update(config_files.expressions(spec))
+    folder = os.path.join(tree, spec["compose"]["dir"])
+    env_files = list(spec["compose"].get("env_files") or [".env"])
+    edited, originals = _environment(folder, env_files, values)
+    probe = os.path.join(os.path.dirname(tree), _PROBE)
+    try:
+        for name, text in edited.items():
+            _write(os.path.join(folder, name), text.encode("utf-8", "surrogateescape"))
+        _write(probe, model.probe(expressions).encode())
+        files = [os.path.join(folder, name) for name in spec["compose"]["files"]]
+        place = (
+            f"{spec['id']}: {posixpath.normpath(posixpath.join(spec['compose']['dir'], spec['compose']['files'][0]))}"
+        )
+        text, findings = compose.config(
+            [*files, probe],
+            [os.path.join(folder, name) for name in env_files],
+            spec["compose"].get("profiles") or (),
+            place,
+        )
+    finally:
+        for name, content in originals.items():
+            path = os.path.join(folder, name)
+            if content is not None:
+                _write(path, content)
+            elif os.path.exists(path):
+                os.unlink(path)
+    found, probed = model.parse(text)
+    configs, problems = config_files.render(spec, partial(_read, folder), probed, tokens)
+    ports = {name: probed[f"P_{name}"] for name in wanted}
+    findings += problems
+    findings += [
+        finding(
+            "PKG-016",
+            f"{spec['id']}: {name}",
+            f"the variable {name} is to name a port, but it is {value or 'empty'}",
+            "Correct it in runtime.yml or the .env.",
+        )
+        for name, value in sorted(ports.items())
+        if container_port(name, ports) is None
+    ]
+    return Resolved(found, ports, tokens, configs, findings)
+
+
+def _environment(
+    folder: str, env_files: list[str], values: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, bytes | None]]:
+    """Environment files with the values in place, and what was there before (``None``: nothing).
+
+    Services of a package that ships an example file read ``.env``, as if a person had copied it.
+    """
+    originals: dict[str, bytes | None] = {}
+    for name in dict.fromkeys([*env_files, ".env"]):
+        originals[name] = _read(folder, name)
+    texts = {name: (originals[name] or b"").decode("utf-8", "surrogateescape") for name in env_files}
+    edited = dotenv.put(texts, values)
+    if originals[".env"] is None and ".env" not in edited:
+        edited[".env"] = "\n".join(edited.values())
+    return edited, originals
+
+
+def _read(folder: str, name: str) -> bytes | None:
+    try:
+        with open(os.path.join(folder, name), "rb") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, "wb") as handle:
+        handle.write(content)

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An instance's part of a result, as it is recorded and as the engine shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..common.findings import Finding, by_severity
+from ..common.words import ABSENT, COMMITTED, GONE, STARTED
+from ..docker.engine import Container, running
+from ..instance.store import Store
+
+
+def entry_of(
+    spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container]
+) -> dict[str, Any]:
+    """An instance's part of the result, as it is recorded; ``changed`` and ``actions`` are for a caller to fill."""
+    known = state or {}
+    package = known.get("package") or {}
+    gone = not known or known.get("phase") == ABSENT
+    locked = known.get("containers") or {}
+    return {
+        "id": spec["id"],
+        "package": (spec.get("package") or {}).get("name") or package.get("name"),
+        "version": package.get("version"),
+        "commit": package.get("commit"),
+        "profile": known.get("profile"),
+        "state": GONE if gone and not containers else known.get("desired", STARTED),
+        "changed": False,
+        "actions": [],
+        "images": {} if gone else {service: item.get("image") for service, item in sorted(locked.items())},
+        "keystores": {} if gone else known.get("keys") or {},
+        "health": health_of(state, containers),
+        "kept": {"volumes": known.get("volumes") or [], "data": known.get("kept_data")} if gone else None,
+        "findings": merged(spec, [] if gone else known.get("findings") or []),
+        "error": None,
+    }
+
+
+def merged(spec: Mapping[str, Any], host: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """What the controller found and what the host found, errors first."""
+    found = [Finding.from_dict(dict(item)) for item in (*(spec.get("findings") or ()), *host)]
+    return [item.as_dict() for item in by_severity(found)]
+
+
+def held(store: Store, instance: str) -> dict[str, Any]:
+    """Keys an instance has had until now, whatever becomes of it in this run: nobody else may start with them meanwhile."""
+    state = store.instance(instance).state() or {}
+    gone = state.get("phase") == ABSENT
+    return {"id": instance, "state": GONE if gone else STARTED, "keystores": {} if gone else state.get("keys") or {}}
+
+
+def health_of(state: Mapping[str, Any] | None, containers: Sequence[Container]) -> dict[str, str]:
+    """What can be said of an instance's health without asking it."""
+    if state is None or state.get("phase") == ABSENT:
+        return {"status": "unknown", "detail": "not installed"}
+    live = [item for item in containers if running(item)]
+    if not live:
+        return {"status": "unknown", "detail": "stopped"}
+    for word in ("unhealthy", "starting"):
+        failing = [item.service for item in live if item.health == word]
+        if failing:
+            return {"status": word, "detail": f"the health check of {', '.join(failing)} says {word}"}
+    if state.get("phase") != COMMITTED:
+        return {"status": "unknown", "detail": "not healthy yet when last asked"}
+    return {"status": "healthy", "detail": f"running since its health was confirmed at {state['committed_at']}"}

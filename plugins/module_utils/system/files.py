@@ -1,0 +1,170 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files that are either the old or the new, whenever the host is cut off: temp file, fsync, rename, fsync of the folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import Any
+
+from ..common.errors import HostError
+
+TEMPORARY = ".tmp"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def sync_folder(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write(path: str, data: bytes, mode: int = 0o600, owner: tuple[int, int] | None = None) -> None:
+    """Replace ``path``. One writer at a time (the instance's lock), so the temporary name is fixed and a leftover is overwritten."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}{TEMPORARY}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as out:
+        if owner is not None:
+            os.fchown(out.fileno(), *owner)
+        os.fchmod(out.fileno(), mode)
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    os.rename(temporary, path)
+    sync_folder(folder)
+
+
+def write_json(path: str, value: Any, mode: int = 0o600) -> None:
+    write(path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode(), mode)
+
+
+def read_json(path: str) -> Any:
+    """The content, or ``None`` where there is no such file."""
+    try:
+        with open(path, "rb") as handle:
+            return json.loads(handle.read())
+    except FileNotFoundError:
+        return None
+
+
+def link(path: str, target: str) -> None:
+    """Point the symlink ``path`` at ``target``, atomically."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}{TEMPORARY}")
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    os.symlink(target, temporary)
+    os.rename(temporary, path)
+    sync_folder(folder)
+
+
+def folder(path: str, mode: int = 0o755) -> None:
+    """Make a folder and those above it; an existing one keeps its mode."""
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    if parent and not os.path.isdir(parent):
+        folder(parent, mode)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        # Instances that are made at the same time share the folders above their own.
+        return
+    os.chmod(path, mode)
+    sync_folder(parent or ".")
+
+
+def inside(root: str, relative: str, mode: int = 0o755) -> int:
+    """A descriptor of the folder ``root/relative``, made where it is missing. Raises ``HostError`` where a link stands in the way:
+    containers write below ``root``, and what they leave there must not lead anywhere else."""
+    folder(root)
+    handle = os.open(root, _FOLDER)
+    for name in os.path.normpath(relative).split(os.sep):
+        try:
+            if not os.path.lexists(f"/proc/self/fd/{handle}/{name}"):
+                os.mkdir(name, 0o700, dir_fd=handle)
+                made = True
+            else:
+                made = False
+            below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=handle)
+        except OSError as error:
+            raise HostError(f"{os.path.join(root, relative)}: {name} is not a folder: {error.strerror}") from None
+        finally:
+            os.close(handle)
+        handle = below
+        if made:
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+    return handle
+
+
+def has_link(root: str, relative: str) -> bool:
+    """Whether a symlink is part of a path below ``root``."""
+    path = root
+    for name in os.path.normpath(relative).split(os.sep):
+        path = os.path.join(path, name)
+        if os.path.islink(path):
+            return True
+    return False
+
+
+def remove(path: str) -> bool:
+    """Remove a file, a symlink or a whole folder; says whether there was one."""
+    if os.path.islink(path) or os.path.isfile(path):
+        os.unlink(path)
+    elif os.path.isdir(path):
+        shutil.rmtree(path)
+    else:
+        return False
+    return True
+
+
+def sweep(path: str) -> None:
+    """Remove temporary files an interrupted writer left directly in a folder."""
+    if os.path.isdir(path):
+        for name in os.listdir(path):
+            if name.startswith(".") and name.endswith(TEMPORARY):
+                remove(os.path.join(path, name))
+
+
+def copy_tree(source: str, target: str, beside: str | None = None) -> None:
+    """A copy of the folder's regular files, flushed to disk. A file that is the same below ``beside`` is hard-linked from there."""
+    for current, folders, names in os.walk(source):
+        relative = os.path.relpath(current, source)
+        made = os.path.normpath(os.path.join(target, relative))
+        os.makedirs(made, exist_ok=True)
+        os.chmod(made, 0o755)  # noqa: S103 (the containers' users read the package's files)
+        folders.sort()
+        for name in names:
+            origin, copy = os.path.join(current, name), os.path.join(made, name)
+            known = os.path.join(beside, relative, name) if beside else None
+            if known is not None and _same(origin, known):
+                os.link(known, copy)
+                continue
+            with open(origin, "rb") as reader, open(copy, "wb") as writer:
+                shutil.copyfileobj(reader, writer)
+                os.fchmod(writer.fileno(), 0o755 if os.fstat(reader.fileno()).st_mode & 0o100 else 0o644)
+                writer.flush()
+                os.fsync(writer.fileno())
+        sync_folder(made)
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        if (
+            os.path.islink(other)
+            or os.stat(one).st_size != os.stat(other).st_size
+            or (os.stat(one).st_mode ^ os.stat(other).st_mode) & 0o100
+        ):
+            return False
+        with open(one, "rb") as first, open(other, "rb") as second:
+            return first.read() == second.read()
+    except OSError:
+        return False

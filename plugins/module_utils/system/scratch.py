@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private folders in which packages are judged before anything of the host is touched."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import io
+import os
+import shutil
+import tempfile
+from types import TracebackType
+
+from ..common.errors import HostError
+from ..common.names import is_inside
+from ..common.rules import finding
+from .command import NOBODY
+from .trees import tree_digest
+
+# Not TMPDIR: nobody has to get in, and the next run has to find what this one left.
+_PARENT = "/tmp"
+_PREFIX = "avs-"
+_LOCK = ".lock"
+_MAX_BYTES = 256 << 20
+
+
+class Scratch:
+    """A folder that goes away with the run; what killed runs left goes away with the next one."""
+
+    def __init__(self, parent: str | None = None) -> None:
+        self.parent = parent or _PARENT
+        self.path = ""
+        self._fd = -1
+        self._umask = 0
+
+    def __enter__(self) -> Scratch:
+        sweep(self.parent)
+        # Compose resolves packages as nobody, who has to get in, whatever the host's umask; nobody else does.
+        self._umask = os.umask(0o022)
+        while True:
+            self.path = tempfile.mkdtemp(prefix=_PREFIX, dir=self.parent)
+            if os.geteuid() == 0:
+                os.chown(self.path, 0, NOBODY)
+                os.chmod(self.path, 0o710)  # noqa: S103 (nobody's group passes through)
+            self._fd = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            if os.path.isdir(self.path):
+                break
+            # Another run swept it before the lock was ours.
+            os.close(self._fd)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._fd)
+        os.umask(self._umask)
+
+    def folder(self, instance: str) -> str:
+        """An empty folder for one instance's tree, two levels deep: ``..`` out of a package still ends in the scratch."""
+        path = os.path.join(self.path, instance, "tree")
+        os.makedirs(path)
+        return path
+
+    def drop(self, instance: str) -> None:
+        shutil.rmtree(os.path.join(self.path, instance), ignore_errors=True)
+
+
+def sweep(parent: str | None = None) -> None:
+    """Remove scratch folders whose run was killed: ours, with a lock nobody holds."""
+    parent = parent or _PARENT
+    for name in os.listdir(parent):
+        if not name.startswith(_PREFIX):
+            continue
+        path = os.path.join(parent, name)
+        try:
+            fd = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            if os.fstat(fd).st_uid == os.geteuid() and not os.path.islink(path):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(fd)
+
+
+def unpack(content: str, target: str, expected: str, place: str) -> None:
+    """A tree as the controller sends it (base64, tar.gz) into an empty folder. Raises ``HostError`` (SRC-003)."""
+    import tarfile
+
+    try:
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(content, validate=True)), mode="r:gz") as archive:
+            left = _MAX_BYTES
+            for member in archive:
+                if member.isdir():
+                    continue
+                left -= member.size
+                if not member.isreg() or not is_inside(member.name) or left < 0:
+                    raise _unsafe(place, f"{member.name!r} is not a regular file of the package")
+                path = os.path.join(target, member.name)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                reader = archive.extractfile(member)
+                if reader is None:
+                    raise _unsafe(place, f"{member.name!r} cannot be read")
+                with open(path, "xb") as writer:
+                    shutil.copyfileobj(reader, writer)
+                    os.fchmod(writer.fileno(), 0o755 if member.mode & 0o100 else 0o644)
+    except (ValueError, OSError, EOFError, tarfile.TarError) as error:
+        raise _unsafe(place, f"the tree cannot be unpacked: {error}") from None
+    require_tree(target, expected, place)
+
+
+def require_tree(root: str, expected: str, place: str) -> None:
+    found = tree_digest(root)
+    if found != expected:
+        raise _unsafe(place, f"the tree's digest is {found}, not {expected}")
+
+
+def _unsafe(place: str, message: str) -> HostError:
+    return HostError(f"{place}: {message}", [finding("SRC-003", place, message)])

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the copy of the library on a host does: a call on standard input, its result on standard output, a line of JSON each.
+
+It is here because it is no module, nor part of one. It runs on hosts all the same: Python 3.9, and nothing but Python's own library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ...module_utils.avsctl import payload
+from ...module_utils.common.masking import Mask
+from ...module_utils.reconcile.call import answer
+from .process import run_command
+
+
+def main() -> None:
+    call: Mapping[str, Any] = json.loads(sys.stdin.buffer.read())
+    payload.sweep_all()
+    values = (call.get("secret_values") or {}).values()
+    # What the engine said may hold them, and an error of ours as well.
+    mask = Mask(value for own in values for value in own.values())
+    try:
+        result = answer(call, run_command, "avsctl")
+    except Exception as error:
+        if isinstance(error, (ImportError, SyntaxError, EOFError)):
+            _discard()
+        # Not read by the many calls that go well.
+        import traceback
+
+        frames = traceback.walk_tb(error.__traceback__)
+        where = ", ".join(f"{os.path.basename(frame.f_code.co_filename)}:{line}" for frame, line in frames)
+        # Not the traceback: it quotes more than can be searched for secrets.
+        message = f"unexpected {type(error).__name__}: {error} (at {where})"
+        if not call["document"].get("complete"):
+            # Nothing was changed: no answer, and a module is asked.
+            raise SystemExit(mask(message)) from None
+        result = {"failed": True, "msg": message}
+    # A login may have printed something without an end of line.
+    sys.stdout.write(f"\n{json.dumps(mask.deep(result))}\n")
+
+
+def _discard() -> None:
+    """If this copy is damaged, the next call goes to a module, which leaves a good one."""
+    archive = getattr(getattr(__spec__, "loader", None), "archive", None)
+    if archive is not None:
+        with contextlib.suppress(OSError):
+            os.unlink(archive)

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything that can be said of a package before an install, for the module and the lookups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...module_utils.common.findings import Finding, by_severity, errors_of
+from ...module_utils.common.rules import finding
+from ..fetching.cache import Cache
+from ..packages.option_values import resolve_options
+from ..packages.package import Package, inspect_package
+from ..packages.profile import Profile
+from ..taps.locate import PackageRequest
+from ..taps.tap import TapConfig
+from .lint import lint_package
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``label`` is what a person calls the package; ``findings``: errors first."""
+
+    label: str
+    package: Package | None
+    findings: tuple[Finding, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """``package``, ``valid``, ``findings``, ``versions`` as ``package_info`` returns them."""
+        return {
+            "package": self.package.as_dict() if self.package else None,
+            "valid": not errors_of(self.findings),
+            "findings": [item.as_dict() for item in self.findings],
+            "versions": list(self.package.versions) if self.package else [],
+        }
+
+
+def judge(
+    request: PackageRequest,
+    taps: Sequence[TapConfig],
+    cache: Cache,
+    profile: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Verdict:
+    """The package with every finding on it; ``options`` are checked against ``profile``, or the only profile there is."""
+    inspection = inspect_package(request, taps, cache)
+    found = list(inspection.findings)
+    package = inspection.package
+    label = inspection.label
+    if package is not None:
+        found += lint_package(package)
+        chosen, problem = _choose(package, profile, options is not None)
+        found += [problem] if problem else []
+        if chosen is not None and profile is not None:
+            label = f"{label}, profile {chosen.name}"
+        if chosen is not None and options is not None:
+            found += resolve_options(chosen, options).findings
+    return Verdict(label, package, tuple(by_severity(found)))
+
+
+def _choose(package: Package, name: str | None, needed: bool) -> tuple[Profile | None, Finding | None]:
+    remedy = f"Choose one of: {', '.join(package.profiles) or 'none'}."
+    if name is not None:
+        chosen = package.profiles.get(name)
+        return chosen, None if chosen else finding("INV-002", "profile", f"there is no profile {name}", remedy)
+    if not needed or len(package.profiles) == 1:
+        return next(iter(package.profiles.values()), None), None
+    return None, finding("INV-002", "profile", "options are given, but not the profile they are for", remedy)

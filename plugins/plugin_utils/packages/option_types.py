@@ -1,0 +1,228 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a value of each option type looks like. Pure: no files, no network, linear time on untrusted input."""
+
+from __future__ import annotations
+
+import importlib
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from ..parsing.yaml_file import Plain
+
+# Linux hands a process no longer single variable than this (MAX_ARG_STRLEN).
+MAX_VALUE_BYTES = 131_071
+_MAX_REGEX = 4096
+
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?\Z")
+_BOOL = {text: value for value, word, letter, digit in ((True, "true", "t", "1"), (False, "false", "f", "0"))
+         for text in (word, word.upper(), word.capitalize(), letter, letter.upper(), digit)}  # fmt: skip
+
+# RFC 3986, appendix A, as one expression each; every alternative starts with another character, so matching is linear.
+_PCT = r"%[0-9A-Fa-f]{2}"
+_PCHAR = rf"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|{_PCT})"
+_URI = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):"
+    rf"(?://(?P<authority>(?:[A-Za-z0-9\-._~!$&'()*+,;=:@\[\]]|{_PCT})*)(?P<abempty>(?:/{_PCHAR}*)*)|/(?!/)(?:{_PCHAR}|/)*|{_PCHAR}(?:{_PCHAR}|/)*|)"
+    rf"(?:\?(?:{_PCHAR}|[/?])*)?(?:#(?:{_PCHAR}|[/?])*)?\Z"
+)
+_AUTHORITY = re.compile(
+    rf"(?:(?:[A-Za-z0-9\-._~!$&'()*+,;=:]|{_PCT})*@)?(?:\[(?P<literal>[^\[\]]*)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|{_PCT})*)(?::[0-9]*)?\Z"
+)
+_FUTURE = re.compile(r"[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\Z")
+
+
+class Invalid(ValueError):
+    """A value its type does not accept. The message reads after the value (``80800 is not a port``) and never repeats it."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """``text`` is what the compose variable is set to, ``value`` the same as a JSON value of the option's type."""
+
+    text: str
+    value: str | int | float | bool
+
+
+def _text(raw: Any) -> str:
+    """The text of a scalar as a person would write it in ``.env``."""
+    if isinstance(raw, str):
+        text = str(raw)
+    elif isinstance(raw, bool):
+        text = "true" if raw else "false"
+    elif isinstance(raw, int):
+        text = format(Decimal(raw), "f")
+    elif isinstance(raw, float):
+        text = format(Decimal(repr(raw)), "f")
+    else:
+        raise Invalid("is not a single value")
+    if "\0" in text or "\n" in text:
+        raise Invalid("holds a NUL or a newline")
+    try:
+        size = len(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise Invalid("is not valid Unicode text") from None
+    if size > MAX_VALUE_BYTES:
+        raise Invalid(f"is longer than {MAX_VALUE_BYTES} bytes")
+    return text
+
+
+def _bounded(number: Decimal, rules: Mapping[str, Any]) -> None:
+    low, high = rules.get("min_value"), rules.get("max_value")
+    if (low is not None and number < Decimal(str(low))) or (high is not None and number > Decimal(str(high))):
+        wanted = [f"at least {low}"] if low is not None else []
+        wanted += [f"at most {high}"] if high is not None else []
+        raise Invalid(f"is out of bounds ({', '.join(wanted)})")
+
+
+def _int(raw: Any, rules: Mapping[str, Any]) -> Checked:
+    text = _text(raw)
+    if isinstance(raw, (bool, float)) or not _INT.match(text) or len(text) > 100:
+        raise Invalid("is not a whole number")
+    _bounded(Decimal(text), rules)
+    return Checked(text, int(text))
+
+
+def _float(raw: Any, rules: Mapping[str, Any]) -> Checked:
+    if isinstance(raw, bool) or (isinstance(raw, float) and raw - raw != 0):
+        raise Invalid("is not a decimal number")
+    text = _text(raw)
+    if not _FLOAT.match(text) or len(text) > 400:
+        raise Invalid("is not a decimal number")
+    value = float(text)
+    if value - value != 0:
+        raise Invalid("is larger than a floating-point number can be")
+    _bounded(Decimal(text), rules)
+    return Checked(text, value)
+
+
+def _bool(raw: Any, rules: Mapping[str, Any]) -> Checked:
+    value: Any = raw.value if isinstance(raw, Plain) else raw
+    if not isinstance(value, bool):
+        value = _BOOL.get(_text(raw))
+    if value is None:
+        raise Invalid("is not a boolean (true or false)")
+    return Checked("true" if value else "false", value)
+
+
+def _str(raw: Any, rules: Mapping[str, Any]) -> Checked:
+    text = _text(raw)
+    pattern = rules.get("re2_regex")
+    if pattern is not None and not compile_re2(str(pattern)).search(text):
+        raise Invalid(f"does not match the regular expression {pattern}")
+    return Checked(text, text)
+
+
+def _port(raw: Any, rules: Mapping[str, Any]) -> Checked:
+    text = _text(raw)
+    if isinstance(raw, (bool, float)) or not _INT.match(text) or len(text) > 100 or not 1 <= int(text) <= 65535:
+        raise Invalid("is not a port (1-65535)")
+    return Checked(str(int(text)), int(text))
+
+
+def _path(raw: Any, rules: Mapping[str, Any]) -> Checked:
+    text = _text(raw)
+    if isinstance(raw, (bool, int, float, Plain)) or not text:
+        raise Invalid("is not a path")
+    if any(char.isspace() or ord(char) < 32 or 127 <= ord(char) < 160 for char in text):
+        raise Invalid("is not a path without spaces and control characters")
+    if ".." in text.split("/"):
+        raise Invalid("is a path with a `..` part")
+    return Checked(text, text)
+
+
+def _path_file(raw: Any, rules: Mapping[str, Any]) -> Checked:
+    checked = _path(raw, rules)
+    extension = str(rules.get("format") or "").removeprefix(".")
+    if extension and not checked.text.endswith(f".{extension}"):
+        raise Invalid(f"is not a path of a .{extension} file")
+    return checked
+
+
+def _uri(raw: Any, rules: Mapping[str, Any]) -> Checked:
+    text = _text(raw)
+    match = None if isinstance(raw, (bool, int, float)) else _URI.match(text)
+    if match is None or (match["authority"] is not None and not _is_authority(match["authority"])):
+        raise Invalid("is not a URI with a scheme (RFC 3986)")
+    schemes = rules.get("uri_scheme")
+    if schemes and match["scheme"].lower() not in [str(scheme).lower() for scheme in schemes]:
+        raise Invalid(f"does not have one of the schemes {', '.join(str(scheme) for scheme in schemes)}")
+    return Checked(text, text)
+
+
+def _is_authority(text: str) -> bool:
+    match = _AUTHORITY.match(text)
+    if match is None or match["literal"] is None:
+        return match is not None
+    if _FUTURE.match(match["literal"]):
+        return True
+    try:
+        return ipaddress.IPv6Address(match["literal"]).scope_id is None
+    except ValueError:
+        return False
+
+
+def _select(raw: Any, rules: Mapping[str, Any]) -> Checked:
+    text = _text(raw)
+    choices = [_text(choice) for choice in rules.get("options") or ()]
+    if text not in choices:
+        raise Invalid(f"is not one of {', '.join(choices)}")
+    return Checked(text, text)
+
+
+@dataclass(frozen=True)
+class OptionType:
+    """``rules`` are the keys ``validate`` may hold for this type."""
+
+    check: Callable[[Any, Mapping[str, Any]], Checked]
+    rules: tuple[str, ...] = ()
+
+
+TYPES: Mapping[str, OptionType] = {
+    "int": OptionType(_int, ("min_value", "max_value")),
+    "float": OptionType(_float, ("min_value", "max_value")),
+    "bool": OptionType(_bool),
+    "str": OptionType(_str, ("re2_regex",)),
+    "port": OptionType(_port),
+    "path_dir": OptionType(_path),
+    "path_file": OptionType(_path_file, ("format",)),
+    "uri": OptionType(_uri, ("uri_scheme",)),
+    "select": OptionType(_select, ("options",)),
+    "id": OptionType(_str, ("re2_regex",)),
+}
+
+
+def check_value(kind: str, raw: Any, rules: Mapping[str, Any]) -> Checked:
+    """One value of one type; raises ``Invalid``. ``rules`` are the option's ``validate``, already checked."""
+    return TYPES[kind].check(raw, rules)
+
+
+@lru_cache(maxsize=256)
+def compile_re2(pattern: str) -> Any:
+    """A compiled RE2 expression; raises ``Invalid`` for one RE2 does not know.
+
+    RE2 and not ``re``: a package's expression is untrusted and must not take exponential time.
+    """
+    try:
+        re2 = importlib.import_module("re2")
+    except ImportError:
+        raise Invalid("cannot be checked: the Python package google-re2 is missing on the controller") from None
+    if len(pattern) > _MAX_REGEX:
+        raise Invalid(f"is a regular expression longer than {_MAX_REGEX} characters")
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        text = error.args[0] if error.args else ""
+        raise Invalid(
+            f"is not a regular expression in RE2 syntax: {text.decode() if isinstance(text, bytes) else text}"
+        ) from None

@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The values an operator gives the options of a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...module_utils.common.findings import Finding
+from ...module_utils.common.rules import finding
+from ..parsing.plain import plain
+from ..parsing.report import did_you_mean, shown
+from .option_types import Invalid, check_value
+
+if TYPE_CHECKING:
+    from .profile import Profile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .profile import Profile
+from typing import TYPE_CHECKING
+
+from ..secrets.base import SecretValue
+
+if TYPE_CHECKING:
+    from .profile import Profile
+from typing import TYPE_CHECKING
+
+from .options import _raw
+
+if TYPE_CHECKING:
+    from .profile import Profile
+from typing import TYPE_CHECKING
+
+from .options import Option
+
+if TYPE_CHECKING:
+    from .profile import Profile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .profile import Profile
+
+
+_MASK = "(hidden, not shown)"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """``env``: target -> text, literal values only. ``secrets``: option name -> ``SecretValue`` or the secret reference as given."""
+
+    env: Mapping[str, str]
+    secrets: Mapping[str, SecretValue | Mapping[str, Any]]
+    findings: tuple[Finding, ...]
+
+
+def resolve_options(profile: Profile, values: Mapping[str, object], place: str = "") -> Resolved:
+    """Values for a profile's variables: the operator's, else the option's default, else what the package's ``.env`` says.
+
+    ``values`` maps option names to values or secret references (``{source: ...}``); ``None`` counts as not given. ``place`` is where
+    they were written (``avs_instances[0]``). Every problem comes back as a finding, nothing is raised; hidden values are never shown.
+    """
+    where = f"{place}.options" if place else "options"
+    known = {option.name: option for option in profile.options}
+    findings = [_unknown(name, known, where) for name in values if name not in known]
+    env: dict[str, str] = {}
+    secrets: dict[str, SecretValue | Mapping[str, Any]] = {}
+    given_targets = {option.target for option in profile.options if values.get(option.name) is not None}
+    for option in profile.options:
+        spot = f"{where}.{option.name}"
+        given = values.get(option.name)
+        if given is None:
+            missing = _fill_default(option, profile.env_values, env, given_targets, spot)
+            if missing is not None:
+                findings.append(missing)
+            continue
+        if isinstance(given, Mapping):
+            if isinstance(given.get("source"), str):
+                secrets[option.name] = plain(given)
+            else:
+                findings.append(
+                    finding(
+                        "OPT-001",
+                        spot,
+                        "is neither a value nor a secret reference",
+                        "Write a value, or {source: vault, path: ..., field: ...}.",
+                    )
+                )
+            continue
+        try:
+            checked = check_value(option.type, given, option.validate)
+        except Invalid as error:
+            value = _MASK if option.hidden else shown(_raw(given))
+            findings.append(
+                finding("OPT-001", spot, f"{value} {error}", f"Set {spot} to a value of type {option.type}.")
+            )
+            continue
+        if option.hidden:
+            secrets[option.name] = SecretValue(checked.text)
+            findings.append(finding("SEC-004", spot, "a hidden option's value stands in the inventory in clear"))
+        else:
+            env[option.target] = checked.text
+    for option in profile.options:
+        if option.name in secrets:
+            env.pop(option.target, None)
+    return Resolved(env, secrets, tuple(findings))
+
+
+def check_secret(option: Option, value: str, spot: str) -> list[Finding]:
+    """What is wrong with the value a secret reference led to, without the value; it obeys the rules of one written in clear."""
+    try:
+        check_value(option.type, value, option.validate)
+    except Invalid as error:
+        remedy = f"Store a value of type {option.type} there, without a newline at its end."
+        return [finding("OPT-001", spot, f"the value behind the reference {error}", remedy)]
+    return []
+
+
+def _unknown(name: str, known: Mapping[str, Option], where: str) -> Finding:
+    options = ", ".join(known) or "none"
+    return finding(
+        "OPT-003",
+        f"{where}.{name}",
+        f"the profile has no such option{did_you_mean(name, known)}",
+        f"Use one of the profile's options: {options}.",
+    )
+
+
+def _fill_default(
+    option: Option,
+    env_values: Mapping[str, str],
+    env: dict[str, str],
+    given_targets: set[str],
+    spot: str,
+) -> Finding | None:
+    """Put the default into ``env`` unless another option with this target was given a value; a finding where nothing supplies one."""
+    if option.default_text is not None:
+        if option.target not in given_targets:
+            env[option.target] = option.default_text
+        return None
+    if option.hidden:
+        return finding(
+            "OPT-002",
+            spot,
+            "a value is required (hidden option)",
+            f"Set {spot} to a secret reference, see docs/secrets.md.",
+        )
+    if option.target in given_targets or option.target in env or env_values.get(option.target):
+        return None
+    return finding(
+        "OPT-002", spot, f"a value is required (type {option.type}: {option.help.strip()[:100]})", f"Set {spot}."
+    )

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The copy of the library a host keeps (``module_utils/avsctl/install.py``): its name, how it is started, what it said."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ...module_utils.avsctl.install import FOLDER
+
+_PLUGINS = Path(__file__).parents[2]
+_ROOMS = ("module_utils", "plugin_utils/avsctl")
+# Folders of the collection that are packages there without a file that says so.
+_PACKAGES = ("", "module_utils/", "plugin_utils/")
+# What a shell ends with that finds no such program, or one it cannot start.
+_MISSING = (126, 127)
+# Root runs what is root's. Input that nobody reads would look like a broken connection; and the outer shell is not to end here,
+# because Ansible has it do one thing more.
+_START = (
+    "if [ -O {folder} ] && [ -O {path} ] && [ -x {path} ]; then {path}; else (exit 127); fi; "
+    'code=$?; cat >/dev/null; (exit "$code")'
+)
+# A host says what became of its instances, and nothing else: Ansible acts on some other names.
+_TOLD = ("changed", "failed", "msg", "findings", "instances", "unlisted", "diff", "needs", "held")
+
+
+def sources(plugins: Path = _PLUGINS) -> dict[str, str]:
+    """Path below ``plugins`` -> source of all a copy holds: the host library, and what passes a call on to it."""
+    return {
+        path.relative_to(plugins).as_posix(): path.read_text(encoding="utf-8")
+        for room in _ROOMS
+        for path in sorted((plugins / room).rglob("*.py"))
+    }
+
+
+def copy_name(interpreter: str, plugins: Path = _PLUGINS) -> str:
+    """Of the copy of this very code for a Python the inventory names: other code, other name."""
+    text = json.dumps([interpreter, sources(plugins)], sort_keys=True)
+    return f"avsctl-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pyz"
+
+
+def archive(plugins: Path = _PLUGINS) -> str:
+    """The sources for a host to compile and keep: a zip archive in base64, some 150 KiB. They find each other as in the collection."""
+    files = {**sources(plugins), **{f"{folder}__init__.py": "" for folder in _PACKAGES}}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as out:
+        for name, source in sorted(files.items()):
+            out.writestr(zipfile.ZipInfo(name), source, zipfile.ZIP_DEFLATED)
+    return base64.b64encode(packed.getvalue()).decode("ascii")
+
+
+def start(name: str) -> str:
+    """A command for the host's shell that starts the copy, or reads its input and ends as if there was none."""
+    return _START.format(folder=FOLDER, path=f"{FOLDER}/{name}")
+
+
+def said(output: str) -> dict[str, Any] | None:
+    """The result among what a login and the copy printed, ``None`` where there is none."""
+    for line in reversed(output.splitlines()):
+        if line.startswith("{"):
+            with contextlib.suppress(ValueError):
+                result = json.loads(line)
+                if "changed" in result or "failed" in result:
+                    return {name: value for name, value in result.items() if name in _TOLD}
+    return None
+
+
+def died(code: int, errors: str, name: str) -> dict[str, Any]:
+    """A result for a command that printed none: what is known of it."""
+    text = f"{FOLDER}/{name} ended with {code}: {last_line(errors)}; how far it came is not known, run again"
+    return {"failed": True, "msg": text}
+
+
+def last_line(errors: str) -> str:
+    return (errors.strip() or "no message").splitlines()[-1]
+
+
+def is_missing(code: int) -> bool:
+    """Whether there is no copy, or none this host can start."""
+    return code in _MISSING

@@ -1,0 +1,198 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The copy of the library a host keeps: it runs by itself, and is whole, current and cheap to lose."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.avsctl import install, payload
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import main
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import archive, sources
+
+NAME = "avsctl-0123456789abcdef.pyz"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    store = Store(str(tmp_path / "lib"), str(tmp_path / "run"), str(tmp_path / "locks"))
+    monkeypatch.setattr(install, "host_store", lambda: store)
+    return tmp_path / "copies"
+
+
+def kept(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder)) if folder.is_dir() else []
+
+
+def ask(copy: Path, call: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    environment = {"PYTHONPATH": "/nonexistent", "LANG": "C"}
+    text = json.dumps(call)
+    return subprocess.run([str(copy)], input=text, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_copy_answers_by_itself(folder: Path, tmp_path: Path) -> None:
+    install.keep(NAME, archive(), "me", str(folder))
+    copy = folder / NAME
+    assert kept(folder) == [NAME] and copy.stat().st_mode & 0o777 == 0o755
+    moved = tmp_path / "elsewhere.pyz"
+    shutil.copy(copy, moved)
+    done = ask(moved, {"document": {"schema": 99}, "secret_values": {"a": {"b": "word"}}})
+    assert done.returncode == 0 and done.stderr == ""
+    answer = json.loads(done.stdout)
+    assert answer["failed"] is True and answer["changed"] is False and "schema 99" in answer["msg"]
+
+
+def test_a_copy_is_all_of_the_library_compiled(folder: Path) -> None:
+    install.keep(NAME, archive(), "me", str(folder))
+    names = {*sources(), *(f"{folder}__init__.py" for folder in ("", "module_utils/", "plugin_utils/"))}
+    with zipfile.ZipFile(folder / NAME) as copy:
+        assert sorted(copy.namelist()) == sorted(
+            ["__main__.py", *(f"avs/{name}{end}" for name in names for end in ("", "c"))]
+        )
+        assert copy.read("avs/module_utils/avsctl/install.py") == Path(install.__file__).read_bytes()
+    script = f"import sys; sys.path.insert(0, {str(folder / NAME)!r}); from avs.module_utils.reconcile import batch; print(batch.__file__)"
+    out = subprocess.run([sys.executable, "-ISc", script], capture_output=True, text=True, check=True).stdout
+    assert out.strip().endswith("avs/module_utils/reconcile/batch.pyc")
+
+
+def test_a_copy_starts_with_whatever_module_it_was_left_by(folder: Path) -> None:
+    """A module carries only what it imports; its copy can do all the library can."""
+    install.keep(NAME, archive(), "me", str(folder))
+    rooms = {name.split("/")[1] for name in sources() if name.startswith("module_utils/")}
+    lines = "".join(f"import avs.module_utils.{room};" for room in sorted(rooms))
+    script = f"import sys; sys.path.insert(0, {str(folder / NAME)!r}); {lines} from avs.module_utils.status import read"
+    assert len(rooms) > 5
+    subprocess.run([sys.executable, "-ISc", script], check=True)
+
+
+def test_a_copy_made_for_another_python_says_there_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(install, "_MAIN", install._MAIN.replace("{tag!r}", "'cpython-30'"))
+        install.keep(NAME, archive(), "me", str(folder))
+    done = ask(folder / NAME, {"document": {"schema": 1, "filler": "x" * 300_000}})
+    assert (done.returncode, done.stdout, done.stderr) == (127, "", "")
+
+
+def test_what_was_cut_off_and_old_copies_go(folder: Path) -> None:
+    folder.mkdir()
+    for age, name in enumerate(("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc")):
+        copy = folder / f"avsctl-{name}.pyz"
+        copy.write_text("old")
+        os.utime(copy, (age + 1000, age + 1000))
+    (folder / f".{NAME}.tmp").write_text("half")
+    (folder / "mine.txt").write_text("somebody's")
+    install.keep(NAME, archive(), "me", str(folder))
+    assert kept(folder) == [NAME, "avsctl-bbbbbbbbbbbbbbbb.pyz", "avsctl-cccccccccccccccc.pyz", "mine.txt"]
+
+
+@pytest.mark.parametrize("name", ["avsctl.pyz", "../avsctl-0123456789abcdef.pyz", "avsctl-0123456789abcdef.pyz\n", ""])
+def test_no_other_name_is_written(folder: Path, name: str) -> None:
+    install.keep(name, archive(), "me", str(folder))
+    assert kept(folder) == []
+
+
+@pytest.mark.parametrize("python", ["/opt/my python/bin/python3", f"/{'x' * 120}/python3", ""])
+def test_no_copy_for_a_python_a_script_cannot_name(folder: Path, monkeypatch: pytest.MonkeyPatch, python: str) -> None:
+    monkeypatch.setattr(sys, "executable", python)
+    install.keep(NAME, archive(), "me", str(folder))
+    assert kept(folder) == []
+
+
+def test_whatever_is_in_the_way_is_no_failure(folder: Path, tmp_path: Path) -> None:
+    folder.write_text("a file where the folder would be")
+    install.keep(NAME, archive(), "me", str(folder))
+    assert folder.is_file()
+    folder.unlink()
+    with Lock(str(tmp_path / "locks" / "avsctl.lock"), "another run", 0):
+        install.keep(NAME, archive(), "me", str(folder))
+    assert kept(folder) == []
+
+
+def test_no_error_of_making_it_is_one_of_the_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_packed: bytes) -> bytes:
+        raise RuntimeError("no zipfile here")
+
+    monkeypatch.setattr(install, "_runnable", broken)
+    install.keep(NAME, archive(), "me", str(folder))
+    assert kept(folder) == []
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757])
+def test_nothing_is_put_where_others_can_write(folder: Path, mode: int) -> None:
+    folder.mkdir()
+    folder.chmod(mode)
+    install.keep(NAME, archive(), "me", str(folder))
+    assert kept(folder) == []
+
+
+def test_a_damaged_copy_removes_itself(folder: Path) -> None:
+    """What is read late, and only for work, would else fail in every run that has some."""
+    install.keep(NAME, archive(), "me", str(folder))
+    copy = folder / NAME
+    content = bytearray(copy.read_bytes())
+    with zipfile.ZipFile(copy) as packed:
+        for name in ("avs/module_utils/reconcile/batch.py", "avs/module_utils/reconcile/batch.pyc"):
+            start = packed.getinfo(name).header_offset
+            content[start : start + 4] = b"XXXX"
+    copy.write_bytes(content)
+    answer = json.loads(ask(copy, {"document": {"schema": 1, "complete": True}}).stdout)
+    assert answer["failed"] is True and answer["msg"].startswith("unexpected ZipImportError: ")
+    assert kept(folder) == []
+
+
+def broken(call: Any, *_others: Any) -> dict[str, Any]:
+    raise RuntimeError(f"died over {call['secret_values']}")
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A call on standard input, to a library that does not survive it."""
+    made = {"document": {"schema": 1, "complete": True}, "secret_values": {"demo": {"token": 'can"ary-\n-word'}}}
+    source = type("Bytes", (), {"read": lambda _self: json.dumps(made)})
+    monkeypatch.setattr(main, "answer", broken)
+    monkeypatch.setattr(payload, "sweep_all", lambda: None)
+    monkeypatch.setattr(sys, "stdin", type("Input", (), {"buffer": source()}))
+    return made
+
+
+def test_an_unexpected_error_is_told_without_secrets(call: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    main.main()
+    # After what a login may have printed without an end of line.
+    first, line = capsys.readouterr().out.splitlines()
+    answer = json.loads(line)
+    assert first == "" and answer["failed"] is True and "findings" not in answer
+    assert answer["msg"].startswith("unexpected RuntimeError: died over") and "main.py:" in answer["msg"]
+    assert "ary-" not in line and "-word" not in line
+
+
+def test_an_unexpected_error_before_anything_was_done_is_no_answer(
+    call: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call["document"]["complete"] = False
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert str(caught.value).startswith("unexpected RuntimeError") and "ary-" not in str(caught.value)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_refusal_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.restaking.avs.plugins.module_utils.reconcile import call as answers
+
+    def refused(*_arguments: Any) -> dict[str, Any]:
+        raise HostError("no")
+
+    monkeypatch.setattr(answers, "reconcile", refused)
+    result = answers.answer({"document": {}}, lambda *_a, **_o: (0, b"", b""), "test")
+    assert result == {"failed": True, "changed": False, "msg": "no", "findings": []}

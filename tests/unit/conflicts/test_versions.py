@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.conflicts.versions import version_problems
+
+from tests.unit.support.models import spec
+
+PACKAGE = {"name": "demo-avs", "version": "v1.0.0", "commit": "a" * 40}
+
+
+@pytest.mark.parametrize(
+    ("state", "package", "rules"),
+    [
+        (None, {}, []),
+        ({"package": PACKAGE, "profile": "hoodi"}, {}, []),
+        ({"package": PACKAGE, "profile": "hoodi"}, {"version": "v1.1.0"}, ["UPG-005"]),
+        ({"package": PACKAGE, "profile": "hoodi"}, {"version": "v0.9.0"}, ["UPG-005"]),
+        ({"package": PACKAGE, "profile": "hoodi"}, {"commit": "b" * 40}, ["UPG-005"]),
+        ({"package": PACKAGE, "profile": "mainnet"}, {}, ["INV-001"]),
+        ({"package": PACKAGE, "profile": "hoodi"}, {"commit": None, "tree_sha256": "other"}, []),
+        (
+            {"package": PACKAGE, "phase": "absent", "volumes": ["v"], "profile": "hoodi"},
+            {"version": "v1.1.0"},
+            ["UPG-005"],
+        ),
+        ({"package": PACKAGE, "phase": "absent", "volumes": [], "kept_data": None}, {"version": "v1.1.0"}, []),
+        ({"package": PACKAGE, "phase": "applying", "profile": "hoodi"}, {"version": "v1.1.0"}, ["UPG-005"]),
+    ],
+)
+def test_versions_change_on_purpose_only(
+    state: dict[str, Any] | None, package: dict[str, Any], rules: list[str]
+) -> None:
+    wanted = spec()
+    wanted["package"] = {**wanted["package"], **package}
+    found = version_problems(wanted, state)
+    assert [item.id for item in found] == rules
+    if rules == ["UPG-005"] and "version" in package:
+        assert "v1.0.0" in found[0].message
+        assert package["version"] in found[0].message

@@ -1,0 +1,285 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import http.server
+import io
+import os
+import ssl
+import tarfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.instance import artifacts
+from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.system.scratch import Scratch, unpack
+from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
+
+from tests.lab import trust
+
+CONTENT = bytes(range(256)) * 5000
+
+
+class Ranges(http.server.SimpleHTTPRequestHandler):
+    """Serves files, parts of them where asked, and remembers what was asked."""
+
+    asked: list[str | None]
+    # How the next answers end before their time: after so many bytes, as a line that drops.
+    cuts: list[int]
+
+    def log_message(self, *_arguments: Any) -> None:
+        return
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range")
+        self.asked.append(wanted)
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            self.send_error(404)
+            return
+        data = path.read_bytes()
+        start = int(wanted.split("=")[1].rstrip("-")) if wanted and not self.path.endswith("?plain") else 0
+        if start >= len(data) > 0 and start:
+            self.send_error(416)
+            return
+        if self.path == "/babble":
+            self.wfile.write(b"no HTTP at all\r\n\r\n")
+            return
+        self.send_response(206 if start else 200)
+        if self.path == "/chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n" % len(data) + data[:5000])
+            return
+        if self.path != "/unannounced":
+            self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        self.wfile.write(data[start:][: self.cuts.pop(0) if self.cuts else None])
+
+
+@contextmanager
+def serving(
+    folder: Path, tls: trust.Certificate | None = None, cuts: Sequence[int] = ()
+) -> Iterator[tuple[str, list[str | None]]]:
+    folder.mkdir()
+    for name in ("g1", "babble", "chunked", "unannounced"):
+        (folder / name).write_bytes(CONTENT)
+    asked: list[str | None] = []
+    handler = type("Handler", (Ranges,), {"asked": asked, "cuts": list(cuts)})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder))) as served:
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls.path, tls.key)
+            served.socket = context.wrap_socket(served.socket, server_side=True)
+        thread = threading.Thread(target=served.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http{'s' if tls else ''}://127.0.0.1:{served.server_port}", asked
+        finally:
+            served.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, list[str | None]]]:
+    with serving(tmp_path / "www") as served:
+        yield served
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "lib"), str(tmp_path / "run"), str(tmp_path / "locks"))
+
+
+def item(url: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "url": url,
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "path": "resources/g1",
+        "size": len(CONTENT),
+        **changes,
+    }
+
+
+def test_an_artifact_is_fetched_once_and_linked(store: Store, server: tuple[str, list[str | None]]) -> None:
+    url, asked = server
+    wanted = item(f"{url}/g1")
+    for instance in ("one", "two"):
+        own = store.instance(instance)
+        missing = artifacts.missing(store, own, {"artifacts": [wanted]})
+        assert missing == [wanted]
+        artifacts.fetch(store, missing, instance)
+        artifacts.place(store, own, missing)
+        assert artifacts.missing(store, own, {"artifacts": [wanted]}) == []
+        assert Path(own.data, "resources/g1").read_bytes() == CONTENT
+    assert len(asked) == 1
+    assert os.listdir(store.artifacts) == [wanted["sha256"]]
+    artifacts.sweep(store)
+    assert os.listdir(store.artifacts) == [wanted["sha256"]]
+    for instance in ("one", "two"):
+        os.unlink(Path(store.instance(instance).data, "resources/g1"))
+    artifacts.sweep(store)
+    assert os.listdir(store.artifacts) == []
+
+
+@pytest.mark.parametrize("path", ["/g1", "/g1?plain"])
+def test_a_cut_download_is_resumed_or_begun_anew(store: Store, server: tuple[str, list[str | None]], path: str) -> None:
+    url, asked = server
+    wanted = item(url + path)
+    os.makedirs(store.artifacts)
+    Path(store.artifacts, wanted["sha256"] + ".partial").write_bytes(CONTENT[:1000])
+    artifacts.fetch(store, [wanted], "one")
+    assert asked == ["bytes=1000-"]
+    assert Path(store.artifacts, wanted["sha256"]).read_bytes() == CONTENT
+
+
+def test_a_download_that_was_whole_but_not_named(store: Store, server: tuple[str, list[str | None]]) -> None:
+    wanted = item(f"{server[0]}/g1")
+    os.makedirs(store.artifacts)
+    Path(store.artifacts, wanted["sha256"] + ".partial").write_bytes(CONTENT)
+    artifacts.fetch(store, [wanted], "one")
+    assert Path(store.artifacts, wanted["sha256"]).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"sha256": "0" * 64, "size": None}, "has the digest"),
+        ({"size": 10}, "bytes or more, not 10"),
+        ({"size": len(CONTENT) + 1}, f"not {len(CONTENT) + 1}"),
+    ],
+)
+def test_what_is_not_what_was_named_is_refused(
+    store: Store, server: tuple[str, list[str | None]], change: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(HostError) as caught:
+        artifacts.fetch(store, [item(f"{server[0]}/g1", **change)], "one")
+    assert told in str(caught.value)
+    assert os.listdir(store.artifacts) == []
+
+
+def test_every_artifact_that_cannot_be_had_is_named(store: Store, server: tuple[str, list[str | None]]) -> None:
+    wanted = [item(f"{server[0]}/none", path="a"), item("http://127.0.0.1:1/x", path="b", sha256="1" * 64)]
+    with pytest.raises(HostError) as caught:
+        artifacts.fetch(store, wanted, "one")
+    assert [found.place for found in caught.value.findings] == ["one: artifacts.a", "one: artifacts.b"]
+    assert "404" in caught.value.findings[0].message
+
+
+@pytest.mark.parametrize("path", ["/babble", "/chunked"])
+def test_a_server_that_does_not_speak_http_is_the_artifacts_own_problem(
+    store: Store, server: tuple[str, list[str | None]], path: str
+) -> None:
+    with pytest.raises(HostError) as caught:
+        artifacts.fetch(store, [item(server[0] + path), item("https://host:port/x", path="b")], "one")
+    assert [found.place for found in caught.value.findings] == ["one: artifacts.b", "one: artifacts.resources/g1"]
+    assert "nonnumeric port" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "encrypted"),
+    [
+        ("g1", len(CONTENT), False),
+        ("g1", None, False),
+        ("g1", len(CONTENT), True),
+        ("unannounced", len(CONTENT), False),
+    ],
+)
+def test_a_download_goes_on_where_the_line_dropped(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: int | None, encrypted: bool
+) -> None:
+    tls = None
+    if encrypted:
+        (tmp_path / "trust").mkdir()
+        lab: Any = SimpleNamespace(trust=tmp_path / "trust", name="test")
+        tls = trust.server(lab, "artifacts", ["localhost"], "127.0.0.1")
+        monkeypatch.setenv("SSL_CERT_FILE", str(trust.authority(lab).path))
+    with serving(tmp_path / "www", tls, cuts=[3000, 2000]) as (url, asked):
+        wanted = item(f"{url}/{name}", size=size)
+        for _attempt in range(2):
+            with pytest.raises(HostError, match="broke off after"):
+                artifacts.fetch(store, [wanted], "one")
+            assert os.listdir(store.artifacts) == [wanted["sha256"] + ".partial"]
+        artifacts.fetch(store, [wanted], "one")
+    assert asked == [None, "bytes=3000-", "bytes=5000-"]
+    assert Path(store.artifacts, wanted["sha256"]).read_bytes() == CONTENT
+
+
+def packed(*members: tuple[str, bytes | None, int]) -> str:
+    """base64 of a tar.gz; no content makes a symlink."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content, mode in members:
+            info = tarfile.TarInfo(name)
+            info.mode = mode
+            if content is None:
+                info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+                archive.addfile(info)
+            else:
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_unpack(tmp_path: Path) -> None:
+    expected = tmp_path / "expected"
+    (expected / "pkg").mkdir(parents=True)
+    (expected / "pkg/a").write_text("1")
+    (expected / "run.sh").write_text("2")
+    digest = tree_digest(str(expected))
+    target = tmp_path / "target"
+    target.mkdir()
+    unpack(packed(("pkg/a", b"1", 0o600), ("run.sh", b"2", 0o4755)), str(target), digest, "x")
+    assert (target / "pkg/a").read_text() == "1"
+    assert (target / "pkg/a").stat().st_mode & 0o7777 == 0o644
+    assert (target / "run.sh").stat().st_mode & 0o7777 == 0o755
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        packed(("../a", b"1", 0o644)),
+        packed(("/a", b"1", 0o644)),
+        packed(("a", None, 0o644)),
+        packed(("a", b"1", 0o644), ("a", b"2", 0o644)),
+        packed(("a", b"other", 0o644)),
+        "not base64!",
+        base64.b64encode(b"not a tar").decode(),
+        base64.b64encode(base64.b64decode(packed(("a", b"1" * 4000, 0o644)))[:60]).decode(),
+    ],
+    # An archive says when it was made: no name for a test.
+    ids=["above", "absolute", "folder", "twice", "another file", "no base64", "no archive", "cut off"],
+)
+def test_trees_that_are_not_what_they_should_be(tmp_path: Path, content: str) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    with pytest.raises(HostError) as caught:
+        unpack(content, str(target), "0" * 64, "demo-avs-op1")
+    assert caught.value.findings[0].id == "SRC-003"
+    assert os.listdir(tmp_path) == ["target"]
+
+
+def test_a_scratch_goes_and_so_does_what_a_killed_run_left(tmp_path: Path) -> None:
+    left = tmp_path / "avs-left"
+    left.mkdir()
+    (left / ".lock").touch()
+    foreign = tmp_path / "avs-foreign"
+    foreign.mkdir()
+    with Scratch(str(tmp_path)) as one:
+        assert sorted(os.listdir(tmp_path)) == sorted(["avs-foreign", os.path.basename(one.path)])
+        assert os.stat(one.path).st_mode & 0o777 == (0o710 if os.geteuid() == 0 else 0o700)
+        with Scratch(str(tmp_path)) as other:
+            assert os.path.isdir(one.path)
+            assert other.path != one.path
+        assert os.path.isdir(one.folder("demo-avs-op1"))
+    assert os.listdir(tmp_path) == ["avs-foreign"]

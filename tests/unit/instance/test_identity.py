@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import (
+    UNKNOWN,
+    identify,
+    matches,
+    spec_digest,
+)
+
+from tests.unit.support.models import spec
+
+KEY = b"k" * 32
+
+
+def mac(value: str, nonce: str = "00ff") -> dict[str, str]:
+    return {"nonce": nonce, "mac": hmac.new(bytes.fromhex(nonce), value.encode(), hashlib.sha256).hexdigest()}
+
+
+def own(value: str) -> str:
+    return "hmac:" + hmac.new(KEY, value.encode(), hashlib.sha256).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("reference", "recorded", "stored", "given", "expected"),
+    [
+        ({"version": "vault:x#3"}, None, None, None, "vault:x#3"),
+        ({"version": "vault:x#3"}, "vault:x#2", "old", "new", "vault:x#3"),
+        (mac("v"), None, None, "v", own("v")),
+        (mac("v"), None, "v", None, own("v")),
+        (mac("v"), own("old"), "old", None, UNKNOWN + mac("v")["mac"]),
+        (mac("v"), own("v"), None, None, own("v")),
+        (mac("v"), None, None, None, UNKNOWN + mac("v")["mac"]),
+    ],
+)
+def test_identify(
+    reference: dict[str, str], recorded: str | None, stored: str | None, given: str | None, expected: str
+) -> None:
+    def one(value: str | None) -> dict[str, str]:
+        return {} if value is None else {"s": value}
+
+    assert identify({"s": {"ref": reference}}, one(recorded), one(stored), one(given), KEY) == {"s": expected}
+
+
+def test_the_same_value_under_another_nonce_is_the_same_secret() -> None:
+    first = identify({"s": {"ref": mac("v", "aa")}}, {}, {"s": "v"}, {}, KEY)
+    assert first == identify({"s": {"ref": mac("v", "bb")}}, {}, {"s": "v"}, {}, KEY)
+    assert matches(mac("v"), "v")
+    assert not matches(mac("v"), "w")
+    assert not matches({"version": "1"}, "v")
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"state": "stopped"}, True),
+        ({"purge": True}, True),
+        ({"findings": [{"id": "X"}]}, True),
+        ({"env": {"A": "1"}}, False),
+        ({"health": {"type": "tcp"}}, False),
+        ({"profile": "mainnet"}, False),
+        ({"limits": {"node": {"pids": 1}}}, False),
+        ({"exceptions": [{}]}, False),
+    ],
+)
+def test_what_a_digest_is_of(change: dict[str, Any], same: bool) -> None:
+    assert (spec_digest(spec(**change), {}) == spec_digest(spec(), {})) is same
+
+
+@pytest.mark.parametrize(
+    ("field", "same"),
+    [("source", True), ("upgrade", True), ("version", False), ("commit", False), ("tree_sha256", False)],
+)
+def test_what_of_the_package_counts(field: str, same: bool) -> None:
+    other = spec()
+    other["package"] = {**other["package"], field: "other"}
+    assert (spec_digest(other, {}) == spec_digest(spec(), {})) is same
+
+
+def test_a_secret_counts_by_its_identity_alone() -> None:
+    def made(nonce: str, identity: str) -> str:
+        return spec_digest(spec(secrets={"s": {"ref": mac("v", nonce), "env": ["A"], "services": []}}), {"s": identity})
+
+    assert made("aa", "x") == made("bb", "x")
+    assert made("aa", "x") != made("aa", "y")

@@ -1,0 +1,173 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Keys and wishes of the play's other hosts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import (
+    store_paths,
+    survey,
+    surveyed_paths,
+    surveyed_uses,
+)
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import (
+    claimed_uses,
+    public_uses,
+    shared_keys,
+    still_held,
+    uses_of,
+)
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import SecretPath
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, connection
+
+from tests.unit.support.fakes import entry
+
+TOKEN = {"ansible_hashi_vault_url": "http://one", "ansible_hashi_vault_token": "canary-t"}
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VAULT_ADDR", "VAULT_TOKEN", "VAULT_NAMESPACE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def store(**variables: str) -> Connection:
+    named = {name.removeprefix("ansible_hashi_vault_"): value for name, value in {**TOKEN, **variables}.items()}
+    return connection(named.get, {})
+
+
+def test_paths_of_started_instances() -> None:
+    entries, _findings = parse_instances([entry(), entry(tag="op2", state="stopped"), entry(tag="op3", state="absent")])
+    assert store_paths(entries) == [
+        SecretPath("operators", "avs/op1/ecdsa", 3), SecretPath("secret", "avs/op1/bls"), SecretPath("secret", "avs/op1/rpc"),
+    ]  # fmt: skip
+
+
+def test_a_survey_groups_paths_by_store_and_login() -> None:
+    other = {"ansible_hashi_vault_addr": "http://two", "ansible_hashi_vault_token": "canary-u"}
+    hosts: dict[str, Mapping[str, Any]] = {
+        "h1": {"avs_instances": [entry()], **TOKEN},
+        "h2": {
+            "avs_instances": [
+                entry(
+                    tag="op2", options={}, keys=[{"name": "b", "kind": "bn254", "source": "vault", "path": "avs/two"}]
+                )
+            ],
+            **TOKEN,
+        },
+        "h3": {"avs_instances": [entry()], **other},
+        "h4": {},
+        "h5": {"avs_instances": [entry()]},
+    }
+    record = json.loads(json.dumps(survey(hosts, hosts, hosts.__getitem__)))
+    assert SecretPath("secret", "avs/two") in surveyed_paths(record, store())
+    assert len(surveyed_paths(record, store())) == 4
+    assert len(record["paths"]) == 2
+    assert {use.host for use in surveyed_uses(record, "h1")} == {"h2", "h3", "h5"}
+    assert "canary" not in json.dumps(record)
+
+
+def test_a_host_whose_variables_cannot_be_had_is_left_out() -> None:
+    def variables(host: str) -> Mapping[str, Any]:
+        if host == "broken":
+            raise KeyError("needs facts")
+        return {"avs_instances": [entry()], **TOKEN}
+
+    record = survey(["broken", "fine"], ["broken", "fine"], variables)
+    assert {use["host"] for use in record["uses"]} == {"fine"}
+
+
+def test_wrong_entries_of_others_are_theirs_to_hear_of() -> None:
+    record = survey(["h"], ["h"], lambda _host: {"avs_instances": [entry(tag="X"), entry()], **TOKEN})
+    assert len(record["uses"]) == 2
+
+
+def uses(host: str, *items: dict[str, Any]) -> Any:
+    return uses_of(host, parse_instances(list(items))[0])
+
+
+def test_one_key_twice_on_a_host() -> None:
+    mine = uses("h1", entry(), entry(tag="op2"))
+    found = shared_keys(mine, [])
+    assert {item.place for item in found} == {
+        f"avs_instances[{n}].keys.{key}" for n in (0, 1) for key in ("bls", "ecdsa")
+    }
+    assert all(item.id == "KEY-006" and item.severity == "error" for item in found)
+    messages = {item.place: item.message for item in found}
+    assert "demo-avs-op2 on h1 (avs_instances[1].keys.bls)" in messages["avs_instances[0].keys.bls"]
+
+
+def test_one_key_on_two_hosts() -> None:
+    (_ecdsa, found) = shared_keys(uses("h1", entry()), uses("h2", entry(tag="other")))
+    assert "secret/avs/op1/bls field keystore is used by demo-avs-other on h2" in found.message
+
+
+@pytest.mark.parametrize("state", ["absent", "stopped", "started"])
+def test_a_key_moves_in_two_runs(state: str) -> None:
+    """The other host may be out of reach and still run its node, whatever is asked of it in the same run."""
+    assert shared_keys(uses("h1", entry()), uses("h2", entry(state=state))) != []
+    assert shared_keys(uses("h1", entry()), uses("h2", entry(state="absent", keys=[]))) == []
+
+
+def test_versions_and_spelling_do_not_make_another_key() -> None:
+    def with_path(tag: str, **changes: Any) -> dict[str, Any]:
+        return entry(tag=tag, keys=[{"name": "b", "kind": "bn254", "source": "vault", "path": "avs/x", **changes}])
+
+    same = shared_keys(
+        uses("h", with_path("a"), with_path("b", path="/avs/x/", version=2, mount_point="secret", field="keystore")), []
+    )
+    assert len(same) == 2
+    assert shared_keys(uses("h", with_path("a"), with_path("b", field="other")), []) == []
+
+
+def test_files_are_compared_too() -> None:
+    def with_file(tag: str) -> dict[str, Any]:
+        return entry(tag=tag, keys=[{"name": "b", "kind": "file", "source": "file", "keystore": "x.json"}])
+
+    assert len(shared_keys(uses("h", with_file("a"), with_file("b")), [])) == 2
+
+
+def test_public_ids_of_running_keys_and_of_those_to_be_sent() -> None:
+    running = public_uses("h1", [
+        {"id": "demo-avs-op1", "state": "started", "keystores": {"bls": {"kind": "bn254", "public_id": "0xABCD"}, "x": {"public_id": None}}},
+        {"id": "demo-avs-op2", "state": "absent", "keystores": {"bls": {"public_id": "0xffff"}}},
+    ])  # fmt: skip
+    values = {
+        "demo-avs-op9": {
+            "key.bls.keystore": json.dumps({"pubKey": "abcd"}),
+            "key.bls.password": json.dumps({"pubKey": "ffff"}),
+            "key.ecdsa.keystore": json.dumps({"address": "FFFF"}),
+            "key.odd.keystore": "[1]",
+            "key.text.keystore": "-----BEGIN",
+            "option.x": json.dumps({"address": "abcd"}),
+        }
+    }
+    sent = claimed_uses("h2", values)
+    assert sorted(use.mark for use in sent) == ["the key abcd", "the key ffff"]
+    (found,) = shared_keys(sent, running)
+    assert found.place == "demo-avs-op9.keys.bls" and "demo-avs-op1 on h1" in found.message
+
+
+def test_what_an_instance_holds_stays_held_until_another_key_comes() -> None:
+    held = [{"id": "a-op1", "state": "started", "keystores": {"bls": {"public_id": "1"}, "ecdsa": {"public_id": "2"}}}]
+    for values, left in (
+        ({}, ["bls", "ecdsa"]),
+        ({"a-op1": {"option.rpc-token": "x"}, "a-op2": {"key.bls.keystore": "{}"}}, ["bls", "ecdsa"]),
+        ({"a-op1": {"key.bls.password": "x"}}, ["bls", "ecdsa"]),
+        ({"a-op1": {"key.bls.keystore": "{}"}}, ["ecdsa"]),
+    ):
+        assert [(entry["id"], list(entry["keystores"])) for entry in still_held(held, values)] == [("a-op1", left)]
+
+
+def test_hosts_outside_the_play_count_by_their_keys_alone() -> None:
+    record = survey(["h1", "h2"], ["h1"], lambda _host: {"avs_instances": [entry()], **TOKEN})
+    assert {use["host"] for use in record["uses"]} == {"h1", "h2"}
+    assert len(surveyed_paths(record, store())) == 3

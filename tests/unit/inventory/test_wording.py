@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person reads: problems, and the table of the fleet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.restaking.avs.plugins.filter.status_table import FilterModule, status_table
+from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording import problems_text, steps, told
+
+
+def found(place: str, message: str, remedy: str = "") -> Finding:
+    return Finding("INV-001", "error", place, message, remedy)
+
+
+def test_problems_grouped_by_instance() -> None:
+    text = problems_text(
+        {"avs_instances[0]": "mock-avs v5.5.2, profile option-returner"},
+        [
+            found(
+                "avs_instances[0].options.test-option-hidden",
+                "a value is required (hidden option)",
+                "keep it in a secret store",
+            ),
+            found(
+                "avs_instances[0].options.main-port",
+                "80800 is not a port (1-65535)",
+                "set avs_instances[0].options.main-port",
+            ),
+            found("avs_instances[10].tag", "is missing", "Correct it."),
+            found("avs_instances[2]: pkg/manifest.yml", "is missing"),
+            found("", "the tap is gone", "Check it."),
+        ],
+        "host7",
+    )
+    port = "  options.main-port: 80800 is not a port (1-65535)"
+    hidden = "  options.test-option-hidden: a value is required (hidden option)"
+    assert text.splitlines() == [
+        "mock-avs v5.5.2, profile option-returner: 2 problems",
+        f"{port.ljust(len(hidden))}  set avs_instances[0].options.main-port",
+        f"{hidden}  keep it in a secret store",
+        "avs_instances[2]: 1 problem",
+        "  pkg/manifest.yml: is missing",
+        "avs_instances[10]: 1 problem",
+        "  tag: is missing  Correct it.",
+        "1 problem",
+        "  the tap is gone  Check it.",
+        "nothing was changed on host7",
+    ]
+
+
+def test_places_of_a_host_are_grouped_by_instance() -> None:
+    problems = [
+        found("demo-avs-op1", "wants v1.1.0"),
+        found("demo-avs-op1: services.node", "is privileged"),
+        found("demo-avs-op10.ports", "is taken"),
+        found("engine", "is old"),
+        found("demo-avs-old.keys.bls", "is used by demo-avs-op1 too"),
+    ]
+    text = problems_text({"demo-avs-op1": "one", "demo-avs-op10": "ten"}, problems, "h")
+    assert text.splitlines() == [
+        "demo-avs-old: 1 problem",
+        "  keys.bls: is used by demo-avs-op1 too",
+        "one: 2 problems",
+        "  wants v1.1.0",
+        "  services.node: is privileged",
+        "ten: 1 problem",
+        "  ports: is taken",
+        "demo-avs-op1, demo-avs-op10: 1 problem",
+        "  engine: is old",
+        "nothing was changed on h",
+    ]
+
+
+def test_one_cause_is_one_problem() -> None:
+    sealed = [found(f"avs_instances[0].keys.{name}", "the store is sealed", "Unseal it.") for name in ("bls", "ecdsa")]
+    assert problems_text({}, sealed, "h").splitlines()[:2] == [
+        "avs_instances[0]: 1 problem",
+        "  keys.bls, keys.ecdsa: the store is sealed  Unseal it.",
+    ]
+
+
+def test_no_reassurance_after_a_change() -> None:
+    assert "nothing was changed" not in problems_text({}, [found("x", "y")], "h", changed=True)
+
+
+RESULT: dict[str, Any] = {
+    "instances": [
+        {
+            "id": "demo-avs-op1", "version": "v1.0.0", "commit": "0123456789abcdef0123", "profile": "hoodi", "state": "started",
+            "health": {"status": "healthy", "detail": ""},
+            "images": {"node": "registry.example.org/demo@sha256:aabbccddeeff00112233", "gateway": "demo:v1"},
+            "keystores": {"ecdsa": {"fingerprint": "sha256:1111"}, "bls": {"fingerprint": "sha256:2222"}},
+        },
+        {"id": "a-avs-x", "version": None, "keystores": {}, "images": {}, "health": None, "state": "absent"},
+    ]
+}  # fmt: skip
+
+
+def test_the_table() -> None:
+    lines = status_table({"host2": {"instances": []}, "host1": RESULT, "host3": {"unreachable": True}}).splitlines()
+    assert lines[0].split() == ["host", "instance", "version", "commit", "profile", "state", "health", "image", "keys"]
+    assert lines[1].split() == ["host1", "a-avs-x", "-", "-", "-", "absent", "-", "-", "-"]
+    assert lines[2].split() == [
+        "host1", "demo-avs-op1", "v1.0.0", "0123456789ab", "hoodi", "started", "healthy",
+        "gateway=demo:v1,node=aabbccddeeff", "bls=sha256:2222,ecdsa=sha256:1111",
+    ]  # fmt: skip
+    assert lines[3].startswith("host2  (no instances)") and lines[4].startswith("host3  (no result)")
+    assert lines[0].index("instance") == lines[2].index("demo-avs-op1")
+    assert not any(line.endswith(" ") for line in lines)
+
+
+def test_the_filter_is_offered() -> None:
+    assert FilterModule().filters()["status_table"]({}).split() == list(status_table({}).split())
+
+
+def test_anything_but_results() -> None:
+    with pytest.raises(AnsibleFilterError, match="not a list"):
+        status_table([RESULT])
+
+
+def test_warnings_of_what_changes_and_those_that_are_always_said() -> None:
+    findings = [
+        {"id": rule, "severity": severity, "place": place, "message": "m", "remedy": "r"}
+        for rule, severity, place in (
+            ("KEY-003", "warning", "a-1: services.node"),
+            ("KEY-003", "warning", "b-2: services.node"),
+            ("INV-003", "warning", "c-3"),
+            ("OPS-001", "info", "a-1"),
+        )
+    ]
+    instances = [{"id": "a-1", "changed": True}, {"id": "b-2", "changed": False}]
+    result = {"findings": findings, "instances": instances, "changed": True}
+    assert told(result) == ["a-1: services.node: m -> r (KEY-003)", "c-3: m -> r (INV-003)"]
+    assert told({**result, "changed": False}) == ["c-3: m -> r (INV-003)"]
+
+
+def test_steps_are_a_part_of_the_diff() -> None:
+    gone = {
+        "id": "a-1",
+        "actions": [{"action": "remove", "kind": "container", "name": "node"}],
+        "kept": {"volumes": ["avs-a-1_db"]},
+    }
+    (part,) = steps([gone, {"id": "b-2", "actions": []}])
+    assert part["after"] == "remove container node\nkeep volume avs-a-1_db\n" and part["before"] == ""

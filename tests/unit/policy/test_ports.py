@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.policy.ports import (
+    Published,
+    bind_ports,
+    collisions,
+    container_port,
+    overlap,
+    published,
+    variables,
+)
+
+from tests.unit.support.models import model, spec, told
+
+VALUES = {"MAIN": "9080", "METRICS": "9090"}
+
+
+def port(target: int, host: str | None, protocol: str = "tcp", host_ip: str | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {"mode": "ingress", "target": target, "protocol": protocol}
+    if host is not None:
+        found["published"] = host
+    if host_ip is not None:
+        found["host_ip"] = host_ip
+    return found
+
+
+def address(
+    given: dict[str, Any], package: dict[str, str], operator: dict[str, str] | None = None
+) -> tuple[str | None, list[str]]:
+    one = spec(privileges={"node": {"ports": package}}, ports=operator or {})
+    changed, found = bind_ports(one, model(node={"ports": [given]}), VALUES)
+    return changed["services"]["node"]["ports"][0].get("host_ip"), [item.id for item in found]
+
+
+@pytest.mark.parametrize(
+    ("given", "package", "operator", "expected", "rules"),
+    [
+        (port(8080, "9080"), {"8080": "loopback"}, {}, "127.0.0.1", []),
+        (port(8080, "9080"), {"8080": "public"}, {}, None, []),
+        (port(8080, "9080"), {"8080": "10.0.0.1"}, {}, "10.0.0.1", []),
+        (port(8080, "9080"), {"MAIN": "public"}, {}, None, []),
+        (port(8080, "9080"), {"METRICS": "public"}, {}, "127.0.0.1", ["NET-001"]),
+        (port(8080, "9080"), {"8080": "public"}, {"8080": "loopback"}, "127.0.0.1", []),
+        (port(8080, "9080"), {"MAIN": "loopback"}, {"MAIN": "192.0.2.1"}, "192.0.2.1", []),
+        (port(8080, "9080"), {}, {}, "127.0.0.1", ["NET-001"]),
+        (port(8080, "9080", host_ip="127.0.0.1"), {}, {}, "127.0.0.1", []),
+        (port(8080, "9080", host_ip="::1"), {}, {}, "::1", []),
+        (port(8080, "9080", host_ip="0.0.0.0"), {}, {}, "127.0.0.1", ["NET-001"]),
+        (port(8080, "9080", host_ip="127.0.0.1"), {"8080": "public"}, {}, None, []),
+        (port(8080, None), {}, {}, "127.0.0.1", ["NET-001"]),
+        (port(53, "53", "udp"), {"53/tcp": "public"}, {}, "127.0.0.1", ["NET-001"]),
+        (port(53, "53", "udp"), {"53/udp": "public"}, {}, None, []),
+        (port(9090, "1"), {"METRICS": "public"}, {}, None, []),
+        (port(8080, "9080"), {"8080": "public"}, {"1234": "loopback"}, None, ["INV-001"]),
+    ],
+)
+def test_addresses(
+    given: dict[str, Any], package: dict[str, str], operator: dict[str, str], expected: str | None, rules: list[str]
+) -> None:
+    assert address(given, package, operator) == (expected, rules)
+
+
+def test_the_published_port_is_what_a_variable_means_first() -> None:
+    """A node that publishes 9080 -> 9090 next to 9090 -> 9080: the variable holds a host port."""
+    one = spec(privileges={"node": {"ports": {"MAIN": "public"}}})
+    changed, _found = bind_ports(one, model(node={"ports": [port(9090, "9080"), port(9080, "9090")]}), VALUES)
+    assert [item.get("host_ip") for item in changed["services"]["node"]["ports"]] == [None, "127.0.0.1"]
+
+
+def test_variables_that_name_ports() -> None:
+    one = spec(
+        ports={"A": "public", "80": "public"},
+        privileges={"n": {"ports": {"B": "loopback", "81": "public"}}},
+        health={"type": "tcp", "port": "C"},
+        metrics=[{"service": "n", "port": "D"}, {"service": "n", "port": 9}],
+    )
+    assert variables(one) == {"A", "B", "C", "D"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(80, 80), ("80", 80), ("MAIN", 9080), ("NONE", None), (0, None), (70000, None)]
+)
+def test_container_port(given: Any, expected: int | None) -> None:
+    assert container_port(given, VALUES) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (("", "80", "tcp"), ("127.0.0.1", "80", "tcp"), True),
+        (("127.0.0.1", "80", "tcp"), ("127.0.0.1", "80", "tcp"), True),
+        (("127.0.0.1", "80", "tcp"), ("10.0.0.1", "80", "tcp"), False),
+        (("", "80", "tcp"), ("", "80", "udp"), False),
+        (("", "80-90", "tcp"), ("::", "85", "tcp"), True),
+        (("", "80-84", "tcp"), ("", "85-86", "tcp"), False),
+    ],
+)
+def test_overlap(one: tuple[str, str, str], other: tuple[str, str, str], expected: bool) -> None:
+    assert overlap(Published(*one), Published(*other)) is expected
+    assert overlap(Published(*other), Published(*one)) is expected
+
+
+def test_published_and_collisions() -> None:
+    whole = model(b={"ports": [port(1, "10", host_ip="127.0.0.1"), port(2, None)]}, a={"ports": [port(3, "30")]})
+    found = published(whole)
+    assert found == [Published("", "30", "tcp", "a"), Published("127.0.0.1", "10", "tcp", "b")]
+    taken = [(Published("", "10", "tcp"), "first"), (Published("127.0.0.1", "10", "tcp"), "second")]
+    assert collisions(found, taken) == [(found[1], "first")]
+
+
+def test_in_the_hosts_own_network_nothing_is_published() -> None:
+    """The engine discards the ports, and the container's sockets are the host's."""
+    assert published(model(a={"network_mode": "host", "ports": [port(3, "30")]})) == []
+
+
+def test_an_operators_unknown_port_is_an_error() -> None:
+    _changed, found = bind_ports(spec(ports={"9": "public"}), model(node={}), {})
+    assert told(found) == [("INV-001", "error", "ports.9")]

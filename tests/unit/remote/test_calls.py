@@ -1,0 +1,303 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The two calls to a host."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, InputError, SecretError
+from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding
+from ansible_collections.restaking.avs.plugins.module_utils.system import scratch
+from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import Built, build_specs
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote import transfer
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote.calls import Terms, carries_macs, reconcile, scrubbed
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need
+
+from tests.unit.support.fakes import Numbered, entry, package, profile
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "tree"
+    (root / "pkg/hoodi").mkdir(parents=True)
+    (root / "pkg/hoodi/docker-compose.yml").write_text("services: {}\n")
+    (root / "pkg/run.sh").write_text("#!/bin/sh\n")
+    (root / "pkg/run.sh").chmod(0o755)
+    return root
+
+
+@pytest.fixture
+def built(tree: Path) -> Built:
+    entries, _findings = parse_instances([entry(), entry(tag="op2")])
+    return build_specs(entries, lambda _entry: package(profiles={"hoodi": profile(tree=tree)}), Numbered())
+
+
+class Host:
+    """Answers the first call with ``needs``, the second with ``last``."""
+
+    def __init__(self, needs: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> None:
+        self.needs, self.last = dict(needs), dict(last or {"changed": True, "instances": []})
+        self.calls: list[tuple[dict[str, Any], dict[str, dict[str, str]]]] = []
+
+    def __call__(self, document: dict[str, Any], values: dict[str, dict[str, str]]) -> dict[str, Any]:
+        self.calls.append((document, values))
+        if document["complete"]:
+            return dict(self.last)
+        return {
+            "changed": False,
+            "instances": [{"id": "demo-avs-op2"}],
+            **({"needs": self.needs} if self.needs else {}),
+        }
+
+
+REFUSED = {
+    "failed": True,
+    "msg": "the instances cannot be made as specified",
+    "findings": [
+        {"id": "PRIV-002", "severity": "error", "place": "demo-avs-op2: services.node", "message": "is privileged"},
+        {"id": "PRIV-003", "severity": "warning", "place": "demo-avs-op2", "message": "runs as root"},
+    ],
+}
+
+
+def told(error: AvsError) -> set[tuple[str, str]]:
+    return {(item.place, item.message) for item in error.findings}
+
+
+def read(needs: list[Need]) -> tuple[dict[Need, str], list[Finding]]:
+    return {need: f"canary-{need.instance}-{need.name}" for need in needs}, []
+
+
+def refuse(*_arguments: Any) -> Any:
+    raise AssertionError("values were read")
+
+
+def accept(_first: Any, _values: Any) -> None:
+    pass
+
+
+def test_one_call_where_nothing_is_to_be_done(built: Built) -> None:
+    host = Host({})
+    answer = reconcile(built, Terms(lock_timeout=5, settings={"image_policy": "tag"}), host, refuse, accept)
+    ((document, values),) = host.calls
+    assert answer["changed"] is False and values == {}
+    assert (document["schema"], document["complete"], document["trees"], document["lock_timeout"]) == (1, False, {}, 5)
+    assert document["settings"] == {"image_policy": "tag"}
+    assert [spec["id"] for spec in document["specs"]] == ["demo-avs-op1", "demo-avs-op2"]
+    assert "@" in document["holder"] and document["holder"].rpartition(":")[2].isdigit()
+
+
+def test_just_what_the_host_asks_for(built: Built, tree: Path) -> None:
+    host = Host(
+        {
+            "demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]},
+            "demo-avs-op2": {"tree": False, "secrets": []},
+        }
+    )
+    answer = reconcile(built, Terms(), host, read, accept)
+    document, values = host.calls[1]
+    assert answer == {"changed": True, "instances": []}
+    assert document["complete"] and document["specs"] == host.calls[0][0]["specs"]
+    assert list(document["trees"]) == ["ab" * 32]
+    assert values == {"demo-avs-op1": {"key.bls.password": "canary-demo-avs-op1-key.bls.password"}}
+    assert "canary" not in json.dumps(document)
+
+
+def test_work_without_contents(built: Built) -> None:
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": []}})
+    reconcile(built, Terms(), host, refuse, accept)
+    assert host.calls[1][0]["trees"] == {} and host.calls[1][1] == {}
+
+
+def test_check_mode_never_reads_a_value(built: Built) -> None:
+    host = Host({"demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]}})
+    reconcile(built, Terms(check=True), host, refuse, accept)
+    document, values = host.calls[1]
+    assert document["trees"] and values == {}
+
+
+def test_a_failed_first_call_is_the_last(built: Built) -> None:
+    calls = []
+
+    def fail(document: dict[str, Any], _values: Any) -> dict[str, Any]:
+        calls.append(document)
+        return {"failed": True, "msg": "locked", "needs": {"demo-avs-op1": {"tree": True, "secrets": []}}}
+
+    assert reconcile(built, Terms(), fail, refuse, accept) == {"failed": True, "msg": "locked"}
+    assert len(calls) == 1
+
+
+def test_a_review_may_stop_before_anything_is_sent(built: Built) -> None:
+    seen: list[Any] = []
+
+    def review(first: Any, values: Any) -> None:
+        seen.append((first["instances"], values))
+        raise InputError("a key would run twice")
+
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}}, REFUSED)
+    with pytest.raises(InputError) as caught:
+        reconcile(built, Terms(), host, read, review)
+    assert told(caught.value) == {("", "a key would run twice"), ("demo-avs-op2: services.node", "is privileged")}
+    ((_first, _none), (second, values)) = host.calls
+    assert (second["trial"], second["complete"], values) == (True, True, {})
+    assert seen == [
+        ([{"id": "demo-avs-op2"}], {"demo-avs-op1": {"key.bls.keystore": "canary-demo-avs-op1-key.bls.keystore"}})
+    ]
+
+
+def test_a_secret_that_cannot_be_read_stops_before_the_second_call(built: Built) -> None:
+    def fail(_needs: list[Need]) -> Any:
+        raise SecretError("sealed")
+
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}}, REFUSED)
+    with pytest.raises(SecretError) as caught:
+        reconcile(built, Terms(), host, fail, accept)
+    assert told(caught.value) == {("", "sealed"), ("demo-avs-op2: services.node", "is privileged")}
+    assert [(document["trial"], values) for document, values in host.calls] == [(False, {}), (True, {})]
+
+
+@pytest.fixture
+def broken(tree: Path) -> Built:
+    """A sound entry beside one with a misspelt option."""
+    entries, _findings = parse_instances([entry(), entry(tag="op2", options={**entry()["options"], "nonsense": 1})])
+    return build_specs(entries, lambda _entry: package(profiles={"hoodi": profile(tree=tree)}), Numbered())
+
+
+def test_the_host_is_asked_about_the_rest(broken: Built) -> None:
+    host = Host({"demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]}}, REFUSED)
+    with pytest.raises(InputError) as caught:
+        reconcile(broken, Terms(), host, refuse, refuse)
+    assert {place for place, _message in told(caught.value)} == {
+        "avs_instances[1].options.nonsense",
+        "demo-avs-op2: services.node",
+    }
+    assert [(d["trial"], d["complete"], [s["id"] for s in d["specs"]], v) for d, v in host.calls] == [
+        (True, False, ["demo-avs-op1"], {}),
+        (True, True, ["demo-avs-op1"], {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"changed": False, "instances": []}, set()),
+        ({"failed": True, "msg": "out of reach"}, {("", "the host could not be asked: out of reach")}),
+        ({"failed": True, "msg": "x", "findings": [{"id": "OPS-004", "severity": "error", "message": "no engine"}]}, {("", "no engine")}),
+    ],
+)  # fmt: skip
+def test_a_host_without_more_to_say(broken: Built, answer: dict[str, Any], expected: set[tuple[str, str]]) -> None:
+    with pytest.raises(InputError) as caught:
+        reconcile(broken, Terms(), lambda _document, _values: dict(answer), refuse, refuse)
+    known = "avs_instances[1].options.nonsense"
+    assert {item for item in told(caught.value) if item[0] != known} == expected
+
+
+def test_nothing_sound_is_nothing_to_ask(tree: Path) -> None:
+    entries, _findings = parse_instances([entry(options={**entry()["options"], "nonsense": 1})])
+    built = build_specs(entries, lambda _entry: package(profiles={"hoodi": profile(tree=tree)}), Numbered())
+    with pytest.raises(InputError):
+        reconcile(built, Terms(), refuse, refuse, refuse)
+
+
+@pytest.mark.parametrize(("value", "fits"), [("8080", True), ("", False), ("80\n", False), ("70000", False)])
+def test_a_value_behind_a_reference_obeys_its_option(tree: Path, value: str, fits: bool) -> None:
+    hidden = {"name": "token", "target": "TOKEN", "type": "port", "help": "Token", "hidden": True}
+    reference = {"source": "vault", "path": "avs/op1", "field": "token"}
+    entries, _findings = parse_instances([entry(options={"token": reference})])
+    offered = package(profiles={"hoodi": profile(tree=tree, options=[hidden])})
+    built = build_specs(entries, lambda _entry: offered, Numbered())
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["option.token"]}})
+    if fits:
+        reconcile(built, Terms(), host, lambda needs: (dict.fromkeys(needs, value), []), accept)
+        assert host.calls[1][1] == {"demo-avs-op1": {"option.token": value}}
+    else:
+        with pytest.raises(SecretError) as caught:
+            reconcile(built, Terms(), host, lambda needs: (dict.fromkeys(needs, value), []), accept)
+        (found,) = caught.value.findings
+        assert (found.id, found.place) == ("OPT-001", "avs_instances[0].options.token")
+        assert found.remedy and (not value or value not in found.as_line())
+        assert all(not values for _document, values in host.calls)
+
+
+def test_a_key_with_a_nul_is_refused_before_it_is_sent(built: Built) -> None:
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.password"]}})
+    with pytest.raises(SecretError) as caught:
+        reconcile(built, Terms(), host, lambda needs: (dict.fromkeys(needs, "canary\0"), []), accept)
+    (found,) = caught.value.findings
+    assert (found.id, found.place) == ("SEC-003", "avs_instances[0].keys.bls") and "canary" not in found.as_line()
+    assert all(not values for _document, values in host.calls)
+
+
+def test_the_answer_is_cleaned_of_what_was_sent(built: Built) -> None:
+    canary = "canary-demo-avs-op1-key.bls.password"
+    last = {"failed": True, "msg": f"died with {canary}", "rc": 1, "module_stdout": [{"x": canary}], "n": None}
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.password"]}}, last)
+    answer = reconcile(built, Terms(), host, read, accept)
+    assert answer == {"failed": True, "msg": "died with ***", "rc": 1, "module_stdout": [{"x": "***"}], "n": None}
+
+
+def test_cleaning_knows_quoted_forms_and_parts_of_keystores() -> None:
+    keystore = json.dumps(
+        {"pubKey": "0x1234567890abcdef1234", "Crypto": {"ciphertext": "canary" * 4, "kdf": "scrypt"}}, indent=1
+    )
+    password = 'pass"word\ncanary'
+    text = f"{keystore!r} {json.dumps(keystore)} {'canary' * 4} {password!r} {json.dumps(password)} scrypt 0x1234567890abcdef1234"
+    cleaned = scrubbed({"msg": text}, [keystore, password, "abc"])["msg"]
+    assert "canary" not in cleaned and "0x1234567890abcdef1234" in cleaned and "scrypt" in cleaned
+
+
+def test_macs_are_noticed(built: Built) -> None:
+    document = {"specs": list(built.specs)}
+    assert not carries_macs(document)
+    changed = json.loads(json.dumps(document))
+    changed["specs"][0]["secrets"]["key.bls.password"]["ref"] = {"nonce": "00", "mac": "11"}
+    assert carries_macs(changed)
+    assert not carries_macs({"specs": [{"id": "x", "state": "absent"}]})
+
+
+def unpack(packed: str) -> tarfile.TarFile:
+    return tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed)), mode="r:gz")
+
+
+def test_a_packed_tree_has_the_same_digest(tree: Path, tmp_path: Path) -> None:
+    packed = transfer.pack(tree)
+    with unpack(packed) as archive:
+        assert [(entry.name, entry.mode, entry.uid, entry.mtime) for entry in archive] == [
+            ("pkg/hoodi/docker-compose.yml", 0o644, 0, 0),
+            ("pkg/run.sh", 0o755, 0, 0),
+        ]
+    out = tmp_path / "out"
+    out.mkdir()
+    scratch.unpack(packed, str(out), tree_digest(str(tree)), "demo")
+
+
+def test_the_same_tree_gives_the_same_bytes(tree: Path) -> None:
+    first = transfer.pack(tree)
+    (tree / "pkg/run.sh").touch()
+    (tree / "pkg/hoodi/docker-compose.yml").chmod(0o600)
+    assert transfer.pack(tree) == first
+
+
+def test_links_are_not_sent(tree: Path) -> None:
+    (tree / "pkg/link").symlink_to("/etc/passwd")
+    with unpack(transfer.pack(tree)) as archive:
+        assert "pkg/link" not in archive.getnames()
+
+
+def test_a_tree_that_is_too_large(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "MAX_BYTES", 100)
+    with pytest.raises(InputError, match="too large to send") as caught:
+        transfer.pack(tree, "demo-avs-op1")
+    assert caught.value.findings[0].place == "demo-avs-op1" and "artifacts" in caught.value.findings[0].remedy

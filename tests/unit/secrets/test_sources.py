@@ -1,0 +1,185 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files on the controller, and all sources behind one face."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import (
+    FileRequest,
+    LiteralRequest,
+    Need,
+    Problem,
+    Request,
+    SecretPath,
+    SecretRequest,
+    SecretValue,
+)
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, Login, connection
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import MAX_BYTES, FileSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder, RunTokens, RunVersions
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
+
+from tests.unit.support.fakes import Store, serving
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with serving(Store()) as running:
+        yield running
+
+
+def files(folder: Path) -> FileSource:
+    def find(name: str) -> str | None:
+        path = folder / name
+        return str(path) if path.is_file() else None
+
+    return FileSource(find, lambda path: Path(path).read_bytes())
+
+
+def write(folder: Path, name: str, content: bytes, mode: int = 0o600) -> FileRequest:
+    path = folder / name
+    path.write_bytes(content)
+    path.chmod(mode)
+    return FileRequest(name)
+
+
+def need(request: Request, name: str = "key.bls.keystore", place: str = "avs_instances[0].keys.bls") -> Need:
+    return Need("demo-avs-op1", name, place, request)
+
+
+def sources(store: Store, folder: Path, others: Any = tuple) -> Sources:
+    run = RunFolder(folder)
+    made = Connection(store.url, Login("token", token="canary-token"), timeout=5)
+    return Sources(lambda: VaultSource(made, RunTokens(run)), RunVersions(run, "task"), files(folder), others)
+
+
+def test_a_reference_is_a_mac_under_a_random_nonce(tmp_path: Path) -> None:
+    one, two = files(tmp_path).reference("canary"), files(tmp_path).reference("canary")
+    assert one != two
+    for made in (one, two):
+        assert made["mac"] == hmac.new(bytes.fromhex(made["nonce"]), b"canary", hashlib.sha256).hexdigest()
+        assert len(bytes.fromhex(made["nonce"])) == 16
+
+
+def test_the_text_of_files(tmp_path: Path) -> None:
+    source = files(tmp_path)
+    assert source.value(write(tmp_path, "keystore.json", b'{"a": 1}\n')) == '{"a": 1}\n'
+    write(tmp_path, "password", b" p w \r\n")
+    assert source.value(FileRequest("password", password=True)) == " p w "
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "there is no file key"),
+        (b"", "key is empty"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"x" * (MAX_BYTES + 1), "is larger than 1 MiB"),
+    ],
+)
+def test_files_that_will_not_do(tmp_path: Path, content: bytes | None, words: str) -> None:
+    if content is not None:
+        write(tmp_path, "key", content)
+    found = files(tmp_path).value(FileRequest("key"))
+    assert isinstance(found, Problem) and found.rule == "SEC-003" and words in found.message
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    def refuse(_path: str) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    write(tmp_path, "key", b"x")
+    found = FileSource(lambda name: str(tmp_path / name), refuse).value(FileRequest("key"))
+    assert isinstance(found, Problem) and "cannot be read: Permission denied" in found.message
+
+
+@pytest.mark.parametrize(
+    ("mode", "warned"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o666, True)]
+)
+def test_files_others_may_read(tmp_path: Path, mode: int, warned: bool) -> None:
+    request = write(tmp_path, "key", b"x", mode)
+    found = files(tmp_path).warnings(request, "place")
+    assert bool(found) is warned and all(item.severity == "warning" and item.id == "SEC-004" for item in found)
+
+
+def test_an_encrypted_file_may_be_read_by_others(tmp_path: Path) -> None:
+    request = write(tmp_path, "key", b"$ANSIBLE_VAULT;1.1;AES256\n00", 0o644)
+    assert files(tmp_path).warnings(request, "place") == []
+
+
+def test_references_of_all_kinds(store: Store, tmp_path: Path) -> None:
+    store.metadata("avs/op1/bls", 7)
+    in_store = need(SecretRequest(SecretPath("secret", "avs/op1/bls"), "keystore"))
+    in_file = need(write(tmp_path, "key", b"canary"), "key.tls.keystore")
+    in_clear = need(LiteralRequest(SecretValue("canary")), "option.token")
+    made = sources(store, tmp_path)
+    references, findings = made.identify([in_store, in_file, in_clear])
+    assert findings == []
+    assert "#7@" in references[in_store]["version"]
+    assert set(references[in_file]) == set(references[in_clear]) == {"nonce", "mac"}
+    assert "canary" not in f"{references}{made!r}{in_clear!r}{findings}"
+
+
+def test_values_are_those_of_the_referenced_version(store: Store, tmp_path: Path) -> None:
+    store.put("avs/op1/bls", {"keystore": "canary"}, version=7)
+    asked = need(SecretRequest(SecretPath("secret", "avs/op1/bls"), "keystore"))
+    made = sources(store, tmp_path)
+    made.identify([asked])
+    assert made.values([asked]) == ({asked: "canary"}, [])
+    assert store.asked[-1] == "GET /v1/secret/data/avs/op1/bls?version=7"
+
+
+def test_every_secret_that_is_missing_with_its_place(store: Store, tmp_path: Path) -> None:
+    gone = need(SecretRequest(SecretPath("secret", "avs/gone"), "keystore"), place="avs_instances[0].keys.bls")
+    lost = need(FileRequest("lost"), place="avs_instances[1].keys.tls")
+    _references, findings = sources(store, tmp_path).identify([gone, lost])
+    assert {item.place: item.id for item in findings} == {gone.place: "SEC-003", lost.place: "SEC-003"}
+
+
+def test_a_field_that_is_missing_shows_when_values_are_read(store: Store, tmp_path: Path) -> None:
+    store.put("avs/op1/bls", {"password": "canary"})
+    asked = need(SecretRequest(SecretPath("secret", "avs/op1/bls"), "keystore"))
+    made = sources(store, tmp_path)
+    made.identify([asked])
+    values, (found,) = made.values([asked])
+    assert (values, found.place) == ({}, asked.place) and "canary" not in found.as_line()
+
+
+def test_a_store_that_is_not_set_up_is_said_of_each_secret(tmp_path: Path) -> None:
+    def make() -> VaultSource:
+        return VaultSource(connection({}.get, {}), RunTokens(RunFolder(tmp_path)))
+
+    made = Sources(make, RunVersions(RunFolder(tmp_path), "task"), files(tmp_path))
+    asked = [
+        need(SecretRequest(SecretPath("secret", name), "x"), place=f"avs_instances[0].keys.{name}") for name in "ab"
+    ]
+    _references, findings = made.identify(asked)
+    assert {item.place for item in findings} == {item.place for item in asked}
+    assert any("ansible_hashi_vault_url" in item.message + item.remedy for item in findings)
+
+
+def test_without_secrets_no_store_is_needed(tmp_path: Path) -> None:
+    def make() -> VaultSource:
+        raise AssertionError("asked for a store")
+
+    made = Sources(make, RunVersions(RunFolder(tmp_path), "task"), files(tmp_path))
+    assert made.identify([]) == ({}, []) and made.values([]) == ({}, [])
+    made.close()
+
+
+def test_others_are_read_along(store: Store, tmp_path: Path) -> None:
+    store.metadata("avs/mine")
+    store.metadata("avs/theirs")
+    asked = need(SecretRequest(SecretPath("secret", "avs/mine"), "x"))
+    sources(store, tmp_path, lambda: [SecretPath("secret", "avs/theirs")]).identify([asked])
+    assert sorted(store.asked) == ["GET /v1/secret/metadata/avs/mine", "GET /v1/secret/metadata/avs/theirs"]
