@@ -19,12 +19,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, InputError, SecretError
-from ansible_collections.restaking.avs.plugins.module_utils.common.findings import (
-    ERROR,
-    Finding,
-    by_severity,
-    errors_of,
-)
+from ansible_collections.restaking.avs.plugins.module_utils.common.findings import ERROR, Finding, by_severity, errors_of
 from ansible_collections.restaking.avs.plugins.module_utils.common.rules import finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import Entry, labels, parse_instances
@@ -39,31 +34,14 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use im
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording import problems_text, steps, told
-from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import (
-    Package,
-    PackageRequest,
-    load_package,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.calls import Terms, carries_macs, reconcile, scrubbed
-from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import (
-    archive,
-    copy_name,
-    died,
-    is_missing,
-    last_line,
-    said,
-    start,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import archive, copy_name, died, is_missing, last_line, said, start
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need, SecretPath
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import VARIABLES, connection
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileSource
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import (
-    RunFolder,
-    RunTokens,
-    RunVersions,
-    revoke_at_exit,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder, RunTokens, RunVersions, revoke_at_exit
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import TapConfig, parse_taps
@@ -102,13 +80,7 @@ class ActionModule(ActionBase):
         except AvsError as error:
             problems = error.findings or [Finding("", ERROR, "", error.message)]
             text = problems_text(self._labels, errors_of(problems) or problems, self._target(), self._changed)
-            result.update(
-                failed=True,
-                changed=self._changed,
-                msg=text,
-                instances=[],
-                findings=[item.as_dict() for item in error.findings],
-            )
+            result.update(failed=True, changed=self._changed, msg=text, instances=[], findings=[item.as_dict() for item in error.findings])
         result.pop("invocation", None)
         result.setdefault("warnings", []).extend(told(result))
         if self._task.diff:
@@ -124,15 +96,11 @@ class ActionModule(ActionBase):
         record = run_folder.once(f"survey-{self._task._uuid}", lambda: self._survey(host))
         findings += shared_keys(uses_of(host, entries), surveyed_uses(record, host))
         taps = self._taps(arguments["taps"], findings)
-        cache = Cache(
-            Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(C.DEFAULT_LOCAL_TMP)
-        )
+        cache = Cache(Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(C.DEFAULT_LOCAL_TMP))
         loaded: list[tuple[PackageRequest, Package]] = []
 
         def load(entry: Entry) -> Package:
-            request = PackageRequest(
-                self._package_source(entry.package), entry.version, entry.commit, entry.require_checksum
-            )
+            request = PackageRequest(self._package_source(entry.package), entry.version, entry.commit, entry.require_checksum)
             for known, package in loaded:
                 if known == request:
                     return package
@@ -147,9 +115,7 @@ class ActionModule(ActionBase):
             for spec, entry in zip(built.specs, built.entries):
                 self._labels[entry.place] = self._labels[spec["id"]] = entry.label(spec["id"])
             terms = Terms(arguments["lock_timeout"], plain(arguments["settings"]), bool(self._task.check_mode))
-            answer = reconcile(
-                built, terms, self._call, partial(self._values, sources), partial(_review, run_folder, host)
-            )
+            answer = reconcile(built, terms, self._call, partial(self._values, sources), partial(_review, run_folder, host))
         finally:
             sources.close()
         theirs = answer.get("findings")
@@ -185,9 +151,7 @@ class ActionModule(ActionBase):
         return Sources(make, RunVersions(run_folder, str(self._task._uuid)), FileSource(self._find, self._read), others)
 
     def _vault_option(self, option: str) -> Any:
-        value = next(
-            (plain(self._templar.template(self._vars[name])) for name in VARIABLES[option] if name in self._vars), None
-        )
+        value = next((plain(self._templar.template(self._vars[name])) for name in VARIABLES[option] if name in self._vars), None)
         return (self._find(str(value)) or value) if option == "ca_cert" and value else value
 
     def _survey(self, host: str) -> dict[str, Any]:
@@ -319,8 +283,7 @@ class ActionModule(ActionBase):
             if self._connection.become is not None and not self._connection.become.pipelining:
                 means = f"become with {self._connection.become.name}"
             raise _unsafe(
-                f"{means} cannot pass a module through its standard input",
-                "Use the connection ssh, and sudo where become is needed.",
+                f"{means} cannot pass a module through its standard input", "Use the connection ssh, and sudo where become is needed."
             )
 
     def _set_pipelining(self, wanted: bool) -> bool:
@@ -350,9 +313,7 @@ def _unsafe(message: str, remedy: str) -> SecretError:
     return SecretError(text, [finding("SEC-002", "", text, remedy)])
 
 
-def _review(
-    run_folder: RunFolder, host: str, first: Mapping[str, Any], values: Mapping[str, Mapping[str, str]]
-) -> None:
+def _review(run_folder: RunFolder, host: str, first: Mapping[str, Any], values: Mapping[str, Mapping[str, str]]) -> None:
     """Compare the public ids of running keys and of those about to be sent with what other hosts of this run reported.
 
     Raises ``InputError`` where a key would run twice.

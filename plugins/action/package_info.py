@@ -31,9 +31,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(None, task_vars)
-        _validation, given = self.validate_argument_spec(
-            ARGUMENTS, mutually_exclusive=[SOURCES], required_one_of=[SOURCES]
-        )
+        _validation, given = self.validate_argument_spec(ARGUMENTS, mutually_exclusive=[SOURCES], required_one_of=[SOURCES])
         arguments = plain(given)
         try:
             base = (task_vars or {}).get("inventory_dir")

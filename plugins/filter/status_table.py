@@ -60,9 +60,7 @@ def status_table(results: Any) -> str:
     for host in sorted(results, key=str):
         rows += _rows(str(host), results[host])
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
 def _rows(host: str, result: Any) -> list[tuple[str, ...]]:

@@ -207,11 +207,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.errors import
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem, SecretPath, SecretRequest
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import VARIABLES, connection
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import (
-    RunFolder,
-    RunTokens,
-    revoke_at_exit,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder, RunTokens, revoke_at_exit
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
 
 # Only the main process can do this; most lookups happen in workers.
@@ -234,9 +230,7 @@ class LookupModule(LookupBase):
     def _read(self, terms: list[str], variables: dict[str, Any]) -> list[Any]:
         def option(name: str) -> Any:
             value = plain(self.get_option(name))
-            found = (
-                self.find_file_in_search_path(variables, "files", value, True) if name == "ca_cert" and value else None
-            )
+            found = self.find_file_in_search_path(variables, "files", value, True) if name == "ca_cert" and value else None
             return found or value
 
         field = self.get_option("field")

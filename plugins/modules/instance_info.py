@@ -168,9 +168,7 @@ from ..module_utils.status.read import read_instances
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={"ids": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True
-    )
+    module = AnsibleModule(argument_spec={"ids": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True)
     try:
         engine = Engine(module.run_command)
         module.exit_json(changed=False, instances=read_instances(engine, module.params["ids"]))

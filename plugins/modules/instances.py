@@ -218,16 +218,9 @@ def main() -> None:
     )
     document = module.params["document"]
     if document is None:
-        module.fail_json(
-            msg="restaking.avs.instances needs its action plugin: call it by its full name, not through another module"
-        )
+        module.fail_json(msg="restaking.avs.instances needs its action plugin: call it by its full name, not through another module")
     payload.sweep()
-    call = {
-        "document": document,
-        "secret_values": module.params["secret_values"],
-        "check": module.check_mode,
-        "diff": module._diff,
-    }
+    call = {"document": document, "secret_values": module.params["secret_values"], "check": module.check_mode, "diff": module._diff}
     result = answer(call, module.run_command, "module")
     if result.get("failed"):
         module.fail_json(**result)

@@ -252,15 +252,8 @@ SOURCES = ("path", "archive", "git", "package")
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENTS,
-        mutually_exclusive=[SOURCES],
-        required_one_of=[SOURCES],
-        supports_check_mode=True,
-    )
-    module.fail_json(
-        msg="restaking.avs.package_info runs on the controller, through its action plugin; call it by its full name."
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, mutually_exclusive=[SOURCES], required_one_of=[SOURCES], supports_check_mode=True)
+    module.fail_json(msg="restaking.avs.package_info runs on the controller, through its action plugin; call it by its full name.")
 
 
 if __name__ == "__main__":

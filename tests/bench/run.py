@@ -24,18 +24,7 @@ from tests.demo.prepare import node, store_keys
 from tests.integration.support import BIN, LAB, ROOT, Fleet, Host
 
 # Actions that run on the controller; every other executed task is at least one remote module call.
-LOCAL = (
-    "assert",
-    "debug",
-    "fail",
-    "import_",
-    "include_",
-    "meta",
-    "set_fact",
-    "validate_argument_spec",
-    "add_host",
-    "group_by",
-)
+LOCAL = ("assert", "debug", "fail", "import_", "include_", "meta", "set_fact", "validate_argument_spec", "add_host", "group_by")
 
 
 @dataclass(frozen=True)
@@ -114,31 +103,17 @@ def task_rows(fleet: Fleet, placed: dict[str, list[dict[str, Any]]]) -> list[Row
         raise SystemExit(f"the second run changed something: {changed}")
     host = next(iter(placed))
     return [
-        Row(
-            "no-op install, tasks executed a host", len(install.tasks(host)), 6, "tasks", ", ".join(install.tasks(host))
-        ),
-        Row(
-            "no-op site, remote module calls a host",
-            remote_calls(site, host),
-            25,
-            "calls",
-            f"{len(site.tasks(host))} tasks",
-        ),
+        Row("no-op install, tasks executed a host", len(install.tasks(host)), 6, "tasks", ", ".join(install.tasks(host))),
+        Row("no-op site, remote module calls a host", remote_calls(site, host), 25, "calls", f"{len(site.tasks(host))} tasks"),
     ]
 
 
 def reconcile_row(host: Host, runs: int) -> Row:
     """Time the host's own no-op reconcile of everything installed there over a bare ``docker ps``."""
     archive = subprocess.run(
-        ["tar", "-C", str(ROOT / "plugins"), "-cz", "module_utils", "plugin_utils/avsctl/process.py"],
-        check=True,
-        capture_output=True,
+        ["tar", "-C", str(ROOT / "plugins"), "-cz", "module_utils", "plugin_utils/avsctl/process.py"], check=True, capture_output=True
     ).stdout
-    subprocess.run(
-        [*host.ssh(), "rm -rf /tmp/avs-bench && mkdir /tmp/avs-bench && tar -xz -C /tmp/avs-bench"],
-        input=archive,
-        check=True,
-    )
+    subprocess.run([*host.ssh(), "rm -rf /tmp/avs-bench && mkdir /tmp/avs-bench && tar -xz -C /tmp/avs-bench"], input=archive, check=True)
     script = Path(__file__).parent / "host_noop.py"
     host.run(f"cat >/tmp/avs-bench/{script.name}", stdin=script.read_text())
     figures = json.loads(host.run(f"python3 /tmp/avs-bench/host_noop.py {runs}"))
@@ -150,16 +125,8 @@ def reconcile_row(host: Host, runs: int) -> Row:
 
 def wall_row(fleet: Fleet, placed: dict[str, list[dict[str, Any]]], runs: int) -> Row:
     inventory = fleet.write_inventory(placed, {})
-    one, other, ratio = paired(
-        lambda: must(fleet.play("install", placed)), lambda: ansible_ping(fleet, inventory), runs
-    )
-    return Row(
-        "no-op install against ansible -m ping",
-        ratio,
-        3,
-        "x",
-        f"{one:.2f} s against {other:.2f} s, {len(placed)} hosts",
-    )
+    one, other, ratio = paired(lambda: must(fleet.play("install", placed)), lambda: ansible_ping(fleet, inventory), runs)
+    return Row("no-op install against ansible -m ping", ratio, 3, "x", f"{one:.2f} s against {other:.2f} s, {len(placed)} hosts")
 
 
 # Seconds; the package's default. Both sides of the row wait for it, so it is printed with them.
@@ -189,9 +156,7 @@ def install_row(fleet: Fleet, host: Host, client: hvac.Client, runs: int) -> Row
         f"docker compose -p bench-bare --env-file {work}/run/secrets.env -f {work}/compose.json up -d --no-build --pull never "
         f"--quiet-pull >/dev/null 2>&1 && until curl -sf -o /dev/null -w '%{{http_code}}' {health} | grep -q 200; do sleep 0.1; done"
     )
-    bare_down = (
-        f"docker compose -p bench-bare --env-file {work}/run/secrets.env -f {work}/compose.json down -v >/dev/null 2>&1"
-    )
+    bare_down = f"docker compose -p bench-bare --env-file {work}/run/secrets.env -f {work}/compose.json down -v >/dev/null 2>&1"
     inventory = fleet.write_inventory({host.name: []}, {})
     ours, bare, ping = [], [], []
     for _run in range(runs):
@@ -233,9 +198,7 @@ def main() -> int:
         rows = task_rows(fleet, placed)
         rows.append(reconcile_row(fleet.hosts[names[0]], options.runs))
         rows.append(wall_row(fleet, placed, options.runs))
-        removed = {
-            host: [{**entry, "state": "absent", "purge": True} for entry in entries] for host, entries in placed.items()
-        }
+        removed = {host: [{**entry, "state": "absent", "purge": True} for entry in entries] for host, entries in placed.items()}
         must(fleet.play("install", removed, timeout=1800))
         rows.append(install_row(fleet, fleet.hosts[names[-1]], client, options.runs))
     print("\n".join(str(row) for row in rows))

@@ -52,9 +52,7 @@ def node(tag: str, profile: str, number: int) -> dict[str, Any]:
             "gateway-port": 8180 + number,
             "rpc-token": {"source": "vault", "path": f"avs/{tag}/rpc", "field": "token"},
         },
-        "keys": [
-            {"name": name, "kind": kind, "source": "vault", "path": f"avs/{tag}/{name}"} for name, kind in KINDS.items()
-        ],
+        "keys": [{"name": name, "kind": kind, "source": "vault", "path": f"avs/{tag}/{name}"} for name, kind in KINDS.items()],
     }
 
 
@@ -85,8 +83,7 @@ def main() -> None:
         "ansible_hashi_vault_url": facts["lab_vault_url"],
         "ansible_hashi_vault_auth_method": "approle",
         "ansible_hashi_vault_role_id": access["role_id"],
-        "ansible_hashi_vault_secret_id": "{{ (lookup('ansible.builtin.file', '%s') | from_json).secret_id }}"
-        % (LAB / "vault.json"),
+        "ansible_hashi_vault_secret_id": "{{ (lookup('ansible.builtin.file', '%s') | from_json).secret_id }}" % (LAB / "vault.json"),
     }
     (folder / "group_vars" / "avs_hosts.yml").write_text(yaml.safe_dump(shared, sort_keys=False))
 

@@ -50,13 +50,7 @@ class Host:
 
     def run(self, command: str, check: bool = True, stdin: str | None = None) -> str:
         done = subprocess.run(
-            [*self.ssh(), command],
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=180,
-            check=False,
+            [*self.ssh(), command], input=stdin or "", capture_output=True, text=True, errors="replace", timeout=180, check=False
         )
         if check and done.returncode:
             raise AssertionError(f"{self.name}: {command!r} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -87,9 +81,7 @@ class Host:
         mark = secrets.token_hex(8)
         show = f"journalctl --no-pager -q -o cat -t restaking.avs --since=@{since}"
         # What was logged before the mark is in the journal once the mark is.
-        self.run(
-            f"logger -t restaking.avs {mark}; timeout 30 sh -c 'until {show} | grep -q {mark}; do sleep 0.1; done'"
-        )
+        self.run(f"logger -t restaking.avs {mark}; timeout 30 sh -c 'until {show} | grep -q {mark}; do sleep 0.1; done'")
         return [line.rsplit(" ", 1)[-1] for line in self.run(show).splitlines() if " instances, for " in line]
 
 
@@ -153,9 +145,7 @@ class Fleet:
         return next(iter(self.hosts.values()))
 
     def environment(self, **extra: str) -> dict[str, str]:
-        keep = {
-            name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))
-        }
+        keep = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))}
         return {
             **keep,
             "PATH": f"{BIN}:{os.environ['PATH']}",
@@ -172,9 +162,7 @@ class Fleet:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "host_vars").mkdir(parents=True)
         hosts = {name: dict(self.hosts[name].variables) for name in instances}
-        (folder / "hosts.yml").write_text(
-            yaml.safe_dump({"avs_hosts": {"hosts": hosts, "vars": {**self.variables, **variables}}})
-        )
+        (folder / "hosts.yml").write_text(yaml.safe_dump({"avs_hosts": {"hosts": hosts, "vars": {**self.variables, **variables}}}))
         for name, entries in instances.items():
             (folder / "host_vars" / f"{name}.yml").write_text(yaml.safe_dump({"avs_instances": entries}))
         return folder

@@ -69,9 +69,7 @@ HOSTS = [
 
 
 @pytest.mark.parametrize("arguments", [(), ("--check",)], ids=["run", "check"])
-def test_a_wrong_option_beside_faults_only_the_host_knows(
-    fleet: Fleet, demo: Any, faulty: list[Entry], arguments: tuple[str, ...]
-) -> None:
+def test_a_wrong_option_beside_faults_only_the_host_knows(fleet: Fleet, demo: Any, faulty: list[Entry], arguments: tuple[str, ...]) -> None:
     host = fleet.first
     misspelt = demo("zz5", 65, options={"main-prot": 8080})
     before = host.snapshot()
@@ -82,9 +80,7 @@ def test_a_wrong_option_beside_faults_only_the_host_knows(
     assert host.snapshot() == before
 
 
-def test_a_value_in_the_store_beside_faults_only_the_host_knows(
-    fleet: Fleet, demo: Any, faulty: list[Entry], vault: hvac.Client
-) -> None:
+def test_a_value_in_the_store_beside_faults_only_the_host_knows(fleet: Fleet, demo: Any, faulty: list[Entry], vault: hvac.Client) -> None:
     host = fleet.first
     empty, unfit = demo("zz6", 66), demo("zz7", 67)
     vault.secrets.kv.v2.create_or_update_secret(path="avs/zz6/rpc", secret={"other": "x"}, mount_point="secret")

@@ -137,12 +137,6 @@ def test_an_uninstall_of_one_says_nothing_of_the_others(fleet: Fleet, state: dic
     wanted = {"avs_uninstall": ["demo-avs-one"], "avs_uninstall_confirm": True}
     result = fleet.play("uninstall", {host.name: []}, "-e", json.dumps(wanted))
     assert result.code == 0, result.output[-4000:]
-    outcome = next(
-        found
-        for play in result.plays
-        for task in play["tasks"]
-        for found in task["hosts"].values()
-        if "unlisted" in found
-    )
+    outcome = next(found for play in result.plays for task in play["tasks"] for found in task["hosts"].values() if "unlisted" in found)
     assert outcome["unlisted"] == [] and "INV-003" not in result.output
     assert host.containers() == others

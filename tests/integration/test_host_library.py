@@ -78,14 +78,7 @@ def test_a_copy_is_kept_by_a_run_that_succeeds_and_answers_from_then_on(fleet: F
     assert by == [MODULE, MODULE] and outcome(module, host) == outcome(copy, host)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "truncate -s -2000 {copy}",
-        "sed -i '1s#.*#\\#!/nonexistent/python3 -I#' {copy}",
-        "rm {copy}",
-    ],
-)
+@pytest.mark.parametrize("damage", ["truncate -s -2000 {copy}", "sed -i '1s#.*#\\#!/nonexistent/python3 -I#' {copy}", "rm {copy}"])
 def test_a_copy_that_is_of_no_use_is_made_anew(fleet: Fleet, demo: Any, damage: str) -> None:
     host, entry = fleet.first, demo("anew", 31)
 
@@ -126,13 +119,7 @@ def test_a_user_who_becomes_root(fleet: Fleet, demo: Any) -> None:
             return answered(
                 host,
                 lambda: fleet.play(
-                    "install",
-                    {host.name: [entry]},
-                    "-e",
-                    "avs_become=true",
-                    "-e",
-                    f"ansible_user={login['ansible_user']}",
-                    variables=login,
+                    "install", {host.name: [entry]}, "-e", "avs_become=true", "-e", f"ansible_user={login['ansible_user']}", variables=login
                 ),
             )
 
@@ -146,8 +133,6 @@ def test_a_task_with_an_environment_is_a_modules(fleet: Fleet, demo: Any, tmp_pa
     host, entry = fleet.first, demo("env", 34)
     assert fleet.play("install", {host.name: [entry]}).code == 0
     play = tmp_path / "play.yml"
-    play.write_text(
-        "- hosts: avs_hosts\n  gather_facts: false\n  roles: [restaking.avs.node]\n  environment: {NO_PROXY: '*'}\n"
-    )
+    play.write_text("- hosts: avs_hosts\n  gather_facts: false\n  roles: [restaking.avs.node]\n  environment: {NO_PROXY: '*'}\n")
     result, by = answered(host, lambda: fleet.play(str(play), {host.name: [entry]}))
     assert result.code == 0 and by == [MODULE]

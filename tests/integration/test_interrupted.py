@@ -53,8 +53,7 @@ def beyond(found: dict[str, set[str]], base: dict[str, set[str]]) -> dict[str, s
 def likeness(pattern: dict[str, set[str]], keep: str, tags: Sequence[str]) -> dict[str, set[str]]:
     """What instances with these tags leave, if each is like the one tagged ``keep`` that was installed undisturbed."""
     return {
-        name: {line.replace(f"demo-avs-{keep}", f"demo-avs-{tag}") for line in lines for tag in tags}
-        for name, lines in pattern.items()
+        name: {line.replace(f"demo-avs-{keep}", f"demo-avs-{tag}") for line in lines for tag in tags} for name, lines in pattern.items()
     }
 
 
@@ -89,10 +88,7 @@ def running(host: Host, tag: str) -> str:
 def probed(fleet: Fleet, host: Host, entries: list[dict[str, Any]], *arguments: str) -> tuple[Result, dict[str, Any]]:
     """An install beside which the probe runs, and what the probe saw."""
     probe = subprocess.Popen(
-        [*host.ssh(), shlex.join(["python3", "-c", PROBE, *arguments])],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [*host.ssh(), shlex.join(["python3", "-c", PROBE, *arguments])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
         assert probe.stdout is not None and probe.stdout.readline() == "ready\n"

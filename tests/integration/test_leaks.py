@@ -167,8 +167,7 @@ class Ground:
             os.killpg(self.local.pid, signal.SIGTERM)
             self.local.wait()
         self.host.run(
-            f"kill -- -{self.remote}; docker rm -f {CONTROL}; rm -f "
-            + " ".join(f"{folder}/{CONTROL}" for folder in HOST_FOLDERS),
+            f"kill -- -{self.remote}; docker rm -f {CONTROL}; rm -f " + " ".join(f"{folder}/{CONTROL}" for folder in HOST_FOLDERS),
             check=False,
         )
 
@@ -179,9 +178,7 @@ class Ground:
             "$(docker inspect -f '{{.Image}}' avs-demo-avs-canary-node) -c 'print(input())' >/dev/null"
         )
         self.host.run(
-            f"timeout 60 docker attach --sig-proxy=false {CONTROL}",
-            stdin=self.controls["host container logs"] + "\n",
-            check=False,
+            f"timeout 60 docker attach --sig-proxy=false {CONTROL}", stdin=self.controls["host container logs"] + "\n", check=False
         )
 
     def playbook(self, name: str) -> str:
@@ -214,18 +211,9 @@ class Ground:
             "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(self.folders["facts"]),
         }
         watched = [str(self.folders["home"]), str(self.folders["temporary"])]
-        with (
-            Watch(self.host.ssh(), ("/tmp", "/var/tmp", "/root", "/var/lib/avs", "/run/lock")) as there,
-            Watch([], watched) as here,
-        ):
+        with Watch(self.host.ssh(), ("/tmp", "/var/tmp", "/root", "/var/lib/avs", "/run/lock")) as there, Watch([], watched) as here:
             result = self.fleet.play(
-                self.playbook(name),
-                {self.host.name: entries},
-                "-vvvv",
-                "--diff",
-                *arguments,
-                environment=environment,
-                parse=False,
+                self.playbook(name), {self.host.name: entries}, "-vvvv", "--diff", *arguments, environment=environment, parse=False
             )
         assert "PLAY RECAP" in result.output
         seen = {"output": result.output}
@@ -269,9 +257,7 @@ def canaries(vault: hvac.Client, approle: dict[str, Any]) -> dict[str, str]:
         parsed = json.loads(keystore)
         values[f"{name} password"] = password
         values[f"{name} key"] = parsed.get("crypto", parsed.get("Crypto"))["ciphertext"]
-    vault.secrets.kv.v2.create_or_update_secret(
-        path="avs/canary/rpc", secret={"token": values["token"]}, mount_point="secret"
-    )
+    vault.secrets.kv.v2.create_or_update_secret(path="avs/canary/rpc", secret={"token": values["token"]}, mount_point="secret")
     parts = {f"{name}, in part": core(value) for name, value in values.items() if value.startswith("canary-")}
     return {**values, **parts}
 
@@ -305,9 +291,7 @@ def test_nothing_leaks(fleet: Fleet, demo: Any, canaries: dict[str, str], tmp_pa
         for moment, playbook, entries, arguments, there in runs:
             result, seen = ground.run(playbook, entries, *arguments)
             if moment == "failure":
-                assert result.code == 2 and "demo-avs-sick did not become healthy" in result.output, result.output[
-                    -4000:
-                ]
+                assert result.code == 2 and "demo-avs-sick did not become healthy" in result.output, result.output[-4000:]
             else:
                 assert result.code == 0, f"{moment}: {result.output[-4000:]}"
             if moment == "install":
@@ -318,9 +302,7 @@ def test_nothing_leaks(fleet: Fleet, demo: Any, canaries: dict[str, str], tmp_pa
                 if there:
                     # A spec is kept once its gate has opened.
                     kept = ["state.json", "compose.json", *(["spec.json"] if result.code == 0 else [])]
-                    files = [
-                        line for line in places["host /var/lib/avs"].splitlines() if f"/instances/{there}/" in line
-                    ]
+                    files = [line for line in places["host /var/lib/avs"].splitlines() if f"/instances/{there}/" in line]
                     missing = [name for name in kept if not any(line.endswith(f"/{name}") for line in files)]
                     assert missing == [], f"after {moment}: these files were not there to be searched"
                     assert f"/avs-{there}-node\n" in places["host container logs"]

@@ -47,12 +47,7 @@ def placed(fleet: Fleet, keys: Any) -> list[dict[str, Any]]:
             "version": "v1.0.0",
             "profile": profile,
             "tag": f"demo-{letter}",
-            "options": {
-                "main-port": 8080 + number,
-                "metrics-port": 9300 + number,
-                "gateway-port": 8180 + number,
-                "rpc-token": token,
-            },
+            "options": {"main-port": 8080 + number, "metrics-port": 9300 + number, "gateway-port": 8180 + number, "rpc-token": token},
             "keys": keys.pair(f"demo-{letter}"),
         }
         for number, (letter, profile) in enumerate((("a", "mainnet"), ("b", "hoodi")))
@@ -82,9 +77,7 @@ def test_least_privilege(placed: list[dict[str, Any]]) -> None:
 
 
 def test_images_are_digests(placed: list[dict[str, Any]]) -> None:
-    assert [
-        container["Config"]["Image"] for container in placed if "@sha256:" not in container["Config"]["Image"]
-    ] == []
+    assert [container["Config"]["Image"] for container in placed if "@sha256:" not in container["Config"]["Image"]] == []
 
 
 def test_keys_are_read_only_folders(placed: list[dict[str, Any]]) -> None:
@@ -104,9 +97,7 @@ def test_ports_are_bound_as_declared(placed: list[dict[str, Any]]) -> None:
     """Every port that is published, and no other: those that the packages declare public on all addresses, the others on loopback."""
     bound = {
         container["Name"].removeprefix("/avs-"): {
-            port: {
-                f"{EVERYWHERE.get(binding['HostIp'], binding['HostIp'])}:{binding['HostPort']}" for binding in bindings
-            }
+            port: {f"{EVERYWHERE.get(binding['HostIp'], binding['HostIp'])}:{binding['HostPort']}" for binding in bindings}
             for port, bindings in container["NetworkSettings"]["Ports"].items()
             if bindings
         }
@@ -115,19 +106,10 @@ def test_ports_are_bound_as_declared(placed: list[dict[str, Any]]) -> None:
     expected = {}
     for number, name in enumerate(("eigenda-mainnet", "eigenda-hoodi")):
         dispersal, retrieval, metrics, api = (port + 10 * number for port in (32006, 32007, 9092, 9091))
-        expected[f"{name}-da-node"] = {
-            f"{dispersal}/tcp": {f"public:{dispersal}"},
-            f"{metrics}/tcp": {f"127.0.0.1:{metrics}"},
-        }
-        expected[f"{name}-reverse-proxy"] = {
-            f"{retrieval}/tcp": {f"public:{retrieval}"},
-            f"{api}/tcp": {f"127.0.0.1:{api}"},
-        }
+        expected[f"{name}-da-node"] = {f"{dispersal}/tcp": {f"public:{dispersal}"}, f"{metrics}/tcp": {f"127.0.0.1:{metrics}"}}
+        expected[f"{name}-reverse-proxy"] = {f"{retrieval}/tcp": {f"public:{retrieval}"}, f"{api}/tcp": {f"127.0.0.1:{api}"}}
     for number, name in enumerate(("demo-avs-demo-a", "demo-avs-demo-b")):
-        expected[f"{name}-node"] = {
-            "8080/tcp": {f"127.0.0.1:{8080 + number}"},
-            "9090/tcp": {f"127.0.0.1:{9300 + number}"},
-        }
+        expected[f"{name}-node"] = {"8080/tcp": {f"127.0.0.1:{8080 + number}"}, "9090/tcp": {f"127.0.0.1:{9300 + number}"}}
         expected[f"{name}-gateway"] = {"8090/tcp": {f"127.0.0.1:{8180 + number}"}}
     assert bound == expected
 

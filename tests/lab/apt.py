@@ -170,10 +170,7 @@ def next_files(machine: Machine, suite: str) -> Mapping[str, str]:
     following = NEXT.get(suite)
     if following is None:
         return {}
-    return {
-        str(NEXT_SOURCES): machine.sources_for(following),
-        str(NEXT_PREFERENCES): preferences(following, BORROWED),
-    }
+    return {str(NEXT_SOURCES): machine.sources_for(following), str(NEXT_PREFERENCES): preferences(following, BORROWED)}
 
 
 def installed(packages: Iterable[str]) -> bool:
@@ -190,9 +187,7 @@ def install(machine: Machine, packages: Iterable[str]) -> None:
     if installed(packages):
         return
     if os.geteuid() != 0:
-        raise LabError(
-            f"root is needed to install {' '.join(packages)}: run as root, or install them and a Docker engine"
-        )
+        raise LabError(f"root is needed to install {' '.join(packages)}: run as root, or install them and a Docker engine")
     say(f"apt: installing {' '.join(packages)}")
     for name, content in next_files(machine, machine.codename).items():
         Path(name).write_text(content, encoding="utf-8")

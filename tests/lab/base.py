@@ -24,15 +24,7 @@ path-exclude=/usr/share/info/*
 path-exclude=/usr/share/locale/*
 path-include=/usr/share/locale/locale.alias
 """
-_DROPPED = (
-    "usr/share/doc",
-    "usr/share/man",
-    "usr/share/info",
-    "usr/share/locale",
-    "var/cache/apt",
-    "var/lib/apt/lists",
-    "var/log",
-)
+_DROPPED = ("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists", "var/log")
 _RECIPE = "1"
 
 
@@ -67,9 +59,7 @@ def _pulled(suite: str) -> str:
         return reference
     done = run(["docker", "pull", "--quiet", reference], check=False, timeout=300)
     if done.returncode != 0:
-        raise LabError(
-            f"{reference} cannot be pulled, and this machine is no Debian to build it on: {done.stderr.strip()}"
-        )
+        raise LabError(f"{reference} cannot be pulled, and this machine is no Debian to build it on: {done.stderr.strip()}")
     return reference
 
 

@@ -50,12 +50,7 @@ def tree(folder: Path) -> dict[str, Entry]:
 
 
 def ensure(
-    name: str,
-    dockerfile: str,
-    *,
-    files: Mapping[str, Entry] | None = None,
-    arguments: Mapping[str, str] | None = None,
-    target: str = "",
+    name: str, dockerfile: str, *, files: Mapping[str, Entry] | None = None, arguments: Mapping[str, str] | None = None, target: str = ""
 ) -> str:
     """Reference ``avs-lab/<name>:<content hash>``, built where it does not exist."""
     files = files or {}

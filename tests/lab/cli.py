@@ -20,19 +20,10 @@ from .paths import this_lab
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser(
-        "up", help="start hosts, registry, git tap, artifacts and vault; again: start what is missing"
-    )
+    up = commands.add_parser("up", help="start hosts, registry, git tap, artifacts and vault; again: start what is missing")
     up.add_argument("--hosts", type=int, default=2, metavar="N", help="number of hosts (default 2)")
-    up.add_argument(
-        "--suite", choices=hosts.SUITES, default="trixie", help="Debian suite of the hosts (default trixie)"
-    )
-    up.add_argument(
-        "--docker",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="engine preinstalled on the hosts (default yes)",
-    )
+    up.add_argument("--suite", choices=hosts.SUITES, default="trixie", help="Debian suite of the hosts (default trixie)")
+    up.add_argument("--docker", action=argparse.BooleanOptionalAction, default=True, help="engine preinstalled on the hosts (default yes)")
     add = commands.add_parser("add", help="one more host; prints its name")
     add.add_argument("--suite", choices=hosts.SUITES, default="trixie")
     add.add_argument("--docker", action=argparse.BooleanOptionalAction, default=True)

@@ -58,24 +58,9 @@ def ensure(lab: Lab, bridge: Bridge, wanted: Container) -> bool:
         remove(lab, wanted.name)
     labels = {**lab.labels, f"{LABEL}.kind": wanted.kind, f"{LABEL}.spec": wanted.digest}
     labels |= {f"{LABEL}.{key}": value for key, value in wanted.facts}
-    command = [
-        "docker",
-        "create",
-        "--name",
-        wanted.name,
-        "--hostname",
-        wanted.name,
-        "--network",
-        bridge.name,
-        "--ip",
-        wanted.address,
-    ]
+    command = ["docker", "create", "--name", wanted.name, "--hostname", wanted.name, "--network", bridge.name, "--ip", wanted.address]
     for volume, path in wanted.volumes:
-        marks = [
-            item
-            for key, value in {**lab.labels, f"{LABEL}.of": wanted.name}.items()
-            for item in ("--label", f"{key}={value}")
-        ]
+        marks = [item for key, value in {**lab.labels, f"{LABEL}.of": wanted.name}.items() for item in ("--label", f"{key}={value}")]
         run(["docker", "volume", "create", *marks, volume])
         command += ["--volume", f"{volume}:{path}"]
     for key, value in labels.items():
@@ -118,16 +103,7 @@ def remove(lab: Lab, name: str) -> None:
     """Remove a container and the volumes made for it."""
     run(["docker", "rm", "--force", "--volumes", name])
     volumes = run(
-        [
-            "docker",
-            "volume",
-            "ls",
-            "--quiet",
-            "--filter",
-            f"label={LABEL}.name={lab.name}",
-            "--filter",
-            f"label={LABEL}.of={name}",
-        ]
+        ["docker", "volume", "ls", "--quiet", "--filter", f"label={LABEL}.name={lab.name}", "--filter", f"label={LABEL}.of={name}"]
     ).stdout.split()
     if volumes:
         run(["docker", "volume", "rm", *volumes])

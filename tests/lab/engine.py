@@ -43,9 +43,7 @@ def ensure(lab: Lab, machine: Machine | None) -> None:
     if answers():
         return
     if machine is None:
-        raise LabError(
-            "no Docker engine answers, and this is no Debian the lab could install one on: start one and run `up` again"
-        )
+        raise LabError("no Docker engine answers, and this is no Debian the lab could install one on: start one and run `up` again")
     if os.geteuid() != 0:
         raise LabError("no Docker engine answers: start one, or run as root so that the lab can")
     with _no_autostart():
@@ -94,13 +92,7 @@ def _start(lab: Lab) -> None:
     env = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
     with log.open("a", encoding="utf-8") as out:
         process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=env,
-            cwd="/",
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, env=env, cwd="/"
         )
     pidfile(lab).write_text(f"{process.pid}\n", encoding="utf-8")
 

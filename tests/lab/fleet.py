@@ -12,22 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from . import (
-    apt,
-    base,
-    containers,
-    engine,
-    hosts,
-    images,
-    inventory,
-    keys,
-    network,
-    registry,
-    services,
-    tap,
-    trust,
-    vault,
-)
+from . import apt, base, containers, engine, hosts, images, inventory, keys, network, registry, services, tap, trust, vault
 from .errors import LabError
 from .hosts import Host
 from .paths import LABEL, Lab
@@ -105,10 +90,7 @@ def _serve(lab: Lab, bridge: network.Bridge, base_image: str) -> None:
     image = services.image(base_image)
     with ThreadPoolExecutor(max_workers=4) as pool:
         serving = pool.submit(registry.ensure, lab, bridge, image)
-        steps = [
-            pool.submit(part, lab, bridge, image)
-            for part in (vault.ensure, services.ensure_git, services.ensure_artifacts)
-        ]
+        steps = [pool.submit(part, lab, bridge, image) for part in (vault.ensure, services.ensure_git, services.ensure_artifacts)]
         tap.publish(lab, bridge)
         serving.result()
         images.ensure(lab, bridge, base_image, image)

@@ -41,17 +41,11 @@ class Host:
 def image(machine: apt.Machine | None, base: str, suite: str, docker: bool) -> str:
     """Build the flavour's image on the suite's base."""
     following = apt.next_files(machine, suite) if machine else {}
-    files = {f"next{path}": build.Entry(content.encode()) for path, content in following.items()} or {
-        "next/.keep": build.Entry(b"")
-    }
+    files = {f"next{path}": build.Entry(content.encode()) for path, content in following.items()} or {"next/.keep": build.Entry(b"")}
     dockerfile = _DOCKERFILE.read_text(encoding="utf-8")
     if docker:
         return build.ensure(
-            f"host-{suite}-docker",
-            dockerfile,
-            files=files,
-            arguments={"BASE": base, "EXTRA": _EXTRA},
-            target="host-docker",
+            f"host-{suite}-docker", dockerfile, files=files, arguments={"BASE": base, "EXTRA": _EXTRA}, target="host-docker"
         )
     return build.ensure(f"host-{suite}", dockerfile, files=files, arguments={"BASE": base}, target="host")
 
@@ -105,11 +99,7 @@ def _await(name: str, address: str, docker: bool) -> None:
     wait(f"sshd of {name}", lambda: _greets(address), seconds=60)
     wait(f"boot of {name}", lambda: booted(name), seconds=60)
     if docker:
-        wait(
-            f"engine of {name}",
-            lambda: run(["docker", "exec", name, "docker", "version"], check=False).returncode == 0,
-            seconds=60,
-        )
+        wait(f"engine of {name}", lambda: run(["docker", "exec", name, "docker", "version"], check=False).returncode == 0, seconds=60)
 
 
 def booted(name: str) -> bool:
@@ -143,7 +133,5 @@ def running(lab: Lab) -> list[Host]:
     for state in containers.every(lab):
         labels = state["Config"]["Labels"]
         if labels.get(f"{LABEL}.kind") == "host":
-            found.append(
-                Host(int(labels[f"{LABEL}.host"]), labels[f"{LABEL}.suite"], labels[f"{LABEL}.docker"] == "yes")
-            )
+            found.append(Host(int(labels[f"{LABEL}.host"]), labels[f"{LABEL}.suite"], labels[f"{LABEL}.docker"] == "yes"))
     return sorted(found, key=lambda host: host.number)

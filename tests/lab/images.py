@@ -131,9 +131,7 @@ def _pullable(reference: str) -> bool:
     """Whether the engine has the public image or gets it; asks the network only where the engine's index is reachable."""
     if build.exists(reference):
         return True
-    index = urllib.parse.urlsplit(
-        run(["docker", "info", "--format", "{{.IndexServerAddress}}"]).stdout.strip()
-    ).hostname
+    index = urllib.parse.urlsplit(run(["docker", "info", "--format", "{{.IndexServerAddress}}"]).stdout.strip()).hostname
     try:
         socket.create_connection((index or "localhost", 443), timeout=3).close()
     except OSError:

@@ -22,19 +22,11 @@ _MARK = "# SPDX-License-Identifier: GPL-3.0-or-later\n# Written by `python -m te
 
 def inventory(lab: Lab, bridge: Bridge, fleet: Sequence[Host]) -> dict[str, Any]:
     """Group ``avs_hosts`` with one entry a host, ready for ``ansible -i .lab/inventory.yml``."""
-    options = [
-        f"-o UserKnownHostsFile={shlex.quote(str(keys.known_hosts(lab)))}",
-        "-o StrictHostKeyChecking=yes",
-        "-o IdentitiesOnly=yes",
-    ]
+    options = [f"-o UserKnownHostsFile={shlex.quote(str(keys.known_hosts(lab)))}", "-o StrictHostKeyChecking=yes", "-o IdentitiesOnly=yes"]
     return {
         "avs_hosts": {
             "hosts": {
-                host.name(lab): {
-                    "ansible_host": bridge.host(host.number),
-                    "lab_suite": host.suite,
-                    "lab_docker": host.docker,
-                }
+                host.name(lab): {"ansible_host": bridge.host(host.number), "lab_suite": host.suite, "lab_docker": host.docker}
                 for host in fleet
             },
             "vars": {

@@ -86,9 +86,7 @@ def write_pair(folder: Path, name: str, keystore: str, password: str) -> None:
     for suffix, text in ((".json", keystore), (".password", password)):
         temporary = folder / f".{name}{suffix}.tmp"
         temporary.unlink(missing_ok=True)
-        with os.fdopen(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as handle:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
             handle.write(text)
         temporary.rename(folder / (name + suffix))
 
@@ -98,9 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")
-    parser.add_argument(
-        "--password-file", type=Path, help="take the password from this file (a newline at its end is dropped)"
-    )
+    parser.add_argument("--password-file", type=Path, help="take the password from this file (a newline at its end is dropped)")
     parser.add_argument("--n", type=int, default=4096, help="scrypt's cost, a power of two (default 4096)")
     options = parser.parse_args(argv)
     password = secrets.token_urlsafe(24)

@@ -81,17 +81,7 @@ def ensure(lab: Lab) -> Bridge:
     if existing:
         return existing
     for subnet in free(_routes()):
-        command = [
-            "docker",
-            "network",
-            "create",
-            "--driver",
-            "bridge",
-            "--subnet",
-            str(subnet),
-            "--gateway",
-            str(subnet[1]),
-        ]
+        command = ["docker", "network", "create", "--driver", "bridge", "--subnet", str(subnet), "--gateway", str(subnet[1])]
         command += ["--opt", f"com.docker.network.driver.mtu={uplink_mtu()}"]
         for key, value in lab.labels.items():
             command += ["--label", f"{key}={value}"]

@@ -35,9 +35,7 @@ def order(tag: str) -> tuple[object, ...]:
     match = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?", tag)
     if not match:
         return (0, tag)
-    parts = tuple(
-        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in (match[4] or "").split(".") if part
-    )
+    parts = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in (match[4] or "").split(".") if part)
     return (1, int(match[1]), int(match[2]), int(match[3]), not parts, parts)
 
 
@@ -53,9 +51,7 @@ def publish(target: Path, versions: Sequence[Version], signer: Path) -> dict[str
             for entry in work.iterdir():
                 if entry.name != ".git":
                     shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-            shutil.copytree(
-                version.folder, work, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git")
-            )
+            shutil.copytree(version.folder, work, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
             date = f"{_EPOCH + number * _DAY} +0000"
             # git knows files by size, inode and second, and all three repeat here: an index that remembers would miss changes.
             _git(work, ["read-tree", "--empty"])
@@ -64,11 +60,7 @@ def publish(target: Path, versions: Sequence[Version], signer: Path) -> dict[str
             sign = ["-c", "gpg.format=ssh", "-c", f"user.signingKey={signer}"]
             _git(work, [*sign, "tag", "--sign", "--message", version.message, version.tag], date)
         # As public forges do: a commit can be fetched by its id.
-        for key, value in (
-            ("core.bare", "true"),
-            ("uploadpack.allowAnySHA1InWant", "true"),
-            ("uploadpack.allowFilter", "true"),
-        ):
+        for key, value in (("core.bare", "true"), ("uploadpack.allowAnySHA1InWant", "true"), ("uploadpack.allowFilter", "true")):
             _git(work, ["config", key, value])
         commits = {version.tag: _git(work, ["rev-parse", f"{version.tag}^{{commit}}"]) for version in versions}
         if not target.exists() or _refs(work / ".git") != _refs(target):

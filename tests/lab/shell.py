@@ -44,9 +44,7 @@ def run(
     merged = {**os.environ, **env} if env else None
     feed: dict[str, Any] = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin or subprocess.DEVNULL}
     try:
-        done = subprocess.run(
-            command, **feed, capture_output=True, text=True, cwd=cwd, env=merged, timeout=timeout, check=False
-        )
+        done = subprocess.run(command, **feed, capture_output=True, text=True, cwd=cwd, env=merged, timeout=timeout, check=False)
     except FileNotFoundError as error:
         raise LabError(f"{command[0]} is not installed on this machine") from error
     except subprocess.TimeoutExpired as error:

@@ -75,11 +75,7 @@ def publish(lab: Lab, bridge: Bridge) -> dict[str, dict[str, str]]:
             for folder in sorted(_folders(package), key=lambda path: repository.order(path.name)):
                 files = _rewritten(build.tree(folder), places)
                 versions.append(
-                    Version(
-                        folder.name,
-                        _write(Path(scratch) / package.name / folder.name, files),
-                        f"{package.name} {folder.name}",
-                    )
+                    Version(folder.name, _write(Path(scratch) / package.name / folder.name, files), f"{package.name} {folder.name}")
                 )
                 inside = {path: entry.content for path, entry in files.items() if path.startswith("pkg/")}
                 trees[package.name, folder.name] = tree_sha256(inside)
@@ -92,14 +88,10 @@ def publish(lab: Lab, bridge: Bridge) -> dict[str, dict[str, str]]:
         if folder.is_dir():
             files = build.tree(folder)
             _serve_artifacts(lab, files)
-            files = {
-                path: _tap_entry(path, entry, places, published, trees, upstream, lab) for path, entry in files.items()
-            }
+            files = {path: _tap_entry(path, entry, places, published, trees, upstream, lab) for path, entry in files.items()}
             version = Version("v1.0.0", _write(Path(scratch) / "tap", files), "tap")
             published["tap"] = repository.publish(lab.git / "tap.git", [version], signer)
-    (lab.home / "repositories.json").write_text(
-        json.dumps(published, indent=2, sort_keys=True) + "\n", encoding="utf-8"
-    )
+    (lab.home / "repositories.json").write_text(json.dumps(published, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     say(f"tap: serving {', '.join(sorted(published)) or 'nothing, examples/ is empty'}")
     return published
 
@@ -112,17 +104,14 @@ def upstream_folder(lab: Lab) -> Path:
 def _publish_upstream(lab: Lab, places: Places, signer: Path) -> Upstream | None:
     source = upstream_folder(lab)
     versions = [
-        Version(f"v{name}", source / name, f"EigenDA operator setup {name}")
-        for name in _UPSTREAM_COMMITS
-        if (source / name).is_dir()
+        Version(f"v{name}", source / name, f"EigenDA operator setup {name}") for name in _UPSTREAM_COMMITS if (source / name).is_dir()
     ]
     if not versions:
         say(f"tap: {source} is not there: the adapter keeps its public upstream")
         return None
     commits = repository.publish(lab.git / f"{UPSTREAM}.git", versions, signer)
     trees = {
-        version.tag[1:]: tree_sha256({path: entry.content for path, entry in build.tree(version.folder).items()})
-        for version in versions
+        version.tag[1:]: tree_sha256({path: entry.content for path, entry in build.tree(version.folder).items()}) for version in versions
     }
     return Upstream(f"{places.git}/{UPSTREAM}.git", {tag[1:]: commit for tag, commit in commits.items()}, trees)
 
@@ -145,9 +134,7 @@ def _tap_entry(
     return Entry(text.encode(), entry.mode)
 
 
-def index(
-    path: str, text: str, published: Mapping[str, Mapping[str, str]], trees: Mapping[tuple[str, str], str]
-) -> str:
+def index(path: str, text: str, published: Mapping[str, Mapping[str, str]], trees: Mapping[tuple[str, str], str]) -> str:
     """A tap's index file with the commits the lab serves; raises LabError for versions that have no folder."""
     document: dict[str, Any] = _Loader(text).get_single_data()
     name = str(document.get("url", "")).rsplit("/", 1)[-1].removesuffix(".git")
@@ -206,11 +193,7 @@ def _stand_ins(path: str, text: str, lab: Lab) -> str:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return (
-        sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__")
-        if folder.is_dir()
-        else []
-    )
+    return sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__") if folder.is_dir() else []
 
 
 def _rewritten(files: Mapping[str, Entry], places: Places) -> dict[str, Entry]:

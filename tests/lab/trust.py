@@ -38,9 +38,7 @@ def authority(lab: Lab) -> Certificate:
         return pair
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"{lab.name} lab CA")
-    builder = _builder(name, name, key.public_key()).add_extension(
-        x509.BasicConstraints(ca=True, path_length=0), critical=True
-    )
+    builder = _builder(name, name, key.public_key()).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_usage(sign=True), critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     _write(pair, key, builder.sign(key, hashes.SHA256()))
@@ -56,18 +54,14 @@ def server(lab: Lab, part: str, names: Iterable[str], address: str) -> Certifica
     signer = serialization.load_pem_private_key(ca.key.read_bytes(), password=None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     ip = [ipaddress.ip_address(address), ipaddress.ip_address("127.0.0.1")]
-    wanted = x509.SubjectAlternativeName(
-        [*(x509.DNSName(name) for name in names), *(x509.IPAddress(one) for one in ip)]
-    )
+    wanted = x509.SubjectAlternativeName([*(x509.DNSName(name) for name in names), *(x509.IPAddress(one) for one in ip)])
     if pair.path.exists() and pair.key.exists():
         present = x509.load_pem_x509_certificate(pair.path.read_bytes())
         same = present.extensions.get_extension_for_class(x509.SubjectAlternativeName).value == wanted
         if same and present.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value == _issued_by(issuer):
             return pair
     key = ec.generate_private_key(ec.SECP256R1())
-    builder = _builder(_name(f"{lab.name} {part}"), issuer.subject, key.public_key()).add_extension(
-        wanted, critical=False
-    )
+    builder = _builder(_name(f"{lab.name} {part}"), issuer.subject, key.public_key()).add_extension(wanted, critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(sign=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -172,9 +172,7 @@ def unseal(lab: Lab) -> None:
     if admin.sys.is_sealed():
         admin.sys.submit_unseal_key(read(lab)["unseal_key"])
     wait(
-        "vault to unseal",
-        lambda: not admin.sys.is_sealed() and admin.sys.read_health_status(method="HEAD").status_code == 200,
-        seconds=20,
+        "vault to unseal", lambda: not admin.sys.is_sealed() and admin.sys.read_health_status(method="HEAD").status_code == 200, seconds=20
     )
 
 

@@ -23,9 +23,7 @@ class Answer:
     body: bytes
 
 
-def get(
-    url: str, *, authority: Path | None = None, headers: Mapping[str, str] | None = None, head: bool = False
-) -> Answer:
+def get(url: str, *, authority: Path | None = None, headers: Mapping[str, str] | None = None, head: bool = False) -> Answer:
     """One request, error statuses included; raises OSError where nobody answers within 5 s."""
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if authority:

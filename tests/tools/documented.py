@@ -66,11 +66,7 @@ def entry_fields(path: Path) -> list[str]:
     """Fields of the dataclass ``Entry``; ``place`` is where the entry stands, and not the operator's."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef) and node.name == "Entry":
-            names = [
-                item.target.id
-                for item in node.body
-                if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
-            ]
+            names = [item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
             return [name for name in names if name != "place"]
     raise KeyError(f"{path} has no class Entry")
 
@@ -87,7 +83,5 @@ def avs_variables(root: Path) -> Iterable[str]:
         text = path.read_text(encoding="utf-8")
         kept = set(re.findall(r"register: (avs_\w+)", text))
         yield from (
-            set(re.findall(r"\b(avs_\w+)\b", "\n".join(re.findall(r"(?m)^[^#\n]*\{\{.*|^\s+(?:- |that: ).*", text))))
-            - kept
-            - {"avs_hosts"}
+            set(re.findall(r"\b(avs_\w+)\b", "\n".join(re.findall(r"(?m)^[^#\n]*\{\{.*|^\s+(?:- |that: ).*", text)))) - kept - {"avs_hosts"}
         )

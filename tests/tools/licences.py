@@ -24,11 +24,7 @@ def missing(root: Path, paths: list[str]) -> list[str]:
     found = []
     for name in paths:
         path = root / name
-        if (
-            (path.suffix not in _SUFFIXES and path.name not in _NAMES)
-            or name.startswith(_WITHOUT)
-            or not path.is_file()
-        ):
+        if (path.suffix not in _SUFFIXES and path.name not in _NAMES) or name.startswith(_WITHOUT) or not path.is_file():
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
         if text.strip() and _TAG not in text[:_HEAD]:
@@ -39,9 +35,7 @@ def missing(root: Path, paths: list[str]) -> list[str]:
 def files(root: Path) -> list[str]:
     """What git tracks or would track."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    return sorted(
-        filter(None, subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout.split("\0"))
-    )
+    return sorted(filter(None, subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout.split("\0")))
 
 
 def main() -> int:

@@ -46,9 +46,7 @@ def _plugin(root: Path, path: Path) -> str:
     blocks = _blocks(path)
     given = _with_fragments(root, doc)
     name = doc.get("module") or doc.get("name")
-    parts = [
-        f"\n## restaking.avs.{name}\n\n{paragraph(doc['short_description'])}.\n\n{paragraph(doc.get('description'))}\n"
-    ]
+    parts = [f"\n## restaking.avs.{name}\n\n{paragraph(doc['short_description'])}.\n\n{paragraph(doc.get('description'))}\n"]
     rows = [*_options(given)]
     if rows:
         parts.append("\n" + table(("option", "type", "default", "meaning"), rows))
@@ -64,19 +62,12 @@ def _blocks(path: Path) -> dict[str, str]:
     """The documentation strings of a plugin; a filter may keep them in a YAML file of its own."""
     if path.suffix in (".yml", ".yaml"):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return {
-            key: value if isinstance(value, str) else yaml.safe_dump(value, sort_keys=False)
-            for key, value in document.items()
-        }
+        return {key: value if isinstance(value, str) else yaml.safe_dump(value, sort_keys=False) for key, value in document.items()}
     if path.suffix != ".py":
         return {}
     found = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and isinstance(node.value, ast.Constant)
-        ):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant):
             found[node.targets[0].id] = str(node.value.value)
     return found
 
@@ -97,11 +88,7 @@ def _fragment(path: Path, block: str) -> dict[str, Any]:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef):
             for item in node.body:
-                if (
-                    isinstance(item, ast.Assign)
-                    and isinstance(item.targets[0], ast.Name)
-                    and item.targets[0].id == block
-                ):
+                if isinstance(item, ast.Assign) and isinstance(item.targets[0], ast.Name) and item.targets[0].id == block:
                     assert isinstance(item.value, ast.Constant)
                     return yaml.safe_load(str(item.value.value))
     raise KeyError(f"{path} has no documentation fragment {block}")

@@ -74,8 +74,4 @@ def _unused(role: Path, specs: dict[str, Any]) -> list[str]:
         for path in (role / part).rglob("*"):
             if path.is_file():
                 words.update(re.findall(r"\w+", path.read_text(encoding="utf-8")))
-    return [
-        f"{role / 'meta' / 'argument_specs.yml'}: {name} is used nowhere in the role"
-        for name in specs
-        if name not in words
-    ]
+    return [f"{role / 'meta' / 'argument_specs.yml'}: {name} is used nowhere in the role" for name in specs if name not in words]

@@ -54,9 +54,6 @@ def rules_page(root: Path) -> str:
     rules = sorted(catalogue(root).values(), key=lambda rule: (list(_AREAS).index(rule.id.split("-")[0]), rule.id))
     parts = [_INTRO]
     for area, members in groupby(rules, key=lambda rule: rule.id.split("-")[0]):
-        rows = (
-            (f"<a id='{rule.id.lower()}'></a>{rule.id}", rule.severity, rule.title, rule.why, rule.fix)
-            for rule in members
-        )
+        rows = ((f"<a id='{rule.id.lower()}'></a>{rule.id}", rule.severity, rule.title, rule.why, rule.fix) for rule in members)
         parts.append(f"\n## {_AREAS[area]}\n\n{table(('id', 'severity', 'rule', 'why', 'what to do'), rows)}")
     return "".join(parts)

@@ -26,42 +26,15 @@ RUN apt-get -q update \\
  && DEBIAN_FRONTEND=noninteractive apt-get -q -y install python3 python3-venv git \\
  && rm -rf /var/lib/apt/lists/*
 """
-_PASSED_ON = (
-    "PIP_",
-    "SSL_CERT_",
-    "REQUESTS_CA_",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-)
+_PASSED_ON = ("PIP_", "SSL_CERT_", "REQUESTS_CA_", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
 def command(image: str, root: Path, step: str) -> list[str]:
     """``docker run`` with what pip needs from the machine, each thing under the path it has there."""
-    words = [
-        "docker",
-        "run",
-        "--rm",
-        "--init",
-        "--network",
-        "host",
-        "--volume",
-        f"{root}:{root}",
-        "--workdir",
-        str(root),
-    ]
-    places = [
-        Path("/etc/pip.conf"),
-        Path("/etc/ssl/certs"),
-        Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/cert.pem"),
-    ]
+    words = ["docker", "run", "--rm", "--init", "--network", "host", "--volume", f"{root}:{root}", "--workdir", str(root)]
+    places = [Path("/etc/pip.conf"), Path("/etc/ssl/certs"), Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/cert.pem")]
     places += [
-        Path(os.environ[name])
-        for name in ("PIP_CERT", "SSL_CERT_FILE", "PIP_FIND_LINKS")
-        if os.environ.get(name, "").startswith("/")
+        Path(os.environ[name]) for name in ("PIP_CERT", "SSL_CERT_FILE", "PIP_FIND_LINKS") if os.environ.get(name, "").startswith("/")
     ]
     for place in dict.fromkeys(places):
         if place.exists():
@@ -70,14 +43,7 @@ def command(image: str, root: Path, step: str) -> list[str]:
         if name.startswith(_PASSED_ON):
             words += ["--env", f"{name}={value}"]
     # The repository belongs to the user outside, whom git inside does not know.
-    words += [
-        "--env",
-        "GIT_CONFIG_COUNT=1",
-        "--env",
-        "GIT_CONFIG_KEY_0=safe.directory",
-        "--env",
-        "GIT_CONFIG_VALUE_0=*",
-    ]
+    words += ["--env", "GIT_CONFIG_COUNT=1", "--env", "GIT_CONFIG_KEY_0=safe.directory", "--env", "GIT_CONFIG_VALUE_0=*"]
     return [*words, image, "bash", "tests/sanity.sh", step]
 
 

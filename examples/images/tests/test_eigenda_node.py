@@ -78,9 +78,7 @@ def get(node: EigendaNode, path: str) -> Reply:
 
 
 def down(node: EigendaNode) -> list[str]:
-    return [
-        service["id"] for service in get(node, "/eigen/node/services").json()["services"] if service["status"] != "Up"
-    ]
+    return [service["id"] for service in get(node, "/eigen/node/services").json()["services"] if service["status"] != "Up"]
 
 
 def test_a_host_as_it_should_be(tmp_path: Path) -> None:
@@ -109,9 +107,7 @@ def test_what_is_missing_or_a_folder_or_wrong_is_down_and_comes_back(tmp_path: P
         (tmp_path / "keys" / "bls.json").mkdir()
         wait_for(lambda: down(node) == ["key-bls", "g1", "g2"])
         assert get(node, "/eigen/node/health").code == 503
-        reasons = {
-            line["part"]: line["reason"] for line in map(json.loads, stream.getvalue().splitlines()) if "part" in line
-        }
+        reasons = {line["part"]: line["reason"] for line in map(json.loads, stream.getvalue().splitlines()) if "part" in line}
         assert "is a folder" in reasons["key-bls"] and "is not a file" in reasons["g1"] and "is empty" in reasons["g2"]
         (tmp_path / "keys" / "bls.json").rmdir()
         (tmp_path / "kept").rename(tmp_path / "keys" / "bls.json")
@@ -126,11 +122,7 @@ def test_a_wrong_password_and_a_swapped_keystore_are_down(tmp_path: Path) -> Non
     with running(environ) as (node, stream):
         assert down(node) == ["key-ecdsa"]
         assert "does not open" in stream.getvalue() and "not this one" not in stream.getvalue()
-    swapped = {
-        **environ,
-        "NODE_ECDSA_KEY_FILE": environ["NODE_BLS_KEY_FILE"],
-        "NODE_ECDSA_KEY_PASSWORD": PASSWORDS["bls"],
-    }
+    swapped = {**environ, "NODE_ECDSA_KEY_FILE": environ["NODE_BLS_KEY_FILE"], "NODE_ECDSA_KEY_PASSWORD": PASSWORDS["bls"]}
     with running({**swapped, **dict(zip(("NODE_API_PORT", "NODE_METRICS_PORT"), free_ports(2)))}) as (node, stream):
         assert down(node) == ["key-ecdsa"]
         assert "kind bn254, not ecdsa" in stream.getvalue()
@@ -180,9 +172,7 @@ def test_calls_are_answered_once_the_request_has_ended(tmp_path: Path) -> None:
     with running(environment(tmp_path)) as (node, _stream):
         for server in node.grpc:
             with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
-                connection.sendall(
-                    grpc.PREFACE + grpc.frame(4, 0, 0) + grpc.frame(1, 4, 1, b"\x83") + grpc.frame(6, 0, 0, b"12345678")
-                )
+                connection.sendall(grpc.PREFACE + grpc.frame(4, 0, 0) + grpc.frame(1, 4, 1, b"\x83") + grpc.frame(6, 0, 0, b"12345678"))
                 seen = frames(connection)
                 assert [next(seen)[:3] for _frame in range(3)] == [(4, 0, 0), (4, 1, 0), (6, 1, 0)]
                 connection.sendall(grpc.frame(0, 1, 1, b"\0\0\0\0\0"))

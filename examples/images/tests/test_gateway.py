@@ -47,10 +47,7 @@ def test_reads_are_forwarded(tmp_path: Path) -> None:
 
 
 def test_a_node_that_does_not_answer_is_a_bad_gateway() -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as silent,
-        gateway(silent.getsockname()[1], GATEWAY_TIMEOUT="0.1") as (port, stream),
-    ):
+    with socket.create_server(("127.0.0.1", 0)) as silent, gateway(silent.getsockname()[1], GATEWAY_TIMEOUT="0.1") as (port, stream):
         assert request(port, "/eigen/node/health").code == 502
     assert "node_unavailable" in [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
 
@@ -58,8 +55,4 @@ def test_a_node_that_does_not_answer_is_a_bad_gateway() -> None:
 def test_every_bad_setting_is_named() -> None:
     with pytest.raises(ConfigError) as caught:
         gateway_config({"UPSTREAM": "https://node", "GATEWAY_TIMEOUT": "0", "LOG_LEVEL": "x"})
-    assert sorted(problem.split(":")[0] for problem in caught.value.problems) == [
-        "GATEWAY_TIMEOUT",
-        "LOG_LEVEL",
-        "UPSTREAM",
-    ]
+    assert sorted(problem.split(":")[0] for problem in caught.value.problems) == ["GATEWAY_TIMEOUT", "LOG_LEVEL", "UPSTREAM"]

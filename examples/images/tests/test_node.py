@@ -25,16 +25,7 @@ from demo_avs.config import ConfigError, node_config
 from demo_avs.release import RELEASES
 
 from examples.images.tests.conftest import IMAGES
-from examples.images.tests.support import (
-    PASSWORDS,
-    TOKEN,
-    environment,
-    put_keys,
-    read_metrics,
-    request,
-    running,
-    wait_for,
-)
+from examples.images.tests.support import PASSWORDS, TOKEN, environment, put_keys, read_metrics, request, running, wait_for
 from tests.lab.keystores import make_keystore, write_pair
 
 
@@ -108,10 +99,7 @@ def test_a_new_database_has_the_release_s_schema(home: Path, version: str) -> No
     with running(home, DEMO_VERSION=version) as it:
         wait_for(lambda: it.get("/height").json()["height"] >= 1)
         assert it.get("/height").json()["schema"] == RELEASES[version].schema
-        assert (
-            read_metrics(it.metrics().body)["demo_schema_version"].value("demo_schema_version")
-            == RELEASES[version].schema
-        )
+        assert read_metrics(it.metrics().body)["demo_schema_version"].value("demo_schema_version") == RELEASES[version].schema
 
 
 def test_what_is_no_database_is_refused(home: Path) -> None:
@@ -130,10 +118,7 @@ def test_the_height_grows_and_survives_restarts(home: Path) -> None:
                 seen.append(wait_for(lambda: it.get("/height").json()["height"]))
                 time.sleep(0.05)
     assert seen == sorted(seen) and seen[-1] > seen[3] > seen[0]
-    with (
-        sqlite3.connect(home / "data" / "demo.sqlite") as connection,
-        pytest.raises(sqlite3.IntegrityError, match="grows"),
-    ):
+    with sqlite3.connect(home / "data" / "demo.sqlite") as connection, pytest.raises(sqlite3.IntegrityError, match="grows"):
         connection.execute("UPDATE progress SET height = 1")
 
 
@@ -194,9 +179,7 @@ def test_no_secret_is_logged_or_served(home: Path) -> None:
         wait_for(lambda: it.health() == 200)
         (home / "keys" / "ecdsa.password").write_text("a wrong secret")
         wait_for(lambda: it.health() == 503)
-        shown = it.metrics().body + "".join(
-            it.get(path).body for path in ("/keys", "/eigen/node", "/eigen/node/services")
-        )
+        shown = it.metrics().body + "".join(it.get(path).body for path in ("/keys", "/eigen/node", "/eigen/node/services"))
     text = it.stream.getvalue() + shown
     secrets = [TOKEN, "a wrong secret", *PASSWORDS.values()]
     secrets += [json.loads((home / "keys" / f"{name}.json").read_text())["crypto"]["ciphertext"] for name in PASSWORDS]
@@ -280,13 +263,7 @@ def test_peers_are_counted(home: Path) -> None:
 
 
 def test_every_bad_setting_is_named_without_its_value(home: Path) -> None:
-    changes = {
-        "DEMO_VERSION": "1.0.0",
-        "RPC_TOKEN": "has blank",
-        "WARM_UP": "x",
-        "FEE_SHARE": "1.5",
-        "LOG_LEVEL": "loud",
-    }
+    changes = {"DEMO_VERSION": "1.0.0", "RPC_TOKEN": "has blank", "WARM_UP": "x", "FEE_SHARE": "1.5", "LOG_LEVEL": "loud"}
     with pytest.raises(ConfigError) as caught:
         node_config({**environment(home), **changes, "DEMO_BROKEN": "maybe", "RPC_URL": "ftp://x"})
     names = ["DEMO_BROKEN", "FEE_SHARE", "LOG_LEVEL", "RPC_TOKEN", "RPC_URL", "WARM_UP"]

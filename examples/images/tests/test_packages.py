@@ -224,9 +224,7 @@ def test_adapters_are_pinned_and_declare_what_they_offer(path: Path) -> None:
 
 
 def test_there_are_adapters() -> None:
-    assert [name_of(path.parent) for path in ADAPTERS] == [
-        f"tap/packages/eigenda/v2.7.0/{name}" for name in ("hoodi", "mainnet")
-    ]
+    assert [name_of(path.parent) for path in ADAPTERS] == [f"tap/packages/eigenda/v2.7.0/{name}" for name in ("hoodi", "mainnet")]
 
 
 def test_images_can_be_built_as_listed() -> None:

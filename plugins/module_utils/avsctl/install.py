@@ -82,9 +82,7 @@ def _compiled(name: str, source: bytes) -> bytes:
     from importlib.util import MAGIC_NUMBER, source_hash
 
     unchecked = (1).to_bytes(4, "little")
-    return (
-        MAGIC_NUMBER + unchecked + source_hash(source) + marshal.dumps(compile(source, name, "exec", dont_inherit=True))
-    )
+    return MAGIC_NUMBER + unchecked + source_hash(source) + marshal.dumps(compile(source, name, "exec", dont_inherit=True))
 
 
 def _by_age(folder: str) -> list[str]:

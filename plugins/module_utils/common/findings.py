@@ -50,7 +50,4 @@ def errors_of(findings: Iterable[Finding]) -> list[Finding]:
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
     """Errors first, then by place, id and message; duplicates dropped."""
-    return sorted(
-        set(findings),
-        key=lambda finding: (_ORDER.get(finding.severity, 3), finding.place, finding.id, finding.message),
-    )
+    return sorted(set(findings), key=lambda finding: (_ORDER.get(finding.severity, 3), finding.place, finding.id, finding.message))

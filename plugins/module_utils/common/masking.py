@@ -51,9 +51,7 @@ def _forms(value: str) -> Iterator[str]:
         try:
             content = json.loads(value)
             # Of a keystore the public id may be read by anybody, the encrypted part may not.
-            secret = (
-                (content.get("crypto") or content.get("Crypto") or content) if isinstance(content, dict) else content
-            )
+            secret = (content.get("crypto") or content.get("Crypto") or content) if isinstance(content, dict) else content
             yield from (leaf for leaf in _leaves(secret) if len(leaf) >= _SHORTEST_PART)
         except ValueError:
             return

@@ -45,11 +45,7 @@ _TABLE = (
         "State a numeric user under privileges in runtime.yml.",
     ),
     Rule(
-        "PRIV-005",
-        INFO,
-        "An exception is in force",
-        "Exceptions should stay visible.",
-        "Remove the exception when it is no longer needed.",
+        "PRIV-005", INFO, "An exception is in force", "Exceptions should stay visible.", "Remove the exception when it is no longer needed."
     ),
     Rule(
         "IMG-001",
@@ -72,13 +68,7 @@ _TABLE = (
         "Nothing may be stopped before its successor is on the host.",
         "Check the image name, the registry and the host's login to it.",
     ),
-    Rule(
-        "KEY-001",
-        ERROR,
-        "No key material in a package",
-        "A key in a package is a key everybody has.",
-        "Remove it, and replace the key.",
-    ),
+    Rule("KEY-001", ERROR, "No key material in a package", "A key in a package is a key everybody has.", "Remove it, and replace the key."),
     Rule(
         "KEY-002",
         WARNING,
@@ -107,13 +97,7 @@ _TABLE = (
         "Two nodes with one key sign twice, and signing twice is slashed.",
         "Give each instance a key of its own.",
     ),
-    Rule(
-        "KEY-009",
-        ERROR,
-        "Every declared key is supplied",
-        "A node without its key does not sign.",
-        "Add it to avs_instances[].keys.",
-    ),
+    Rule("KEY-009", ERROR, "Every declared key is supplied", "A node without its key does not sign.", "Add it to avs_instances[].keys."),
     Rule(
         "UPG-001",
         ERROR,
@@ -192,11 +176,7 @@ _TABLE = (
         "Read the engine's message; the next run goes on from here.",
     ),
     Rule(
-        "OPS-006",
-        ERROR,
-        "The instance becomes healthy",
-        "An unhealthy node does not sign.",
-        "Read its logs on the host with docker logs.",
+        "OPS-006", ERROR, "The instance becomes healthy", "An unhealthy node does not sign.", "Read its logs on the host with docker logs."
     ),
     Rule(
         "INV-001",
@@ -228,9 +208,7 @@ _TABLE = (
         "A misspelt option would silently do nothing.",
         "Choose one of the profile's options.",
     ),
-    Rule(
-        "TAP-001", ERROR, "The tap can be read", "", "Check url and ref of the tap, and the controller's access to it."
-    ),
+    Rule("TAP-001", ERROR, "The tap can be read", "", "Check url and ref of the tap, and the controller's access to it."),
     Rule(
         "TAP-002",
         ERROR,
@@ -238,9 +216,7 @@ _TABLE = (
         "An old index hides new versions, security releases among them.",
         "Update the tap, or ask its maintainers for a new one.",
     ),
-    Rule(
-        "SRC-001", ERROR, "The package's source can be fetched", "", "Check the URL and the controller's access to it."
-    ),
+    Rule("SRC-001", ERROR, "The package's source can be fetched", "", "Check the URL and the controller's access to it."),
     Rule(
         "SRC-002",
         ERROR,
@@ -272,22 +248,10 @@ _TABLE = (
     Rule("PKG-005", ERROR, "Names can be part of an id and a path", "", "Use small letters, digits and dashes."),
     Rule("PKG-006", ERROR, "Required files are present", "", "Add the file."),
     Rule("PKG-007", WARNING, "upgrade is optional, recommended or required", "", "Use one of the three words."),
-    Rule(
-        "PKG-008",
-        WARNING,
-        "The plugin is an image",
-        "Building on the host is slow and unverifiable.",
-        "Name plugin.image.",
-    ),
+    Rule("PKG-008", WARNING, "The plugin is an image", "Building on the host is slow and unverifiable.", "Name plugin.image."),
     Rule("PKG-009", WARNING, "node_version agrees with the tag", "", "Remove node_version; the tag is the version."),
     Rule("PKG-010", ERROR, "Options are declared well", "", "Correct the option's declaration."),
-    Rule(
-        "PKG-011",
-        WARNING,
-        "One option for one variable",
-        "Of two options with one target, one is ignored.",
-        "Remove one of them.",
-    ),
+    Rule("PKG-011", WARNING, "One option for one variable", "Of two options with one target, one is ignored.", "Remove one of them."),
     Rule(
         "PKG-012",
         WARNING,
@@ -312,9 +276,7 @@ _TABLE = (
     ),
     Rule("PKG-016", ERROR, "runtime.yml is valid", "", "Correct the field; docs/package-format.md lists them."),
     Rule("PKG-017", WARNING, "Old ways of the format", "", "Follow the current format."),
-    Rule(
-        "PKG-018", ERROR, "The compose model can be resolved", "", "Correct the compose file or the variables it uses."
-    ),
+    Rule("PKG-018", ERROR, "The compose model can be resolved", "", "Correct the compose file or the variables it uses."),
     Rule(
         "PKG-019",
         ERROR,

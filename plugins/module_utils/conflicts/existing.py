@@ -31,11 +31,7 @@ def changed_networks(model: Model, inspected: Mapping[str, Mapping[str, Any]]) -
 
 
 def check_networks(
-    instance: str,
-    model: Model,
-    inspected: Mapping[str, Mapping[str, Any]],
-    owners: Mapping[str, str],
-    crossed: Iterable[str] = (),
+    instance: str, model: Model, inspected: Mapping[str, Mapping[str, Any]], owners: Mapping[str, str], crossed: Iterable[str] = ()
 ) -> list[Finding]:
     """A network cannot go while somebody else's container is in it. ``owners``: container -> its instance; ``crossed``: networks
     that make room for another one of the instance."""

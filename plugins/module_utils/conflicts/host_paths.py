@@ -27,12 +27,7 @@ def outside(spec: Mapping[str, Any], shaped: Shaped) -> list[Finding]:
             real = os.path.realpath(path)
             if not os.path.exists(real):
                 found.append(
-                    finding(
-                        "PKG-019",
-                        place,
-                        f"{path} does not exist on the host",
-                        "Create it, or set the option to another path.",
-                    )
+                    finding("PKG-019", place, f"{path} does not exist on the host", "Create it, or set the option to another path.")
                 )
             elif real != path and (grant := host_grant(real)) is not None and grant != host_grant(path):
                 found.append(granted(place, grant, f"{path} leads to {real}", grants(spec).get(service, {})))
@@ -48,11 +43,6 @@ def links(spec: Mapping[str, Any], shaped: Shaped, own: InstanceStore) -> list[F
             if relative is not None and files.has_link(own.data, relative):
                 place = f"{spec['id']}: services.{service}.volumes"
                 found.append(
-                    finding(
-                        "PKG-019",
-                        place,
-                        f"{mount['source']} is, or lies behind, a symlink",
-                        "Put the folder itself in its place.",
-                    )
+                    finding("PKG-019", place, f"{mount['source']} is, or lies behind, a symlink", "Put the folder itself in its place.")
                 )
     return found

@@ -26,9 +26,7 @@ class _Wanted:
     subnet: Subnet
 
 
-def check_subnets(
-    instance: str, model: Model, networks: Mapping[str, str], subnets: Mapping[str, Iterable[str]]
-) -> list[Finding]:
+def check_subnets(instance: str, model: Model, networks: Mapping[str, str], subnets: Mapping[str, Iterable[str]]) -> list[Finding]:
     """``networks``: name -> compose project of the networks there are, ``subnets``: name -> their subnets."""
     own = project(instance)
     taken = [

@@ -81,11 +81,7 @@ def _networks(engine: Engine) -> tuple[dict[str, str], dict[str, Mapping[str, An
 
 
 def check(
-    instance: str,
-    model: Model,
-    wanted: Iterable[Published],
-    host: Host,
-    reserved: Iterable[tuple[Published, str, str]] = (),
+    instance: str, model: Model, wanted: Iterable[Published], host: Host, reserved: Iterable[tuple[Published, str, str]] = ()
 ) -> list[Finding]:
     """What stands in the way of one instance; its own containers do not. ``reserved``: ports other instances of this call want."""
     found = []
@@ -100,9 +96,7 @@ def check(
             owner = host.containers[name]
             found.append(
                 finding(
-                    "NET-002",
-                    f"{instance}: containers.{name}",
-                    f"the name {name} is taken by a container of {owner or 'somebody else'}",
+                    "NET-002", f"{instance}: containers.{name}", f"the name {name} is taken by a container of {owner or 'somebody else'}"
                 )
             )
     for key, network in (model.get("networks") or {}).items():
@@ -118,9 +112,7 @@ def check(
                     )
                 )
         elif host.networks.get(name, own) != own:
-            found.append(
-                finding("NET-002", f"{instance}: networks.{key}", f"the network {name} belongs to somebody else")
-            )
+            found.append(finding("NET-002", f"{instance}: networks.{key}", f"the network {name} belongs to somebody else"))
     return found
 
 

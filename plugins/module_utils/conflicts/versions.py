@@ -24,27 +24,16 @@ def version_problems(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -
         return []
     place = f"{spec['id']}: version"
     what = "its kept data is of" if removed else "installed is"
-    back = (
-        f"Set version back to {have.get('version')}, which stays installed: this release does not upgrade instances"
-        + (", or remove the data with purge: true." if removed else ".")
+    back = f"Set version back to {have.get('version')}, which stays installed: this release does not upgrade instances" + (
+        ", or remove the data with purge: true." if removed else "."
     )
     if have.get("version") != want.get("version"):
-        return [
-            finding(
-                "UPG-005",
-                place,
-                f"{what} {have.get('version')}, wanted is {want.get('version')}; nothing was changed",
-                back,
-            )
-        ]
+        return [finding("UPG-005", place, f"{what} {have.get('version')}, wanted is {want.get('version')}; nothing was changed", back)]
     if have.get("commit") and want.get("commit") and have["commit"] != want["commit"]:
         message = f"{what} {have.get('version')} at commit {have['commit']}, wanted is commit {want['commit']} of the same version; nothing was changed"
         return [
             finding(
-                "UPG-005",
-                place,
-                message,
-                "Pin the installed commit (avs_instances[].commit): this release does not upgrade instances.",
+                "UPG-005", place, message, "Pin the installed commit (avs_instances[].commit): this release does not upgrade instances."
             )
         ]
     if have.get("name") != want.get("name") or state.get("profile") not in (None, spec.get("profile")):

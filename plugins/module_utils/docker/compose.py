@@ -27,9 +27,7 @@ class Compose:
     hold: tuple[int, ...] = ()
     patience: float | None = None
 
-    def config(
-        self, files: Sequence[str], env_files: Sequence[str], profiles: Sequence[str], place: str
-    ) -> tuple[str, list[Finding]]:
+    def config(self, files: Sequence[str], env_files: Sequence[str], profiles: Sequence[str], place: str) -> tuple[str, list[Finding]]:
         """The resolved model as JSON, and what compose warns of. Raises ``HostError`` (PKG-018) where it cannot be resolved."""
         arguments = ["compose", "--project-directory", self.folder, "-p", self.project]
         for option, values in (("-f", files), ("--env-file", env_files), ("--profile", profiles)):
@@ -42,56 +40,27 @@ class Compose:
             if re.search(r"is not a docker command|unknown (shorthand )?flag", message):
                 raise HostError(
                     "compose cannot be run by everybody",
-                    [
-                        finding(
-                            "OPS-004",
-                            place,
-                            "the compose plugin is installed for root alone",
-                            "Install it for all users.",
-                        )
-                    ],
+                    [finding("OPS-004", place, "the compose plugin is installed for root alone", "Install it for all users.")],
                 )
-            raise HostError(
-                f"{place} cannot be resolved", [finding("PKG-018", place, message.replace(f"{self.folder}/", ""))]
-            )
+            raise HostError(f"{place} cannot be resolved", [finding("PKG-018", place, message.replace(f"{self.folder}/", ""))])
         warnings = []
         for message in _messages(done.err, "warning"):
             unset = re.search(r'The "?(\w+)"? variable is not set', message)
             if unset:
                 text = f"the variable {unset.group(1)} is used and set nowhere; it is empty"
-                warnings.append(
-                    finding("PKG-018", place, text, "Set it in the package's .env or by an option.", severity=WARNING)
-                )
+                warnings.append(finding("PKG-018", place, text, "Set it in the package's .env or by an option.", severity=WARNING))
         return done.out, warnings
 
     def up(self, compose_file: str, env_file: str) -> Done:
         """Create what is missing and start everything; existing containers stay as they are."""
         return self._run(
-            compose_file,
-            env_file,
-            "up",
-            "-d",
-            "--no-recreate",
-            "--no-build",
-            "--pull",
-            "never",
-            "--remove-orphans",
-            "--quiet-pull",
+            compose_file, env_file, "up", "-d", "--no-recreate", "--no-build", "--pull", "never", "--remove-orphans", "--quiet-pull"
         )
 
     def recreate(self, compose_file: str, env_file: str, services: Sequence[str]) -> Done:
         """Replace the containers of some services, started later by ``up``; anonymous volumes move to the new container."""
         return self._run(
-            compose_file,
-            env_file,
-            "up",
-            "--no-start",
-            "--no-deps",
-            "--force-recreate",
-            "--no-build",
-            "--pull",
-            "never",
-            *services,
+            compose_file, env_file, "up", "--no-start", "--no-deps", "--force-recreate", "--no-build", "--pull", "never", *services
         )
 
     def stop(self) -> Done:
@@ -102,27 +71,13 @@ class Compose:
         return self._bare("down", "--remove-orphans")
 
     def _run(self, compose_file: str, env_file: str, *command: str) -> Done:
-        base = [
-            "compose",
-            "--ansi",
-            "never",
-            "--progress",
-            "plain",
-            "--project-directory",
-            self.folder,
-            "-p",
-            self.project,
-        ]
-        return self.engine.run(
-            [*base, "-f", compose_file, "--env-file", env_file, *command], timeout=self.patience, hold=self.hold
-        )
+        base = ["compose", "--ansi", "never", "--progress", "plain", "--project-directory", self.folder, "-p", self.project]
+        return self.engine.run([*base, "-f", compose_file, "--env-file", env_file, *command], timeout=self.patience, hold=self.hold)
 
     def _bare(self, *command: str) -> Done:
         """By the labels of what exists: needs no file, and finds what an older version left."""
         return self.engine.run(
-            ["compose", "--ansi", "never", "--progress", "plain", "-p", self.project, *command],
-            timeout=self.patience,
-            hold=self.hold,
+            ["compose", "--ansi", "never", "--progress", "plain", "-p", self.project, *command], timeout=self.patience, hold=self.hold
         )
 
 

@@ -101,9 +101,7 @@ class Engine:
     @property
     def binary(self) -> str:
         if self._binary is None:
-            found = next(
-                (path for folder in PATH.split(":") for path in [f"{folder}/docker"] if os.access(path, os.X_OK)), None
-            )
+            found = next((path for folder in PATH.split(":") for path in [f"{folder}/docker"] if os.access(path, os.X_OK)), None)
             if found is None:
                 raise _unusable("docker is not installed on this host")
             self._binary, self._compose = found, _compose_plugin()
@@ -111,13 +109,7 @@ class Engine:
             raise _unusable(f"{self._binary} cannot be run")
         return self._binary
 
-    def run(
-        self,
-        arguments: Sequence[str],
-        timeout: float | None = ANSWER,
-        confined: bool = False,
-        hold: Sequence[int] = (),
-    ) -> Done:
+    def run(self, arguments: Sequence[str], timeout: float | None = ANSWER, confined: bool = False, hold: Sequence[int] = ()) -> Done:
         """Run ``docker <arguments>``. ``confined``: as nobody, and with nothing of the host in its environment; ``hold``:
         descriptors the command keeps open."""
         environment = _LOCAL_ONLY if confined else {"PATH": PATH, "HOME": _home(), "LC_ALL": "C"}
@@ -289,9 +281,7 @@ def _compose_plugin() -> str | None:
         elsewhere = False
     if elsewhere or os.path.lexists(f"{own}/cli-plugins/docker-compose"):
         return None
-    return next(
-        (path for folder in _PLUGINS for path in [f"{folder}/docker-compose"] if os.access(path, os.X_OK)), None
-    )
+    return next((path for folder in _PLUGINS for path in [f"{folder}/docker-compose"] if os.access(path, os.X_OK)), None)
 
 
 def _home() -> str:

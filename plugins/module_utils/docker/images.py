@@ -44,9 +44,7 @@ class ImageKeeper:
         names = {reference: recorded.get(reference) or reference for reference in wanted.values()}
         self._look(names.values())
         # An image that came from no registry and is gone can only be had by its name again.
-        lost = [
-            reference for reference, name in names.items() if name.startswith("sha256:") and name not in self._known
-        ]
+        lost = [reference for reference, name in names.items() if name.startswith("sha256:") and name not in self._known]
         names.update({reference: reference for reference in lost})
         self._look(lost)
         result = Images()
@@ -101,9 +99,7 @@ class ImageKeeper:
         if done.code:
             return pull_problem(name, done, platform)
         offered = platforms_of(json.loads(done.out))
-        return (
-            ("IMG-005", f"{name} is not built for this host's platform {platform}") if platform not in offered else None
-        )
+        return ("IMG-005", f"{name} is not built for this host's platform {platform}") if platform not in offered else None
 
     def _only_engine_knows(self, name: str) -> bool:
         """Whether the engine has ways to a registry (a proxy, a mirror, no TLS) that its command line does not have."""
@@ -158,14 +154,7 @@ def pull_problem(name: str, done: Done, platform: str) -> tuple[str, str]:
     if (
         any(
             word in low
-            for word in (
-                "manifest unknown",
-                "no such manifest",
-                "not found",
-                "name unknown",
-                "does not exist",
-                "repository name not known",
-            )
+            for word in ("manifest unknown", "no such manifest", "not found", "name unknown", "does not exist", "repository name not known")
         )
         and "lookup" not in low
     ):

@@ -122,9 +122,7 @@ class Gate:
         """One look. ``steady``: containers must also have been running for a moment."""
         down = [peer for peer in peers if peer.state != "running" and not self._ended(peer)]
         if down or not peers:
-            return Health(
-                UNHEALTHY, "; ".join(f"{peer.service} is {peer.state}" for peer in down) or "there are no containers"
-            )
+            return Health(UNHEALTHY, "; ".join(f"{peer.service} is {peer.state}" for peer in down) or "there are no containers")
         kind = self.health.get("type", "container")
         if kind == "container":
             return self._containers(peers, steady)
@@ -161,10 +159,7 @@ class Gate:
             if (wanted and peer.service != wanted) or peer.state != "running":
                 continue
             if peer.check and peer.check != HEALTHY:
-                return Health(
-                    STARTING if peer.check == "starting" else UNHEALTHY,
-                    f"{peer.service}'s health check says {peer.check}",
-                )
+                return Health(STARTING if peer.check == "starting" else UNHEALTHY, f"{peer.service}'s health check says {peer.check}")
             if steady and not peer.check:
                 started, since = self._steady.setdefault(peer.id, (peer.started, self._clock()))
                 if started != peer.started:
@@ -205,6 +200,4 @@ class Gate:
             f"Read more with `docker logs avs-{self.instance}-{service}` on the host; a slow start may need a longer gate_timeout. "
             "It was left as it is, and the next run goes on from here."
         )
-        return GateError(
-            f"{self.instance} did not become healthy", [finding("OPS-006", self.instance, message, remedy)]
-        )
+        return GateError(f"{self.instance} did not become healthy", [finding("OPS-006", self.instance, message, remedy)])

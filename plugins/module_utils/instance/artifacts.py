@@ -37,9 +37,7 @@ def fetch(store: Store, items: Iterable[Mapping[str, Any]], instance: str) -> No
             _download(item, path)
         except _Refused as error:
             place = f"{instance}: artifacts.{item['path']}"
-            problems.append(
-                finding("PKG-013", place, f"{item['url']}: {error}", "Check the address, and the host's access to it.")
-            )
+            problems.append(finding("PKG-013", place, f"{item['url']}: {error}", "Check the address, and the host's access to it."))
     if problems:
         raise HostError("artifacts cannot be had", problems)
 
@@ -71,9 +69,7 @@ def sweep(store: Store) -> None:
 
 def _in_place(store: Store, instance: InstanceStore, item: Mapping[str, Any]) -> bool:
     try:
-        return os.path.samefile(
-            os.path.join(store.artifacts, item["sha256"]), os.path.join(instance.data, item["path"])
-        )
+        return os.path.samefile(os.path.join(store.artifacts, item["sha256"]), os.path.join(instance.data, item["path"]))
     except OSError:
         return False
 

@@ -32,11 +32,7 @@ def wanted_folders(spec: Mapping[str, Any], undeclared: Mapping[str, str | None]
 def settled_folders(data: str, wanted: Folders, state: Mapping[str, Any] | None) -> Folders:
     """Those that are there, and were made just so."""
     recorded = (state or {}).get("folders") or {}
-    return {
-        path: want
-        for path, want in wanted.items()
-        if recorded.get(path) == want and os.path.isdir(os.path.join(data, path))
-    }
+    return {path: want for path, want in wanted.items() if recorded.get(path) == want and os.path.isdir(os.path.join(data, path))}
 
 
 def folder_actions(data: str, wanted: Folders, settled: Folders) -> list[Action]:

@@ -51,11 +51,7 @@ def matches(reference: Mapping[str, Any], value: str) -> bool:
     import hmac
 
     nonce, mac = reference.get("nonce"), reference.get("mac")
-    return (
-        isinstance(nonce, str)
-        and isinstance(mac, str)
-        and hmac.compare_digest(keyed_digest(bytes.fromhex(nonce), value), mac)
-    )
+    return isinstance(nonce, str) and isinstance(mac, str) and hmac.compare_digest(keyed_digest(bytes.fromhex(nonce), value), mac)
 
 
 def spec_digest(spec: Mapping[str, Any], identities: Mapping[str, str]) -> str:

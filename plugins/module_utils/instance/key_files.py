@@ -54,9 +54,7 @@ def _read(path: str) -> dict[str, str]:
     return content if isinstance(content, dict) else {}
 
 
-def write_secrets(
-    store: InstanceStore, values: Mapping[str, str], identities: Mapping[str, str], variables: Mapping[str, str]
-) -> None:
+def write_secrets(store: InstanceStore, values: Mapping[str, str], identities: Mapping[str, str], variables: Mapping[str, str]) -> None:
     """``variables``: secret name -> variable of ``secrets.env``."""
     store.make_run()
     files.write(store.secrets_env, env_text(values, variables).encode())
@@ -71,16 +69,10 @@ def env_text(values: Mapping[str, str], variables: Mapping[str, str]) -> str:
 
 def secrets_in_place(store: InstanceStore, identities: Mapping[str, str], values: Mapping[str, str]) -> bool:
     """Whether tmpfs holds just these secrets, in these versions."""
-    return (
-        os.path.exists(store.secrets_env)
-        and set(values) == set(identities)
-        and stored_identities(store) == dict(identities)
-    )
+    return os.path.exists(store.secrets_env) and set(values) == set(identities) and stored_identities(store) == dict(identities)
 
 
-def place_view(
-    store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]
-) -> None:
+def place_view(store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]) -> None:
     """Show a service its key files: a new ``..v<N>`` is filled, then ``..data`` turned to it, so that all change at once."""
     store.make_run()
     files.folder(store.keys, 0o755)
@@ -106,9 +98,7 @@ def place_view(
             files.remove(os.path.join(root, path))
 
 
-def view_in_place(
-    store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]
-) -> bool:
+def view_in_place(store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]) -> bool:
     """Whether the service sees exactly these files, with these contents, owners and modes."""
     root = os.path.join(store.keys, service)
     shown = _shown(view)

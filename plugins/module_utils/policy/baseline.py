@@ -19,9 +19,7 @@ PIDS = 4096
 _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
 _LIMITED_DRIVERS = ("json-file", "local")
 # What compose has read already, or must not do again when the result runs.
-_RESOLVED = frozenset(
-    ["build", "develop", "env_file", "extends", "label_file", "profiles", "pull_policy", "pull_refresh_after"]
-)
+_RESOLVED = frozenset(["build", "develop", "env_file", "extends", "label_file", "profiles", "pull_policy", "pull_refresh_after"])
 _SECTIONS = ("networks", "volumes", "configs", "secrets")
 
 
@@ -88,9 +86,7 @@ def _confined(spec: Mapping[str, Any], name: str, service: dict[str, Any]) -> di
         service["cap_add"] = capabilities
     if "privileged" not in allowed:
         service.pop("privileged", None)
-    options = [
-        option for option in service.get("security_opt") or () if not str(option).startswith("no-new-privileges")
-    ]
+    options = [option for option in service.get("security_opt") or () if not str(option).startswith("no-new-privileges")]
     service["security_opt"] = [*options, "no-new-privileges:true"]
     if declared is not None:
         if declared.get("user"):
@@ -119,12 +115,8 @@ def _limited(spec: Mapping[str, Any], name: str, service: dict[str, Any], memory
     service.pop("deploy", None)
     if any(deploy.values()):
         service["deploy"] = deploy
-    service["mem_limit"] = str(
-        operator.get("memory") or _bounded(service.get("mem_limit")) or _bounded(vendor.get("memory")) or memory
-    )
-    service["pids_limit"] = int(
-        operator.get("pids") or _bounded(service.get("pids_limit")) or _bounded(vendor.get("pids")) or PIDS
-    )
+    service["mem_limit"] = str(operator.get("memory") or _bounded(service.get("mem_limit")) or _bounded(vendor.get("memory")) or memory)
+    service["pids_limit"] = int(operator.get("pids") or _bounded(service.get("pids_limit")) or _bounded(vendor.get("pids")) or PIDS)
     if int(service.get("oom_score_adj") or 0) < 0:
         service.pop("oom_score_adj")
     service.pop("oom_kill_disable", None)

@@ -31,9 +31,4 @@ def granted(place: str, grant: str, problem: str, allowed: Mapping[str, str]) ->
     """PRIV-002, or PRIV-005 where the operator allows it."""
     if grant in allowed:
         return finding("PRIV-005", place, f"{problem}, allowed because: {allowed[grant]}")
-    return finding(
-        "PRIV-002",
-        place,
-        problem,
-        f"Remove it from the package, or allow {grant} with a reason (avs_instances[].exceptions).",
-    )
+    return finding("PRIV-002", place, problem, f"Remove it from the package, or allow {grant} with a reason (avs_instances[].exceptions).")

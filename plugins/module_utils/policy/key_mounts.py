@@ -74,9 +74,7 @@ def _reach(spec: Mapping[str, Any], views: Views) -> Iterator[Finding]:
     """Keys that reach nobody, and those that reach everybody because nobody said whom they are for."""
     for key in spec.get("keys") or ():
         place = f"{spec['id']}: keys.{key['name']}"
-        reached = sorted(
-            name for name, view in views.items() if key["keystore"] in {entry["secret"] for entry in view.values()}
-        )
+        reached = sorted(name for name, view in views.items() if key["keystore"] in {entry["secret"] for entry in view.values()})
         expected = key.get("folder_env") or key.get("keystore_env")
         if not reached and (expected or key.get("mount")):
             remedy = (
@@ -113,9 +111,7 @@ def _by_mount(spec: Mapping[str, Any]) -> dict[str, list[_File]]:
             continue
         files = mounted.setdefault(posixpath.normpath(key["mount"]), [])
         files.append(_File(key, key["keystore"], f"{key['name']}.json"))
-        elsewhere = key.get("password_file_env") or ((spec.get("secrets") or {}).get(key.get("password")) or {}).get(
-            "env"
-        )
+        elsewhere = key.get("password_file_env") or ((spec.get("secrets") or {}).get(key.get("password")) or {}).get("env")
         if key.get("password") and not elsewhere:
             files.append(_File(key, key["password"], f"{key['name']}.password"))
     return mounted
@@ -221,12 +217,7 @@ class _Placer:
             return
         if not mount.get("read_only"):
             self.findings.append(
-                finding(
-                    "KEY-002",
-                    self.place,
-                    f"{target} holds keys and was writable; it is mounted read-only",
-                    severity=INFO,
-                )
+                finding("KEY-002", self.place, f"{target} holds keys and was writable; it is mounted read-only", severity=INFO)
             )
         yield from self._bind_folder(target)
 
@@ -257,9 +248,7 @@ class _Placer:
         self.view[name] = {"secret": file.secret, "owner": owner}
 
     def _single(self, target: str) -> None:
-        message = (
-            f"{target} is mounted as a single file, which never sees a rotation; the container is recreated instead"
-        )
+        message = f"{target} is mounted as a single file, which never sees a rotation; the container is recreated instead"
         self.findings.append(finding("KEY-002", self.place, message))
 
     def _bind_folder(self, target: str) -> Iterator[dict[str, Any]]:
@@ -270,10 +259,4 @@ class _Placer:
 
     def _bind(self, inner: str, target: str) -> dict[str, Any]:
         source = posixpath.join(self.keys, self.name, inner) if inner else posixpath.join(self.keys, self.name)
-        return {
-            "type": "bind",
-            "source": source,
-            "target": target,
-            "read_only": True,
-            "bind": {"create_host_path": False},
-        }
+        return {"type": "bind", "source": source, "target": target, "read_only": True, "bind": {"create_host_path": False}}

@@ -16,9 +16,7 @@ def as_binds(model: Model, keys: str) -> Model:
     """Compose's own ``secrets`` and ``configs`` that come from a key path, as the binds compose would make of them."""
     entries = {
         section: {
-            name: entry["file"]
-            for name, entry in (model.get(section) or {}).items()
-            if below(entry.get("file") or "/", keys) is not None
+            name: entry["file"] for name, entry in (model.get(section) or {}).items() if below(entry.get("file") or "/", keys) is not None
         }
         for section in ("secrets", "configs")
     }
@@ -47,11 +45,7 @@ def without_key_files(model: Model, keys: str) -> Model:
     """The model without the entries ``as_binds`` made binds of."""
     changed = dict(model)
     for section in ("secrets", "configs"):
-        entries = {
-            name: entry
-            for name, entry in (model.get(section) or {}).items()
-            if below(entry.get("file") or "/", keys) is None
-        }
+        entries = {name: entry for name, entry in (model.get(section) or {}).items() if below(entry.get("file") or "/", keys) is None}
         changed.pop(section, None)
         if entries:
             changed[section] = entries

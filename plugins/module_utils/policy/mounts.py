@@ -17,14 +17,7 @@ from ..docker.model import Model, services, with_services
 from .exceptions import granted, grants
 
 HARMLESS = frozenset(("/etc/localtime", "/etc/timezone"))
-_SOCKETS = (
-    "/var/run/docker.sock",
-    "/run/docker.sock",
-    "/run/containerd",
-    "/var/run/containerd",
-    "/run/podman",
-    "/var/run/podman",
-)
+_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd", "/var/run/containerd", "/run/podman", "/var/run/podman")
 # What belongs to the host itself; to mount one of these, something below or something above is to hold the host.
 _HOST = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var/run",
          "/var/lib/docker", "/var/lib/containerd", "/var/lib/avs", "/var/spool/cron")  # fmt: skip
@@ -124,9 +117,7 @@ class _Placer:
     def __init__(self, spec: Mapping[str, Any], layout: Layout, result: Mounted) -> None:
         self.spec, self.layout, self.result = spec, layout, result
         self.grants = grants(spec)
-        self.directories = {
-            posixpath.normpath(item["path"]): item.get("owner") for item in spec.get("directories") or ()
-        }
+        self.directories = {posixpath.normpath(item["path"]): item.get("owner") for item in spec.get("directories") or ()}
         self.artifacts = {posixpath.normpath(item["path"]) for item in spec.get("artifacts") or ()}
         self.configs = {posixpath.normpath(item["path"]) for item in spec.get("configs") or ()}
         env_files = (spec.get("compose") or {}).get("env_files") or ()
@@ -138,11 +129,7 @@ class _Placer:
         place = f"{self.spec['id']}: services.{service}.volumes"
         if mount.get("type") != "bind":
             if mount.get("type") not in ("volume", "tmpfs"):
-                self._refuse(
-                    place,
-                    f"{mount.get('type')} is not a kind of mount known to be safe",
-                    "Use a volume or a bind mount.",
-                )
+                self._refuse(place, f"{mount.get('type')} is not a kind of mount known to be safe", "Use a volume or a bind mount.")
             return [dict(mount)]
         target = str(mount.get("target"))
         source = str(mount.get("source"))
@@ -170,16 +157,11 @@ class _Placer:
             self.result.content.setdefault(service, []).append(relative)
             if not mount.get("read_only"):
                 message = f"{label} is part of the package and mounted read-only, though the package does not say so"
-                remedy = (
-                    "Write :ro behind it, or declare it under directories in runtime.yml if the service writes there."
-                )
+                remedy = "Write :ro behind it, or declare it under directories in runtime.yml if the service writes there."
                 self.result.findings.append(finding("PKG-019", place, message, remedy, severity=INFO))
             bind = _bind(mount, posixpath.join(self.layout.tree, relative), read_only=True)
             inner = [(config, below(config, name)) for config in sorted(self.configs)]
-            return [
-                bind,
-                *(self._config(service, mount, config, posixpath.join(target, path)) for config, path in inner if path),
-            ]
+            return [bind, *(self._config(service, mount, config, posixpath.join(target, path)) for config, path in inner if path)]
         if not self._in_directories(name):
             self._undeclared(service, label, name, source, target, config)
         return [_bind(mount, posixpath.join(self.layout.data, name))]
@@ -209,9 +191,7 @@ class _Placer:
         place = f"{self.spec['id']}: {section}.{name}"
         if entry.get("environment"):
             self._refuse(
-                f"{place}.environment",
-                "is filled from the environment, which is empty when services start",
-                "Use file or content.",
+                f"{place}.environment", "is filled from the environment, which is empty when services start", "Use file or content."
             )
         source = entry.get("file")
         if not source or below(source, self.layout.keys) is not None:
@@ -265,10 +245,10 @@ class _Placer:
             if verdict.severity == ERROR:
                 self.refused.add(source)
         elif source not in HARMLESS and not any(below(source, value) is not None for value in self.declared):
-            remedy = "Use a path below the package or a volume, or set an option of type path_dir or path_file to it in avs_instances[].options."
-            self._refuse(
-                place, f"{source} -> {target} leaves the package, and the inventory sets no option to it", remedy
+            remedy = (
+                "Use a path below the package or a volume, or set an option of type path_dir or path_file to it in avs_instances[].options."
             )
+            self._refuse(place, f"{source} -> {target} leaves the package, and the inventory sets no option to it", remedy)
             return
         self.result.outside.setdefault(service, []).append(source)
 
@@ -276,9 +256,7 @@ class _Placer:
         self.result.configs.setdefault(service, []).append(name)
         return _bind({**mount, "target": target}, posixpath.join(self.layout.configs, name), read_only=True)
 
-    def _undeclared(
-        self, service: str, label: str, name: str, source: str, target: str, config: Mapping[str, Any]
-    ) -> None:
+    def _undeclared(self, service: str, label: str, name: str, source: str, target: str, config: Mapping[str, Any]) -> None:
         """A relative source that nothing provides. Compose would make a folder of it, whatever it was meant to be."""
         place = f"{self.spec['id']}: services.{service}.volumes"
         if "." in posixpath.basename(target) or "." in posixpath.basename(source):
@@ -293,9 +271,7 @@ class _Placer:
         owner = user if user and all(part.isdigit() for part in parts) else None
         self.result.folders[name] = owner
         message = f"{label} is neither in the package nor declared; an empty folder is made for it in data/"
-        self.result.findings.append(
-            finding("PKG-019", place, message, "Declare it under directories in runtime.yml.", severity=INFO)
-        )
+        self.result.findings.append(finding("PKG-019", place, message, "Declare it under directories in runtime.yml.", severity=INFO))
 
     def _refuse(self, place: str, message: str, remedy: str | None) -> None:
         self.result.findings.append(finding("PKG-019", place, message, remedy))

@@ -69,9 +69,7 @@ def shape(spec: Mapping[str, Any], resolved: Resolved, layout: Layout, memory: i
     health = {**spec["health"]}
     if health.get("port") is not None:
         health["port"] = container_port(health["port"], resolved.values)
-    metrics = [
-        {**target, "port": container_port(target["port"], resolved.values)} for target in spec.get("metrics") or ()
-    ]
+    metrics = [{**target, "port": container_port(target["port"], resolved.values)} for target in spec.get("metrics") or ()]
     return Shaped(model, resolved, mounted, keyed.views, published(model), health, metrics, findings)
 
 
@@ -89,10 +87,7 @@ def pin(
         view = shaped.views.get(name, {})
         used = {*secrets_in(service, shaped.resolved.tokens), *(entry["secret"] for entry in view.values())}
         shared = {
-            section: {
-                use["source"]: (shaped.model.get(section) or {}).get(use["source"])
-                for use in service.get(section) or ()
-            }
+            section: {use["source"]: (shaped.model.get(section) or {}).get(use["source"]) for use in service.get(section) or ()}
             for section in ("configs", "secrets")
         }
         around = joined(shaped.model, service)
@@ -106,9 +101,7 @@ def pin(
             **({"joined": around} if around else {}),
         })  # fmt: skip
         changed[name] = {**service, "labels": {**service["labels"], LABEL_SPEC: made_of}}
-        wanted[name] = Wanted(
-            container_name(instance, name), made_of, service["image"], may_end(service), _joins(service)
-        )
+        wanted[name] = Wanted(container_name(instance, name), made_of, service["image"], may_end(service), _joins(service))
     return replace(shaped, model=with_services(shaped.model, changed)), wanted
 
 

@@ -77,9 +77,7 @@ def bind_ports(spec: Mapping[str, Any], model: Model, values: Mapping[str, str])
     return with_services(model, changed), findings
 
 
-def _match(
-    declared: Mapping[str, str], port: Mapping[str, Any], values: Mapping[str, str], on_host: Collection[str]
-) -> str | None:
+def _match(declared: Mapping[str, str], port: Mapping[str, Any], values: Mapping[str, str], on_host: Collection[str]) -> str | None:
     """The key that means this port. A variable means the host's port it holds, the container's only where it holds none of the
     service's ports on the host (``on_host``); a number means the container's."""
     target, published = str(port["target"]), str(port.get("published") or "")
@@ -107,11 +105,7 @@ def published(model: Model) -> list[Published]:
             continue
         for port in service.get("ports") or ():
             if port.get("published"):
-                found.append(
-                    Published(
-                        str(port.get("host_ip") or ""), str(port["published"]), str(port.get("protocol") or "tcp"), name
-                    )
-                )
+                found.append(Published(str(port.get("host_ip") or ""), str(port["published"]), str(port.get("protocol") or "tcp"), name))
     return sorted(found)
 
 

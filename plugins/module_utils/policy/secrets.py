@@ -30,9 +30,7 @@ def confine(spec: Mapping[str, Any], model: Model, tokens: Mapping[str, str]) ->
             found = secrets_in(value, tokens)
             refused = [secret for secret in found if wanted.get(secret) and name not in wanted[secret]]
             if refused:
-                message = (
-                    f"{variable} is kept from this service: {refused[0]} is for {', '.join(sorted(wanted[refused[0]]))}"
-                )
+                message = f"{variable} is kept from this service: {refused[0]} is for {', '.join(sorted(wanted[refused[0]]))}"
                 findings.append(finding("KEY-004", f"{place}.environment", message, severity=INFO))
                 continue
             environment[variable] = value
@@ -55,9 +53,7 @@ def confine(spec: Mapping[str, Any], model: Model, tokens: Mapping[str, str]) ->
     for section, entries in model.items():
         if section != "services":
             for secret in secrets_in(entries, tokens):
-                if section not in ("configs", "secrets") or secrets_in(
-                    [{**item, "content": ""} for item in entries.values()], tokens
-                ):
+                if section not in ("configs", "secrets") or secrets_in([{**item, "content": ""} for item in entries.values()], tokens):
                     findings.append(
                         finding(
                             "PKG-018",

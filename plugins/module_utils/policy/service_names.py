@@ -34,9 +34,7 @@ def unknown_services(spec: Mapping[str, Any], known: Collection[str]) -> Iterato
     Without it a misspelt name does nothing, or worse: the gate asks nobody, and a key is kept from the service that needs it.
     """
     there = f"the package's services are {', '.join(sorted(known)) or 'none'}"
-    granted = [
-        (f"exceptions[{number}].service", item["service"]) for number, item in enumerate(spec.get("exceptions") or ())
-    ]
+    granted = [(f"exceptions[{number}].service", item["service"]) for number, item in enumerate(spec.get("exceptions") or ())]
     limited = [(f"limits.{name}", name) for name in spec.get("limits") or {}]
     for rule, named in (("INV-001", [*granted, *limited]), ("PKG-016", named_services(spec))):
         for field, name in named:

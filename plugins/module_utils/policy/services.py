@@ -132,12 +132,7 @@ def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag") -> l
     found += unknown_services(spec, known)
     if not known:
         found.append(
-            finding(
-                "PKG-018",
-                instance,
-                "the compose files declare no service",
-                "Name a compose profile, or correct the compose files.",
-            )
+            finding("PKG-018", instance, "the compose files declare no service", "Name a compose profile, or correct the compose files.")
         )
     return found
 
@@ -153,42 +148,31 @@ def _privileges(
     for field, grant in (("pid", "pid_host"), ("ipc", "ipc_host"), ("network_mode", "network_host")):
         value = str(service.get(field) or "")
         if value == "host":
-            yield granted(
-                f"{place}.{field}", grant, f"asks for the host's {field.partition('_')[0]} namespace", allowed
-            )
+            yield granted(f"{place}.{field}", grant, f"asks for the host's {field.partition('_')[0]} namespace", allowed)
         elif value.startswith("container:"):
             yield finding("PRIV-002", f"{place}.{field}", "joins a container of somebody else", _REMOVE)
         elif field == "network_mode" and value not in ("", "none", "bridge") and not value.startswith("service:"):
             yield finding("PRIV-002", f"{place}.{field}", f"joins the network {value} of somebody else", _REMOVE)
     for field in ("uts", "userns_mode", "cgroup"):
         if service.get(field) == "host":
-            yield finding(
-                "PRIV-002", f"{place}.{field}", f"asks for the host's {field.partition('_')[0]} namespace", _REMOVE
-            )
+            yield finding("PRIV-002", f"{place}.{field}", f"asks for the host's {field.partition('_')[0]} namespace", _REMOVE)
     for option in service.get("security_opt") or ():
         # A seccomp profile, a label or a switch of the package's choice is as good as none.
         if str(option).replace("=", ":", 1) not in _HARMLESS_OPTIONS:
             yield finding("PRIV-002", f"{place}.security_opt", f"may switch a protection off ({option})", _REMOVE)
     devices = (((service.get("deploy") or {}).get("resources") or {}).get("reservations") or {}).get("devices")
     if devices:
-        yield finding(
-            "PRIV-002", f"{place}.deploy.resources.reservations.devices", "asks for devices of the host", _REMOVE
-        )
+        yield finding("PRIV-002", f"{place}.deploy.resources.reservations.devices", "asks for devices of the host", _REMOVE)
     for origin in service.get("volumes_from") or ():
         if str(origin).startswith("container:"):
-            yield finding(
-                "PRIV-002", f"{place}.volumes_from", "mounts what belongs to a container of somebody else", _REMOVE
-            )
+            yield finding("PRIV-002", f"{place}.volumes_from", "mounts what belongs to a container of somebody else", _REMOVE)
     for hook in ("post_start", "pre_stop"):
         if any(isinstance(step, Mapping) and step.get("privileged") for step in service.get(hook) or ()):
             yield finding("PRIV-002", f"{place}.{hook}", "runs a privileged command", _REMOVE)
     for field in sorted(set(service) - KNOWN):
         if not field.startswith("x-"):
             yield finding("PRIV-002", f"{place}.{field}", f"{field} is not a setting known to be safe", _REMOVE)
-    wanted = [
-        capability(item)
-        for item in (service.get("cap_add") or () if declared is None else declared.get("cap_add") or ())
-    ]
+    wanted = [capability(item) for item in (service.get("cap_add") or () if declared is None else declared.get("cap_add") or ())]
     for item in wanted:
         if item not in HARMLESS_CAPABILITIES:
             yield granted(f"{place}.cap_add", f"cap:{item}", f"asks for the capability {item}", allowed)
@@ -205,9 +189,7 @@ def _image(place: str, service: Mapping[str, Any], image_policy: str) -> Iterato
     if "@" in image:
         return
     if image_policy == "digest":
-        yield finding(
-            "IMG-001", f"{place}.image", f"{image} is not a digest", "Name the image by digest.", severity=ERROR
-        )
+        yield finding("IMG-001", f"{place}.image", f"{image} is not a digest", "Name the image by digest.", severity=ERROR)
     elif floats(image):
         yield finding(
             "IMG-001",
@@ -222,9 +204,7 @@ def _upgrades(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:
         yield finding("UPG-001", f"{place}.image", f"{name} replaces running containers on its own")
     policy = str(service.get("pull_policy") or "")
     if policy in ("always", "daily", "weekly", "refresh") or policy.startswith("every_"):
-        yield finding(
-            "UPG-001", f"{place}.pull_policy", f"pull_policy {policy} changes the image behind the operator's back"
-        )
+        yield finding("UPG-001", f"{place}.pull_policy", f"pull_policy {policy} changes the image behind the operator's back")
 
 
 def _shape(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:

@@ -137,11 +137,7 @@ def committed(item: Prepared, release: str | None) -> dict[str, Any]:
     draft, old = item.draft, item.draft.state or {}
     moved = old.get("release") != release
     secrets = {
-        name: {
-            "identity": draft.identities[name],
-            "env": secret.get("env") or [],
-            "services": secret.get("services") or [],
-        }
+        name: {"identity": draft.identities[name], "env": secret.get("env") or [], "services": secret.get("services") or []}
         for name, secret in draft.spec["secrets"].items()
     }
     return {
@@ -151,15 +147,12 @@ def committed(item: Prepared, release: str | None) -> dict[str, Any]:
         "committed_at": now(),
         "installed_at": old.get("installed_at") or now(),
         "spec_digest": item.digest,
-        "previous_spec_digest": old.get("spec_digest")
-        if old.get("spec_digest") != item.digest
-        else old.get("previous_spec_digest"),
+        "previous_spec_digest": old.get("spec_digest") if old.get("spec_digest") != item.digest else old.get("previous_spec_digest"),
         "release": release,
         "previous_release": old.get("release") if moved else old.get("previous_release"),
         "images": dict(item.lock),
         "containers": {
-            service: {**wanted.as_dict(), "releases": _releases(item, service, release)}
-            for service, wanted in item.wanted.items()
+            service: {**wanted.as_dict(), "releases": _releases(item, service, release)} for service, wanted in item.wanted.items()
         },
         "folders": data_folders(draft),
         "ports": _ports(item),
@@ -192,18 +185,12 @@ def _number(release: str | None) -> int:
 
 def _identity(item: Prepared) -> dict[str, Any]:
     spec, old = item.draft.spec, item.draft.state or {}
-    networks = sorted(
-        entry["name"] for entry in (item.shaped.model.get("networks") or {}).values() if not entry.get("external")
-    )
-    volumes = {
-        entry["name"] for entry in (item.shaped.model.get("volumes") or {}).values() if not entry.get("external")
-    }
+    networks = sorted(entry["name"] for entry in (item.shaped.model.get("networks") or {}).values() if not entry.get("external"))
+    volumes = {entry["name"] for entry in (item.shaped.model.get("volumes") or {}).values() if not entry.get("external")}
     return {
         "schema": STATE_SCHEMA,
         "id": item.id,
-        "package": {
-            name: spec["package"].get(name) for name in ("name", "version", "commit", "tree_sha256", "spec_version")
-        },
+        "package": {name: spec["package"].get(name) for name in ("name", "version", "commit", "tree_sha256", "spec_version")},
         "profile": spec["profile"],
         "networks": networks,
         # Volumes outlive the services that used them.
@@ -224,10 +211,7 @@ def _applying(item: Prepared, folders: Folders) -> dict[str, Any]:
 
 
 def _ports(item: Prepared) -> list[dict[str, str]]:
-    return [
-        {"address": port.address, "port": port.port, "protocol": port.protocol, "service": port.service}
-        for port in item.shaped.ports
-    ]
+    return [{"address": port.address, "port": port.port, "protocol": port.protocol, "service": port.service} for port in item.shaped.ports]
 
 
 def keys_of(item: Prepared) -> dict[str, dict[str, str | None]]:
@@ -237,30 +221,18 @@ def keys_of(item: Prepared) -> dict[str, dict[str, str | None]]:
         keystore = item.draft.values.get(key["keystore"])
         if keystore is not None:
             fingerprint = "sha256:" + hashlib.sha256(keystore.encode()).hexdigest()[:16]
-            found[key["name"]] = {
-                "kind": key["kind"],
-                "fingerprint": fingerprint,
-                "public_id": public_id(key["kind"], keystore),
-            }
+            found[key["name"]] = {"kind": key["kind"], "fingerprint": fingerprint, "public_id": public_id(key["kind"], keystore)}
     return found
 
 
-def stop(
-    engine: Engine,
-    own: InstanceStore,
-    state: Mapping[str, Any] | None,
-    before: Sequence[Container],
-    hold: tuple[int, ...],
-) -> None:
+def stop(engine: Engine, own: InstanceStore, state: Mapping[str, Any] | None, before: Sequence[Container], hold: tuple[int, ...]) -> None:
     """Stop, keep everything. Raises ``HostError``."""
     if state is not None and state.get("phase") != ABSENT:
         own.note("stop")
     if any(running(container) for container in before):
         done = Compose(engine, project(own.id), "/", hold).stop()
         if done.code:
-            raise HostError(
-                f"{own.id} could not be stopped", [finding("OPS-005", own.id, f"the engine says: {engine_error(done)}")]
-            )
+            raise HostError(f"{own.id} could not be stopped", [finding("OPS-005", own.id, f"the engine says: {engine_error(done)}")])
     if state is not None and state.get("phase") != ABSENT:
         own.write_state({**state, "desired": "stopped"})
 

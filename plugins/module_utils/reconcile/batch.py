@@ -92,15 +92,11 @@ def run(
             locks = [Lock(store.instance(job.id).lock, holder, timeout) for job in sorted(jobs, key=lambda job: job.id)]
             hold = tuple(stack.enter_context(lock).fd for lock in locks)
         scratch = stack.enter_context(Scratch())
-        asked = _Asked(
-            Ahead(engine.containers), Ahead(lambda: taken.survey(engine, _states(store))), Ahead(engine.volumes)
-        )
+        asked = _Asked(Ahead(engine.containers), Ahead(lambda: taken.survey(engine, _states(store))), Ahead(engine.volumes))
         work = _look_again(jobs, store, asked.listing.answer())
         around = _surroundings(store, engine, scratch, document, values, check, work, asked)
         _verify(around, work)
-        shown = (
-            [part for item in work if item.prepared is not None for part in differences(item.prepared)] if diff else []
-        )
+        shown = [part for item in work if item.prepared is not None for part in differences(item.prepared)] if diff else []
         if check:
             for item in work:
                 _announce(item)
@@ -120,16 +116,12 @@ def run(
     result: dict[str, Any] = {"changed": any(entry["changed"] for entry in entries), "diff": mask.deep(shown)}
     if failed:
         result["failed"] = True
-        result["msg"] = "\n".join(
-            [f"{len(failed)} of {len(entries)} instances failed", *(f"  {entry['error']}" for entry in failed)]
-        )
+        result["msg"] = "\n".join([f"{len(failed)} of {len(entries)} instances failed", *(f"  {entry['error']}" for entry in failed)])
     return result
 
 
 def _states(store: Store) -> dict[str, Mapping[str, Any]]:
-    return {
-        instance: state for instance in store.ids() for state in [store.instance(instance).state()] if state is not None
-    }
+    return {instance: state for instance in store.ids() for state in [store.instance(instance).state()] if state is not None}
 
 
 def _look_again(jobs: Sequence[Job], store: Store, listing: Sequence[Container]) -> list[_Work]:
@@ -220,9 +212,7 @@ def _plan_down(around: Surroundings, item: _Work) -> list[Action]:
     if item.state == GONE:
         own = around.store.instance(item.job.id)
         purge = bool(item.job.spec.get("purge"))
-        return remove.plan_removal(
-            own, item.job.state, purge, item.job.containers, around.host.networks, around.volumes
-        )
+        return remove.plan_removal(own, item.job.state, purge, item.job.containers, around.host.networks, around.volumes)
     return plan_stop(item.job.containers)
 
 
@@ -269,9 +259,7 @@ def _take_down(around: Surroundings, item: _Work, hold: tuple[int, ...], room: t
 def _remove_or_stop(around: Surroundings, item: _Work, hold: tuple[int, ...]) -> None:
     own = around.store.instance(item.job.id)
     if item.state == GONE:
-        item.kept = remove.remove(
-            around.engine, own, item.job.state, bool(item.job.spec.get("purge")), item.actions, hold
-        )
+        item.kept = remove.remove(around.engine, own, item.job.state, bool(item.job.spec.get("purge")), item.actions, hold)
     else:
         apply.stop(around.engine, own, item.job.state, item.job.containers, hold)
 
@@ -294,9 +282,7 @@ def _guarded(item: _Work, mask: Mask, step: Callable[[_Work], None]) -> None:
         item.error = error
     except OSError as error:
         item.error = HostError(
-            f"{item.job.id}: {error.strerror or error} ({error.filename})"
-            if error.filename
-            else f"{item.job.id}: {error}"
+            f"{item.job.id}: {error.strerror or error} ({error.filename})" if error.filename else f"{item.job.id}: {error}"
         )
     except Exception as error:
         item.error = HostError(f"{item.job.id}: unexpected {type(error).__name__}: {mask(str(error))}")
@@ -335,12 +321,8 @@ def _report(engine: Engine, store: Store, work: Sequence[_Work], mask: Mask) -> 
             entry["kept"] = item.kept
         if item.error is not None:
             problems = _problems(item.job.id, item.error)
-            entry["error"] = mask(
-                "\n".join([item.error.message, *(f"  {problem.as_line()}" for problem in problems if problem.id)])
-            )
-            entry["findings"] = merged(
-                {"findings": entry["findings"]}, [problem.as_dict() for problem in _masked(problems, mask)]
-            )
+            entry["error"] = mask("\n".join([item.error.message, *(f"  {problem.as_line()}" for problem in problems if problem.id)]))
+            entry["findings"] = merged({"findings": entry["findings"]}, [problem.as_dict() for problem in _masked(problems, mask)])
             entry["health"] = {"status": UNHEALTHY, "detail": mask(item.error.message)}
             if os.path.isdir(own.root):
                 own.note("failed", error=entry["error"])

@@ -24,13 +24,7 @@ def answer(call: Mapping[str, Any], run_command: RunCommand, via: str) -> dict[s
     if call["document"].get("log"):
         _log(call["document"], via)
     try:
-        return reconcile(
-            call["document"],
-            Engine(run_command),
-            call.get("secret_values"),
-            bool(call.get("check")),
-            bool(call.get("diff")),
-        )
+        return reconcile(call["document"], Engine(run_command), call.get("secret_values"), bool(call.get("check")), bool(call.get("diff")))
     except AvsError as error:
         return {"failed": True, "changed": False, **error.as_result()}
 

@@ -21,10 +21,7 @@ def differences(item: Prepared) -> list[dict[str, str]]:
     before, after = _options(old_spec), _options(item.draft.spec)
     if before != after:
         found.append(_part(f"{item.id}: options", before, after))
-    old, new = (
-        _services(item.draft.files.compose_file(), item.draft.state or {}),
-        _services(item.text, {"variables": item.variables}),
-    )
+    old, new = (_services(item.draft.files.compose_file(), item.draft.state or {}), _services(item.text, {"variables": item.variables}))
     for name in sorted({*old, *new}):
         before, after = old.get(name, ""), new.get(name, "")
         if before != after:
@@ -51,9 +48,7 @@ def _services(text: str | None, state: Mapping[str, Any]) -> dict[str, str]:
     """Section or service -> its text; placeholders are numbered anew with every secret, so names stand for them."""
     if text is None:
         return {}
-    numbered = sorted(
-        ((variable, name) for name, variable in (state.get("variables") or {}).items()), key=lambda pair: -len(pair[0])
-    )
+    numbered = sorted(((variable, name) for name, variable in (state.get("variables") or {}).items()), key=lambda pair: -len(pair[0]))
     for variable, name in numbered:
         text = text.replace("${" + variable + "}", f"<secret {name}>")
     model = json.loads(text)
@@ -61,8 +56,7 @@ def _services(text: str | None, state: Mapping[str, Any]) -> dict[str, str]:
         # A digest of what is shown here, and of secrets check mode does not know.
         (labelled.get("labels") or {}).pop(LABEL_SPEC, None)
     found = {
-        f"services.{name}": json.dumps(service, indent=2, sort_keys=True) + "\n"
-        for name, service in (model.get("services") or {}).items()
+        f"services.{name}": json.dumps(service, indent=2, sort_keys=True) + "\n" for name, service in (model.get("services") or {}).items()
     }
     for section in ("networks", "volumes", "configs", "secrets"):
         if model.get(section):

@@ -30,25 +30,16 @@ class ContainerPlan:
     def actions(self) -> list[Action]:
         return [
             Action("container", service, action)
-            for action, services in (
-                ("recreate", self.recreate),
-                ("create", self.create),
-                ("start", self.start),
-                ("remove", self.remove),
-            )
+            for action, services in (("recreate", self.recreate), ("create", self.create), ("start", self.start), ("remove", self.remove))
             for service in services
         ]
 
 
-def plan_containers(
-    wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Container], blind: Collection[str] = ()
-) -> ContainerPlan:
+def plan_containers(wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Container], blind: Collection[str] = ()) -> ContainerPlan:
     """``wanted``: service -> ``name``, ``spec``, ``ends``, ``joins``; ``blind``: services whose key folder is gone, so that a
     running container looks at nothing."""
     present = list(found)
-    own = {
-        item.service: item for item in present if item.service in wanted and item.name == wanted[item.service]["name"]
-    }
+    own = {item.service: item for item in present if item.service in wanted and item.name == wanted[item.service]["name"]}
     rename: dict[str, str] = {}
     drop: list[str] = []
     for item in present:
@@ -60,9 +51,7 @@ def plan_containers(
                 rename[item.id] = wanted[item.service]["name"]
                 own[item.service] = item
     recreate = {
-        service
-        for service, item in own.items()
-        if item.spec != wanted[service]["spec"] or (service in blind and item.state == "running")
+        service for service, item in own.items() if item.spec != wanted[service]["spec"] or (service in blind and item.state == "running")
     }
     create = {service for service in wanted if service not in own}
     grown = True
@@ -108,7 +97,5 @@ def observed(before: Iterable[Container], after: Iterable[Container]) -> list[Ac
         elif one.id != other.id:
             actions.append(Action("container", service, "recreate"))
         elif running(one) != running(other) or (one.state == "paused") != (other.state == "paused"):
-            actions.append(
-                Action("container", service, "start" if running(other) and one.state != "running" else "stop")
-            )
+            actions.append(Action("container", service, "start" if running(other) and one.state != "running" else "stop"))
     return ordered(actions)

@@ -104,16 +104,11 @@ class Prepared:
         return str(self.draft.spec["id"])
 
 
-def draft(
-    around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, before: Sequence[Container]
-) -> Draft:
+def draft(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, before: Sequence[Container]) -> Draft:
     """Resolve and judge. Raises ``HostError`` where that cannot even be done; findings of severity error are the caller's to act on."""
     instance = str(spec["id"])
     installed = state is not None and state.get("phase") != ABSENT
-    known = [
-        *version_problems(spec, state),
-        *resources.check(instance, spec.get("requirements") or {}, around.resources, installed),
-    ]
+    known = [*version_problems(spec, state), *resources.check(instance, spec.get("requirements") or {}, around.resources, installed)]
     try:
         item = _resolved(around, spec, state, before)
     except HostError as error:
@@ -121,9 +116,7 @@ def draft(
     return replace(item, findings=(*known, *item.findings))
 
 
-def _resolved(
-    around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, before: Sequence[Container]
-) -> Draft:
+def _resolved(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, before: Sequence[Container]) -> Draft:
     instance = str(spec["id"])
     own = around.store.instance(instance)
     tree = _tree(around, spec, own)
@@ -143,11 +136,7 @@ def _resolved(
         *links(spec, shaped, own),
         *taken.check(instance, shaped.model, shaped.ports, around.host),
         *existing.check_networks(
-            instance,
-            shaped.model,
-            around.host.inspected,
-            around.host.containers,
-            _crossed(around, spec, state, shaped.model),
+            instance, shaped.model, around.host.inspected, around.host.containers, _crossed(around, spec, state, shaped.model)
         ),
         *existing.check_volumes(instance, shaped.model, _present_volumes(around, shaped.model)),
         *check_subnets(instance, shaped.model, around.host.networks, around.host.subnets),
@@ -162,16 +151,12 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
     lock = item.images.lock
     image_users = {name: item.images.users.get(image, "") for name, image in item.shaped.images.items()}
     views, owners = settle_owners(spec, item.shaped.views, image_users)
-    shaped, wanted = pin(
-        replace(item.shaped, views=views), lock, item.identities, lambda path: _content(item.tree, path)
-    )
+    shaped, wanted = pin(replace(item.shaped, views=views), lock, item.identities, lambda path: _content(item.tree, path))
     text = compose_text(shaped)
     variables = secret_variables(shaped.model, shaped.resolved.tokens)
     digest = spec_digest(spec, item.identities)
     blind = [service for service in shaped.views if not os.path.isdir(os.path.join(own.keys, service))]
-    containers = plan_containers(
-        {name: {**one.as_dict(), "joins": one.joins} for name, one in wanted.items()}, item.before, blind
-    )
+    containers = plan_containers({name: {**one.as_dict(), "joins": one.joins} for name, one in wanted.items()}, item.before, blind)
     networks = _names(shaped.model, "networks")
     stale = _stale(around, spec, state, shaped.model)
     renewed = sorted(existing.changed_networks(shaped.model, around.host.inspected).values())
@@ -188,8 +173,7 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         *containers.actions(),
     ]
     users = [
-        finding("PRIV-003", f"{spec['id']}: services.{name}", "runs as root, and the package does not say why")
-        for name in _roots(item)
+        finding("PRIV-003", f"{spec['id']}: services.{name}", "runs as root, and the package does not say why") for name in _roots(item)
     ]
     return Prepared(
         item,
@@ -279,10 +263,7 @@ def _present_volumes(around: Surroundings, model: Mapping[str, Any]) -> list[dic
 
 def _release_differs(item: Draft, text: str) -> bool:
     own = item.files
-    if (
-        own.compose_file() != text
-        or ((item.state or {}).get("package") or {}).get("tree_sha256") != item.spec["package"]["tree_sha256"]
-    ):
+    if own.compose_file() != text or ((item.state or {}).get("package") or {}).get("tree_sha256") != item.spec["package"]["tree_sha256"]:
         return True
     for name, wanted in item.shaped.resolved.configs.items():
         try:
@@ -299,10 +280,7 @@ def _file_actions(around: Surroundings, item: Draft, changed: bool) -> list[Acti
     if changed:
         actions.append(Action("files", RELEASE, "update" if item.files.release() else "create"))
     actions += folder_actions(item.files.data, data_folders(item), settled_data(item))
-    actions += [
-        Action("files", f"data/{entry['path']}", "create")
-        for entry in artifacts.missing(around.store, item.files, item.spec)
-    ]
+    actions += [Action("files", f"data/{entry['path']}", "create") for entry in artifacts.missing(around.store, item.files, item.spec)]
     return actions
 
 

@@ -71,8 +71,7 @@ def reconcile(
         result["held"] = [held(store, instance) for instance in sorted({*busy, *result["unlisted"]})]
     found = [Finding.from_dict(item) for entry in result["instances"] for item in entry["findings"]]
     found += [
-        finding("INV-003", instance, "is on the host, but not in the inventory; it was left alone")
-        for instance in result["unlisted"]
+        finding("INV-003", instance, "is on the host, but not in the inventory; it was left alone") for instance in result["unlisted"]
     ]
     result["findings"] = [item.as_dict() for item in by_severity(found)]
     return result

@@ -38,9 +38,7 @@ def plan_removal(
     actions += [Action("network", network, "remove") for network, owner in networks.items() if owner == name]
     if os.path.exists(own.run):
         actions.append(Action("keys", "secrets", "remove"))
-    if any(os.path.lexists(own.path(part)) for part in _RELEASE) or (
-        state is not None and state.get("phase") != ABSENT
-    ):
+    if any(os.path.lexists(own.path(part)) for part in _RELEASE) or (state is not None and state.get("phase") != ABSENT):
         actions.append(Action("files", "release", "remove"))
     if purge:
         actions += [Action("volume", volume, "remove") for volume in own_volumes(own, state, volumes)]
@@ -59,20 +57,13 @@ def own_volumes(own: InstanceStore, state: Mapping[str, Any] | None, volumes: Ma
 
 
 def remove(
-    engine: Engine,
-    own: InstanceStore,
-    state: Mapping[str, Any] | None,
-    purge: bool,
-    actions: Sequence[Action],
-    hold: tuple[int, ...],
+    engine: Engine, own: InstanceStore, state: Mapping[str, Any] | None, purge: bool, actions: Sequence[Action], hold: tuple[int, ...]
 ) -> dict[str, Any]:
     """Follow the plan; files go last, so that an interrupted run is seen. Returns what was kept: ``volumes`` and ``data``."""
 
     def must(done: Done) -> None:
         if done.code:
-            raise HostError(
-                f"{own.id} could not be removed", [finding("OPS-005", own.id, f"the engine says: {engine_error(done)}")]
-            )
+            raise HostError(f"{own.id} could not be removed", [finding("OPS-005", own.id, f"the engine says: {engine_error(done)}")])
 
     if os.path.isdir(own.root):
         own.note("remove", purge=purge, actions=[action.as_dict() for action in actions])

@@ -44,14 +44,9 @@ def resolve(spec: Mapping[str, Any], tree: str, keys: str, compose: Compose) -> 
             _write(os.path.join(folder, name), text.encode("utf-8", "surrogateescape"))
         _write(probe, model.probe(expressions).encode())
         files = [os.path.join(folder, name) for name in spec["compose"]["files"]]
-        place = (
-            f"{spec['id']}: {posixpath.normpath(posixpath.join(spec['compose']['dir'], spec['compose']['files'][0]))}"
-        )
+        place = f"{spec['id']}: {posixpath.normpath(posixpath.join(spec['compose']['dir'], spec['compose']['files'][0]))}"
         text, findings = compose.config(
-            [*files, probe],
-            [os.path.join(folder, name) for name in env_files],
-            spec["compose"].get("profiles") or (),
-            place,
+            [*files, probe], [os.path.join(folder, name) for name in env_files], spec["compose"].get("profiles") or (), place
         )
     finally:
         for name, content in originals.items():
@@ -77,9 +72,7 @@ def resolve(spec: Mapping[str, Any], tree: str, keys: str, compose: Compose) -> 
     return Resolved(found, ports, tokens, configs, findings)
 
 
-def _environment(
-    folder: str, env_files: list[str], values: Mapping[str, str]
-) -> tuple[dict[str, str], dict[str, bytes | None]]:
+def _environment(folder: str, env_files: list[str], values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, bytes | None]]:
     """Environment files with the values in place, and what was there before (``None``: nothing).
 
     Services of a package that ships an example file read ``.env``, as if a person had copied it.

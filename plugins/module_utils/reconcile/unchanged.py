@@ -18,11 +18,7 @@ from ..instance.store import InstanceStore
 
 
 def why_work(
-    spec: Mapping[str, Any],
-    state: Mapping[str, Any] | None,
-    containers: Sequence[Container],
-    store: InstanceStore,
-    host_key: bytes | None,
+    spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container], store: InstanceStore, host_key: bytes | None
 ) -> str | None:
     """``None`` if there is nothing to do, else the first reason found."""
     if spec["state"] == GONE:
@@ -36,10 +32,7 @@ def why_work(
     recorded = {name: secret["identity"] for name, secret in state["secrets"].items()}
     stored = key_files.stored(store)
     identities = identify(spec["secrets"], recorded, stored, {}, host_key)
-    if (
-        any(identity.startswith(UNKNOWN) for identity in identities.values())
-        or spec_digest(spec, identities) != state["spec_digest"]
-    ):
+    if any(identity.startswith(UNKNOWN) for identity in identities.values()) or spec_digest(spec, identities) != state["spec_digest"]:
         return "the spec changed"
     known = {item.name: item for item in containers}
     wanted = state["containers"]
@@ -69,9 +62,7 @@ def _stopped(state: Mapping[str, Any] | None, containers: Sequence[Container]) -
     return None
 
 
-def _absent(
-    spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container], store: InstanceStore
-) -> str | None:
+def _absent(spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container], store: InstanceStore) -> str | None:
     if containers:
         return "has containers"
     if os.path.exists(store.run):

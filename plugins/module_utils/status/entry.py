@@ -15,9 +15,7 @@ from ..docker.engine import Container, running
 from ..instance.store import Store
 
 
-def entry_of(
-    spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container]
-) -> dict[str, Any]:
+def entry_of(spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container]) -> dict[str, Any]:
     """An instance's part of the result, as it is recorded; ``changed`` and ``actions`` are for a caller to fill."""
     known = state or {}
     package = known.get("package") or {}

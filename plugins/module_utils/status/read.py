@@ -19,9 +19,7 @@ from ..instance.store import Store, host_store
 from .entry import entry_of
 
 
-def read_instances(
-    engine: Engine, ids: Sequence[str] | None = None, store: Store | None = None
-) -> list[dict[str, Any]]:
+def read_instances(engine: Engine, ids: Sequence[str] | None = None, store: Store | None = None) -> list[dict[str, Any]]:
     """Entries as the ``instances`` module returns them, with ``containers``, live ``health`` and where things are.
 
     ``ids`` empty: all instances on the host, removed ones that left data among them. Raises ``HostError``.
@@ -33,15 +31,11 @@ def read_instances(
     listing = engine.containers()
     wanted = sorted(set(ids)) if ids else sorted({*store.ids(), *(container.instance for container in listing)})
     own = {instance: [container for container in listing if container.instance == instance] for instance in wanted}
-    inspected = {
-        item["Id"]: item for item in engine.inspect(container.id for group in own.values() for container in group)
-    }
+    inspected = {item["Id"]: item for item in engine.inspect(container.id for group in own.values() for container in group)}
     return [_entry(store, engine, instance, own[instance], inspected) for instance in wanted]
 
 
-def _entry(
-    store: Store, engine: Engine, instance: str, containers: Sequence[Container], inspected: Mapping[str, Any]
-) -> dict[str, Any]:
+def _entry(store: Store, engine: Engine, instance: str, containers: Sequence[Container], inspected: Mapping[str, Any]) -> dict[str, Any]:
     files = store.instance(instance)
     state = files.state()
     entry = entry_of({"id": instance}, state, containers)
@@ -72,10 +66,7 @@ def _entry(
         else:
             entry["health"] = {"status": UNKNOWN, "detail": "was never confirmed"}
     elif not gone and not containers:
-        entry["health"] = {
-            "status": UNHEALTHY if entry["state"] == "started" else UNKNOWN,
-            "detail": "there are no containers",
-        }
+        entry["health"] = {"status": UNHEALTHY if entry["state"] == "started" else UNKNOWN, "detail": "there are no containers"}
     return entry
 
 

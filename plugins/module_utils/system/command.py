@@ -39,9 +39,7 @@ class RunCommand(Protocol):
     ) -> tuple[Any, Any, Any]: ...
 
 
-def invocation(
-    command: Sequence[str], environment: Mapping[str, str], timeout: float | None = None, as_nobody: bool = False
-) -> list[str]:
+def invocation(command: Sequence[str], environment: Mapping[str, str], timeout: float | None = None, as_nobody: bool = False) -> list[str]:
     """Arguments that run ``command`` with exactly ``environment``, for at most ``timeout`` seconds.
 
     ``as_nobody``: with no user's rights, and no way to gain any. No value may be secret: arguments are seen by everybody.

@@ -64,9 +64,7 @@ class Lock:
         self.fd = fd
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         os.ftruncate(self.fd, 0)
         # Whatever else ends a run may leave a command behind that still holds this file; then it stays. One that waits for it takes
         # a new one.
@@ -101,6 +99,4 @@ def _message(path: str, timeout: float) -> str:
         who = f"by {held['holder']} (process {held['pid']}) since {held['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         who = "by a process that left no name"
-    return (
-        f"{instance} is locked {who}; waited {timeout:g} s for the lock {path}. Let that run end, or raise lock_timeout"
-    )
+    return f"{instance} is locked {who}; waited {timeout:g} s for the lock {path}. Let that run end, or raise lock_timeout"

@@ -52,9 +52,7 @@ def check(instance: str, requirements: Mapping[str, Any], found: Resources, inst
         problems.append(("min_ram", f"{memory} MiB of memory are needed, the host has {found.memory}"))
     if found.free < free and not installed:
         problems.append(("min_free_space", f"{free} MiB of free space are needed, the data folder has {found.free}"))
-    return [
-        finding("OPS-002", f"{instance}: requirements.{name}", message, severity=severity) for name, message in problems
-    ]
+    return [finding("OPS-002", f"{instance}: requirements.{name}", message, severity=severity) for name, message in problems]
 
 
 def default_memory(found: Resources) -> int:

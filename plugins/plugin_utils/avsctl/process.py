@@ -16,9 +16,7 @@ def run_command(args: list[str], *, cwd: str, pass_fds: Sequence[int], **_option
     """Exit code, output and messages of a command that gets no input. Raises ``OSError`` where it cannot be started."""
     # Not pipes: something the command leaves running in the background would hold them open.
     with _memory() as out, _memory() as err:
-        done = subprocess.run(
-            args, cwd=cwd, pass_fds=pass_fds, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False
-        )
+        done = subprocess.run(args, cwd=cwd, pass_fds=pass_fds, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False)
         return done.returncode, _content(out), _content(err)
 
 

@@ -18,17 +18,7 @@ from ...module_utils.common.errors import InputError
 from ...module_utils.common.rules import finding
 from .tree import FILE, MAX_FILE_BYTES, MAX_FILES, MAX_TREE_BYTES, Entry
 
-_BROKEN = (
-    OSError,
-    EOFError,
-    ValueError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    LZMAError,
-    NotImplementedError,
-    RuntimeError,
-)
+_BROKEN = (OSError, EOFError, ValueError, tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, NotImplementedError, RuntimeError)
 
 
 class ArchiveTree:
@@ -84,9 +74,7 @@ class ArchiveTree:
                     continue
                 kind = FILE if member.isreg() and not member.issparse() else _tar_kind(member)
                 total = self._judge(
-                    members,
-                    Entry(member.name.removeprefix("./"), kind, member.size, bool(member.mode & stat.S_IXUSR)),
-                    total,
+                    members, Entry(member.name.removeprefix("./"), kind, member.size, bool(member.mode & stat.S_IXUSR)), total
                 )
         return members
 
@@ -108,23 +96,13 @@ class ArchiveTree:
             for member in archive.infolist():
                 mode = member.external_attr >> 16
                 if member.orig_filename != member.filename:
-                    raise self._refused(
-                        "SRC-003", f"holds the name {member.orig_filename!r}, which systems read differently"
-                    )
+                    raise self._refused("SRC-003", f"holds the name {member.orig_filename!r}, which systems read differently")
                 if member.is_dir():
                     continue
-                kind = (
-                    FILE
-                    if stat.S_IFMT(mode) in (0, stat.S_IFREG)
-                    else "symbolic link"
-                    if stat.S_ISLNK(mode)
-                    else "special file"
-                )
+                kind = FILE if stat.S_IFMT(mode) in (0, stat.S_IFREG) else "symbolic link" if stat.S_ISLNK(mode) else "special file"
                 if member.flag_bits & 1:
                     raise self._refused("SRC-001", f"holds the encrypted file {member.filename!r}")
-                total = self._judge(
-                    members, Entry(member.filename, kind, member.file_size, bool(mode & stat.S_IXUSR)), total
-                )
+                total = self._judge(members, Entry(member.filename, kind, member.file_size, bool(mode & stat.S_IXUSR)), total)
         return members
 
     def _zip_contents(self, wanted: Sequence[str]) -> dict[str, bytes]:

@@ -107,9 +107,7 @@ class Cache:
             for name, content, executable in files:
                 path = stage / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(
-                    path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755 if executable else 0o644
-                )
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755 if executable else 0o644)
                 with open(descriptor, "wb") as handle:
                     handle.write(content)
             digest = tree_digest(str(stage))

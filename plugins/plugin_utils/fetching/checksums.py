@@ -29,10 +29,7 @@ def parse_checksums(data: bytes, report: Report) -> dict[str, str]:
         path = match["path"].removeprefix("./") if match else ""
         if match is None or not is_inside(path):
             report.add(
-                "PKG-013",
-                f"line {number}",
-                f"{shown(line)} is not `<sha256>  <path>`",
-                "List files with: sha256sum $(find pkg -type f).",
+                "PKG-013", f"line {number}", f"{shown(line)} is not `<sha256>  <path>`", "List files with: sha256sum $(find pkg -type f)."
             )
         elif path in found:
             report.add("PKG-013", f"line {number}", f"{path} is listed twice", "List every file once.")
@@ -41,15 +38,11 @@ def parse_checksums(data: bytes, report: Report) -> dict[str, str]:
     return found
 
 
-def compare_checksums(
-    listed: Mapping[str, str], actual: Mapping[str, str], present: Iterable[str], report: Report
-) -> None:
+def compare_checksums(listed: Mapping[str, str], actual: Mapping[str, str], present: Iterable[str], report: Report) -> None:
     """``actual``: path -> digest of the listed files that exist; ``present``: every file under ``pkg/``, all of which must be listed."""
     for path, digest in listed.items():
         if path not in actual:
-            report.add(
-                "PKG-013", path, "is listed, but there is no such file", "Fetch the package anew, or remove the line."
-            )
+            report.add("PKG-013", path, "is listed, but there is no such file", "Fetch the package anew, or remove the line.")
         elif actual[path] != digest:
             report.add("PKG-013", path, f"has the checksum {actual[path]}, listed is {digest}")
     for path in present:

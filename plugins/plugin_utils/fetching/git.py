@@ -122,18 +122,14 @@ def run_git(
             process.communicate()
             raise GitError(f"git did not finish within {timeout:.0f} seconds") from None
     if process.returncode:
-        raise GitError(
-            _summary(errors.decode("utf-8", "replace"), url) or f"git ended with status {process.returncode}"
-        )
+        raise GitError(_summary(errors.decode("utf-8", "replace"), url) or f"git ended with status {process.returncode}")
     return output
 
 
 def _summary(errors: str, url: GitUrl | None) -> str:
     """The lines of git that say why, on one line."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    telling = [
-        line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:")) or "denied" in line.lower()
-    ] or lines
+    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:")) or "denied" in line.lower()] or lines
     text = scrub("; ".join(telling[:4]))
     if url is not None and url.password:
         text = text.replace(url.password, "***")

@@ -76,6 +76,4 @@ def _remote(url: str, scheme: str, place: str) -> GitUrl:
 
 
 def _refused(place: str, why: str) -> InputError:
-    return InputError(
-        f"{place}: the address {why}", [finding("SRC-001", place, f"the address {why}", "Use an https or ssh address.")]
-    )
+    return InputError(f"{place}: the address {why}", [finding("SRC-001", place, f"the address {why}", "Use an https or ssh address.")])

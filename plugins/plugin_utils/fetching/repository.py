@@ -61,11 +61,7 @@ class Repository:
     def _ask(self) -> dict[str, Any]:
         try:
             self._prepare()
-            output = run_git(
-                self.folder,
-                ["ls-remote", "--quiet", "--", self.url.url, "HEAD", "refs/heads/*", "refs/tags/*"],
-                url=self.url,
-            )
+            output = run_git(self.folder, ["ls-remote", "--quiet", "--", self.url.url, "HEAD", "refs/heads/*", "refs/tags/*"], url=self.url)
         except GitError as error:
             mark: dict[str, Any] = {"error": str(error)}
         else:
@@ -76,9 +72,7 @@ class Repository:
                     refs[name.removesuffix("^{}")] = sha
             mark = {"refs": refs}
             self.cache.write(
-                "refs",
-                self.key,
-                {"refs": refs, "url": self.url.url, "time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())},
+                "refs", self.key, {"refs": refs, "url": self.url.url, "time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}
             )
         self.cache.set_mark(f"refs-{self.key}", mark)
         return mark
@@ -94,12 +88,7 @@ class Repository:
             return False
         try:
             # Our own reference is written after a fetch that succeeded, so it vouches for the whole tree.
-            return (
-                run_git(self.folder, ["rev-parse", "--verify", "--quiet", f"refs/avs/{commit}^{{commit}}"])
-                .decode()
-                .strip()
-                == commit
-            )
+            return run_git(self.folder, ["rev-parse", "--verify", "--quiet", f"refs/avs/{commit}^{{commit}}"]).decode().strip() == commit
         except GitError:
             return False
 
@@ -151,21 +140,10 @@ class Repository:
     def fetch_tag_object(self, tag: str) -> str:
         """The reference in the cache under which the tag itself (not what it points to) now lies. Raises ``GitError``."""
         target = f"refs/remote/tags/{tag}"
-        way = [
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--no-recurse-submodules",
-            "--no-auto-maintenance",
-            "--force",
-            "--depth=1",
-            "--",
-        ]
+        way = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--force", "--depth=1", "--"]
         with self.cache.lock(f"fetch-{self.key}"):
             self._prepare()
-            run_git(
-                self.folder, [*way, self.url.url, f"+refs/tags/{tag}:{target}"], url=self.url, timeout=FETCH_TIMEOUT
-            )
+            run_git(self.folder, [*way, self.url.url, f"+refs/tags/{tag}:{target}"], url=self.url, timeout=FETCH_TIMEOUT)
         return target
 
     def tree(self, commit: str) -> GitTree:
@@ -195,28 +173,20 @@ class GitTree:
             if prefix and "/" in path and not path.startswith(f"{prefix}/"):
                 continue
             self._objects[path] = sha
-            found.append(
-                Entry(path, _MODES.get(mode, "special file"), int(size) if size.isdigit() else 0, mode == "100755")
-            )
+            found.append(Entry(path, _MODES.get(mode, "special file"), int(size) if size.isdigit() else 0, mode == "100755"))
         return sorted(found, key=lambda entry: entry.path)
 
     def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         wanted = list(paths)
         if not self._objects:
             self.entries()
-        output = (
-            self._git(["cat-file", "--batch"], "".join(f"{self._objects[path]}\n" for path in wanted).encode())
-            if wanted
-            else b""
-        )
+        output = self._git(["cat-file", "--batch"], "".join(f"{self._objects[path]}\n" for path in wanted).encode()) if wanted else b""
         position = 0
         for path in wanted:
             end = output.index(b"\n", position)
             size = int(output[position:end].split()[2])
             if size > MAX_FILE_BYTES:
-                raise InputError(
-                    f"{path} is too large", [finding("SRC-003", path, f"is larger than {MAX_FILE_BYTES >> 20} MiB")]
-                )
+                raise InputError(f"{path} is too large", [finding("SRC-003", path, f"is larger than {MAX_FILE_BYTES >> 20} MiB")])
             yield path, output[end + 1 : end + 1 + size]
             position = end + 1 + size + 1
 
@@ -225,6 +195,5 @@ class GitTree:
             return run_git(self.folder, arguments, stdin=stdin)
         except GitError as error:
             raise InputError(
-                f"commit {self.commit} cannot be read: {error}",
-                [finding("SRC-001", self.commit, f"cannot be read: {error}")],
+                f"commit {self.commit} cannot be read: {error}", [finding("SRC-001", self.commit, f"cannot be read: {error}")]
             ) from None

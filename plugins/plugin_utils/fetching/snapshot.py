@@ -20,9 +20,7 @@ from .tree import FILE, Entry, FileTree, unsafe
 
 PACKAGE_FOLDER = "pkg"
 _MAX_CHECKSUMS = 4 << 20
-_NOTES = re.compile(
-    r"(?:change-?log|release[-_ ]?notes|changes|history|news)(?:\.(?:md|rst|txt|adoc))?\Z", re.IGNORECASE
-)
+_NOTES = re.compile(r"(?:change-?log|release[-_ ]?notes|changes|history|news)(?:\.(?:md|rst|txt|adoc))?\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,7 @@ class Snapshot:
     notes: bool
 
 
-def snapshot(
-    tree: FileTree, folder: str, cache: Cache, identity: str | None = None, beside: Sequence[str] = ()
-) -> Snapshot:
+def snapshot(tree: FileTree, folder: str, cache: Cache, identity: str | None = None, beside: Sequence[str] = ()) -> Snapshot:
     """Store what lies in ``folder`` (empty: everything), and the files at the root named in ``beside``, under its own digest.
 
     ``identity`` names the content (a commit): what was stored for it once is not read again. Raises ``InputError`` with SRC-003 for
@@ -56,11 +52,7 @@ def snapshot(
             content = None if checksums is None else checksums.encode("utf-8", "surrogateescape")
             return Snapshot(stored, known["tree_sha256"], known["digests"], content, known["notes"])
     entries = tree.entries(folder)
-    chosen = [
-        entry
-        for entry in entries
-        if not folder or entry.path in (folder, *beside) or entry.path.startswith(f"{folder}/")
-    ]
+    chosen = [entry for entry in entries if not folder or entry.path in (folder, *beside) or entry.path.startswith(f"{folder}/")]
     problems = unsafe(chosen)
     if problems:
         raise InputError("the package's files are not safe to use", problems)
@@ -95,9 +87,7 @@ def _checksums(tree: FileTree, entries: Sequence[Entry]) -> bytes | None:
     return None
 
 
-def _digests_outside(
-    tree: FileTree, entries: Sequence[Entry], content: bytes, known: Mapping[str, str]
-) -> dict[str, str]:
+def _digests_outside(tree: FileTree, entries: Sequence[Entry], content: bytes, known: Mapping[str, str]) -> dict[str, str]:
     """Of files that checksum.txt lists beside those of the package; links among them count as missing."""
     listed = checksums.parse_checksums(content, Report(checksums.FILE))
     outside = {path for path in listed if path not in known}
@@ -109,9 +99,4 @@ def _digests_outside(
 
 def _is_notes(entry: Entry) -> bool:
     parts = entry.path.split("/")
-    return (
-        entry.kind == FILE
-        and entry.size > 0
-        and _NOTES.match(parts[-1]) is not None
-        and parts[:-1] in ([], [PACKAGE_FOLDER])
-    )
+    return entry.kind == FILE and entry.size > 0 and _NOTES.match(parts[-1]) is not None and parts[:-1] in ([], [PACKAGE_FOLDER])

@@ -59,9 +59,7 @@ def unsafe(entries: Sequence[Entry]) -> list[Finding]:
             found.append(finding("SRC-003", _place(entry.path), why))
         for folded, name in _folded(entry.path):
             if seen.setdefault(folded, name) != name:
-                found.append(
-                    finding("SRC-003", _place(name), f"differs from {_place(seen[folded])} in case or accents only")
-                )
+                found.append(finding("SRC-003", _place(name), f"differs from {_place(seen[folded])} in case or accents only"))
     if len(entries) > MAX_FILES:
         found.append(finding("SRC-003", "", f"holds {len(entries)} files, more than {MAX_FILES}"))
     if sum(entry.size for entry in entries) > MAX_TREE_BYTES:
@@ -110,8 +108,7 @@ class FolderTree:
             self._walk("", prefix, found)
         except OSError as error:
             raise InputError(
-                f"{self.root} cannot be read: {error.strerror}",
-                [finding("SRC-001", str(self.root), f"cannot be read: {error.strerror}")],
+                f"{self.root} cannot be read: {error.strerror}", [finding("SRC-001", str(self.root), f"cannot be read: {error.strerror}")]
             ) from None
         return sorted(found, key=lambda entry: entry.path)
 
@@ -124,14 +121,11 @@ class FolderTree:
                     if path != ".git" and _leads_to(path, prefix):
                         self._walk(path, prefix, found)
                 elif path != ".git" and (not folder or _leads_to(path, prefix)):
-                    found.append(
-                        Entry(path, _kind(status.st_mode), status.st_size, bool(status.st_mode & stat.S_IXUSR))
-                    )
+                    found.append(Entry(path, _kind(status.st_mode), status.st_size, bool(status.st_mode & stat.S_IXUSR)))
                 if len(found) > 20 * MAX_FILES:
                     place = str(self.root)
                     raise InputError(
-                        f"{place} holds too many files",
-                        [finding("SRC-003", place, f"holds more than {20 * MAX_FILES} files")],
+                        f"{place} holds too many files", [finding("SRC-003", place, f"holds more than {20 * MAX_FILES} files")]
                     )
 
     def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -142,8 +136,7 @@ class FolderTree:
                     data = handle.read(MAX_FILE_BYTES + 1)
             except OSError as error:
                 raise InputError(
-                    f"{path} cannot be read: {error.strerror}",
-                    [finding("SRC-001", path, f"cannot be read: {error.strerror}")],
+                    f"{path} cannot be read: {error.strerror}", [finding("SRC-001", path, f"cannot be read: {error.strerror}")]
                 ) from None
             yield path, data
 
@@ -154,12 +147,7 @@ def _leads_to(path: str, prefix: str) -> bool:
 
 
 def _kind(mode: int) -> str:
-    for test, name in (
-        (stat.S_ISREG, FILE),
-        (stat.S_ISLNK, "symbolic link"),
-        (stat.S_ISFIFO, "pipe"),
-        (stat.S_ISSOCK, "socket"),
-    ):
+    for test, name in ((stat.S_ISREG, FILE), (stat.S_ISLNK, "symbolic link"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket")):
         if test(mode):
             return name
     return "device"

@@ -86,12 +86,8 @@ class Entry:
         return ", ".join(filter(None, (package, profile, instance or self.instance)))
 
 
-_secret_path = text(
-    lambda value: is_inside(value.strip("/")) and value.isprintable(), "a path in the store like avs/op1/bls"
-)
-_mount = text(
-    lambda value: is_inside(value.strip("/")) and value.isprintable(), "the path a store is mounted at, like secret"
-)
+_secret_path = text(lambda value: is_inside(value.strip("/")) and value.isprintable(), "a path in the store like avs/op1/bls")
+_mount = text(lambda value: is_inside(value.strip("/")) and value.isprintable(), "the path a store is mounted at, like secret")
 _number = schema.integer(1, 1 << 31, "the number of a version")
 _file = text(lambda value: bool(value) and value.isprintable(), "the path of a file")
 _scalar_types = (str, int, float)
@@ -117,12 +113,7 @@ _vault_key = {
     "field": Field(schema.line),
     "password_field": Field(schema.line),
 }
-_file_key = {
-    **_name_and_kind,
-    "source": Field(one_of("file")),
-    "keystore": Field(_file, required=True),
-    "password_file": Field(_file),
-}
+_file_key = {**_name_and_kind, "source": Field(one_of("file")), "keystore": Field(_file, required=True), "password_file": Field(_file)}
 Sources = Mapping[str, Mapping[str, Field]]
 _OPTION_SOURCES: Sources = {"vault": _vault_option, "file": _file_option}
 _KEY_SOURCES: Sources = {"vault": _vault_key, "file": _file_key}
@@ -154,10 +145,7 @@ def _option(value: Any, path: str, report: Report) -> Any:
     if value is None or isinstance(value, _scalar_types):
         return value
     report.add(
-        _RULES.type,
-        path,
-        f"a {kind_of(value)} is not the value of an option",
-        "Write a text, number or boolean, or a secret reference.",
+        _RULES.type, path, f"a {kind_of(value)} is not the value of an option", "Write a text, number or boolean, or a secret reference."
     )
     return None
 
@@ -253,20 +241,13 @@ def parse_instances(value: Any, place: str = INSTANCES) -> tuple[list[Entry], li
     report = Report("", _RULES)
     entries: list[Entry] = []
     if not isinstance(value, Sequence) or isinstance(value, str):
-        report.add(
-            _RULES.type,
-            place,
-            f"a {kind_of(value)} is not a list of instances",
-            "Write a list; an empty one is [].",
-        )
+        report.add(_RULES.type, place, f"a {kind_of(value)} is not a list of instances", "Write a list; an empty one is [].")
         return [], report.findings
     for position, item in enumerate(value):
         where = path_of(place, position)
         before = len(report.findings)
         if not isinstance(item, Mapping):
-            report.add(
-                _RULES.type, where, f"a {kind_of(item)} is not an instance", "Write package, tag and so on below it."
-            )
+            report.add(_RULES.type, where, f"a {kind_of(item)} is not an instance", "Write package, tag and so on below it.")
             continue
         checked = _entry(item, where, report)
         _cross_check(item, checked, where, report)
@@ -290,24 +271,15 @@ def labels(value: Any, place: str = INSTANCES) -> dict[str, str]:
 
 def _cross_check(given: Mapping[str, Any], checked: Mapping[str, Any], place: str, report: Report) -> None:
     if checked["purge"] and checked["state"] != "absent" and not report.has_errors(f"{place}.state"):
-        report.add(
-            "INV-001", f"{place}.purge", "only an absent instance is purged", "Set state: absent, or remove purge."
-        )
+        report.add("INV-001", f"{place}.purge", "only an absent instance is purged", "Set state: absent, or remove purge.")
     if checked["state"] == "absent":
         return
     if given.get("profile") is None:
         report.add("INV-001", f"{place}.profile", "is missing", "Name one of the package's profiles.")
     if given.get("version") is None and not (isinstance(given.get("package"), Mapping) and "path" in given["package"]):
-        report.add(
-            "INV-001",
-            f"{place}.version",
-            "is missing",
-            "Name a version like v1.2.3: what runs is never left to chance.",
-        )
+        report.add("INV-001", f"{place}.version", "is missing", "Name a version like v1.2.3: what runs is never left to chance.")
 
 
 def _key(checked: Mapping[str, Any]) -> KeyEntry:
-    rest = {
-        name: value for name, value in checked.items() if name not in ("name", "kind", "source") and value is not None
-    }
+    rest = {name: value for name, value in checked.items() if name not in ("name", "kind", "source") and value is not None}
     return KeyEntry(checked["name"], checked["kind"], checked["source"], rest)

@@ -25,9 +25,7 @@ def store_paths(entries: Iterable[Entry]) -> list[SecretPath]:
         if entry.state != "started":
             continue
         references = [key.reference for key in entry.keys if key.source == "vault"]
-        references += [
-            value for value in entry.options.values() if isinstance(value, Mapping) and value.get("source") == "vault"
-        ]
+        references += [value for value in entry.options.values() if isinstance(value, Mapping) and value.get("source") == "vault"]
         paths.update(vault_request(reference, "").path for reference in references)
     return sorted(paths)
 

@@ -39,11 +39,7 @@ def uses_of(host: str, entries: Iterable[Entry]) -> list[Use]:
     An entry that is to be absent counts as long as it names keys: hosts are worked on side by side, and one that cannot be reached
     still runs its node. So a key moves in two runs: first away, then to its new place.
     """
-    return [
-        Use(key.origin, host, entry.instance, f"{entry.place}.keys.{key.name}")
-        for entry in entries
-        for key in entry.keys
-    ]
+    return [Use(key.origin, host, entry.instance, f"{entry.place}.keys.{key.name}") for entry in entries for key in entry.keys]
 
 
 def public_uses(host: str, results: Iterable[Mapping[str, Any]]) -> list[Use]:
@@ -63,9 +59,7 @@ def still_held(held: Iterable[Mapping[str, Any]], values: Mapping[str, Mapping[s
         {
             **entry,
             "keystores": {
-                name: key
-                for name, key in (entry.get("keystores") or {}).items()
-                if _keystore_of(name) not in values.get(entry["id"], {})
+                name: key for name, key in (entry.get("keystores") or {}).items() if _keystore_of(name) not in values.get(entry["id"], {})
             },
         }
         for entry in held

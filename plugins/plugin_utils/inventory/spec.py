@@ -82,11 +82,7 @@ def build_specs(entries: Iterable[Entry], load: Load, references: References, kn
         for need in draft.needs:
             draft.spec["secrets"][need.name]["ref"] = found_references[need]
         own = by_severity(item for item in findings if _is_of(item, draft.entry))
-        specs.append(
-            {**draft.spec, "findings": [item.as_dict() for item in own]}
-            if "package" in draft.spec and draft.tree
-            else draft.spec
-        )
+        specs.append({**draft.spec, "findings": [item.as_dict() for item in own]} if "package" in draft.spec and draft.tree else draft.spec)
     return Built(
         tuple(specs),
         tuple(draft.entry for draft in sound),
@@ -154,10 +150,7 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
         "keys": keys,
         "ports": dict(entry.ports),
         "exceptions": [dict(item) for item in entry.exceptions],
-        "limits": {
-            service: {name: value for name, value in limit.items() if value is not None}
-            for service, limit in entry.limits.items()
-        },
+        "limits": {service: {name: value for name, value in limit.items() if value is not None} for service, limit in entry.limits.items()},
         **_runtime(entry, profile),
         "requirements": profile.requirements.as_spec(),
     }
@@ -183,14 +176,7 @@ def _minimal(entry: Entry, name: str) -> tuple[_Draft | None, list[Finding]]:
     instance, problem = _id(entry, name)
     if problem is not None:
         return None, [problem]
-    spec = {
-        "schema": SCHEMA,
-        "id": instance,
-        "tag": entry.tag,
-        "state": entry.state,
-        "purge": entry.purge,
-        "package": {"name": name},
-    }
+    spec = {"schema": SCHEMA, "id": instance, "tag": entry.tag, "state": entry.state, "purge": entry.purge, "package": {"name": name}}
     return _Draft(entry, spec), []
 
 
@@ -198,9 +184,7 @@ def _id(entry: Entry, name: str) -> tuple[str, Finding | None]:
     instance = f"{name}-{entry.tag}"
     if is_name(instance):
         return instance, None
-    return instance, finding(
-        "INV-001", f"{entry.place}.tag", f"the id {instance} is longer than 63 characters", "Choose a shorter tag."
-    )
+    return instance, finding("INV-001", f"{entry.place}.tag", f"the id {instance} is longer than 63 characters", "Choose a shorter tag.")
 
 
 def _placed(item: Finding, entry: Entry) -> Finding:
@@ -217,11 +201,7 @@ def _same_id(drafts: Sequence[_Draft]) -> list[Finding]:
         before = first.setdefault(draft.spec["id"], draft.entry)
         if before is not draft.entry:
             message = f"{draft.spec['id']} is {before.place} already"
-            findings.append(
-                finding(
-                    "INV-001", f"{draft.entry.place}.tag", message, "Give each instance of a package a tag of its own."
-                )
-            )
+            findings.append(finding("INV-001", f"{draft.entry.place}.tag", message, "Give each instance of a package a tag of its own."))
     return findings
 
 
@@ -258,9 +238,7 @@ def _runtime(entry: Entry, profile: Profile) -> dict[str, Any]:
     }
 
 
-def _option_secrets(
-    instance: str, entry: Entry, profile: Profile, resolved: Resolved, secrets: dict[str, dict[str, Any]]
-) -> list[Need]:
+def _option_secrets(instance: str, entry: Entry, profile: Profile, resolved: Resolved, secrets: dict[str, dict[str, Any]]) -> list[Need]:
     targets = {option.name: option.target for option in profile.options}
     needs = []
     for name, given in resolved.secrets.items():
@@ -292,9 +270,7 @@ def _keys(
     for name, wanted in declared.items():
         if name not in given and not wanted["optional"]:
             remedy = f"Add {{name: {name}, kind: {wanted['kind']}, source: ...}} to {where}."
-            findings.append(
-                finding("KEY-009", where, f"key {name} ({wanted['kind']}) is missing: the package needs it", remedy)
-            )
+            findings.append(finding("KEY-009", where, f"key {name} ({wanted['kind']}) is missing: the package needs it", remedy))
     keys: list[dict[str, Any]] = []
     needs: list[Need] = []
     for key in entry.keys:
@@ -326,10 +302,7 @@ def _keys(
         if has_password and password is None:
             findings.append(
                 finding(
-                    "INV-001",
-                    f"{place}.password_file",
-                    "is missing: the node needs the key's password",
-                    "Name the file of the password.",
+                    "INV-001", f"{place}.password_file", "is missing: the node needs the key's password", "Name the file of the password."
                 )
             )
             continue
@@ -359,12 +332,7 @@ def _keys(
 
 def _has_password(key: KeyEntry, wanted: Mapping[str, Any]) -> bool:
     """An opaque file has a password only where the operator or the package says so."""
-    if (
-        wanted["password"]
-        or wanted["password_file"]
-        or key.reference.get("password_field")
-        or key.reference.get("password_file")
-    ):
+    if wanted["password"] or wanted["password_file"] or key.reference.get("password_field") or key.reference.get("password_file"):
         return True
     return key.kind != "file" and bool(wanted["folder"] or wanted["mount"])
 

@@ -49,8 +49,7 @@ def told(result: Mapping[str, Any]) -> list[str]:
     return [
         f"{item.as_line()} ({item.id})"
         for item in by_severity(found)
-        if item.severity == WARNING
-        and (item.id in _ALWAYS or (result.get("changed") and not item.place.startswith(quiet)))
+        if item.severity == WARNING and (item.id in _ALWAYS or (result.get("changed") and not item.place.startswith(quiet)))
     ]
 
 
@@ -90,10 +89,7 @@ def _paragraph(label: str, items: Sequence[tuple[str, Finding]]) -> list[str]:
     places: dict[tuple[str, str], list[str]] = {}
     for place, item in items:
         places.setdefault((item.message, item.remedy), []).append(place)
-    texts = [
-        ": ".join(part for part in (", ".join(filter(None, where)), cause[0]) if part)
-        for cause, where in places.items()
-    ]
+    texts = [": ".join(part for part in (", ".join(filter(None, where)), cause[0]) if part) for cause, where in places.items()]
     count = f"{len(texts)} problem{'s' if len(texts) > 1 else ''}"
     # A column for the remedies is easier to read, as long as the problems beside it are short.
     width = max((len(text) for text in texts if len(text) <= 80), default=0)

@@ -57,11 +57,7 @@ def is_active(settings: Mapping[str, Any], profile: Profile, values: Mapping[str
 
 
 def _values(profile: Profile) -> dict[str, str]:
-    left = {
-        part
-        for key in profile.runtime.keys
-        for part in (key["keystore"], key["password"], key["password_file"], key["folder"])
-    }
+    left = {part for key in profile.runtime.keys for part in (key["keystore"], key["password"], key["password_file"], key["folder"])}
     given: dict[str, str] = {name: _OPEN for name in left if name}
     for option in profile.options:
         chosen = option.hidden or option.type in ("path_dir", "path_file")
@@ -85,9 +81,7 @@ def _known(value: Any, values: Mapping[str, str]) -> Any:
     return value
 
 
-def _service(
-    known: Mapping[str, Any], written: Mapping[str, Any], folder: str, keys: Collection[str]
-) -> dict[str, Any]:
+def _service(known: Mapping[str, Any], written: Mapping[str, Any], folder: str, keys: Collection[str]) -> dict[str, Any]:
     service = {name: value for name, value in known.items() if value not in (None, "", [], {}, False)}
     for name in _LISTS:
         _keep(service, name, [item for item in map(_text, _list(service.get(name))) if item])

@@ -47,16 +47,7 @@ def _spec(profile: Profile) -> dict[str, Any]:
 
 def _layout(profile: Profile) -> Layout:
     known = frozenset(tree_files(str(profile.tree)))
-    return Layout(
-        ROOT,
-        profile.compose_dir or ".",
-        "/avs-tree",
-        "/avs-data",
-        "/avs-keys",
-        "/avs-configs",
-        known,
-        folders_of(known),
-    )
+    return Layout(ROOT, profile.compose_dir or ".", "/avs-tree", "/avs-data", "/avs-keys", "/avs-configs", known, folders_of(known))
 
 
 def _place(place: str, profile: Profile, files: ComposeFiles) -> str:

@@ -20,8 +20,7 @@ from .compose_file import ComposeFiles, env_files, environment, read_compose
 from .host_rules import judged
 
 _SECRET_NAME = re.compile(
-    r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|MNEMONIC|PRIVATE_?KEY|API_?KEY|AUTH_?TOKEN)(?:$|_(?!FILE|PATH|DIR))",
-    re.IGNORECASE,
+    r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|MNEMONIC|PRIVATE_?KEY|API_?KEY|AUTH_?TOKEN)(?:$|_(?!FILE|PATH|DIR))", re.IGNORECASE
 )
 
 
@@ -50,9 +49,7 @@ def lint_profile(profile: Profile) -> list[Finding]:
     return found
 
 
-def _ports(
-    name: str, settings: Mapping[str, Any], place: str, profile: Profile, files: ComposeFiles
-) -> Iterator[Finding]:
+def _ports(name: str, settings: Mapping[str, Any], place: str, profile: Profile, files: ComposeFiles) -> Iterator[Finding]:
     allowed = profile.runtime.privileges.get(name, {}).get("ports", {})
     variables = {files.values.get(key) for key in allowed}
     declared = settings.get("ports")
@@ -65,9 +62,7 @@ def _ports(
         if not target or _is_loopback(address) or {target, plain} & set(allowed) or plain in variables:
             continue
         yield finding(
-            "NET-001",
-            f"{place}.ports[{position}]",
-            f"port {target} is published on {address or 'all interfaces'} and not declared",
+            "NET-001", f"{place}.ports[{position}]", f"port {target} is published on {address or 'all interfaces'} and not declared"
         )
 
 
@@ -97,11 +92,7 @@ def _secrets(name: str, settings: Mapping[str, Any], place: str, profile: Profil
     for key in keys:
         for field in ("password", "keystore"):
             if key[field] in through and key[field] not in given and name not in key["services"]:
-                yield finding(
-                    "KEY-004",
-                    f"{place}.env_file",
-                    f"hands {key[field]} to a service that does not need key {key['name']}",
-                )
+                yield finding("KEY-004", f"{place}.env_file", f"hands {key[field]} to a service that does not need key {key['name']}")
 
 
 def _variables(profile: Profile, files: ComposeFiles) -> Iterator[Finding]:
@@ -109,24 +100,18 @@ def _variables(profile: Profile, files: ComposeFiles) -> Iterator[Finding]:
     if not files.passes_all:
         for option in profile.options:
             if option.target not in files.used:
-                yield finding(
-                    "PKG-012", f"{place}: option {option.name}", f"the compose files never use {option.target}"
-                )
+                yield finding("PKG-012", f"{place}: option {option.name}", f"the compose files never use {option.target}")
     supplied = {*profile.env_values, *(option.target for option in profile.options)}
     for position, key in enumerate(profile.runtime.keys):
         for field in ("keystore", "password", "password_file", "folder"):
             variable = key[field]
             supplied.add(variable)
             if variable and variable not in files.used and not files.passes_all:
-                yield finding(
-                    "PKG-012", f"runtime.yml: keys[{position}].{field}", f"the compose files never use {variable}"
-                )
+                yield finding("PKG-012", f"runtime.yml: keys[{position}].{field}", f"the compose files never use {variable}")
     for variable, needed in sorted(files.used.items()):
         if needed and variable not in supplied:
             message = f"{variable} is used, but nothing sets it"
-            yield finding(
-                "PKG-018", f"profile {profile.name}", message, "Add it to .env, or an option that fills it.", WARNING
-            )
+            yield finding("PKG-018", f"profile {profile.name}", message, "Add it to .env, or an option that fills it.", WARNING)
 
 
 def _commands(profile: Profile, files: ComposeFiles) -> Iterator[Finding]:
@@ -134,6 +119,4 @@ def _commands(profile: Profile, files: ComposeFiles) -> Iterator[Finding]:
         service = command["service"]
         if service and service not in files.services:
             message = f"commands.{name} names {service}, which is no service of the compose files"
-            yield finding(
-                "PKG-016", f"profile {profile.name}", message, f"Use one of: {', '.join(files.services)}.", WARNING
-            )
+            yield finding("PKG-016", f"profile {profile.name}", message, f"Use one of: {', '.join(files.services)}.", WARNING)

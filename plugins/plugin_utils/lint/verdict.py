@@ -40,11 +40,7 @@ class Verdict:
 
 
 def judge(
-    request: PackageRequest,
-    taps: Sequence[TapConfig],
-    cache: Cache,
-    profile: str | None = None,
-    options: Mapping[str, Any] | None = None,
+    request: PackageRequest, taps: Sequence[TapConfig], cache: Cache, profile: str | None = None, options: Mapping[str, Any] | None = None
 ) -> Verdict:
     """The package with every finding on it; ``options`` are checked against ``profile``, or the only profile there is."""
     inspection = inspect_package(request, taps, cache)

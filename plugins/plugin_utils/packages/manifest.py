@@ -43,12 +43,7 @@ class Requirements:
 
     def as_spec(self) -> dict[str, Any]:
         """Under the names of the InstanceSpec document."""
-        return {
-            "min_cpu_cores": self.min_cpu_cores,
-            "min_ram": self.min_ram,
-            "min_free_space": self.min_free_space,
-            "stop": self.stop,
-        }
+        return {"min_cpu_cores": self.min_cpu_cores, "min_ram": self.min_ram, "min_free_space": self.min_free_space, "stop": self.stop}
 
 
 @dataclass(frozen=True)
@@ -113,9 +108,7 @@ def _profiles(declared: Any, report: Report) -> tuple[str, ...]:
         report.add("PKG-004", "profiles", "is missing: a package has at least one profile")
         return ()
     if not isinstance(declared, list) or len(declared) > MAX_PROFILES:
-        report.add(
-            "PKG-002", "profiles", f"is not a list of at most {MAX_PROFILES} names", "Write one `- name` a line."
-        )
+        report.add("PKG-002", "profiles", f"is not a list of at most {MAX_PROFILES} names", "Write one `- name` a line.")
         return ()
     names: list[str] = []
     for position, entry in enumerate(declared):

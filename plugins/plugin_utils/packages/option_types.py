@@ -223,6 +223,4 @@ def compile_re2(pattern: str) -> Any:
         return re2.compile(pattern, options)
     except re2.error as error:
         text = error.args[0] if error.args else ""
-        raise Invalid(
-            f"is not a regular expression in RE2 syntax: {text.decode() if isinstance(text, bytes) else text}"
-        ) from None
+        raise Invalid(f"is not a regular expression in RE2 syntax: {text.decode() if isinstance(text, bytes) else text}") from None

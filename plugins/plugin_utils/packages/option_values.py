@@ -95,9 +95,7 @@ def resolve_options(profile: Profile, values: Mapping[str, object], place: str =
             checked = check_value(option.type, given, option.validate)
         except Invalid as error:
             value = _MASK if option.hidden else shown(_raw(given))
-            findings.append(
-                finding("OPT-001", spot, f"{value} {error}", f"Set {spot} to a value of type {option.type}.")
-            )
+            findings.append(finding("OPT-001", spot, f"{value} {error}", f"Set {spot} to a value of type {option.type}."))
             continue
         if option.hidden:
             secrets[option.name] = SecretValue(checked.text)
@@ -130,27 +128,14 @@ def _unknown(name: str, known: Mapping[str, Option], where: str) -> Finding:
     )
 
 
-def _fill_default(
-    option: Option,
-    env_values: Mapping[str, str],
-    env: dict[str, str],
-    given_targets: set[str],
-    spot: str,
-) -> Finding | None:
+def _fill_default(option: Option, env_values: Mapping[str, str], env: dict[str, str], given_targets: set[str], spot: str) -> Finding | None:
     """Put the default into ``env`` unless another option with this target was given a value; a finding where nothing supplies one."""
     if option.default_text is not None:
         if option.target not in given_targets:
             env[option.target] = option.default_text
         return None
     if option.hidden:
-        return finding(
-            "OPT-002",
-            spot,
-            "a value is required (hidden option)",
-            f"Set {spot} to a secret reference, see docs/secrets.md.",
-        )
+        return finding("OPT-002", spot, "a value is required (hidden option)", f"Set {spot} to a secret reference, see docs/secrets.md.")
     if option.target in given_targets or option.target in env or env_values.get(option.target):
         return None
-    return finding(
-        "OPT-002", spot, f"a value is required (type {option.type}: {option.help.strip()[:100]})", f"Set {spot}."
-    )
+    return finding("OPT-002", spot, f"a value is required (type {option.type}: {option.help.strip()[:100]})", f"Set {spot}.")

@@ -68,11 +68,7 @@ def parse_options(declared: Any, report: Report) -> tuple[Option, ...]:
             )
             continue
         if option.target in targets:
-            report.add(
-                "PKG-011",
-                f"{place}.target",
-                f"options {targets[option.target]} and {option.name} both set {option.target}",
-            )
+            report.add("PKG-011", f"{place}.target", f"options {targets[option.target]} and {option.name} both set {option.target}")
         places[option.name] = place
         targets[option.target] = option.name
         options.append(option)
@@ -88,24 +84,15 @@ def _parse_option(entry: Any, place: str, report: Report) -> Option | None:
         if entry.get(part) in (None, ""):
             report.add("PKG-004", path_of(place, part), "is missing")
         elif not isinstance(entry[part], str):
-            report.add(
-                "PKG-002", path_of(place, part), f"{shown(entry[part])} is not a text", "Write a text, in quotes."
-            )
+            report.add("PKG-002", path_of(place, part), f"{shown(entry[part])} is not a text", "Write a text, in quotes.")
     name, target, kind = entry.get("name"), entry.get("target"), entry.get("type")
     if isinstance(name, str) and name and not _NAME.match(name):
-        report.add(
-            "PKG-010", f"{place}.name", f"{shown(name)} is not a name of letters, digits, dashes, dots and spaces"
-        )
+        report.add("PKG-010", f"{place}.name", f"{shown(name)} is not a name of letters, digits, dashes, dots and spaces")
     if isinstance(target, str) and target and not is_variable(target):
         report.add("PKG-010", f"{place}.target", f"{shown(target)} is not the name of a variable compose can fill")
     label = f" (option {name})" if isinstance(name, str) else ""
     if isinstance(kind, str) and kind and kind not in TYPES:
-        report.add(
-            "PKG-010",
-            f"{place}.type",
-            f"{shown(kind)} is not an option type{label}",
-            f"Use one of: {', '.join(TYPES)}.",
-        )
+        report.add("PKG-010", f"{place}.type", f"{shown(kind)} is not an option type{label}", f"Use one of: {', '.join(TYPES)}.")
     hidden = entry.get("hidden")
     if hidden is not None and not isinstance(hidden, bool):
         report.add("PKG-002", f"{place}.hidden", f"{shown(hidden)} is not true or false{label}")
@@ -128,9 +115,7 @@ def _parse_option(entry: Any, place: str, report: Report) -> Option | None:
     )
 
 
-def _parse_default(
-    entry: Mapping[str, Any], validate: Mapping[str, Any], place: str, label: str, report: Report
-) -> Checked | None:
+def _parse_default(entry: Mapping[str, Any], validate: Mapping[str, Any], place: str, label: str, report: Report) -> Checked | None:
     given, kind = entry.get("default"), entry.get("type")
     where = f"{place}.default"
     if given is None:
@@ -140,13 +125,7 @@ def _parse_default(
         report.add("PKG-010", where, f"a {kind_of(given)} is not a single value{label}", "Give one value, or none.")
     elif entry.get("hidden"):
         message = "the option is hidden, its default is ignored"
-        report.add(
-            "PKG-010",
-            where,
-            f"{message}{label}",
-            "Remove the default: a hidden value comes from the operator.",
-            WARNING,
-        )
+        report.add("PKG-010", where, f"{message}{label}", "Remove the default: a hidden value comes from the operator.", WARNING)
     elif isinstance(kind, str) and kind in TYPES and not report.has_errors(f"{place}.validate"):
         try:
             return check_value(kind, given, validate)
@@ -225,7 +204,5 @@ def _bound(given: Any) -> int | float | None:
     if not number.is_finite() or abs(number.adjusted()) > 300:
         return None
     return (
-        int(number)
-        if number == number.to_integral_value() and "." not in str(given) and "e" not in str(given).lower()
-        else float(number)
+        int(number) if number == number.to_integral_value() and "." not in str(given) and "e" not in str(given).lower() else float(number)
     )

@@ -127,26 +127,17 @@ class _Loader:
         entries = {entry.path: entry for entry in self.files.entries(located.folder)}
         data = _read(self.files, entries, f"{folder}manifest.yml")
         if data is None:
-            report.add(
-                "PKG-006",
-                "",
-                "is missing: this is no package",
-                "Check path or address; a package has pkg/manifest.yml.",
-            )
+            report.add("PKG-006", "", "is missing: this is no package", "Check path or address; a package has pkg/manifest.yml.")
             self.findings += report.findings
             return None
         version = located.version
         manifest = parse_manifest(data, report, version)
         if located.adapter:
             version = self._adapter_version(manifest, report)
-            self.findings += key_material(
-                self.files, [entry for path, entry in entries.items() if path.startswith(folder)]
-            )
+            self.findings += key_material(self.files, [entry for path, entry in entries.items() if path.startswith(folder)])
         profiles: dict[str, Profile] = {}
         for name in manifest.profiles:
-            profile, found = load_profile(
-                name, f"{folder}{name}", self._reader(entries, f"{folder}{name}"), manifest, self._checkout
-            )
+            profile, found = load_profile(name, f"{folder}{name}", self._reader(entries, f"{folder}{name}"), manifest, self._checkout)
             self.findings += found
             if profile is not None:
                 profiles[name] = profile
@@ -201,9 +192,7 @@ class _Loader:
 
     def _compare_tree(self, taken: Snapshot, expected: str | None, who: str) -> None:
         if expected not in (None, taken.tree_sha256):
-            self.findings.append(
-                finding("PKG-013", "tree_sha256", f"{who} says {expected}, the files have {taken.tree_sha256}")
-            )
+            self.findings.append(finding("PKG-013", "tree_sha256", f"{who} says {expected}, the files have {taken.tree_sha256}"))
 
     def _adapter_version(self, manifest: Manifest, report: Report) -> str | None:
         """The folder's version; of an adapter without version folders, the one its manifest states."""
@@ -227,11 +216,7 @@ class _Loader:
         return stated
 
     def _has_notes(self, entries: Mapping[str, Entry], folder: str) -> bool:
-        own = any(
-            path.removeprefix(folder).lower().startswith(("changelog", "release"))
-            for path in entries
-            if path.startswith(folder)
-        )
+        own = any(path.removeprefix(folder).lower().startswith(("changelog", "release")) for path in entries if path.startswith(folder))
         return own or any(taken is not None and taken.notes for taken in self.trees.values())
 
     def _checkout(self, runtime: Runtime, report: Report) -> Checkout | None:
@@ -240,10 +225,7 @@ class _Loader:
         if not self.located.adapter:
             if source is not None:
                 report.add(
-                    "PKG-016",
-                    "source",
-                    "is for adapters: a package's compose files lie beside its profile.yml",
-                    "Remove the section.",
+                    "PKG-016", "source", "is for adapters: a package's compose files lie beside its profile.yml", "Remove the section."
                 )
             if self.native is None:
                 return None
@@ -255,9 +237,7 @@ class _Loader:
         if not source["git"] or not source["commit"]:
             return None
         if self.request.commit not in (None, source["commit"]):
-            report.add(
-                "SRC-002", "source.commit", f"the adapter pins {source['commit']}, the inventory {self.request.commit}"
-            )
+            report.add("SRC-002", "source.commit", f"the adapter pins {source['commit']}, the inventory {self.request.commit}")
             return None
         taken, address = self._upstream(source, report)
         if taken is None:
@@ -289,8 +269,5 @@ def _read(files: FileTree, entries: Mapping[str, Entry], path: str) -> bytes | N
     if entry is None:
         return None
     if entry.kind != FILE:
-        raise InputError(
-            f"{path} is a {entry.kind}",
-            [finding("SRC-003", path, f"is a {entry.kind}, only regular files are allowed")],
-        )
+        raise InputError(f"{path} is a {entry.kind}", [finding("SRC-003", path, f"is a {entry.kind}, only regular files are allowed")])
     return next(files.read([path]))[1]

@@ -95,11 +95,7 @@ class Profile:
 
 
 def load_profile(
-    name: str,
-    place: str,
-    read: Read,
-    manifest: Manifest,
-    checkout: Callable[[Runtime, Report], Checkout | None],
+    name: str, place: str, read: Read, manifest: Manifest, checkout: Callable[[Runtime, Report], Checkout | None]
 ) -> tuple[Profile | None, list[Finding]]:
     """``read`` hands out files of the profile's folder ``place`` (its path as findings name it), ``checkout`` the tree of its compose files.
 
@@ -122,9 +118,7 @@ def load_profile(
         api = None
     requirements, plugin = manifest.requirements, manifest.plugin
     if fields.get("hardware_requirements_overrides") is not None:
-        requirements = parse_requirements(
-            fields["hardware_requirements_overrides"], "hardware_requirements_overrides", report
-        )
+        requirements = parse_requirements(fields["hardware_requirements_overrides"], "hardware_requirements_overrides", report)
     plugin = parse_plugin(fields.get("plugin_overrides"), "plugin_overrides", report) or plugin
 
     declared = read("runtime.yml")
@@ -172,9 +166,7 @@ def _targets(declared: Any, report: Report) -> list[dict[str, Any]]:
     report.unknown_fields(declared, ("targets",), "monitoring")
     if declared.get("targets") is None:
         return []
-    return [
-        target for target in _TARGETS(declared["targets"], "monitoring.targets", report) if None not in target.values()
-    ]
+    return [target for target in _TARGETS(declared["targets"], "monitoring.targets", report) if None not in target.values()]
 
 
 def _exists(where: Checkout, name: str) -> bool:
@@ -187,12 +179,7 @@ def _compose_files(where: Checkout, runtime: Runtime, report: Report) -> tuple[s
     if missing == [COMPOSE_FILE] and files == (COMPOSE_FILE,):
         other = next((name for name in COMPOSE_NAMES if _exists(where, name)), None)
         if other:
-            report.add(
-                "PKG-017",
-                posixpath.join(where.folder, other),
-                f"is not named {COMPOSE_FILE}",
-                f"Rename it to {COMPOSE_FILE}.",
-            )
+            report.add("PKG-017", posixpath.join(where.folder, other), f"is not named {COMPOSE_FILE}", f"Rename it to {COMPOSE_FILE}.")
             return (other,)
     for name in missing:
         report.add("PKG-006", posixpath.join(where.folder, name), "is missing: there is nothing to start")
@@ -205,9 +192,7 @@ def _env_files(where: Checkout, runtime: Runtime, report: Report) -> tuple[str, 
     for name in files:
         if not _exists(where, name):
             optional = files == (ENV_FILE,)
-            report.add(
-                "PKG-006", posixpath.join(where.folder, name), "is missing", severity=WARNING if optional else None
-            )
+            report.add("PKG-006", posixpath.join(where.folder, name), "is missing", severity=WARNING if optional else None)
     return tuple(name for name in files if _exists(where, name))
 
 

@@ -33,12 +33,8 @@ _variable = text(is_variable, "the name of a compose variable")
 _string = text(lambda value: "\0" not in value, "a text")
 _timeout = schema.integer(1, 86_400, "a number of seconds (1-86400)")
 _services = list_of(schema.service, unique="")
-_volume_name = text(
-    lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value) is not None, "the name of a volume"
-)
-_contact = text(
-    lambda value: re.fullmatch(r"(?:mailto:|https?://)\S+", value) is not None, "a mailto: or https: address"
-)
+_volume_name = text(lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value) is not None, "the name of a volume")
+_contact = text(lambda value: re.fullmatch(r"(?:mailto:|https?://)\S+", value) is not None, "a mailto: or https: address")
 
 
 def _is_web(value: str) -> bool:
@@ -208,12 +204,7 @@ def _health(value: Any, path: str, report: Report) -> Any:
 def _schema_version(value: Any, path: str, report: Report) -> Any:
     if value == 1 and not isinstance(value, bool):
         return 1
-    report.add(
-        RULES.type,
-        path,
-        f"{shown(value)} is not a schema this collection knows",
-        "Write schema: 1, or use a newer restaking.avs.",
-    )
+    report.add(RULES.type, path, f"{shown(value)} is not a schema this collection knows", "Write schema: 1, or use a newer restaking.avs.")
     return None
 
 
@@ -283,19 +274,13 @@ def _cross_check(runtime: Runtime, migrations: Any, report: Report) -> None:
     for name, command in runtime.commands.items():
         for need in command["needs"] if judge_needs else ():
             if need not in keys:
-                report.add(
-                    RULES.type,
-                    f"commands.{name}.needs",
-                    f"{need} is not one of the keys ({', '.join(sorted(keys)) or 'none'})",
-                )
+                report.add(RULES.type, f"commands.{name}.needs", f"{need} is not one of the keys ({', '.join(sorted(keys)) or 'none'})")
     entries = enumerate(migrations if isinstance(migrations, list) else ())
     given = [(position, entry) for position, entry in entries if isinstance(entry, Mapping)]
     for (position, entry), migration in zip(given, runtime.migrations, strict=False):
         for part in ("command", "revert") if judge_commands else ():
             if migration[part] and migration[part] not in runtime.commands:
-                report.add(
-                    RULES.type, f"migrations[{position}].{part}", f"{migration[part]} is not one of the commands"
-                )
+                report.add(RULES.type, f"migrations[{position}].{part}", f"{migration[part]} is not one of the commands")
         if migration["command"] and entry.get("revert") is None:
             report.add("UPG-004", f"migrations[{position}]", f"the migration to {migration['to']} cannot be reverted")
 

@@ -12,14 +12,10 @@ from collections.abc import Mapping
 # A chain of variables that double each other must not outgrow what a process can be handed.
 MAX_VALUE = 131_071
 
-_LINE = re.compile(
-    r"[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*(?P<mark>[=:])[ \t]*(?P<rest>.*)", re.DOTALL
-)
+_LINE = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*(?P<mark>[=:])[ \t]*(?P<rest>.*)", re.DOTALL)
 _COMMENT = re.compile(r"(?:^|[ \t])#.*\Z")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$$"}
-_REFERENCE = re.compile(
-    r"\$(?:\$|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<operator>:?[-+?])?)"
-)
+_REFERENCE = re.compile(r"\$(?:\$|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<operator>:?[-+?])?)")
 
 
 def parse_env(data: bytes) -> dict[str, str]:

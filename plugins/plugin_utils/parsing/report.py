@@ -75,10 +75,7 @@ class Report:
     def has_errors(self, field: str) -> bool:
         """Whether anything at or below a field was found wrong, so that what refers to it cannot be judged."""
         place = f"{self.file}: {field}" if self.file else field
-        return any(
-            item.place == place or item.place.startswith((f"{place}.", f"{place}["))
-            for item in errors_of(self.findings)
-        )
+        return any(item.place == place or item.place.startswith((f"{place}.", f"{place}[")) for item in errors_of(self.findings))
 
     def unknown_fields(self, data: Mapping[str, Any], known: Iterable[str], field: str = "") -> None:
         """One finding for each key the format does not know."""

@@ -123,11 +123,7 @@ def list_of(item: Check, unique: str | None = None, nonempty: bool = False) -> C
             if unique is not None:
                 mark = checked.get(unique) if unique else checked
                 if mark is not None and mark in seen:
-                    report.add(
-                        report.rules.type,
-                        path_of(place, unique) if unique else place,
-                        f"{shown(mark)} stands there twice",
-                    )
+                    report.add(report.rules.type, path_of(place, unique) if unique else place, f"{shown(mark)} stands there twice")
                 seen.add(mark)
             found.append(checked)
         return found
@@ -210,9 +206,7 @@ def is_image(value: str) -> bool:
 line = text(lambda value: bool(value) and value.isprintable() and len(value) <= 500, "a text on one line")
 service = text(lambda value: _SERVICE.match(value) is not None, "the name of a service")
 port = integer(1, 65535, "a port (1-65535)")
-url_path = text(
-    lambda value: value.startswith("/") and value.isprintable() and " " not in value, "a path that starts with /"
-)
+url_path = text(lambda value: value.startswith("/") and value.isprintable() and " " not in value, "a path that starts with /")
 inside = text(is_inside, "a relative path that stays below its folder")
 container_path = text(is_container_path, "an absolute path in the container without `..`")
 owner = text(lambda value: _OWNER.match(value) is not None, 'a numeric "uid:gid"')

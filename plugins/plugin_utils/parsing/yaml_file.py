@@ -168,9 +168,7 @@ def load_yaml(data: bytes, report: Report, verbatim: frozenset[str] = frozenset(
         report.add("PKG-001", error.where, str(error))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        report.add(
-            "PKG-001", f"line {mark.line + 1}" if mark else "", str(getattr(error, "problem", None) or "is not YAML")
-        )
+        report.add("PKG-001", f"line {mark.line + 1}" if mark else "", str(getattr(error, "problem", None) or "is not YAML"))
     return None
 
 
@@ -181,10 +179,5 @@ def load_mapping(data: bytes, report: Report, verbatim: frozenset[str] = frozens
     if isinstance(value, dict):
         return value
     if len(report.findings) == before:
-        report.add(
-            "PKG-002",
-            "",
-            "holds no fields" if value is None else "is not a mapping of fields",
-            "Write fields as `name: value`.",
-        )
+        report.add("PKG-002", "", "holds no fields" if value is None else "is not a mapping of fields", "Write fields as `name: value`.")
     return {}

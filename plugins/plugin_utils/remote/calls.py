@@ -41,13 +41,7 @@ class Terms:
     check: bool = False
 
 
-def reconcile(
-    built: Built,
-    terms: Terms,
-    call: Call,
-    read: Values,
-    review: Review,
-) -> dict[str, Any]:
+def reconcile(built: Built, terms: Terms, call: Call, read: Values, review: Review) -> dict[str, Any]:
     """The host's last answer. ``review`` sees the first one and the values about to be sent, and may raise instead.
 
     ``read`` fetches the values of what the host asks for; in check mode none is read or sent. Raises ``SecretError`` and ``InputError``
@@ -99,10 +93,7 @@ def _values(built: Built, needs: Mapping[str, Mapping[str, Any]], read: Values) 
             problems = [*problems, *check_secret(option, value, need.place)]
         elif "\0" in value:
             message = f"what {need.name} leads to holds a NUL byte, which no variable and no file of a key can hold"
-            problems = [
-                *problems,
-                finding("SEC-003", need.place, message, "Store the keystore and its password as text."),
-            ]
+            problems = [*problems, finding("SEC-003", need.place, message, "Store the keystore and its password as text.")]
     if problems:
         raise SecretError("secrets cannot be used", problems)
     return values
@@ -115,9 +106,7 @@ def _trees(built: Built, needs: Mapping[str, Mapping[str, Any]]) -> dict[str, st
     return {digest: pack(built.trees[digest], name) for digest, name in digests.items()}
 
 
-def _try_out(
-    built: Built, document: Mapping[str, Any], call: Call, needs: Mapping[str, Mapping[str, Any]] | None = None
-) -> list[Finding]:
+def _try_out(built: Built, document: Mapping[str, Any], call: Call, needs: Mapping[str, Mapping[str, Any]] | None = None) -> list[Finding]:
     """What the host finds wrong with the sound instances of a run that fails anyway; it changes nothing, and gets no secret."""
     trial = {**document, "trial": True}
     try:

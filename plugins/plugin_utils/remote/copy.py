@@ -25,10 +25,7 @@ _PACKAGES = ("", "module_utils/", "plugin_utils/")
 _MISSING = (126, 127)
 # Root runs what is root's. Input that nobody reads would look like a broken connection; and the outer shell is not to end here,
 # because Ansible has it do one thing more.
-_START = (
-    "if [ -O {folder} ] && [ -O {path} ] && [ -x {path} ]; then {path}; else (exit 127); fi; "
-    'code=$?; cat >/dev/null; (exit "$code")'
-)
+_START = 'if [ -O {folder} ] && [ -O {path} ] && [ -x {path} ]; then {path}; else (exit 127); fi; code=$?; cat >/dev/null; (exit "$code")'
 # A host says what became of its instances, and nothing else: Ansible acts on some other names.
 _TOLD = ("changed", "failed", "msg", "findings", "instances", "unlisted", "diff", "needs", "held")
 

@@ -53,9 +53,7 @@ class SecretIdentity:
 
     def as_text(self, store: str, request: SecretRequest) -> str:
         """``vault:<store>:<mount>/<path>#<number>@<created>:<field>``: compared as a whole, never taken apart."""
-        return (
-            f"vault:{store}:{request.path.mount_point}/{request.path.path}#{self.number}@{self.created}:{request.field}"
-        )
+        return f"vault:{store}:{request.path.mount_point}/{request.path.path}#{self.number}@{self.created}:{request.field}"
 
 
 @dataclass(frozen=True)
@@ -106,9 +104,7 @@ class Need:
 
 def vault_request(reference: Mapping[str, Any], field: str) -> SecretRequest:
     """The request of a checked inventory reference (``source: vault``)."""
-    path = SecretPath(
-        reference.get("mount_point") or "secret", reference["path"].strip("/"), reference.get("version") or 0
-    )
+    path = SecretPath(reference.get("mount_point") or "secret", reference["path"].strip("/"), reference.get("version") or 0)
     return SecretRequest(path, field)
 
 

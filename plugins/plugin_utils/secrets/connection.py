@@ -34,10 +34,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "retries": ("ansible_hashi_vault_retries",),
     "proxies": ("ansible_hashi_vault_proxies",),
 }
-_ENVIRONMENT = {
-    **{option: names[0].upper() for option, names in VARIABLES.items()},
-    "url": "ANSIBLE_HASHI_VAULT_ADDR",
-}
+_ENVIRONMENT = {**{option: names[0].upper() for option, names in VARIABLES.items()}, "url": "ANSIBLE_HASHI_VAULT_ADDR"}
 METHODS = ("token", "approle")
 TIMEOUT = 30
 _FALSE = ("false", "0", "no", "off", "f", "n")
@@ -102,22 +99,10 @@ def connection(option: Callable[[str], Any], environ: Mapping[str, str] | None =
     url = _text(get("url")) or env.get("VAULT_ADDR")
     if not url:
         message = "a secret is asked of a secret store, and no address of one is set"
-        findings.append(
-            finding(
-                "SEC-001",
-                VARIABLES["url"][0],
-                message,
-                "Set ansible_hashi_vault_url, or VAULT_ADDR in the environment.",
-            )
-        )
+        findings.append(finding("SEC-001", VARIABLES["url"][0], message, "Set ansible_hashi_vault_url, or VAULT_ADDR in the environment."))
     elif not url.startswith(("http://", "https://")):
         findings.append(
-            finding(
-                "SEC-001",
-                VARIABLES["url"][0],
-                "is not an http or https address",
-                "Write it like https://vault.example.org:8200.",
-            )
+            finding("SEC-001", VARIABLES["url"][0], "is not an http or https address", "Write it like https://vault.example.org:8200.")
         )
     login = _login(get, env, findings)
     timeout = _number(get("timeout"), "timeout", TIMEOUT, 1, findings)
@@ -132,27 +117,17 @@ def _login(get: Callable[[str], Any], env: Mapping[str, str], findings: list[Fin
     method = _text(get("auth_method")) or "token"
     if method not in METHODS:
         remedy = f"Set ansible_hashi_vault_auth_method to one of: {', '.join(METHODS)}."
-        findings.append(
-            finding("SEC-002", VARIABLES["auth_method"][0], f"{method} is not a method of this collection", remedy)
-        )
+        findings.append(finding("SEC-002", VARIABLES["auth_method"][0], f"{method} is not a method of this collection", remedy))
         return None
     if method == "approle":
         role = _text(get("role_id"))
         if not role:
             findings.append(
-                finding(
-                    "SEC-002",
-                    VARIABLES["role_id"][0],
-                    "an AppRole login needs a role id",
-                    "Set ansible_hashi_vault_role_id.",
-                )
+                finding("SEC-002", VARIABLES["role_id"][0], "an AppRole login needs a role id", "Set ansible_hashi_vault_role_id.")
             )
             return None
         return Login(
-            method,
-            role_id=role,
-            secret_id=_text(get("secret_id")),
-            mount_point=(_text(get("auth_mount_point")) or method).strip("/"),
+            method, role_id=role, secret_id=_text(get("secret_id")), mount_point=(_text(get("auth_mount_point")) or method).strip("/")
         )
     token = _text(get("token")) or env.get("VAULT_TOKEN") or _token_file(get, env)
     if not token:
@@ -168,9 +143,7 @@ def _token_file(get: Callable[[str], Any], env: Mapping[str, str]) -> str | None
     if not folder:
         return None
     try:
-        return (Path(folder).expanduser() / (_text(get("token_file")) or ".vault-token")).read_text(
-            encoding="utf-8"
-        ).strip() or None
+        return (Path(folder).expanduser() / (_text(get("token_file")) or ".vault-token")).read_text(encoding="utf-8").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
 
@@ -204,12 +177,7 @@ def _number(value: Any, name: str, default: int, least: int, findings: list[Find
         number = least - 1
     if number < least:
         findings.append(
-            finding(
-                "SEC-001",
-                VARIABLES[name][0],
-                f"is not a whole number of at least {least}",
-                f"Correct {VARIABLES[name][0]}.",
-            )
+            finding("SEC-001", VARIABLES[name][0], f"is not a whole number of at least {least}", f"Correct {VARIABLES[name][0]}.")
         )
         return default
     return number

@@ -53,11 +53,7 @@ class FileSource:
         mode = stat.S_IMODE(os.stat(path).st_mode)
         if not mode & 0o077 or _is_encrypted(path):
             return []
-        return [
-            finding(
-                "SEC-004", place, f"other users may read {request.path} (mode {mode:04o})", f"chmod 0600 {request.path}"
-            )
-        ]
+        return [finding("SEC-004", place, f"other users may read {request.path} (mode {mode:04o})", f"chmod 0600 {request.path}")]
 
     def _load(self, request: FileRequest) -> str | Problem:
         path = self._find(request.path)
@@ -68,15 +64,9 @@ class FileSource:
             size = os.stat(path).st_size
             data = self._read(path) if size <= MAX_BYTES else b""
         except OSError as error:
-            return Problem(
-                "SEC-003", f"{request.path} cannot be read: {error.strerror}", "Correct the file's owner and mode."
-            )
+            return Problem("SEC-003", f"{request.path} cannot be read: {error.strerror}", "Correct the file's owner and mode.")
         if size > MAX_BYTES:
-            return Problem(
-                "SEC-003",
-                f"{request.path} is larger than {MAX_BYTES >> 20} MiB",
-                "Name the file of the key or password.",
-            )
+            return Problem("SEC-003", f"{request.path} is larger than {MAX_BYTES >> 20} MiB", "Name the file of the key or password.")
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:

@@ -184,9 +184,7 @@ def revoke_all(logins: Logins, warn: Callable[[str], object]) -> None:
     for record in records.values():
         if not record["revocable"]:
             continue
-        connection = Connection(
-            **{**record["connection"], "login": Login("token"), "timeout": REVOKE_TIMEOUT, "retries": 0}
-        )
+        connection = Connection(**{**record["connection"], "login": Login("token"), "timeout": REVOKE_TIMEOUT, "retries": 0})
         try:
             _revoke(login_of_token(connection, record["token"]))
         except Exception as error:

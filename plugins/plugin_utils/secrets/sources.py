@@ -25,11 +25,7 @@ class Sources:
     """
 
     def __init__(
-        self,
-        vault: Callable[[], VaultSource],
-        versions: RunVersions,
-        files: FileSource,
-        others: Callable[[], Iterable[SecretPath]] = tuple,
+        self, vault: Callable[[], VaultSource], versions: RunVersions, files: FileSource, others: Callable[[], Iterable[SecretPath]] = tuple
     ) -> None:
         self._make_vault = vault
         self._versions = versions
@@ -49,9 +45,7 @@ class Sources:
             versions = self._get_versions(stored)
         except SecretError as error:
             findings += [
-                replace(item, place=need.place, message=f"{item.message} ({item.place})")
-                for need in stored
-                for item in error.findings
+                replace(item, place=need.place, message=f"{item.message} ({item.place})") for need in stored for item in error.findings
             ]
             stored = {}
         for need, request in stored.items():

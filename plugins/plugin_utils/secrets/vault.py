@@ -71,9 +71,7 @@ class VaultSource:
         if problems:
             raise SecretError("secrets are missing in the secret store", problems)
         return {
-            request: item.as_text(self.connection.store, request)
-            for request, item in found.items()
-            if isinstance(item, SecretIdentity)
+            request: item.as_text(self.connection.store, request) for request, item in found.items() if isinstance(item, SecretIdentity)
         }
 
     def values(self, requests: Iterable[SecretRequest]) -> dict[SecretRequest, str]:
@@ -154,9 +152,7 @@ class VaultSource:
 
     def _version(self, path: SecretPath) -> SecretIdentity:
         try:
-            answer = self._permitted(
-                path, "metadata", lambda kv: kv.read_secret_metadata(path=path.path, mount_point=path.mount_point)
-            )
+            answer = self._permitted(path, "metadata", lambda kv: kv.read_secret_metadata(path=path.path, mount_point=path.mount_point))
         except _Failed as failed:
             if failed.problem.rule != "SEC-002" or self._down is not None:
                 raise
@@ -176,10 +172,7 @@ class VaultSource:
     def _data(self, path: SecretPath) -> tuple[SecretIdentity, Mapping[str, Any]]:
         def get(kv: Any) -> Any:
             return kv.read_secret_version(
-                path=path.path,
-                version=path.version or None,
-                mount_point=path.mount_point,
-                raise_on_deleted_version=False,
+                path=path.path, version=path.version or None, mount_point=path.mount_point, raise_on_deleted_version=False
             )
 
         data = vault_answers.part(self._permitted(path, "data", get), "data")
@@ -238,16 +231,12 @@ class VaultSource:
         client = new_client(self.connection, None)
         try:
             answer = vault_answers.asking(
-                lambda: client.auth.approle.login(
-                    login.role_id, secret_id=login.secret_id, use_token=False, mount_point=login.mount_point
-                )
+                lambda: client.auth.approle.login(login.role_id, secret_id=login.secret_id, use_token=False, mount_point=login.mount_point)
             )
             return vault_answers.login(answer)
         except exceptions.VaultError as error:
             down = vault_errors.unavailable(self.connection.url, error, self._hidden())
-            self._down = down or vault_errors.refused_login(
-                self.connection.url, login.method, login.mount_point, error, self._hidden()
-            )
+            self._down = down or vault_errors.refused_login(self.connection.url, login.method, login.mount_point, error, self._hidden())
             raise _Failed(self._down) from None
         finally:
             client.adapter.close()
@@ -295,10 +284,7 @@ def login_of_token(connection: Connection, token: str) -> Connection:
 def _is_unknown(error: Any) -> bool:
     """Whether a refusal means the token rather than its policy: that one comes as a list ("1 error occurred: ..."), an unknown token bare."""
     errors = error.errors if isinstance(error.errors, list) else ()
-    return any(
-        str(item).strip() == "permission denied" or "invalid token" in str(item) or "bad token" in str(item)
-        for item in errors
-    )
+    return any(str(item).strip() == "permission denied" or "invalid token" in str(item) or "bad token" in str(item) for item in errors)
 
 
 def _absent(path: SecretPath, error: Any) -> Problem:

@@ -34,37 +34,23 @@ def unreachable(url: str, error: Exception) -> Problem:
         if reason:
             message = f"the certificate of the secret store {url} is not trusted: {reason.group(1).strip()}"
             return Problem(
-                "SEC-001",
-                message,
-                "Set ansible_hashi_vault_ca_cert to the file of the CA that signed it, and the address to a name in it.",
+                "SEC-001", message, "Set ansible_hashi_vault_ca_cert to the file of the CA that signed it, and the address to a name in it."
             )
         if "WRONG_VERSION_NUMBER" in text:
-            return Problem(
-                "SEC-001",
-                f"the secret store {url} does not speak TLS",
-                "Use its https address, or http:// where it has none.",
-            )
+            return Problem("SEC-001", f"the secret store {url} does not speak TLS", "Use its https address, or http:// where it has none.")
         return Problem("SEC-001", f"no TLS session with the secret store {url}", "Check its address and certificate.")
     if isinstance(error, exceptions.ProxyError):
         return Problem(
-            "SEC-001",
-            f"the proxy on the way to the secret store {url} refuses",
-            "Check ansible_hashi_vault_proxies and NO_PROXY.",
+            "SEC-001", f"the proxy on the way to the secret store {url} refuses", "Check ansible_hashi_vault_proxies and NO_PROXY."
         )
     if isinstance(error, exceptions.Timeout) or "timed out" in text:
         return Problem(
-            "SEC-001",
-            f"the secret store {url} did not answer in time",
-            "Check the network, or raise ansible_hashi_vault_timeout.",
+            "SEC-001", f"the secret store {url} did not answer in time", "Check the network, or raise ansible_hashi_vault_timeout."
         )
     if isinstance(error, OSError) and "CA certificate bundle" in text:
-        return Problem(
-            "SEC-001", "the CA file for the secret store cannot be read", "Correct ansible_hashi_vault_ca_cert."
-        )
+        return Problem("SEC-001", "the CA file for the secret store cannot be read", "Correct ansible_hashi_vault_ca_cert.")
     return Problem(
-        "SEC-001",
-        f"the secret store {url} cannot be reached",
-        "Check ansible_hashi_vault_url, the network, and that the store runs.",
+        "SEC-001", f"the secret store {url} cannot be reached", "Check ansible_hashi_vault_url, the network, and that the store runs."
     )
 
 
@@ -85,25 +71,15 @@ def unavailable(url: str, error: Exception, hide: Iterable[str]) -> Problem | No
     if isinstance(error, exceptions.VaultDown):
         if "sealed" in words.lower() or not words:
             return Problem("SEC-001", f"the secret store {url} is sealed", "Unseal it, then run again.")
-        return Problem(
-            "SEC-001",
-            f"the secret store {url} is not available: {words}",
-            "Check the state of the store, then run again.",
-        )
+        return Problem("SEC-001", f"the secret store {url} is not available: {words}", "Check the state of the store, then run again.")
     if isinstance(error, exceptions.VaultNotInitialized):
-        return Problem(
-            "SEC-001", f"the secret store {url} is not initialized", "Check the address, or initialize the store."
-        )
+        return Problem("SEC-001", f"the secret store {url} is not initialized", "Check the address, or initialize the store.")
     if isinstance(error, exceptions.RateLimitExceeded):
         return Problem(
-            "SEC-001",
-            f"the secret store {url} limits the rate of requests",
-            "Run again later, or set ansible_hashi_vault_retries.",
+            "SEC-001", f"the secret store {url} limits the rate of requests", "Run again later, or set ansible_hashi_vault_retries."
         )
     if isinstance(error, (exceptions.InternalServerError, exceptions.BadGateway)):
-        return Problem(
-            "SEC-001", f"the secret store {url} failed: {words or 'an internal error'}", "Read the store's own log."
-        )
+        return Problem("SEC-001", f"the secret store {url} failed: {words or 'an internal error'}", "Read the store's own log.")
     if isinstance(error, exceptions.InvalidRequest) and "HTTP request to an HTTPS server" in (error.text or ""):
         return Problem("SEC-001", f"the secret store {url} speaks TLS", "Write its address with https://.")
     return None
@@ -111,17 +87,13 @@ def unavailable(url: str, error: Exception, hide: Iterable[str]) -> Problem | No
 
 def refused_login(url: str, method: str, mount_point: str, error: Exception, hide: Iterable[str]) -> Problem:
     words = _words(error, hide)
-    message = f"the secret store {url} refuses the {method} login at auth/{mount_point}" + (
-        f": {words}" if words else ""
-    )
+    message = f"the secret store {url} refuses the {method} login at auth/{mount_point}" + (f": {words}" if words else "")
     remedy = "Check ansible_hashi_vault_role_id and _secret_id (used up or expired?), _mount_point and _namespace."
     return Problem("SEC-002", message, remedy)
 
 
 def dead_token(url: str) -> Problem:
-    return Problem(
-        "SEC-002", f"the secret store {url} does not know the token: expired, revoked or mistyped", "Get a new token."
-    )
+    return Problem("SEC-002", f"the secret store {url} does not know the token: expired, revoked or mistyped", "Get a new token.")
 
 
 def denied(path: SecretPath, kind: str) -> Problem:
@@ -133,12 +105,8 @@ def denied(path: SecretPath, kind: str) -> Problem:
 def missing(path: SecretPath, error: Exception | None = None) -> Problem:
     words = _words(error, ()) if error is not None else ""
     if "no handler" in words or "unsupported path" in words:
-        return Problem(
-            "SEC-003", f"there is no KV version 2 store mounted at {path.mount_point}", "Correct mount_point."
-        )
-    return Problem(
-        "SEC-003", f"there is no secret at {path}", "Write it there (KV version 2), or correct path and mount_point."
-    )
+        return Problem("SEC-003", f"there is no KV version 2 store mounted at {path.mount_point}", "Correct mount_point.")
+    return Problem("SEC-003", f"there is no secret at {path}", "Write it there (KV version 2), or correct path and mount_point.")
 
 
 def no_version(path: SecretPath, newest: int) -> Problem:
@@ -148,27 +116,19 @@ def no_version(path: SecretPath, newest: int) -> Problem:
 
 def deleted(path: SecretPath, number: int) -> Problem:
     message = f"version {number} of {path.mount_point}/{path.path} was deleted"
-    return Problem(
-        "SEC-003",
-        message,
-        "Undelete it or write a new version" + (", or ask for another version." if path.version else "."),
-    )
+    return Problem("SEC-003", message, "Undelete it or write a new version" + (", or ask for another version." if path.version else "."))
 
 
 def no_field(path: SecretPath, wanted: str, fields: Iterable[str]) -> Problem:
     """``fields``: the names of what is there, which are no secret."""
     names = ", ".join(sorted(str(name) for name in fields)) or "none"
     return Problem(
-        "SEC-003",
-        f"{path.mount_point}/{path.path} has no field {wanted}",
-        f"Write it, or name another field; there are: {names}.",
+        "SEC-003", f"{path.mount_point}/{path.path} has no field {wanted}", f"Write it, or name another field; there are: {names}."
     )
 
 
 def strange(path: SecretPath, error: Exception, hide: Iterable[str]) -> Problem:
     words = _words(error, hide) or type(error).__name__
     return Problem(
-        "SEC-003",
-        f"{path.mount_point}/{path.path} cannot be read: {words}",
-        "Check path, mount_point and that the store is KV version 2.",
+        "SEC-003", f"{path.mount_point}/{path.path} cannot be read: {words}", "Check path, mount_point and that the store is KV version 2."
     )

@@ -88,10 +88,7 @@ def locate(request: PackageRequest, taps: Sequence[TapConfig], cache: Cache) -> 
         return _from_git(request, where, True, cache, None)
     path = Path(where).expanduser().absolute()
     if not path.exists():
-        raise InputError(
-            f"{path} does not exist",
-            [finding("SRC-001", str(path), "does not exist", "Check the path on the controller.")],
-        )
+        raise InputError(f"{path} does not exist", [finding("SRC-001", str(path), "does not exist", "Check the path on the controller.")])
     files: FileTree = ArchiveTree(path) if kind == "archive" else FolderTree(path)
     names = {entry.path for entry in files.entries(PACKAGE_FOLDER)}
     adapter = "manifest.yml" in names and f"{PACKAGE_FOLDER}/manifest.yml" not in names
@@ -105,24 +102,14 @@ def _check(request: PackageRequest) -> list[Finding]:
         if not all(is_name(part) for part in package.split("/")) or package.count("/") > 1:
             found.append(finding("INV-001", "package", f"{package!r} is not the name of a package, or tap/package"))
     elif len(package) != 1 or next(iter(package)) not in KINDS or not isinstance(next(iter(package.values())), str):
-        found.append(
-            finding(
-                "INV-001",
-                "package",
-                f"is not a name and not one of {{{'}, {'.join(f'{kind}: ...' for kind in KINDS)}}}",
-            )
-        )
+        found.append(finding("INV-001", "package", f"is not a name and not one of {{{'}, {'.join(f'{kind}: ...' for kind in KINDS)}}}"))
     if request.version is not None and not is_version(request.version):
         message = f"{request.version!r} is not a version like v1.2.3"
         found.append(finding("INV-001", "version", message, version_remedy(str(request.version))))
     if request.commit is not None and not is_commit(request.commit):
         found.append(finding("INV-001", "commit", f"{request.commit!r} is not a commit (40 small hex digits)"))
-    elif (
-        request.commit is not None and not isinstance(package, str) and next(iter(package), None) in ("path", "archive")
-    ):
-        found.append(
-            finding("INV-001", "commit", "means nothing for a folder or an archive", "Remove it, or use {git: URL}.")
-        )
+    elif request.commit is not None and not isinstance(package, str) and next(iter(package), None) in ("path", "archive"):
+        found.append(finding("INV-001", "commit", "means nothing for a folder or an archive", "Remove it, or use {git: URL}."))
     return found
 
 
@@ -132,9 +119,7 @@ def _from_taps(request: PackageRequest, package: str, taps: Sequence[TapConfig],
     if not chosen:
         names = ", ".join(config.name for config in taps) or "none"
         why = f"there is no tap {wanted}" if wanted else "no tap is configured"
-        raise InputError(
-            f"{package}: {why}", [finding("INV-002", "package", why, f"Add it to avs_taps (there now: {names}).")]
-        )
+        raise InputError(f"{package}: {why}", [finding("INV-002", "package", why, f"Add it to avs_taps (there now: {names}).")])
     offered: list[str] = []
     for config in chosen:
         # In order, and a tap that cannot be read ends the search: going on would let a later tap stand in for it.
@@ -149,18 +134,13 @@ def _from_taps(request: PackageRequest, package: str, taps: Sequence[TapConfig],
     hint = f" (did you mean {', '.join(close)}?)" if close else ""
     where = ", ".join(config.name for config in chosen)
     remedy = f"The taps offer: {', '.join(sorted(set(offered))[:40]) or 'nothing'}."
-    raise InputError(
-        f"{package}: no such package",
-        [finding("INV-002", "package", f"{name} is in none of the taps {where}{hint}", remedy)],
-    )
+    raise InputError(f"{package}: no such package", [finding("INV-002", "package", f"{name} is in none of the taps {where}{hint}", remedy)])
 
 
 def _from_index(request: PackageRequest, tap: Tap, entry: Indexed, cache: Cache) -> Located:
     indexed = {version["version"]: version["commit"] for version in entry.versions}
     found = _from_git(request, entry.url, tap.local, cache, indexed)
-    about: Mapping[str, str | None] = next(
-        (version for version in entry.versions if version["version"] == found.version), {}
-    )
+    about: Mapping[str, str | None] = next((version for version in entry.versions if version["version"] == found.version), {})
     pinned = about.get("tree_sha256") if about.get("commit") == found.commit else None
     versions = released(list(indexed)) if indexed else found.versions
     return Located(
@@ -178,9 +158,7 @@ def _from_index(request: PackageRequest, tap: Tap, entry: Indexed, cache: Cache)
     )
 
 
-def _from_git(
-    request: PackageRequest, address: str, local: bool, cache: Cache, indexed: Mapping[str, str] | None
-) -> Located:
+def _from_git(request: PackageRequest, address: str, local: bool, cache: Cache, indexed: Mapping[str, str] | None) -> Located:
     url = parse_git_url(address, local, request.label)
     repository = Repository(url, cache)
     pinned = pin(repository, request.label, request.version, request.commit, indexed)
@@ -191,9 +169,7 @@ def _from_git(
     versions = known_versions(cache, repository)
     findings = (*repository.findings, *pinned.findings)
     tree = repository.tree(pinned.commit)
-    return Located(
-        tree, PACKAGE_FOLDER, False, pinned.version, pinned.commit, url.url, versions, local, findings=findings
-    )
+    return Located(tree, PACKAGE_FOLDER, False, pinned.version, pinned.commit, url.url, versions, local, findings=findings)
 
 
 def _fetch_chosen(repository: Repository, request: PackageRequest, ref: str | None) -> None:
@@ -216,13 +192,5 @@ def _from_adapter(request: PackageRequest, tap: Tap, entry: Adapter) -> Located:
     versions = released([name for name in folders if name])
     folder = folders.get("") or folders[str(version)]
     return Located(
-        FolderTree(tap.root),
-        folder,
-        True,
-        version,
-        None,
-        os.fspath(tap.config.name),
-        versions,
-        tap.local,
-        findings=tap.findings,
+        FolderTree(tap.root), folder, True, version, None, os.fspath(tap.config.name), versions, tap.local, findings=tap.findings
     )

@@ -37,11 +37,7 @@ def _package(tap: Tap, name: str, cache: Cache, findings: list[Finding]) -> dict
     try:
         entry = tap.package(name)
         if not isinstance(entry, Indexed):
-            return {
-                "kind": "adapter",
-                "source": None,
-                "versions": list(released([key for key in entry.folders if key])) if entry else [],
-            }
+            return {"kind": "adapter", "source": None, "versions": list(released([key for key in entry.folders if key])) if entry else []}
         findings += entry.findings
         url = parse_git_url(entry.url, tap.local, name)
         versions = [version["version"] for version in entry.versions]
@@ -50,13 +46,7 @@ def _package(tap: Tap, name: str, cache: Cache, findings: list[Finding]) -> dict
             versions = list(tags_of(repository.refs()))
             findings += repository.findings
         commits = {version["version"]: version["commit"] for version in entry.versions}
-        return {
-            **entry.about,
-            "kind": "package",
-            "source": url.url,
-            "versions": list(released(versions)),
-            "commits": commits,
-        }
+        return {**entry.about, "kind": "package", "source": url.url, "versions": list(released(versions)), "commits": commits}
     except InputError as error:
         findings += error.findings
         return {"kind": "unknown", "source": None, "versions": []}

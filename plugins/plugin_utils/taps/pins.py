@@ -38,9 +38,7 @@ def released(versions: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted((version for version in versions if not is_prerelease(version)), key=version_key, reverse=True))
 
 
-def pin(
-    repository: Repository, label: str, version: str | None, commit: str | None, indexed: Mapping[str, str] | None
-) -> Pinned:
+def pin(repository: Repository, label: str, version: str | None, commit: str | None, indexed: Mapping[str, str] | None) -> Pinned:
     """``commit``: the operator's, which wins. ``indexed``: a tap's version -> commit, which binds the tag; ``None`` or empty: no index.
 
     Raises ``InputError``: no such version (INV-002), or a tag that does not lead to the commit it led to before (SRC-002).
@@ -77,11 +75,7 @@ def pin(
 
 def _chosen(repository: Repository, version: str | None, commit: str) -> Pinned:
     """The operator's commit. The network is not asked for what is in the cache already."""
-    refs = (
-        (repository.cache.read("refs", repository.key) or {}).get("refs")
-        if repository.has(commit)
-        else repository.refs()
-    )
+    refs = (repository.cache.read("refs", repository.key) or {}).get("refs") if repository.has(commit) else repository.refs()
     actual = tags_of(refs or {}).get(version or "")
     if version and actual == commit:
         with repository.cache.lock(f"pins-{repository.key}"):

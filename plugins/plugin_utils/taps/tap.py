@@ -139,13 +139,7 @@ class Tap:
         found = set()
         for entry in self.files:
             parts = entry.path.split("/")
-            name = (
-                parts[1].removesuffix(".yml")
-                if len(parts) == 2 and parts[1].endswith(".yml")
-                else parts[1]
-                if len(parts) > 2
-                else ""
-            )
+            name = parts[1].removesuffix(".yml") if len(parts) == 2 and parts[1].endswith(".yml") else parts[1] if len(parts) > 2 else ""
             if parts[0] == FOLDER and is_name(name):
                 found.add(name)
         return sorted(found)
@@ -171,15 +165,11 @@ class Tap:
         if f"{folder}manifest.yml" in paths:
             return Adapter(name, {"": folder.rstrip("/")})
         found = {
-            path.split("/")[2]
-            for path in paths
-            if path.startswith(folder) and path.endswith("/manifest.yml") and path.count("/") == 3
+            path.split("/")[2] for path in paths if path.startswith(folder) and path.endswith("/manifest.yml") and path.count("/") == 3
         }
         versions = sorted((version for version in found if is_version(version)), key=version_key, reverse=True)
         if not versions:
-            raise _bad(
-                self.config, f"{folder} has neither manifest.yml nor a folder like v1.2.3 with one", "Add manifest.yml."
-            )
+            raise _bad(self.config, f"{folder} has neither manifest.yml nor a folder like v1.2.3 with one", "Add manifest.yml.")
         return Adapter(name, {version: f"{folder}{version}" for version in versions})
 
     def _indexed(self, name: str, file: str) -> Indexed:
@@ -217,9 +207,7 @@ def parse_taps(declared: Any, base: Path | None = None, place: str = "avs_taps")
     fields = {
         "name": Field(text(is_name, "a name ([a-z0-9][a-z0-9-]{0,62})"), required=True),
         "url": Field(string, required=True),
-        "ref": Field(
-            text(lambda value: bool(value) and not value.startswith("-") and ".." not in value, "a tag or branch")
-        ),
+        "ref": Field(text(lambda value: bool(value) and not value.startswith("-") and ".." not in value, "a tag or branch")),
         "allowed_signers": Field(string),
     }
     entries = list_of(record(fields), unique="name")([] if declared is None else declared, place, report)
@@ -241,13 +229,7 @@ def _based(entry: Mapping[str, Any], base: Path | None) -> dict[str, str]:
 def open_tap(config: TapConfig, cache: Cache) -> Tap:
     """Fetch, verify and list a tap. Raises ``InputError``: it cannot be read, its signature is missing, it has expired."""
     path = Path(config.url) if "://" not in config.url else None
-    plain_folder = (
-        path is not None
-        and path.is_dir()
-        and (path / TAP_FILE).exists()
-        and not config.ref
-        and not config.allowed_signers
-    )
+    plain_folder = path is not None and path.is_dir() and (path / TAP_FILE).exists() and not config.ref and not config.allowed_signers
     if plain_folder and path is not None:
         return _open(config, path, True, None, [])
     try:
@@ -282,9 +264,7 @@ def _verify(config: TapConfig, repository: Repository, commit: str, ref: str | N
         content = signers.read_bytes()
     except OSError as error:
         raise _bad(
-            config,
-            f"its allowed_signers file {signers} cannot be read: {error.strerror}",
-            "Correct avs_taps[].allowed_signers.",
+            config, f"its allowed_signers file {signers} cannot be read: {error.strerror}", "Correct avs_taps[].allowed_signers."
         ) from None
     mark = f"signed-{key_of(repository.key, commit, ref or '', hashlib.sha256(content).hexdigest())}"
     if repository.cache.mark(mark):
@@ -311,11 +291,7 @@ def _verify(config: TapConfig, repository: Repository, commit: str, ref: str | N
 
 
 def _open(config: TapConfig, root: Path, local: bool, commit: str | None, findings: Sequence[Finding]) -> Tap:
-    entries = [
-        entry
-        for entry in FolderTree(root).entries(FOLDER)
-        if entry.path == TAP_FILE or entry.path.startswith(f"{FOLDER}/")
-    ]
+    entries = [entry for entry in FolderTree(root).entries(FOLDER) if entry.path == TAP_FILE or entry.path.startswith(f"{FOLDER}/")]
     problems = unsafe(entries)
     if problems:
         raise InputError(f"the tap {config.name} is not safe to use", problems)
@@ -336,6 +312,4 @@ def _check_expiry(expires: str | None, config: TapConfig, report: Report) -> Non
     """Refused where signatures were asked for (an old, once valid index hides new versions); noted elsewhere."""
     moment = _moment(expires) if expires is not None else None
     if moment is not None and moment < datetime.now(UTC):
-        report.add(
-            "TAP-002", "expires", f"the tap expired on {expires}", severity=None if config.allowed_signers else WARNING
-        )
+        report.add("TAP-002", "expires", f"the tap expired on {expires}", severity=None if config.allowed_signers else WARNING)

@@ -37,9 +37,7 @@ class Package:
         for path in self.tree.rglob("*.yml"):
             if not path.is_symlink():
                 content = path.read_text()
-                path.write_text(
-                    content.replace("registry.example.org", self.registry).replace("REGISTRY", self.registry)
-                )
+                path.write_text(content.replace("registry.example.org", self.registry).replace("REGISTRY", self.registry))
         return self
 
     def tamper(self, edit: Edit) -> Package:

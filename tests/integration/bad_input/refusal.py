@@ -80,10 +80,7 @@ def refused(
     return Refusal(
         message,
         tuple(item for item in failure["findings"] if item["severity"] == "error"),
-        {
-            place: called(entry, place)
-            for place, entry in ((f"avs_instances[{n}]", each) for n, each in enumerate(entries))
-        },
+        {place: called(entry, place) for place, entry in ((f"avs_instances[{n}]", each) for n, each in enumerate(entries))},
     )
 
 

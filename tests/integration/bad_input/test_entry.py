@@ -30,11 +30,7 @@ WRONG: Entry = {
     ("changes", "problems", "says"),
     [
         ({"package": "demo-avz"}, [("INV-002", f"{BAD}: package")], ("did you mean demo-avs?",)),
-        (
-            {"package": "elsewhere/demo-avs"},
-            [("INV-002", f"{BAD}: package")],
-            ("there is no tap elsewhere", "there now: core"),
-        ),
+        ({"package": "elsewhere/demo-avs"}, [("INV-002", f"{BAD}: package")], ("there is no tap elsewhere", "there now: core")),
         ({"version": "v1.0.9"}, [("INV-002", f"{BAD}: version")], ("v1.0.9 is not in the tap's index", "v1.0.0.")),
         ({"version": "1.0.0"}, [("INV-001", f"{BAD}.version")], ("a version like v1.2.3",)),
         ({"commit": "f" * 40}, [("SRC-001", f"{BAD}: commit")], ("f" * 40, "the repository has no such commit")),
@@ -45,12 +41,7 @@ WRONG: Entry = {
     ids=["package", "tap", "version", "version form", "commit", "state", "tag with a path", "every type"],
 )
 def test_bad_entry(
-    changes: Entry,
-    problems: list[Problem],
-    says: tuple[str, ...],
-    fleet: Fleet,
-    standing: tuple[Host, Entry],
-    bad: Any,
+    changes: Entry, problems: list[Problem], says: tuple[str, ...], fleet: Fleet, standing: tuple[Host, Entry], bad: Any
 ) -> None:
     host, good = standing
     refusal = refused(fleet, host, [good, bad(**changes)])
@@ -113,9 +104,7 @@ def test_moved_tag(fleet: Fleet, standing: tuple[Host, Entry], demo: Any, reposi
         return run(["git", "-C", str(bare), "rev-parse", f"{tag}^{{commit}}"]).stdout.strip()
 
     before = commit_of("v1.0.0")
-    assert [item["commit"] for item in installed.reconcile(host.name)["instances"] if item["id"] == "demo-avs-mv7"] == [
-        before
-    ]
+    assert [item["commit"] for item in installed.reconcile(host.name)["instances"] if item["id"] == "demo-avs-mv7"] == [before]
     run(["git", "-C", str(bare), "tag", "--force", "v1.0.0", "v1.0.1^{commit}"])
     after = commit_of("v1.0.0")
     assert after != before

@@ -85,11 +85,7 @@ SITUATIONS: dict[str, tuple[Callable[[Host], AbstractContextManager[None]], Prob
     "port of a foreign process": (foreign_process, ("NET-002", f"{ID}: services.node.ports"), ("127.0.0.1:8121/tcp",)),
     "container name taken": (foreign_container, ("NET-002", f"{ID}: containers.avs-{ID}-node"), ()),
     "network name taken": (foreign_network, ("NET-002", f"{ID}: networks.avs"), ()),
-    "compose absent": (
-        lambda host: without(host, compose_plugin(host)),
-        ("OPS-004", "compose"),
-        ("has no compose command",),
-    ),
+    "compose absent": (lambda host: without(host, compose_plugin(host)), ("OPS-004", "compose"), ("has no compose command",)),
     "compose too old": (
         lambda host: reporting(host, compose_plugin(host), "*version*", "2.10.2"),
         ("OPS-004", "compose"),
@@ -128,9 +124,7 @@ def test_port_of_another_instance(fleet: Fleet, standing: tuple[Host, Entry], ba
 def test_wrong_platform(fleet: Fleet, standing: tuple[Host, Entry], package: p.Package, bad: Any) -> None:
     host, good = standing
     package.spoil(p.service(image="avs-test/other:1.0.0"))
-    host.run(
-        "mkdir -p /tmp/empty && tar -C /tmp/empty -c . | docker import --platform linux/s390x - avs-test/other:1.0.0"
-    )
+    host.run("mkdir -p /tmp/empty && tar -C /tmp/empty -c . | docker import --platform linux/s390x - avs-test/other:1.0.0")
     try:
         refusal = refused(fleet, host, [good, bad(package)])
     finally:

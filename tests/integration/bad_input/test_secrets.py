@@ -23,9 +23,7 @@ def test_no_keys_at_all(fleet: Fleet, standing: tuple[Host, Entry], bad: Any) ->
     assert "key bls (bn254) is missing" in refusal.message and "key ecdsa (ecdsa) is missing" in refusal.message
 
 
-def test_a_key_missing_in_the_store_and_one_the_policy_keeps(
-    fleet: Fleet, standing: tuple[Host, Entry], bad: Any
-) -> None:
+def test_a_key_missing_in_the_store_and_one_the_policy_keeps(fleet: Fleet, standing: tuple[Host, Entry], bad: Any) -> None:
     host, good = standing
     keys = [
         {"name": "bls", "kind": "bn254", "source": "vault", "path": "avs/nowhere/bls"},

@@ -80,14 +80,10 @@ class Controller:
         groups = {"all": {"hosts": {name: {"avs_instances": list(own)} for name, own in hosts.items()}, "vars": shared}}
         (self.folder / "inventory.yml").write_text(yaml.safe_dump(groups))
 
-    def start(
-        self, *arguments: str, play: str = PLAY, json_output: bool = True, **environment: str
-    ) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, play: str = PLAY, json_output: bool = True, **environment: str) -> subprocess.Popen[str]:
         """A run in a process group of its own."""
         (self.folder / "play.yml").write_text(play)
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))
-        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))}
         own = {
             "ANSIBLE_COLLECTIONS_PATH": f"{self.folder / 'collections'}:{Path(sys.prefix) / 'lib'}",
             "ANSIBLE_NOCOLOR": "1",

@@ -30,10 +30,7 @@ def same(spec: dict, old: dict | None) -> bool:
 
 
 def main() -> None:
-    arguments = {
-        "document": {"type": "dict", "required": True},
-        "secret_values": {"type": "dict", "no_log": True, "default": {}},
-    }
+    arguments = {"document": {"type": "dict", "required": True}, "secret_values": {"type": "dict", "no_log": True, "default": {}}}
     module = AnsibleModule(arguments, supports_check_mode=True)
     document, values = module.params["document"], module.params["secret_values"]
     path = document["settings"]["memory"]
@@ -42,15 +39,9 @@ def main() -> None:
         with open(path) as handle:
             known = json.load(handle)
     todo = [spec for spec in document["specs"] if not same(spec, known.get(spec["id"]))]
-    results = [
-        {"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keystores": {}}
-        for spec in document["specs"]
-    ]
+    results = [{"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keystores": {}} for spec in document["specs"]]
     if todo and not document["complete"]:
-        needs = {
-            spec["id"]: {"tree": spec["state"] == "started", "secrets": sorted(spec.get("secrets", {}))}
-            for spec in todo
-        }
+        needs = {spec["id"]: {"tree": spec["state"] == "started", "secrets": sorted(spec.get("secrets", {}))} for spec in todo}
         unchanged = [result for result in results if not result["changed"]]
         module.exit_json(changed=False, instances=unchanged, needs=needs, findings=[], unlisted=[])
     time.sleep(document["settings"].get("wait", 0))
@@ -59,10 +50,7 @@ def main() -> None:
     if todo and not module.check_mode:
         for spec in todo:
             given = values.get(spec["id"], {})
-            secrets = {
-                name: (secret["ref"].get("version", ""), given[name])
-                for name, secret in spec.get("secrets", {}).items()
-            }
+            secrets = {name: (secret["ref"].get("version", ""), given[name]) for name, secret in spec.get("secrets", {}).items()}
             known[spec["id"]] = {"env": spec.get("env"), "state": spec["state"], "secrets": secrets}
         with open(path, "w") as handle:
             json.dump(known, handle)

@@ -54,9 +54,7 @@ class OpenBao:
         return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
 
     def client(self, token: str | None = None) -> hvac.Client:
-        return hvac.Client(
-            url=self.url, token=token or self.root, verify=str(self.certificate[0]) if self.certificate else True
-        )
+        return hvac.Client(url=self.url, token=token or self.root, verify=str(self.certificate[0]) if self.certificate else True)
 
     def start(self) -> None:
         tls = "tls_disable = true"
@@ -69,9 +67,7 @@ class OpenBao:
             f'audit "file" "log" {{\n  options = {{ file_path = "{self.folder}/audit.log" }}\n}}\n'
         )
         log = (self.folder / "bao.log").open("ab")
-        self.process = subprocess.Popen(
-            [str(binary()), "server", f"-config={config}"], stdout=log, stderr=log, cwd=self.folder
-        )
+        self.process = subprocess.Popen([str(binary()), "server", f"-config={config}"], stdout=log, stderr=log, cwd=self.folder)
         admin = self.client("none")
         deadline = time.monotonic() + 30
         while True:
@@ -105,11 +101,7 @@ class OpenBao:
 
     def put(self, path: str, **fields: Any) -> int:
         self.wait_for_kv()
-        return int(
-            self.client().secrets.kv.v2.create_or_update_secret(path=path, secret=fields, mount_point="secret")["data"][
-                "version"
-            ]
-        )
+        return int(self.client().secrets.kv.v2.create_or_update_secret(path=path, secret=fields, mount_point="secret")["data"]["version"])
 
     def wait_for_kv(self) -> None:
         """A KV store that was just mounted upgrades itself for a moment."""
@@ -127,10 +119,7 @@ class OpenBao:
         name = f"{ROLE}-{secrets.token_hex(4)}"
         role = self.client().auth.approle
         role.create_or_update_approle(name, token_policies=policies or ["avs"], **{"token_ttl": "20m", **settings})
-        return {
-            "role_id": role.read_role_id(name)["data"]["role_id"],
-            "secret_id": role.generate_secret_id(name)["data"]["secret_id"],
-        }
+        return {"role_id": role.read_role_id(name)["data"]["role_id"], "secret_id": role.generate_secret_id(name)["data"]["secret_id"]}
 
     def token(self, policies: list[str] | None = None, **settings: Any) -> str:
         made = self.client().auth.token.create(policies=policies or ["avs"], **{"ttl": "20m", **settings})

@@ -56,9 +56,7 @@ def test_one_login_one_read_of_each_secret_and_nothing_left(
     assert list((controller.folder / "tmp").iterdir()) == []
 
 
-def test_a_new_version_of_a_secret_is_a_change(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao
-) -> None:
+def test_a_new_version_of_a_secret_is_a_change(controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao) -> None:
     controller.inventory({"h": [entry(canaries.put("rotated"))]}, approle)
     assert controller.play().outcome("h")["changed"] is True
     bao.put("avs/rotated/rpc", token="another-token-of-the-node")
@@ -79,9 +77,7 @@ def test_a_secret_deleted_with_its_history_and_written_anew_is_a_change(
 
 def test_a_given_token_is_used_and_left_alive(controller: Controller, canaries: Canaries, bao: OpenBao) -> None:
     token = bao.token()
-    controller.inventory(
-        {"h": [entry(canaries.put("given"))]}, {"ansible_hashi_vault_token": "{{ hidden }}", "hidden": token}
-    )
+    controller.inventory({"h": [entry(canaries.put("given"))]}, {"ansible_hashi_vault_token": "{{ hidden }}", "hidden": token})
     run = controller.play("-vvvv", json_output=False)
     assert run.code == 0 and LOGIN not in run.asked and REVOKE not in run.asked
     assert bao.client(token).auth.token.lookup_self()["data"]["policies"] == ["avs", "default"]
@@ -91,9 +87,7 @@ def test_a_given_token_is_used_and_left_alive(controller: Controller, canaries: 
 def test_the_environment_serves_as_connection(controller: Controller, canaries: Canaries, bao: OpenBao) -> None:
     controller.inventory({"h": [entry(canaries.put("env"))]}, {})
     text = (controller.folder / "inventory.yml").read_text()
-    (controller.folder / "inventory.yml").write_text(
-        "\n".join(line for line in text.splitlines() if "hashi_vault" not in line)
-    )
+    (controller.folder / "inventory.yml").write_text("\n".join(line for line in text.splitlines() if "hashi_vault" not in line))
     run = controller.play(VAULT_ADDR=bao.url, VAULT_TOKEN=bao.token())
     assert run.code == 0, run.output
 
@@ -102,10 +96,7 @@ def test_a_policy_without_metadata(controller: Controller, canaries: Canaries, b
     role = bao.role(["data-only"], token_no_default_policy=True)
     controller.inventory(
         {"h": [entry(canaries.put("plain"))]},
-        {
-            "ansible_hashi_vault_auth_method": "approle",
-            **{f"ansible_hashi_vault_{name}": value for name, value in role.items()},
-        },
+        {"ansible_hashi_vault_auth_method": "approle", **{f"ansible_hashi_vault_{name}": value for name, value in role.items()}},
     )
     assert controller.play().code == 0
     again = controller.play("-vvvv", json_output=False)
@@ -113,9 +104,7 @@ def test_a_policy_without_metadata(controller: Controller, canaries: Canaries, b
     assert canaries.found_in(again.output + controller.left_behind()) == []
 
 
-def test_secrets_that_cannot_be_had(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao
-) -> None:
+def test_secrets_that_cannot_be_had(controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao) -> None:
     tag = canaries.put("broken")
     keys = [
         {"name": "bls", "kind": "bn254", "source": "vault", "path": "avs/none"},
@@ -149,9 +138,7 @@ def test_a_wrong_login(controller: Controller, approle: dict[str, Any], canaries
     assert run.asked == [LOGIN] and "canary-not-the-one" not in run.output
 
 
-def test_every_problem_of_every_host_and_entry(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries
-) -> None:
+def test_every_problem_of_every_host_and_entry(controller: Controller, approle: dict[str, Any], canaries: Canaries) -> None:
     first = entry(canaries.put("one"), options={"main-port": 80800, "no-such": 1})
     second = {"package": "x", "tag": "Y", "colour": "red"}
     controller.inventory({"h": [first, second]}, approle)
@@ -180,22 +167,14 @@ def test_one_key_on_two_hosts(controller: Controller, approle: dict[str, Any], c
     assert "is used by tag shared on h2" in limited.outcome("h1")["msg"]
 
 
-def test_one_key_stored_twice(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao
-) -> None:
+def test_one_key_stored_twice(controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao) -> None:
     """Another path, the same key: seen by the public id, before it is sent."""
     first, second = canaries.put("origin"), canaries.put("copy")
-    stored = bao.client().secrets.kv.v2.read_secret_version(path="avs/origin/bls", raise_on_deleted_version=False)[
-        "data"
-    ]["data"]
+    stored = bao.client().secrets.kv.v2.read_secret_version(path="avs/origin/bls", raise_on_deleted_version=False)["data"]["data"]
     bao.put("avs/copy/bls", **stored)
     controller.inventory({"h": [entry(first), entry(second)]}, approle)
     outcome = controller.play().outcome("h")
-    assert (
-        outcome["failed"]
-        and "demo-avs-copy.keys.bls" in outcome["msg"]
-        and "nothing was changed on h" in outcome["msg"]
-    )
+    assert outcome["failed"] and "demo-avs-copy.keys.bls" in outcome["msg"] and "nothing was changed on h" in outcome["msg"]
 
 
 @pytest.mark.parametrize(
@@ -215,9 +194,7 @@ def test_where_arguments_would_be_kept_no_secret_is_sent(
     assert canaries.found_in(run.output + controller.left_behind()) == []
 
 
-def test_a_connection_without_standard_input(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries
-) -> None:
+def test_a_connection_without_standard_input(controller: Controller, approle: dict[str, Any], canaries: Canaries) -> None:
     plugins = controller.folder / "connection_plugins"
     plugins.mkdir()
     (plugins / "plain.py").write_text(
@@ -231,9 +208,7 @@ def test_a_connection_without_standard_input(
     assert reads(run.asked, "data") == []
 
 
-def test_arguments_with_secrets_never_are_a_file(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries
-) -> None:
+def test_arguments_with_secrets_never_are_a_file(controller: Controller, approle: dict[str, Any], canaries: Canaries) -> None:
     """Pipelining is switched on for the second call, whatever the configuration says."""
     controller.inventory({"h": [entry(canaries.put("stdin"))]}, approle)
     run = controller.play("-vvvv", json_output=False, ANSIBLE_PIPELINING="0")
@@ -241,9 +216,7 @@ def test_arguments_with_secrets_never_are_a_file(
     assert run.output.count("AnsiballZ_instances.py") > 0 and run.output.count("Pipelining is enabled.") == 1
 
 
-def test_a_module_that_dies_shows_no_secret(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries
-) -> None:
+def test_a_module_that_dies_shows_no_secret(controller: Controller, approle: dict[str, Any], canaries: Canaries) -> None:
     controller.inventory({"h": [entry(canaries.put("dead"))]}, approle)
     run = controller.play("-e", "die=true", "-vvvv", json_output=False)
     assert run.code != 0 and "the module failed on h: died over" in run.output and "***" in run.output
@@ -280,9 +253,7 @@ def test_files(controller: Controller, canaries: Canaries) -> None:
     assert canaries.found_in(install.output + left) == [] and "canary-in-clear" not in install.output
 
 
-def test_delegation_uses_the_host_of_the_inventory(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries
-) -> None:
+def test_delegation_uses_the_host_of_the_inventory(controller: Controller, approle: dict[str, Any], canaries: Canaries) -> None:
     controller.inventory({"h": [entry(canaries.put("away"))], "other": []}, approle)
     play = PLAY.replace("- hosts: all", "- hosts: h") + "      delegate_to: other\n"
     assert controller.play(play=play).outcome("h")["changed"] is True
@@ -297,9 +268,7 @@ def test_stopping_needs_no_store(controller: Controller, canaries: Canaries) -> 
     assert run.outcome("h")["changed"] is True and run.asked == []
 
 
-def test_waves_and_free_hosts_share_a_login(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao
-) -> None:
+def test_waves_and_free_hosts_share_a_login(controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao) -> None:
     hosts = {f"h{number}": [entry(canaries.put(f"w{number}"))] for number in range(3)}
     controller.inventory(hosts, approle)
     tokens = bao.tokens()
@@ -309,18 +278,14 @@ def test_waves_and_free_hosts_share_a_login(
     assert free.code == 0 and free.asked.count(LOGIN) == 1 and bao.tokens() == tokens
 
 
-def test_a_failed_run_is_revoked_too(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao
-) -> None:
+def test_a_failed_run_is_revoked_too(controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao) -> None:
     tokens = bao.tokens()
     controller.inventory({"h": [entry(canaries.put("failing"), options={"main-port": 0})]}, approle)
     run = controller.play()
     assert run.code != 0 and run.asked[-1] == REVOKE and bao.tokens() == tokens
 
 
-def test_a_sealed_and_an_absent_store(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries, tmp_path: Path
-) -> None:
+def test_a_sealed_and_an_absent_store(controller: Controller, approle: dict[str, Any], canaries: Canaries, tmp_path: Path) -> None:
     folder = tmp_path / "bao"
     folder.mkdir()
     other = OpenBao(folder)
@@ -357,9 +322,7 @@ def test_a_run_that_is_cut_leaves_no_login_behind(
     assert TOKEN.search(bao.root) and not TOKEN.search(controller.left_behind())
 
 
-def test_values_and_files_encrypted_by_ansible_vault(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries
-) -> None:
+def test_values_and_files_encrypted_by_ansible_vault(controller: Controller, approle: dict[str, Any], canaries: Canaries) -> None:
     from ansible.parsing.vault import VaultLib, VaultSecret
 
     lock = VaultLib([("default", VaultSecret(b"lock"))])

@@ -39,9 +39,7 @@ def copy(controller: Controller, approle: dict[str, Any], canaries: Canaries) ->
 
 
 def test_a_copy_is_told_what_a_module_is_told(controller: Controller, copy: Callable[[str], Path]) -> None:
-    told = copy(
-        "printf 'Welcome'; echo; echo '" + json.dumps({"changed": False, "instances": [], "findings": []}) + "'"
-    )
+    told = copy("printf 'Welcome'; echo; echo '" + json.dumps({"changed": False, "instances": [], "findings": []}) + "'")
     assert controller.play("--check", "--diff").outcome("h")["changed"] is False
     (call,) = (json.loads(line) for line in told.read_text().splitlines())
     assert sorted(call) == ["check", "diff", "document"] and call["check"] is call["diff"] is True
@@ -67,15 +65,9 @@ def test_a_host_does_not_tell_ansible_what_to_do(controller: Controller, copy: C
 
 
 @pytest.mark.parametrize("change", [{"ANSIBLE_KEEP_REMOTE_FILES": "1"}, {"environment": "1"}, {"interpreter": "1"}])
-def test_a_module_where_a_copy_cannot_be_asked(
-    controller: Controller, copy: Callable[[str], Path], change: dict[str, str]
-) -> None:
+def test_a_module_where_a_copy_cannot_be_asked(controller: Controller, copy: Callable[[str], Path], change: dict[str, str]) -> None:
     told = copy("exit 3")
-    play = (
-        PLAY.replace("gather_facts: false", "gather_facts: false\n  environment: {A: b}")
-        if "environment" in change
-        else PLAY
-    )
+    play = PLAY.replace("gather_facts: false", "gather_facts: false\n  environment: {A: b}") if "environment" in change else PLAY
     other = ("-e", f"ansible_python_interpreter={os.path.realpath(sys.executable)}") if "interpreter" in change else ()
     environment = {name: value for name, value in change.items() if name.isupper()}
     run = controller.play("--check", *other, play=play, **environment)
@@ -89,9 +81,7 @@ def test_a_first_call_without_an_answer_is_a_modules(controller: Controller, cop
     assert len(told.read_text().splitlines()) == 1
 
 
-def test_a_copy_that_dies_over_secrets_shows_none(
-    controller: Controller, copy: Callable[[str], Path], canaries: Canaries
-) -> None:
+def test_a_copy_that_dies_over_secrets_shows_none(controller: Controller, copy: Callable[[str], Path], canaries: Canaries) -> None:
     needs = {"demo-avs-copied": {"tree": False, "secrets": ["key.bls.password", "option.rpc-token"]}}
     first = json.dumps({"changed": False, "instances": [], "findings": [], "needs": needs})
     copy(

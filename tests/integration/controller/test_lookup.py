@@ -85,15 +85,11 @@ def test_options_win_over_variables(controller: Controller, bao: OpenBao) -> Non
 def test_what_cannot_be_had(controller: Controller, bao: OpenBao, arguments: str, words: str) -> None:
     bao.put("avs/there", a="canary-value")
     controller.inventory({"h": []}, {"ansible_hashi_vault_token": bao.token()})
-    run = controller.play(
-        "-vvv", "-e", "loud=true", play=LOOKUP % f"lookup('restaking.avs.vault_key', {arguments})", json_output=False
-    )
+    run = controller.play("-vvv", "-e", "loud=true", play=LOOKUP % f"lookup('restaking.avs.vault_key', {arguments})", json_output=False)
     assert run.code != 0 and words in run.output and "canary" not in run.output
 
 
-def test_the_login_of_the_run_is_shared(
-    controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao
-) -> None:
+def test_the_login_of_the_run_is_shared(controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao) -> None:
     canaries.put("both")
     controller.inventory({"h": [entry("both")]}, approle)
     tokens = bao.tokens()
@@ -123,9 +119,7 @@ def certificate(folder: Path, address: str) -> tuple[Path, Path]:
     )
     paths = folder / "store.crt", folder / "store.key"
     paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     paths[1].write_bytes(private)
     return paths
 
@@ -163,9 +157,7 @@ def test_tls(tmp_path: Path, secure: OpenBao, variables: dict[str, Any], words: 
         "open": secure.url.replace("https", "http"),
     }
     controller.inventory({"h": []}, {**addresses, "ansible_hashi_vault_token": secure.token(), **variables})
-    run = controller.play(
-        "-e", "loud=true", play=LOOKUP % "lookup('restaking.avs.vault_key', 'avs/tls', field='a')", json_output=False
-    )
+    run = controller.play("-e", "loud=true", play=LOOKUP % "lookup('restaking.avs.vault_key', 'avs/tls', field='a')", json_output=False)
     if words is None:
         assert run.code == 0 and out(controller) == "1", run.output
     else:

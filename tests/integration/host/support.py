@@ -130,19 +130,9 @@ class Bench:
         }  # fmt: skip
         return {**spec, **changes}
 
-    def call(
-        self, specs: list[dict[str, Any]], check: bool = False, diff: bool = False, timeout: float = 5
-    ) -> dict[str, Any]:
+    def call(self, specs: list[dict[str, Any]], check: bool = False, diff: bool = False, timeout: float = 5) -> dict[str, Any]:
         """Both calls of the action plugin; raises what the library raises."""
-        document = {
-            "schema": 1,
-            "specs": specs,
-            "trees": {},
-            "holder": "test",
-            "lock_timeout": timeout,
-            "settings": {},
-            "complete": False,
-        }
+        document = {"schema": 1, "specs": specs, "trees": {}, "holder": "test", "lock_timeout": timeout, "settings": {}, "complete": False}
         document = json.loads(json.dumps(document))
         first = reconcile(document, self.engine, None, check, diff, self.store)
         if "needs" not in first:
@@ -157,17 +147,12 @@ class Bench:
         given = (
             {}
             if check
-            else {
-                name: {secret: self.values[name][secret] for secret in need["secrets"]}
-                for name, need in first["needs"].items()
-            }
+            else {name: {secret: self.values[name][secret] for secret in need["secrets"]} for name, need in first["needs"].items()}
         )
         return reconcile(document, self.engine, given, check, diff, self.store)
 
     def containers(self) -> dict[str, str]:
-        lines = docker(
-            "ps", "-a", "--no-trunc", "--filter", f"name=avs-{self.name}-", "--format", "{{.Names}} {{.ID}}"
-        ).splitlines()
+        lines = docker("ps", "-a", "--no-trunc", "--filter", f"name=avs-{self.name}-", "--format", "{{.Names}} {{.ID}}").splitlines()
         return dict(line.split(" ", 1) for line in lines)
 
     def running(self) -> list[str]:

@@ -35,15 +35,7 @@ LINES = st.sampled_from([
     "{}",
 ])  # fmt: skip
 BETWEEN = st.sampled_from(
-    [
-        "",
-        "\n",
-        "# a comment\n",
-        "# V0=not me\n",
-        "   # indented ' quote\n",
-        "OTHER=1 # x\n",
-        "TEXT='V0=in a quote\nV1=too'\n",
-    ]
+    ["", "\n", "# a comment\n", "# V0=not me\n", "   # indented ' quote\n", "OTHER=1 # x\n", "TEXT='V0=in a quote\nV1=too'\n"]
 )
 
 
@@ -76,8 +68,7 @@ def read_back(text: str) -> tuple[dict[str, str], dict[str, str]]:
     assert done.returncode == 0, (text, done.stderr.decode())
     model = json.loads(done.stdout)["services"]
     undoubled = [
-        {name: value.replace("$$", "$") for name, value in model[service]["environment"].items()}
-        for service in ("by-name", "by-file")
+        {name: value.replace("$$", "$") for name, value in model[service]["environment"].items()} for service in ("by-name", "by-file")
     ]
     return undoubled[0], undoubled[1]
 

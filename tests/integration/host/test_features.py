@@ -100,21 +100,12 @@ def spec(bench: Bench, wild: Path, served: tuple[str, bytes], keys: dict[str, st
     found = bench.spec("w", wild, {"key.ecdsa.keystore": keys["key.ecdsa.keystore"]})
     secrets = {"key.ecdsa.keystore": found["secrets"]["key.ecdsa.keystore"]}
     bench.values[found["id"]] = {"key.ecdsa.keystore": keys["key.ecdsa.keystore"]}
-    key = (
-        {**found["keys"][0], "folder_env": None, "keystore_env": "KEYSTORE", "password": None, "mount": None}
-        if found["keys"]
-        else {}
-    )
+    key = {**found["keys"][0], "folder_env": None, "keystore_env": "KEYSTORE", "password": None, "mount": None} if found["keys"] else {}
     url, content = served
     digest = hashlib.sha256(content).hexdigest()
     return {
         **found,
-        "compose": {
-            "dir": "setup",
-            "files": ["docker-compose.yml"],
-            "env_files": ["settings.env"],
-            "profiles": ["more"],
-        },
+        "compose": {"dir": "setup", "files": ["docker-compose.yml"], "env_files": ["settings.env"], "profiles": ["more"]},
         "env": {"OUTSIDE": found["env"]["MAIN_PORT"], "NAME": 'it\'s $5 "#1"'},
         "secrets": secrets,
         "keys": [key],
@@ -126,21 +117,8 @@ def spec(bench: Bench, wild: Path, served: tuple[str, bytes], keys: dict[str, st
         },
         "directories": [],
         "artifacts": [{"url": url, "sha256": digest, "path": "files/big.bin", "size": len(content)}],
-        "configs": [
-            {
-                "path": "config/app.json",
-                "format": "json",
-                "merge": {"rpc": "${NAME}", "deep": {"name": "p${PORT}"}, "n": 5},
-            }
-        ],
-        "health": {
-            "type": "http",
-            "service": "node",
-            "port": "PORT",
-            "path": "/notes.txt",
-            "status": [200],
-            "timeout": 20,
-        },
+        "configs": [{"path": "config/app.json", "format": "json", "merge": {"rpc": "${NAME}", "deep": {"name": "p${PORT}"}, "n": 5}}],
+        "health": {"type": "http", "service": "node", "port": "PORT", "path": "/notes.txt", "status": [200], "timeout": 20},
         "metrics": [{"service": "node", "port": "PORT", "path": "/metrics"}],
         "volumes": {},
     }
@@ -157,12 +135,7 @@ def inspected(spec: dict[str, Any], service: str) -> dict[str, Any]:
 
 def test_everything_at_once(bench: Bench, spec: dict[str, Any]) -> None:
     done = step(bench, spec)
-    assert {name for kind, name, action in done if (kind, action) == ("container", "create")} == {
-        "migrate",
-        "node",
-        "side",
-        "extra",
-    }
+    assert {name for kind, name, action in done if (kind, action) == ("container", "create")} == {"migrate", "node", "side", "extra"}
     assert ("files", "data/files/big.bin", "create") in done
     assert inspected(spec, "migrate")["State"]["ExitCode"] == 0
     memory = inspected(spec, "extra")["HostConfig"]
@@ -217,10 +190,7 @@ def test_a_change_moves_anonymous_volumes_and_takes_joined_services_along(bench:
     docker("exec", "-u", "0", f"avs-{spec['id']}-node", "sh", "-c", "echo precious >/anonymous/file")
     changed = {**spec, "limits": {"node": {"pids": 200}}}
     done = step(bench, changed)
-    assert [(name, action) for kind, name, action in done if kind == "container"] == [
-        ("node", "recreate"),
-        ("side", "recreate"),
-    ]
+    assert [(name, action) for kind, name, action in done if kind == "container"] == [("node", "recreate"), ("side", "recreate")]
     assert inside(bench, spec, "node", "cat", "/anonymous/file") == "precious\n"
     assert inspected(spec, "node")["HostConfig"]["PidsLimit"] == 200
     step(bench, spec)
@@ -250,9 +220,7 @@ def test_a_changed_network_is_made_anew(bench: Bench, spec: dict[str, Any]) -> N
     step(bench, spec)
 
 
-def test_a_run_that_was_cut_after_it_removed_the_network(
-    bench: Bench, spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_was_cut_after_it_removed_the_network(bench: Bench, spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Compose, "recreate", lambda *_arguments: Done(1, "", "error: cut"))
         assert "cut" in bench.call([changed(spec, MTU="1400")])["msg"]
@@ -285,10 +253,7 @@ def test_a_changed_file_of_the_package_recreates_who_mounts_it(bench: Bench, spe
         bench.values[spec["id"]] = {"key.ecdsa.keystore": bench.values[spec["id"]]["key.ecdsa.keystore"]}
         package = {**spec["package"], "tree_sha256": fresh["package"]["tree_sha256"]}
         done = step(bench, {**spec, "package": package})
-        assert [(name, action) for kind, name, action in done if kind == "container"] == [
-            ("node", "recreate"),
-            ("side", "recreate"),
-        ]
+        assert [(name, action) for kind, name, action in done if kind == "container"] == [("node", "recreate"), ("side", "recreate")]
         assert inside(bench, spec, "node", "cat", "/srv/notes.txt") == "second"
     finally:
         (wild / "setup/notes.txt").write_text("first")

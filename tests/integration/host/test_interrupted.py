@@ -35,28 +35,14 @@ reconcile(document, Engine(run_command), values, store=Store(*{roots!r}))
 def start(bench: Bench, specs: list[dict[str, Any]]) -> subprocess.Popen[str]:
     """A whole call in a process of its own, contents included."""
     trees = {digest: pack(tree) for digest, tree in bench.trees.items()}
-    document = {
-        "schema": 1,
-        "specs": specs,
-        "trees": trees,
-        "holder": "killed",
-        "lock_timeout": 30,
-        "settings": {},
-        "complete": True,
-    }
+    document = {"schema": 1, "specs": specs, "trees": trees, "holder": "killed", "lock_timeout": 30, "settings": {}, "complete": True}
     roots = (bench.store.root, bench.store.run, bench.store.locks)
     code = CHILD.format(paths=[str(ROOT), str(ROOT / ".cache" / "collections")], roots=roots)
     child = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
     )
     assert child.stdin is not None
-    child.stdin.write(
-        json.dumps([document, {spec["id"]: bench.values[spec["id"]] for spec in specs if "secrets" in spec}])
-    )
+    child.stdin.write(json.dumps([document, {spec["id"]: bench.values[spec["id"]] for spec in specs if "secrets" in spec}]))
     child.stdin.close()
     return child
 
@@ -130,6 +116,4 @@ def test_the_lock_outlives_a_killed_call(bench: Bench, tree: Path, keys: dict[st
         child.kill()
         child.wait()
         healthy(bench, [spec])
-        bench.call(
-            [{"schema": 1, "id": spec["id"], "tag": "race", "state": "absent", "purge": True, "package": {"name": "x"}}]
-        )
+        bench.call([{"schema": 1, "id": spec["id"], "tag": "race", "state": "absent", "purge": True, "package": {"name": "x"}}])

@@ -84,9 +84,7 @@ def test_the_containers_are_confined(bench: Bench, spec: dict[str, Any]) -> None
         assert config["Memory"] > 0
         assert config["PidsLimit"] == 4096
         assert config["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
-        assert {binding["HostIp"] for bindings in config["PortBindings"].values() for binding in bindings} == {
-            "127.0.0.1"
-        }
+        assert {binding["HostIp"] for bindings in config["PortBindings"].values() for binding in bindings} == {"127.0.0.1"}
         assert not [mount for mount in container["Mounts"] if str(bench.memory) in mount["Source"] and mount["RW"]]
 
 
@@ -101,10 +99,7 @@ def test_no_secret_is_on_a_disk(bench: Bench, spec: dict[str, Any]) -> None:
 
 def test_an_option_recreates_its_service_alone(bench: Bench, spec: dict[str, Any]) -> None:
     before = bench.containers()
-    assert step(bench, changed(spec, GATEWAY_TIMEOUT="7.5")) == [
-        ("files", "release", "update"),
-        ("container", "gateway", "recreate"),
-    ]
+    assert step(bench, changed(spec, GATEWAY_TIMEOUT="7.5")) == [("files", "release", "update"), ("container", "gateway", "recreate")]
     after = bench.containers()
     assert [name for name in after if after[name] != before[name]] == [f"avs-{spec['id']}-gateway"]
     releases = Path(bench.store.instance(spec["id"]).releases)
@@ -138,18 +133,12 @@ def test_a_folder_a_killed_install_left_gets_its_owner(bench: Bench, tree: Path,
     step(bench, bare(spec, "absent", purge=True))
 
 
-def test_a_new_key_reaches_the_node_that_uses_it(
-    bench: Bench, spec: dict[str, Any], tree: Path, keys: dict[str, str]
-) -> None:
+def test_a_new_key_reaches_the_node_that_uses_it(bench: Bench, spec: dict[str, Any], tree: Path, keys: dict[str, str]) -> None:
     from tests.lab.keystores import make_keystore
 
     before = asked(spec, "/keys")
     password = "another-password"
-    rotated = {
-        **keys,
-        "key.bls.password": password,
-        "key.bls.keystore": make_keystore("bn254", password, None, 4096)[0],
-    }
+    rotated = {**keys, "key.bls.password": password, "key.bls.keystore": make_keystore("bn254", password, None, 4096)[0]}
     fresh = bench.spec("a", tree, rotated)
     assert step(bench, fresh) == [
         ("files", "release", "update"),
@@ -163,9 +152,7 @@ def test_a_new_key_reaches_the_node_that_uses_it(
     assert asked(spec, "/keys") == before
 
 
-def test_a_key_that_is_dropped_leaves_the_folder(
-    bench: Bench, spec: dict[str, Any], tree: Path, keys: dict[str, str]
-) -> None:
+def test_a_key_that_is_dropped_leaves_the_folder(bench: Bench, spec: dict[str, Any], tree: Path, keys: dict[str, str]) -> None:
     one = {name: value for name, value in keys.items() if ".bls." in name}
     done = step(bench, bench.spec("a", tree, one))
     assert ("keys", "node", "update") in done
@@ -208,11 +195,7 @@ def test_keys_come_back_after_a_restart_of_the_host(bench: Bench, spec: dict[str
 
 def test_a_node_that_looks_at_a_vanished_folder_is_recreated(bench: Bench, spec: dict[str, Any]) -> None:
     shutil.rmtree(bench.store.run)
-    assert step(bench, spec) == [
-        ("keys", "node", "create"),
-        ("keys", "secrets", "create"),
-        ("container", "node", "recreate"),
-    ]
+    assert step(bench, spec) == [("keys", "node", "create"), ("keys", "secrets", "create"), ("container", "node", "recreate")]
     assert {item["status"] for item in asked(spec, "/keys")["keys"]} == {"loaded"}
 
 
@@ -255,9 +238,7 @@ def test_a_process_that_took_a_stopped_nodes_port_is_seen(bench: Bench, spec: di
         for check in (True, False):
             with pytest.raises(HostError) as caught:
                 bench.call([spec], check=check)
-            assert [(item.id, item.place) for item in caught.value.findings] == [
-                ("NET-002", f"{spec['id']}: services.node.ports")
-            ]
+            assert [(item.id, item.place) for item in caught.value.findings] == [("NET-002", f"{spec['id']}: services.node.ports")]
     assert bench.files() == before
     step(bench, spec)
 
@@ -290,9 +271,7 @@ def test_purge_leaves_nothing(bench: Bench, spec: dict[str, Any]) -> None:
     assert step(bench, bare(spec, "stopped")) == []
 
 
-def test_a_network_hands_its_subnet_to_its_successor(
-    bench: Bench, tree: Path, keys: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_network_hands_its_subnet_to_its_successor(bench: Bench, tree: Path, keys: dict[str, str], tmp_path: Path) -> None:
     def wired(name: str) -> Path:
         copied = tmp_path / name
         shutil.copytree(tree, copied)

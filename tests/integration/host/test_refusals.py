@@ -59,9 +59,7 @@ def held() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_every_problem_of_every_instance_at_once(
-    bench: Bench, tree: Path, edited: Any, keys: dict[str, str], held: int
-) -> None:
+def test_every_problem_of_every_instance_at_once(bench: Bench, tree: Path, edited: Any, keys: dict[str, str], held: int) -> None:
     one = bench.spec("one", tree, keys)
     one["env"]["MAIN_PORT"] = str(held)
     one["requirements"] = {"min_cpu_cores": 4096, "stop": True}
@@ -143,10 +141,7 @@ def test_an_old_engine_and_none(bench: Bench, tree: Path, keys: dict[str, str], 
 
 def test_a_locked_instance(bench: Bench, tree: Path, keys: dict[str, str]) -> None:
     spec = bench.spec("one", tree, keys)
-    with (
-        Lock(bench.store.instance(spec["id"]).lock, "ann@laptop:1", 0),
-        pytest.raises(LockedError, match="ann@laptop:1"),
-    ):
+    with Lock(bench.store.instance(spec["id"]).lock, "ann@laptop:1", 0), pytest.raises(LockedError, match="ann@laptop:1"):
         bench.call([spec], timeout=0.5)
     assert bench.containers() == {}
 
@@ -164,9 +159,7 @@ def test_what_the_engine_refuses_is_told_without_the_secret(bench: Bench, edited
     assert "token-0123456789" not in str(result)
     again = bench.call([spec])
     assert "OPS-005" in {item["id"] for item in again["instances"][0]["findings"]}
-    bench.call(
-        [{"schema": 1, "id": spec["id"], "tag": "one", "state": "absent", "purge": True, "package": {"name": "x"}}]
-    )
+    bench.call([{"schema": 1, "id": spec["id"], "tag": "one", "state": "absent", "purge": True, "package": {"name": "x"}}])
     assert good["id"] not in str(bench.containers())
 
 
@@ -216,8 +209,6 @@ def test_a_link_left_by_a_container_is_not_followed(bench: Bench, tree: Path, ke
     (data / "data").mkdir(parents=True)
     (data / "data" / "work").symlink_to("/etc")
     assert refused(bench, spec) == [("PKG-019", f"{spec['id']}: services.node.volumes")]
-    bench.call(
-        [{"schema": 1, "id": spec["id"], "tag": "linked", "state": "absent", "purge": True, "package": {"name": "x"}}]
-    )
+    bench.call([{"schema": 1, "id": spec["id"], "tag": "linked", "state": "absent", "purge": True, "package": {"name": "x"}}])
     assert Path("/etc/passwd").exists()
     assert not data.exists()

@@ -58,9 +58,7 @@ def test_a_copy_is_all_of_the_library_compiled(folder: Path) -> None:
     install.keep(NAME, archive(), "me", str(folder))
     names = {*sources(), *(f"{folder}__init__.py" for folder in ("", "module_utils/", "plugin_utils/"))}
     with zipfile.ZipFile(folder / NAME) as copy:
-        assert sorted(copy.namelist()) == sorted(
-            ["__main__.py", *(f"avs/{name}{end}" for name in names for end in ("", "c"))]
-        )
+        assert sorted(copy.namelist()) == sorted(["__main__.py", *(f"avs/{name}{end}" for name in names for end in ("", "c"))])
         assert copy.read("avs/module_utils/avsctl/install.py") == Path(install.__file__).read_bytes()
     script = f"import sys; sys.path.insert(0, {str(folder / NAME)!r}); from avs.module_utils.reconcile import batch; print(batch.__file__)"
     out = subprocess.run([sys.executable, "-ISc", script], capture_output=True, text=True, check=True).stdout
@@ -177,9 +175,7 @@ def test_an_unexpected_error_is_told_without_secrets(call: dict[str, Any], capsy
     assert "ary-" not in line and "-word" not in line
 
 
-def test_an_unexpected_error_before_anything_was_done_is_no_answer(
-    call: dict[str, Any], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unexpected_error_before_anything_was_done_is_no_answer(call: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     call["document"]["complete"] = False
     with pytest.raises(SystemExit) as caught:
         main.main()

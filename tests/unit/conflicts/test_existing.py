@@ -6,11 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.conflicts.existing import (
-    changed_networks,
-    check_networks,
-    check_volumes,
-)
+from ansible_collections.restaking.avs.plugins.module_utils.conflicts.existing import changed_networks, check_networks, check_volumes
 from ansible_collections.restaking.avs.plugins.module_utils.policy.networks import label_networks
 
 NAME = "avs-demo-avs-op1_n"
@@ -64,8 +60,6 @@ def test_a_network_with_somebody_elses_container_in_it_stays() -> None:
         ({}, {"Driver": "local", "Options": MEMORY["driver_opts"]}, ["UPG-006"]),
     ],
 )
-def test_volumes_that_are_there_stay_what_they_are(
-    wanted: dict[str, Any], there: dict[str, Any], rules: list[str]
-) -> None:
+def test_volumes_that_are_there_stay_what_they_are(wanted: dict[str, Any], there: dict[str, Any], rules: list[str]) -> None:
     found = {"volumes": {"d": {"name": "avs_d", **wanted}, "e": {"name": "avs_e", **MEMORY}}}
     assert [item.id for item in check_volumes("demo-avs-op1", found, [{"Name": "avs_d", **there}])] == rules

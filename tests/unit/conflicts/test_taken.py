@@ -144,18 +144,11 @@ def test_names_of_others(host: taken.Host) -> None:
 
 def test_two_instances_of_one_call(host: taken.Host) -> None:
     reserved = [(Published("", "6000", "tcp"), "instance a-op1", "a-op1")]
-    assert [item.id for item in taken.check("b-op1", {}, [Published("", "6000", "tcp")], taken.Host(), reserved)] == [
-        "NET-002"
-    ]
+    assert [item.id for item in taken.check("b-op1", {}, [Published("", "6000", "tcp")], taken.Host(), reserved)] == ["NET-002"]
     assert taken.check("a-op1", {}, [Published("", "6000", "tcp")], taken.Host(), reserved) == []
 
 
 def test_parse_ports() -> None:
     text = "0.0.0.0:80->80/tcp, [::]:80->80/tcp, :::81->81/tcp, 127.0.0.1:90-92->90-92/udp, 4001/tcp"
-    assert parse_ports(text) == [
-        ("0.0.0.0", "80", "tcp"),
-        ("::", "80", "tcp"),
-        ("::", "81", "tcp"),
-        ("127.0.0.1", "90-92", "udp"),
-    ]
+    assert parse_ports(text) == [("0.0.0.0", "80", "tcp"), ("::", "80", "tcp"), ("::", "81", "tcp"), ("127.0.0.1", "90-92", "udp")]
     assert parse_ports("") == []

@@ -23,18 +23,12 @@ PACKAGE = {"name": "demo-avs", "version": "v1.0.0", "commit": "a" * 40}
         ({"package": PACKAGE, "profile": "hoodi"}, {"commit": "b" * 40}, ["UPG-005"]),
         ({"package": PACKAGE, "profile": "mainnet"}, {}, ["INV-001"]),
         ({"package": PACKAGE, "profile": "hoodi"}, {"commit": None, "tree_sha256": "other"}, []),
-        (
-            {"package": PACKAGE, "phase": "absent", "volumes": ["v"], "profile": "hoodi"},
-            {"version": "v1.1.0"},
-            ["UPG-005"],
-        ),
+        ({"package": PACKAGE, "phase": "absent", "volumes": ["v"], "profile": "hoodi"}, {"version": "v1.1.0"}, ["UPG-005"]),
         ({"package": PACKAGE, "phase": "absent", "volumes": [], "kept_data": None}, {"version": "v1.1.0"}, []),
         ({"package": PACKAGE, "phase": "applying", "profile": "hoodi"}, {"version": "v1.1.0"}, ["UPG-005"]),
     ],
 )
-def test_versions_change_on_purpose_only(
-    state: dict[str, Any] | None, package: dict[str, Any], rules: list[str]
-) -> None:
+def test_versions_change_on_purpose_only(state: dict[str, Any] | None, package: dict[str, Any], rules: list[str]) -> None:
     wanted = spec()
     wanted["package"] = {**wanted["package"], **package}
     found = version_problems(wanted, state)

@@ -44,15 +44,7 @@ def test_what_no_file_sets_goes_to_the_last() -> None:
 
 @pytest.mark.parametrize(
     ("value", "quoted"),
-    [
-        ("a", '"a"'),
-        ('"', '"\\""'),
-        ("\\n", '"\\\\n"'),
-        ("$X", '"\\$X"'),
-        ("a\nb\r", '"a\\nb\\r"'),
-        ("", '""'),
-        ("'#", '"\'#"'),
-    ],
+    [("a", '"a"'), ('"', '"\\""'), ("\\n", '"\\\\n"'), ("$X", '"\\$X"'), ("a\nb\r", '"a\\nb\\r"'), ("", '""'), ("'#", '"\'#"')],
 )
 def test_quote(value: str, quoted: str) -> None:
     assert dotenv.quote(value) == quoted
@@ -87,8 +79,7 @@ def test_quoted_values_read_back(value: str) -> None:
 
 @given(
     st.dictionaries(
-        st.from_regex(r"[A-Z]{1,2}", fullmatch=True),
-        st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))),
+        st.from_regex(r"[A-Z]{1,2}", fullmatch=True), st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
     ),
     st.data(),
 )

@@ -127,9 +127,7 @@ def test_compose_is_started_without_a_detour(found: Any, places: list[str], conf
 
 
 def test_a_plugin_that_does_not_start_is_named(found: Any) -> None:
-    engine = found(
-        "cli-plugins", text='[ "$1" = version ] && [ -n "$2" ] && [ "$2" != --short ] && echo "{}" || exit 126'
-    )
+    engine = found("cli-plugins", text='[ "$1" = version ] && [ -n "$2" ] && [ "$2" != --short ] && echo "{}" || exit 126')
     with pytest.raises(HostError, match=r"cli-plugins/docker-compose cannot be run: ended with 126"):
         engine.check_versions()
 
@@ -138,15 +136,7 @@ def test_commands_get_no_environment_of_ours(script: Any, monkeypatch: pytest.Mo
     monkeypatch.setenv("SECRET", "s3cret")
     monkeypatch.setenv("DOCKER_HOST", "tcp://elsewhere")
     engine = script("env")
-    assert {line.split("=")[0] for line in engine.run(["x"]).out.splitlines()} <= {
-        "PATH",
-        "HOME",
-        "LC_ALL",
-        "PWD",
-        "SHLVL",
-        "_",
-        "OLDPWD",
-    }
+    assert {line.split("=")[0] for line in engine.run(["x"]).out.splitlines()} <= {"PATH", "HOME", "LC_ALL", "PWD", "SHLVL", "_", "OLDPWD"}
     assert "PATH=/usr" not in engine.run(["x"], confined=True).out
 
 
@@ -165,9 +155,9 @@ def test_what_compose_says_becomes_findings(script: Any) -> None:
     assert text == "{}\n"
     assert [(item.id, item.severity, "X_Y" in item.message) for item in found] == [("PKG-018", "warning", True)]
     with pytest.raises(HostError) as caught:
-        Compose(
-            script(f"echo '{warning}' >&2; echo 'service \"a\" refers to undefined network b' >&2; exit 15"), "p", "/f"
-        ).config([], [], [], "x: f")
+        Compose(script(f"echo '{warning}' >&2; echo 'service \"a\" refers to undefined network b' >&2; exit 15"), "p", "/f").config(
+            [], [], [], "x: f"
+        )
     (problem,) = caught.value.findings
     assert problem.message == 'service "a" refers to undefined network b'
 

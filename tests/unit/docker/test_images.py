@@ -43,11 +43,7 @@ def test_digest_of_is_the_references_own() -> None:
 @pytest.mark.parametrize(
     ("said", "rule", "words"),
     [
-        (
-            "manifest for r.test/app:1 not found: manifest unknown: manifest unknown",
-            "IMG-006",
-            "does not exist at r.test",
-        ),
+        ("manifest for r.test/app:1 not found: manifest unknown: manifest unknown", "IMG-006", "does not exist at r.test"),
         ('Get "https://r.test/v2/": dial tcp 1.2.3.4:443: connect: connection refused', "IMG-006", "cannot be reached"),
         ('Get "https://r.test/v2/": dial tcp: lookup r.test: no such host', "IMG-006", "cannot be reached"),
         (
@@ -98,23 +94,13 @@ class Shelf(Engine):
 
 def image(digest: str | None, platform: str = "amd64", user: str = "") -> dict[str, Any]:
     digests = [f"r.test/app@sha256:{digest}"] if digest else []
-    return {
-        "Id": "sha256:local",
-        "RepoDigests": digests,
-        "Os": "linux",
-        "Architecture": platform,
-        "Config": {"User": user},
-    }
+    return {"Id": "sha256:local", "RepoDigests": digests, "Os": "linux", "Architecture": platform, "Config": {"User": user}}
 
 
 def test_what_is_here_is_not_pulled() -> None:
     keeper = ImageKeeper(Shelf({"r.test/app:1": image("aa", user="5")}, {}))
     found = keeper.find("x", {"a": "r.test/app:1", "b": "r.test/app:1"}, {})
-    assert (found.lock, found.missing, found.users) == (
-        {"r.test/app:1": "r.test/app@sha256:aa"},
-        [],
-        {"r.test/app:1": "5"},
-    )
+    assert (found.lock, found.missing, found.users) == ({"r.test/app:1": "r.test/app@sha256:aa"}, [], {"r.test/app:1": "5"})
 
 
 def test_a_recorded_digest_wins_over_a_moved_tag() -> None:
@@ -176,12 +162,7 @@ def test_only_the_engine_knows_its_proxies_and_mirrors(ways: dict[str, Any], ask
 
 @pytest.mark.parametrize(
     ("name", "asked"),
-    [
-        ("localhost:5000/app:1", False),
-        ("127.0.0.1:5000/app:1", False),
-        ("10.1.2.3/app:1", False),
-        ("10.2.0.1/app:1", True),
-    ],
+    [("localhost:5000/app:1", False), ("127.0.0.1:5000/app:1", False), ("10.1.2.3/app:1", False), ("10.2.0.1/app:1", True)],
 )
 def test_addresses_an_engine_trusts_without_tls(name: str, asked: bool) -> None:
     shelf = Shelf({}, {})

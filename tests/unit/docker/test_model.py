@@ -28,14 +28,8 @@ def test_the_probe_is_taken_out_and_dollars_are_as_the_container_sees_them() -> 
 
 
 def test_dump_doubles_dollars_but_not_its_own_variables() -> None:
-    text = model.dump(
-        {"services": {"node": {"environment": {"A": "x$y", "B": "https://u:avs00x0x@h", "C": "avs00x1x"}}}}, TOKENS
-    )
-    assert json.loads(text)["services"]["node"]["environment"] == {
-        "A": "x$$y",
-        "B": "https://u:${AVS_SECRET_2}@h",
-        "C": "${AVS_SECRET_1}",
-    }
+    text = model.dump({"services": {"node": {"environment": {"A": "x$y", "B": "https://u:avs00x0x@h", "C": "avs00x1x"}}}}, TOKENS)
+    assert json.loads(text)["services"]["node"]["environment"] == {"A": "x$$y", "B": "https://u:${AVS_SECRET_2}@h", "C": "${AVS_SECRET_1}"}
 
 
 def test_variables_are_numbered_by_name_among_those_used() -> None:

@@ -54,9 +54,7 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     repo.commit(package_files(), "v5.5.2")
     write(root / "pkgdir", package_files())
     write(root / "odd", package_files(checksums=False))
-    write(
-        root, {"tap/tap.yml": "schema: 1\nname: core\n", "tap/packages/mock-avs.yml": "name: mock-avs\nurl: ../repo\n"}
-    )
+    write(root, {"tap/tap.yml": "schema: 1\nname: core\n", "tap/packages/mock-avs.yml": "name: mock-avs\nurl: ../repo\n"})
     collection = root / "collections/ansible_collections/restaking"
     collection.mkdir(parents=True)
     (collection / "avs").symlink_to(ROOT)
@@ -81,14 +79,7 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         "ANSIBLE_LOCALHOST_WARNING": "0",
         "XDG_CACHE_HOME": str(root / "cache"),
     }
-    command = [
-        sys.executable,
-        "-m",
-        "ansible.cli.playbook",
-        "-vvv",
-        *(["--check"] if request.param else []),
-        str(root / "play.yml"),
-    ]
+    command = [sys.executable, "-m", "ansible.cli.playbook", "-vvv", *(["--check"] if request.param else []), str(root / "play.yml")]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, Any] = json.loads((root / "out.json").read_text())
@@ -104,13 +95,7 @@ def test_a_folder_with_options(results: dict[str, Any]) -> None:
     found = results["path"]
     assert found["valid"] is True and found["findings"] == [] and found["changed"] is False
     assert found["package"]["name"] == "mock-avs"
-    assert set(found["package"]["profiles"]["option-returner"]) >= {
-        "options",
-        "monitoring",
-        "api",
-        "hardware_requirements",
-        "plugin",
-    }
+    assert set(found["package"]["profiles"]["option-returner"]) >= {"options", "monitoring", "api", "hardware_requirements", "plugin"}
 
 
 def test_git_and_taps(results: dict[str, Any]) -> None:
@@ -133,11 +118,7 @@ def test_errors_in_options(results: dict[str, Any]) -> None:
 def test_never_failing_still_tells(results: dict[str, Any]) -> None:
     found = results["never"]
     assert found["valid"] is False and "msg" not in found
-    assert findings(found) == [
-        ("OPT-001", "options.main-port"),
-        ("OPT-002", "options.password"),
-        ("OPT-002", "options.rpc"),
-    ]
+    assert findings(found) == [("OPT-001", "options.main-port"), ("OPT-002", "options.password"), ("OPT-002", "options.rpc")]
     assert results["missing"]["package"] is None and results["missing"]["valid"] is False
     assert [rule for rule, _place in findings(results["missing"])] == ["SRC-001"]
 
@@ -151,10 +132,7 @@ def test_what_fails_on_which_severity(results: dict[str, Any]) -> None:
 
 
 def test_arguments(results: dict[str, Any]) -> None:
-    assert (
-        "mutually exclusive" in results["two"]["msg"]
-        and "one of the following is required" in results["nothing"]["msg"]
-    )
+    assert "mutually exclusive" in results["two"]["msg"] and "one of the following is required" in results["nothing"]["msg"]
 
 
 def test_lookups(results: dict[str, Any]) -> None:

@@ -19,11 +19,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.errors import
 from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching import archive, tree
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import (
-    Package,
-    PackageRequest,
-    load_package,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, load_package
 
 from tests.unit.support.builders import package_files, write
 

@@ -14,12 +14,7 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.checksums import parse_checksums
-from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import (
-    Package,
-    PackageRequest,
-    inspect_package,
-    load_package,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, inspect_package, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.report import Report
 
 from tests.unit.support.builders import checksum_of, package_files, write
@@ -58,9 +53,7 @@ def test_checksum_lines(line: str, good: bool) -> None:
     (lambda files: files.update({"checksum.txt": files["checksum.txt"] + files["checksum.txt"].splitlines()[0] + "\n"}), "line 6"),
     (lambda files: files.update({"checksum.txt": files["checksum.txt"] + f"{HASH}  docs/README\n"}), "docs/README"),
 ])  # fmt: skip
-def test_checksums_must_agree(
-    tmp_path: Path, cache: Cache, change: Callable[[dict[str, str]], object], place: str
-) -> None:
+def test_checksums_must_agree(tmp_path: Path, cache: Cache, change: Callable[[dict[str, str]], object], place: str) -> None:
     files = package_files()
     change(files)
     inspection = inspect_package(PackageRequest({"path": str(write(tmp_path / "p", files))}), [], cache)

@@ -16,12 +16,7 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching import git as git_module
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import (
-    Package,
-    PackageRequest,
-    inspect_package,
-    load_package,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, inspect_package, load_package
 
 from tests.unit.support.builders import GitRepo, next_run, package_files, write
 
@@ -68,8 +63,7 @@ def test_an_unknown_version_lists_the_known(repo: GitRepo, cache: Cache) -> None
 
 
 @pytest.mark.parametrize(
-    ("version", "commit"),
-    [("5.5.2", None), ("v5.5", None), ("--upload-pack=x", None), ("v5.5.2", "abc"), ("v5.5.2", "A" * 40)],
+    ("version", "commit"), [("5.5.2", None), ("v5.5", None), ("--upload-pack=x", None), ("v5.5.2", "abc"), ("v5.5.2", "A" * 40)]
 )
 def test_versions_and_commits_have_one_form(repo: GitRepo, cache: Cache, version: str, commit: str | None) -> None:
     with pytest.raises(InputError) as caught:
@@ -141,9 +135,7 @@ def count_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def test_the_network_is_asked_once_a_run(
-    repo: GitRepo, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_network_is_asked_once_a_run(repo: GitRepo, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repo.commit(package_files(), "v5.5.2")
     calls = count_network(monkeypatch)
     load(repo, cache)
@@ -171,10 +163,7 @@ def test_many_workers_at_once(repo: GitRepo, cache: Cache, tmp_path: Path) -> No
     commit = repo.commit(package_files(), "v5.5.2")
     context = multiprocessing.get_context("fork")
     results = context.SimpleQueue()
-    workers = [
-        context.Process(target=_worker, args=(repo.url, str(cache.root), str(tmp_path / "run"), results))
-        for _number in range(8)
-    ]
+    workers = [context.Process(target=_worker, args=(repo.url, str(cache.root), str(tmp_path / "run"), results)) for _number in range(8)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -217,14 +206,7 @@ def test_links_in_the_package_are_refused_and_elsewhere_ignored(repo: GitRepo, c
 
 
 def test_a_linked_package_folder_is_refused(repo: GitRepo, cache: Cache) -> None:
-    write(
-        repo.root,
-        {
-            f"real/{path.removeprefix('pkg/')}": text
-            for path, text in package_files().items()
-            if path.startswith("pkg/")
-        },
-    )
+    write(repo.root, {f"real/{path.removeprefix('pkg/')}": text for path, text in package_files().items() if path.startswith("pkg/")})
     os.symlink("real", repo.root / "pkg")
     repo.commit({}, "v5.5.2")
     with pytest.raises(InputError, match="symbolic link"):

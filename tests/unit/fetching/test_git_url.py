@@ -132,9 +132,7 @@ def test_credentials_reach_the_server_and_nothing_else(
     package = load_package(PackageRequest({"git": f"http://user:{TOKEN}@{address}"}, "v5.5.2"), [], cache)
     assert seen
     assert package.source == f"http://{address}"
-    on_disk = b"".join(
-        path.read_bytes() for path in cache.root.parent.rglob("*") if path.is_file() and repo.root not in path.parents
-    )
+    on_disk = b"".join(path.read_bytes() for path in cache.root.parent.rglob("*") if path.is_file() and repo.root not in path.parents)
     assert TOKEN.encode() not in on_disk
     assert TOKEN not in "".join(spoken) + repr(package)
 

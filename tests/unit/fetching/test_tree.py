@@ -14,11 +14,7 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.tree import Entry, unsafe
-from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import (
-    Package,
-    PackageRequest,
-    load_package,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, load_package
 from hypothesis import given
 from hypothesis import strategies as st
 

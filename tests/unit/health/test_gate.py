@@ -65,9 +65,7 @@ def answers(by_path: Mapping[str, int | tuple[int, str]]) -> Any:
     return fetch
 
 
-def gate(
-    engine: Engine, health: dict[str, Any], fetch: Any = None, ends: dict[str, bool] | None = None, **more: Any
-) -> tuple[Gate, Clock]:
+def gate(engine: Engine, health: dict[str, Any], fetch: Any = None, ends: dict[str, bool] | None = None, **more: Any) -> tuple[Gate, Clock]:
     clock = Clock()
     return Gate(engine, "x-op1", health, ends or {}, fetch=fetch, clock=clock, sleep=clock.sleep, **more), clock
 
@@ -116,9 +114,7 @@ def test_metric(body: str, bounds: dict[str, Any], status: str) -> None:
     assert metric({"name": "up"}, Answer(500, "up 1\n"), "node:1/metrics").status == "starting"
 
 
-@pytest.mark.parametrize(
-    ("status", "answer", "expected"), [([200, 204], 204, "healthy"), ([200], 500, "starting"), ([200], 0, "starting")]
-)
+@pytest.mark.parametrize(("status", "answer", "expected"), [([200, 204], 204, "healthy"), ([200], 500, "starting"), ([200], 0, "starting")])
 def test_http(status: list[int], answer: int, expected: str) -> None:
     health = {"type": "http", "service": "node", "port": 80, "path": "/ready", "status": status}
     one, _clock = gate(Looked([]), health, answers({"/ready": answer}))
@@ -139,10 +135,7 @@ def test_it_waits_while_the_node_warms_up() -> None:
 
 def test_time_runs_out_with_the_reason_and_the_last_lines() -> None:
     one, clock = gate(
-        Looked([container()], logs="first\nsecond token-1234"),
-        API,
-        answers({"/eigen/node/health": 503}),
-        mask=Mask(["token-1234"]),
+        Looked([container()], logs="first\nsecond token-1234"), API, answers({"/eigen/node/health": 503}), mask=Mask(["token-1234"])
     )
     with pytest.raises(GateError) as caught:
         one.wait(["id"])
@@ -179,9 +172,7 @@ def test_a_job_that_ended_well_is_done() -> None:
     engine = Looked([container(), container("init", "exited")])
     one, _clock = gate(engine, API, answers(GOOD), ends={"init": True})
     assert one.wait(["id"]).status == "healthy"
-    bad, _clock = gate(
-        Looked([container(), container("init", "exited", code=1)]), API, answers(GOOD), ends={"init": True}
-    )
+    bad, _clock = gate(Looked([container(), container("init", "exited", code=1)]), API, answers(GOOD), ends={"init": True})
     with pytest.raises(GateError, match="init has exited"):
         bad.wait(["id"])
 
@@ -199,9 +190,7 @@ def test_a_restart_begins_the_moment_anew() -> None:
     assert clock.now > 2.2
 
 
-@pytest.mark.parametrize(
-    ("check", "expected"), [("healthy", "healthy"), ("starting", "starting"), ("unhealthy", "unhealthy")]
-)
+@pytest.mark.parametrize(("check", "expected"), [("healthy", "healthy"), ("starting", "starting"), ("unhealthy", "unhealthy")])
 def test_a_containers_own_check_decides(check: str, expected: str) -> None:
     one, _clock = gate(Looked([]), {"type": "container"})
     assert one.probe([Peer.of(container(check=check))], steady=True).status == expected
@@ -251,7 +240,9 @@ def test_where_a_joined_container_is(others: list[dict[str, Any]], address: str)
     assert peers_of([joined, *others])[0].address == address
 
 
-KEYSTORE = '{"address": "0x00112233445566778899aabbccddeeff00112233", "crypto": {"ciphertext": "cafebabecafebabecafebabe", "kdf": "scrypt"}}'
+KEYSTORE = (
+    '{"address": "0x00112233445566778899aabbccddeeff00112233", "crypto": {"ciphertext": "cafebabecafebabecafebabe", "kdf": "scrypt"}}'
+)
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,7 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serving(
-    folder: Path, tls: trust.Certificate | None = None, cuts: Sequence[int] = ()
-) -> Iterator[tuple[str, list[str | None]]]:
+def serving(folder: Path, tls: trust.Certificate | None = None, cuts: Sequence[int] = ()) -> Iterator[tuple[str, list[str | None]]]:
     folder.mkdir()
     for name in ("g1", "babble", "chunked", "unannounced"):
         (folder / name).write_bytes(CONTENT)
@@ -102,13 +100,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def item(url: str, **changes: Any) -> dict[str, Any]:
-    return {
-        "url": url,
-        "sha256": hashlib.sha256(CONTENT).hexdigest(),
-        "path": "resources/g1",
-        "size": len(CONTENT),
-        **changes,
-    }
+    return {"url": url, "sha256": hashlib.sha256(CONTENT).hexdigest(), "path": "resources/g1", "size": len(CONTENT), **changes}
 
 
 def test_an_artifact_is_fetched_once_and_linked(store: Store, server: tuple[str, list[str | None]]) -> None:
@@ -188,12 +180,7 @@ def test_a_server_that_does_not_speak_http_is_the_artifacts_own_problem(
 
 @pytest.mark.parametrize(
     ("name", "size", "encrypted"),
-    [
-        ("g1", len(CONTENT), False),
-        ("g1", None, False),
-        ("g1", len(CONTENT), True),
-        ("unannounced", len(CONTENT), False),
-    ],
+    [("g1", len(CONTENT), False), ("g1", None, False), ("g1", len(CONTENT), True), ("unannounced", len(CONTENT), False)],
 )
 def test_a_download_goes_on_where_the_line_dropped(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: int | None, encrypted: bool

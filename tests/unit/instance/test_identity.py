@@ -8,12 +8,7 @@ import hmac
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import (
-    UNKNOWN,
-    identify,
-    matches,
-    spec_digest,
-)
+from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import UNKNOWN, identify, matches, spec_digest
 
 from tests.unit.support.models import spec
 
@@ -40,9 +35,7 @@ def own(value: str) -> str:
         (mac("v"), None, None, None, UNKNOWN + mac("v")["mac"]),
     ],
 )
-def test_identify(
-    reference: dict[str, str], recorded: str | None, stored: str | None, given: str | None, expected: str
-) -> None:
+def test_identify(reference: dict[str, str], recorded: str | None, stored: str | None, given: str | None, expected: str) -> None:
     def one(value: str | None) -> dict[str, str]:
         return {} if value is None else {"s": value}
 
@@ -75,8 +68,7 @@ def test_what_a_digest_is_of(change: dict[str, Any], same: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "same"),
-    [("source", True), ("upgrade", True), ("version", False), ("commit", False), ("tree_sha256", False)],
+    ("field", "same"), [("source", True), ("upgrade", True), ("version", False), ("commit", False), ("tree_sha256", False)]
 )
 def test_what_of_the_package_counts(field: str, same: bool) -> None:
     other = spec()

@@ -81,9 +81,7 @@ def test_a_key_that_was_dropped_is_seen_and_goes(own: InstanceStore) -> None:
     assert not key_files.view_in_place(own, "node", {"deep/a": VIEW["bls.json"]}, VALUES)
 
 
-def test_what_a_run_left_that_was_killed_before_it_cleaned_up_is_seen_and_goes(
-    own: InstanceStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_run_left_that_was_killed_before_it_cleaned_up_is_seen_and_goes(own: InstanceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     key_files.place_view(own, "node", VIEW, VALUES)
     root = Path(own.keys) / "node"
     fresh = {"k": "key-two", "p": "pass-two"}

@@ -37,12 +37,7 @@ def test_a_full_entry() -> None:
         gate_timeout=60,
         require_checksum=True,
     )
-    assert (parsed.place, parsed.package, parsed.tag, parsed.state) == (
-        "avs_instances[0]",
-        "demo-avs",
-        "op1",
-        "stopped",
-    )
+    assert (parsed.place, parsed.package, parsed.tag, parsed.state) == ("avs_instances[0]", "demo-avs", "op1", "stopped")
     assert parsed.ports == {"9092": "loopback", "API_PORT": "10.0.0.1"}
     assert parsed.limits == {"node": {"memory": "2g", "cpus": 1.5, "pids": 512}}
     assert parsed.exceptions[0]["allow"] == ["cap:SYS_NICE", "network_host"]
@@ -55,14 +50,7 @@ def test_a_full_entry() -> None:
 
 
 @pytest.mark.parametrize(
-    "package",
-    [
-        "demo-avs",
-        "core/demo-avs",
-        {"git": "https://git.example.org/x.git"},
-        {"path": "../pkg"},
-        {"archive": "x.tar.gz"},
-    ],
+    "package", ["demo-avs", "core/demo-avs", {"git": "https://git.example.org/x.git"}, {"path": "../pkg"}, {"archive": "x.tar.gz"}]
 )
 def test_sources_of_a_package(package: Any) -> None:
     assert one(package=package).package == package
@@ -180,9 +168,7 @@ def test_anything_but_a_list(value: Any) -> None:
 def test_option_values_are_never_shown() -> None:
     text = "".join(
         item.as_line()
-        for item in parse_instances(
-            [entry(options={"a": ["canary"], "b": {"source": "x", "v": "canary"}, "c": "canary"})]
-        )[1]
+        for item in parse_instances([entry(options={"a": ["canary"], "b": {"source": "x", "v": "canary"}, "c": "canary"})])[1]
     )
     assert text and "canary" not in text
     assert "canary" not in repr(one(options={"rpc-token": "canary"}))

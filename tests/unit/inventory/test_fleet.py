@@ -12,12 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import (
-    store_paths,
-    survey,
-    surveyed_paths,
-    surveyed_uses,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import store_paths, survey, surveyed_paths, surveyed_uses
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import (
     claimed_uses,
     public_uses,
@@ -56,11 +51,7 @@ def test_a_survey_groups_paths_by_store_and_login() -> None:
     hosts: dict[str, Mapping[str, Any]] = {
         "h1": {"avs_instances": [entry()], **TOKEN},
         "h2": {
-            "avs_instances": [
-                entry(
-                    tag="op2", options={}, keys=[{"name": "b", "kind": "bn254", "source": "vault", "path": "avs/two"}]
-                )
-            ],
+            "avs_instances": [entry(tag="op2", options={}, keys=[{"name": "b", "kind": "bn254", "source": "vault", "path": "avs/two"}])],
             **TOKEN,
         },
         "h3": {"avs_instances": [entry()], **other},
@@ -97,9 +88,7 @@ def uses(host: str, *items: dict[str, Any]) -> Any:
 def test_one_key_twice_on_a_host() -> None:
     mine = uses("h1", entry(), entry(tag="op2"))
     found = shared_keys(mine, [])
-    assert {item.place for item in found} == {
-        f"avs_instances[{n}].keys.{key}" for n in (0, 1) for key in ("bls", "ecdsa")
-    }
+    assert {item.place for item in found} == {f"avs_instances[{n}].keys.{key}" for n in (0, 1) for key in ("bls", "ecdsa")}
     assert all(item.id == "KEY-006" and item.severity == "error" for item in found)
     messages = {item.place: item.message for item in found}
     assert "demo-avs-op2 on h1 (avs_instances[1].keys.bls)" in messages["avs_instances[0].keys.bls"]
@@ -121,9 +110,7 @@ def test_versions_and_spelling_do_not_make_another_key() -> None:
     def with_path(tag: str, **changes: Any) -> dict[str, Any]:
         return entry(tag=tag, keys=[{"name": "b", "kind": "bn254", "source": "vault", "path": "avs/x", **changes}])
 
-    same = shared_keys(
-        uses("h", with_path("a"), with_path("b", path="/avs/x/", version=2, mount_point="secret", field="keystore")), []
-    )
+    same = shared_keys(uses("h", with_path("a"), with_path("b", path="/avs/x/", version=2, mount_point="secret", field="keystore")), [])
     assert len(same) == 2
     assert shared_keys(uses("h", with_path("a"), with_path("b", field="other")), []) == []
 

@@ -45,9 +45,7 @@ ENTRY = entry(
 RUNTIME_FULL: dict[str, Any] = {
     **RUNTIME,
     "compose": {"files": ["docker-compose.yml"], "env_files": [".env"], "profiles": []},
-    "keys": [
-        {"name": "bls", "kind": "bn254", "folder": "KEYS", "mount": "/keys", "services": ["main"], "owner": "1:1"}
-    ],
+    "keys": [{"name": "bls", "kind": "bn254", "folder": "KEYS", "mount": "/keys", "services": ["main"], "owner": "1:1"}],
     "privileges": {"main": {"cap_add": ["CHOWN"], "user": "1:1", "tmpfs": ["/tmp"], "ports": {"8080": "loopback"}}},
     "artifacts": [{"url": "https://x/y", "sha256": "a" * 64, "path": "big", "size": 1}],
     "directories": [{"path": "data", "owner": "1:1", "mode": "0700"}],
@@ -217,10 +215,7 @@ def test_packages_with_odd_values_in_their_files(tmp_path: Path, seed: int) -> N
         texts = {name: yaml.safe_dump(document) for name, document in documents.items()}
         texts[part] = odd_yaml(chance, documents[part])
         with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
-            files = {
-                name: text.encode("utf-8", "replace").decode()
-                for name, text in package_files(**texts, checksums=False).items()
-            }
+            files = {name: text.encode("utf-8", "replace").decode() for name, text in package_files(**texts, checksums=False).items()}
             root = write(Path(folder), files)
             options = {"main-port": chance.choice(list(map(plain, odd_values())))}
             try:

@@ -16,12 +16,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.rules import 
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import Entry, parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import Built, build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import (
-    FileRequest,
-    LiteralRequest,
-    SecretPath,
-    SecretRequest,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import FileRequest, LiteralRequest, SecretPath, SecretRequest
 
 from tests.unit.support.fakes import Numbered, entry, package, profile
 
@@ -46,12 +41,7 @@ def test_a_whole_spec() -> None:
         "name": "demo-avs", "version": "v1.0.0", "commit": "c" * 40, "spec_version": "v0.1", "upgrade": "optional",
         "tree_sha256": "ab" * 32, "source": "https://git.example.org/avs/demo-avs.git",
     }  # fmt: skip
-    assert spec["compose"] == {
-        "dir": "pkg/hoodi",
-        "files": ["docker-compose.yml"],
-        "env_files": [".env"],
-        "profiles": [],
-    }
+    assert spec["compose"] == {"dir": "pkg/hoodi", "files": ["docker-compose.yml"], "env_files": [".env"], "profiles": []}
     assert spec["env"] == {"MAIN_PORT": "8080", "RPC_URL": "https://rpc.example.org"}
     assert spec["secrets"] == {
         "option.rpc-token": {"ref": {"version": "0"}, "env": ["RPC_TOKEN"], "services": None},
@@ -84,26 +74,11 @@ def test_where_each_secret_is_asked_for() -> None:
     built = build(entry(), references=references)
     requests = {need.name: (need.place, need.request) for need in references.needs}
     assert requests == {
-        "option.rpc-token": (
-            "avs_instances[0].options.rpc-token",
-            SecretRequest(SecretPath("secret", "avs/op1/rpc"), "token"),
-        ),
-        "key.bls.keystore": (
-            "avs_instances[0].keys.bls",
-            SecretRequest(SecretPath("secret", "avs/op1/bls"), "keystore"),
-        ),
-        "key.bls.password": (
-            "avs_instances[0].keys.bls",
-            SecretRequest(SecretPath("secret", "avs/op1/bls"), "password"),
-        ),
-        "key.ecdsa.keystore": (
-            "avs_instances[0].keys.ecdsa",
-            SecretRequest(SecretPath("operators", "avs/op1/ecdsa", 3), "keystore"),
-        ),
-        "key.ecdsa.password": (
-            "avs_instances[0].keys.ecdsa",
-            SecretRequest(SecretPath("operators", "avs/op1/ecdsa", 3), "password"),
-        ),
+        "option.rpc-token": ("avs_instances[0].options.rpc-token", SecretRequest(SecretPath("secret", "avs/op1/rpc"), "token")),
+        "key.bls.keystore": ("avs_instances[0].keys.bls", SecretRequest(SecretPath("secret", "avs/op1/bls"), "keystore")),
+        "key.bls.password": ("avs_instances[0].keys.bls", SecretRequest(SecretPath("secret", "avs/op1/bls"), "password")),
+        "key.ecdsa.keystore": ("avs_instances[0].keys.ecdsa", SecretRequest(SecretPath("operators", "avs/op1/ecdsa", 3), "keystore")),
+        "key.ecdsa.password": ("avs_instances[0].keys.ecdsa", SecretRequest(SecretPath("operators", "avs/op1/ecdsa", 3), "password")),
     }
     assert built.needs["demo-avs-op1"]["key.bls.keystore"] in references.needs
 
@@ -196,9 +171,7 @@ def test_an_id_must_not_grow_too_long() -> None:
 
 def test_what_is_wrong_with_a_package_is_said_of_the_entry() -> None:
     def load(_entry: Entry) -> Package:
-        raise InputError(
-            "two problems", [finding("PKG-013", "checksum.txt", "differs"), finding("SRC-001", "", "gone")]
-        )
+        raise InputError("two problems", [finding("PKG-013", "checksum.txt", "differs"), finding("SRC-001", "", "gone")])
 
     entries, _findings = parse_instances([entry()])
     built = build_specs(entries, load, Numbered())
@@ -246,14 +219,7 @@ def test_taking_down_needs_neither_package_nor_store(state: str) -> None:
     entries, _findings = parse_instances([entry(state=state, package="core/demo-avs")])
     built = build_specs(entries, load, Silent())
     assert built.specs == (
-        {
-            "schema": 1,
-            "id": "demo-avs-op1",
-            "tag": "op1",
-            "state": state,
-            "purge": False,
-            "package": {"name": "demo-avs"},
-        },
+        {"schema": 1, "id": "demo-avs-op1", "tag": "op1", "state": state, "purge": False, "package": {"name": "demo-avs"}},
     )
     assert built.trees == {}
 

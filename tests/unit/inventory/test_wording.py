@@ -23,16 +23,8 @@ def test_problems_grouped_by_instance() -> None:
     text = problems_text(
         {"avs_instances[0]": "mock-avs v5.5.2, profile option-returner"},
         [
-            found(
-                "avs_instances[0].options.test-option-hidden",
-                "a value is required (hidden option)",
-                "keep it in a secret store",
-            ),
-            found(
-                "avs_instances[0].options.main-port",
-                "80800 is not a port (1-65535)",
-                "set avs_instances[0].options.main-port",
-            ),
+            found("avs_instances[0].options.test-option-hidden", "a value is required (hidden option)", "keep it in a secret store"),
+            found("avs_instances[0].options.main-port", "80800 is not a port (1-65535)", "set avs_instances[0].options.main-port"),
             found("avs_instances[10].tag", "is missing", "Correct it."),
             found("avs_instances[2]: pkg/manifest.yml", "is missing"),
             found("", "the tap is gone", "Check it."),
@@ -142,10 +134,6 @@ def test_warnings_of_what_changes_and_those_that_are_always_said() -> None:
 
 
 def test_steps_are_a_part_of_the_diff() -> None:
-    gone = {
-        "id": "a-1",
-        "actions": [{"action": "remove", "kind": "container", "name": "node"}],
-        "kept": {"volumes": ["avs-a-1_db"]},
-    }
+    gone = {"id": "a-1", "actions": [{"action": "remove", "kind": "container", "name": "node"}], "kept": {"volumes": ["avs-a-1_db"]}}
     (part,) = steps([gone, {"id": "b-2", "actions": []}])
     assert part["after"] == "remove container node\nkeep volume avs-a-1_db\n" and part["before"] == ""

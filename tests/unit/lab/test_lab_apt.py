@@ -70,9 +70,7 @@ def test_only_the_release_s_own_archives_are_carried() -> None:
         Source(("http://vendor.test",), ("nodistro",), ("main",)),
         Source(("http://other.test",), ("bookworm",), ("stable",)),
     ]
-    assert of_release(sources, "bookworm") == [
-        Source(("http://mirror.test",), ("bookworm", "bookworm-updates"), ("main",))
-    ]
+    assert of_release(sources, "bookworm") == [Source(("http://mirror.test",), ("bookworm", "bookworm-updates"), ("main",))]
 
 
 def machine() -> Machine:

@@ -68,9 +68,7 @@ def test_every_tag_holds_its_own_tree(tmp_path: Path, signer: Path) -> None:
     assert git(tmp_path / "demo.git", "rev-parse", "main") == commits["v1.4.0"]
 
 
-def test_commits_depend_on_nothing_but_the_folders(
-    tmp_path: Path, signer: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commits_depend_on_nothing_but_the_folders(tmp_path: Path, signer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contents = {"v1.0.0": "one\n", "v1.1.0": "two\n"}
     first = publish(tmp_path / "a.git", versions(tmp_path / "a", contents), signer)
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody Else")

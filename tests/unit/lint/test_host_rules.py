@@ -29,10 +29,7 @@ from tests.unit.support.builders import PROFILE, RUNTIME, package_files, write
 IMAGE = "registry.example.org/node:v1.0.0"
 FOLDER = "pkg/option-returner"
 ENV = "MAIN_PORT=8080\nMODE=host\nFLAG=false\nSYSTEM=/etc/passwd\nDATA_DIR=/srv/default\n"
-OPTIONS = [
-    *PROFILE["options"],
-    {"name": "data", "target": "DATA_DIR", "type": "path_dir", "default": "/srv/data", "help": "Data"},
-]
+OPTIONS = [*PROFILE["options"], {"name": "data", "target": "DATA_DIR", "type": "path_dir", "default": "/srv/data", "help": "Data"}]
 Told = list[tuple[str, str, str]]
 
 
@@ -121,19 +118,11 @@ SECTIONS: list[tuple[dict[str, Any], dict[str, Any], Told]] = [
     ({"networks": {"n": {"driver": "host"}}}, {"networks": {"n": None}}, [("PRIV-002", "error", "networks.n.driver")]),
     ({"networks": {"n": {"driver": "macvlan"}}}, {}, []),
     ({"networks": {"default": {"driver": "ipvlan"}}}, {}, [("PRIV-002", "error", "networks.default.driver")]),
-    (
-        {"networks": {"n": {"external": True, "name": "avs-other"}}},
-        {"networks": ["n"]},
-        [("PRIV-002", "error", "networks.n")],
-    ),
+    ({"networks": {"n": {"external": True, "name": "avs-other"}}}, {"networks": ["n"]}, [("PRIV-002", "error", "networks.n")]),
     ({"networks": {"n": {"external": True, "name": "shared"}}}, {"networks": ["n"]}, []),
     ({"configs": {"c": {"file": "/etc/passwd"}}}, {"configs": ["c"]}, [("PKG-019", "error", "configs.c.file")]),
     ({"configs": {"c": {"file": "./peers.json"}}}, {"configs": [{"source": "c", "target": "/c"}]}, []),
-    (
-        {"secrets": {"s": {"environment": "TOKEN"}}},
-        {"secrets": ["s"]},
-        [("PKG-019", "error", "secrets.s.environment")],
-    ),
+    ({"secrets": {"s": {"environment": "TOKEN"}}}, {"secrets": ["s"]}, [("PKG-019", "error", "secrets.s.environment")]),
 ]
 # What runtime.yml says, and what both say of it.
 RUNTIMES: list[tuple[dict[str, Any], dict[str, Any], Told]] = [
@@ -145,11 +134,7 @@ RUNTIMES: list[tuple[dict[str, Any], dict[str, Any], Told]] = [
     ({"privileges": {"main": {}, "side": {}, "nod": {}}}, {}, [("PKG-016", "error", "privileges.nod")]),
     ({"health": {"type": "container", "service": "nod"}}, {}, [("PKG-016", "error", "health.service")]),
     ({"metrics": [{"service": "nod", "port": 1}]}, {}, [("PKG-016", "error", "metrics[0].service")]),
-    (
-        {"keys": [{"name": "bls", "kind": "bn254", "folder": "KEYS", "services": ["nod"]}]},
-        {},
-        [("PKG-016", "error", "keys.bls.services")],
-    ),
+    ({"keys": [{"name": "bls", "kind": "bn254", "folder": "KEYS", "services": ["nod"]}]}, {}, [("PKG-016", "error", "keys.bls.services")]),
 ]
 CASES = [
     *({"service": service, "expected": expected} for service, expected in SERVICES),
@@ -165,12 +150,7 @@ def packaged(tmp_path: Path, cache: Cache, service: dict[str, Any], **parts: Any
         **parts.get("sections", {}),
         "volumes": volumes,
     }
-    runtime = {
-        **RUNTIME,
-        "privileges": {"main": {}, "side": {}},
-        "directories": [{"path": "data"}],
-        **parts.get("runtime", {}),
-    }
+    runtime = {**RUNTIME, "privileges": {"main": {}, "side": {}}, "directories": [{"path": "data"}], **parts.get("runtime", {})}
     profile = {**PROFILE, "options": OPTIONS}
     files = package_files(compose=yaml.safe_dump(document), runtime=runtime, profile=profile, env=ENV, checksums=False)
     files[f"{FOLDER}/peers.json"] = "{}"
@@ -197,10 +177,7 @@ def test_before_an_install(tmp_path: Path, cache: Cache, case: dict[str, Any]) -
     profile = packaged(tmp_path, cache, **{name: part for name, part in case.items() if name != "expected"})
     found = host_rules.judged(profile, read_compose(profile))
     assert told(found) == expected_of(case)
-    assert {item.place.partition(":")[0] for item in found} <= {
-        f"{FOLDER}/docker-compose.yml",
-        "profile option-returner",
-    }
+    assert {item.place.partition(":")[0] for item in found} <= {f"{FOLDER}/docker-compose.yml", "profile option-returner"}
 
 
 @pytest.mark.skipif(shutil.which("docker") is None, reason="compose resolves the model")

@@ -24,11 +24,7 @@ IMAGE = "registry.example.org/node:v1.0.0"
 def lint(tmp_path: Path, cache: Cache, service: dict[str, Any] | None = None, **parts: Any) -> Verdict:
     """A package whose one service carries the given settings beside those that are sound."""
     if "compose" not in parts:
-        main = {
-            "image": IMAGE,
-            "environment": {"RPC_URL": "${RPC_URL}", "KEY": "${PASSWORD:-}", "PORT": "${MAIN_PORT}"},
-            **(service or {}),
-        }
+        main = {"image": IMAGE, "environment": {"RPC_URL": "${RPC_URL}", "KEY": "${PASSWORD:-}", "PORT": "${MAIN_PORT}"}, **(service or {})}
         parts["compose"] = yaml.safe_dump({"services": {"main": main}})
     return judge(PackageRequest({"path": str(write(tmp_path / "p", package_files(**parts)))}), [], cache)
 
@@ -126,13 +122,7 @@ def test_a_keys_password_in_a_service_that_does_not_need_it(tmp_path: Path, cach
     services = {name: {"image": IMAGE, "env_file": ".env"} for name in ("main", "proxy")}
     runtime = {**RUNTIME, "privileges": {"main": {}, "proxy": {}}}
     runtime["keys"] = [{"name": "bls", "kind": "bn254", "password": "BLS_PASSWORD", "services": ["main"]}]
-    verdict = lint(
-        tmp_path,
-        cache,
-        compose=yaml.safe_dump({"services": services}),
-        runtime=runtime,
-        env="MAIN_PORT=1\nBLS_PASSWORD=\n",
-    )
+    verdict = lint(tmp_path, cache, compose=yaml.safe_dump({"services": services}), runtime=runtime, env="MAIN_PORT=1\nBLS_PASSWORD=\n")
     assert [item.place for item in verdict.findings if item.id == "KEY-004"] == [
         "pkg/option-returner/docker-compose.yml: services.proxy.env_file"
     ]
@@ -141,9 +131,7 @@ def test_a_keys_password_in_a_service_that_does_not_need_it(tmp_path: Path, cach
 def test_services_that_do_not_exist(tmp_path: Path, cache: Cache) -> None:
     profile = {**PROFILE, "api": {"service": "gone", "port": 1}}
     verdict = lint(tmp_path, cache, profile=profile)
-    assert {item.id for item in verdict.findings} == {"PKG-016"} and all(
-        "gone" in item.message for item in verdict.findings
-    )
+    assert {item.id for item in verdict.findings} == {"PKG-016"} and all("gone" in item.message for item in verdict.findings)
 
 
 def test_the_plugins_image(tmp_path: Path, cache: Cache) -> None:
@@ -152,12 +140,8 @@ def test_the_plugins_image(tmp_path: Path, cache: Cache) -> None:
 
 
 def test_several_compose_files_and_extensions(tmp_path: Path, cache: Cache) -> None:
-    files = package_files(
-        runtime={**RUNTIME, "compose": {"files": ["docker-compose.yml", "more.yml"]}}, checksums=False
-    )
-    files["pkg/option-returner/more.yml"] = (
-        "x-base: &base {privileged: true}\nservices: {main: {<<: *base, ports: !reset []}}\n"
-    )
+    files = package_files(runtime={**RUNTIME, "compose": {"files": ["docker-compose.yml", "more.yml"]}}, checksums=False)
+    files["pkg/option-returner/more.yml"] = "x-base: &base {privileged: true}\nservices: {main: {<<: *base, ports: !reset []}}\n"
     verdict = judge(PackageRequest({"path": str(write(tmp_path / "p", files))}), [], cache)
     assert [item.id for item in verdict.findings if item.severity == "error"] == ["PRIV-002"]
 

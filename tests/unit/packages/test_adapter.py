@@ -12,11 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import (
-    Package,
-    PackageRequest,
-    load_package,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import TapConfig
 
 from tests.unit.support.builders import COMPOSE, RUNTIME, GitRepo, as_yaml, package_files, write
@@ -30,9 +26,7 @@ def ids(error: InputError) -> list[str]:
     return [item.id for item in error.findings]
 
 
-def adapter_files(
-    upstream: GitRepo, commit: str, /, folder: str = "packages/mock-avs/v5.5.2", **source: Any
-) -> dict[str, str]:
+def adapter_files(upstream: GitRepo, commit: str, /, folder: str = "packages/mock-avs/v5.5.2", **source: Any) -> dict[str, str]:
     runtime = {**RUNTIME, "source": {"git": upstream.url, "commit": commit, "path": "deploy/mainnet", **source}}
     own = package_files(runtime=runtime, prefix=f"{folder}/", notes=False, checksums=False, name="mainnet", manifest={
         "version": "0.1.0", "name": "mock-avs", "upgrade": "optional", "profiles": ["mainnet"],
@@ -44,11 +38,7 @@ def adapter_files(
 @pytest.fixture
 def upstream(tmp_path: Path) -> tuple[GitRepo, str]:
     repository = GitRepo(tmp_path / "upstream")
-    files = {
-        "deploy/mainnet/docker-compose.yml": COMPOSE,
-        "deploy/mainnet/.env": "MAIN_PORT=1\n",
-        "resources/nginx.conf": "x",
-    }
+    files = {"deploy/mainnet/docker-compose.yml": COMPOSE, "deploy/mainnet/.env": "MAIN_PORT=1\n", "resources/nginx.conf": "x"}
     return repository, repository.commit(files)
 
 
@@ -58,12 +48,7 @@ def test_an_adapter_brings_the_whole_upstream_tree(tmp_path: Path, cache: Cache,
         path.replace("v5.5.2", "v5.6.0"): text for path, text in adapter_files(repository, commit).items()
     }
     package = load([TapConfig("core", str(write(tmp_path / "t", files)))], cache)
-    assert (package.name, package.version, package.commit, package.versions) == (
-        "mock-avs",
-        "v5.5.2",
-        commit,
-        ("v5.6.0", "v5.5.2"),
-    )
+    assert (package.name, package.version, package.commit, package.versions) == ("mock-avs", "v5.5.2", commit, ("v5.6.0", "v5.5.2"))
     assert package.findings == ()
     profile = package.profiles["mainnet"]
     assert profile.compose_dir == "deploy/mainnet" and (profile.tree / "resources/nginx.conf").is_file()
@@ -110,9 +95,7 @@ def test_the_operators_commit_must_be_the_adapters(tmp_path: Path, cache: Cache,
     assert ids(caught.value) == ["SRC-002"] and commit in str(caught.value)
 
 
-def test_an_adapter_without_version_folders_states_its_version(
-    tmp_path: Path, cache: Cache, upstream: tuple[GitRepo, str]
-) -> None:
+def test_an_adapter_without_version_folders_states_its_version(tmp_path: Path, cache: Cache, upstream: tuple[GitRepo, str]) -> None:
     repository, commit = upstream
     files = adapter_files(repository, commit, folder="packages/mock-avs")
     taps = [TapConfig("core", str(write(tmp_path / "t", files)))]
@@ -125,9 +108,7 @@ def test_an_adapter_without_version_folders_states_its_version(
         load(taps, cache, version="v5.5.3")
 
 
-def test_an_adapter_under_work_is_read_from_its_folder(
-    tmp_path: Path, cache: Cache, upstream: tuple[GitRepo, str]
-) -> None:
+def test_an_adapter_under_work_is_read_from_its_folder(tmp_path: Path, cache: Cache, upstream: tuple[GitRepo, str]) -> None:
     repository, commit = upstream
     root = write(tmp_path / "t", adapter_files(repository, commit)) / "packages/mock-avs/v5.5.2"
     for version in (None, "v5.5.2"):

@@ -49,9 +49,7 @@ def tap_with(tmp_path: Path) -> tuple[TapConfig, str]:
     folder = "packages/eigenda/v2.7.0"
     files = {
         "tap.yml": "schema: 1\nname: core\n",
-        f"{folder}/manifest.yml": as_yaml(
-            {"version": "0.1.0", "name": "eigenda", "upgrade": "required", "profiles": ["mainnet", "hoodi"]}
-        ),
+        f"{folder}/manifest.yml": as_yaml({"version": "0.1.0", "name": "eigenda", "upgrade": "required", "profiles": ["mainnet", "hoodi"]}),
     }
     for network in ("mainnet", "hoodi"):
         runtime = {
@@ -82,9 +80,7 @@ def test_the_adapter_loads_and_says_what_is_odd(tmp_path: Path, cache: Cache) ->
     found = {(item.id, item.place) for item in verdict.findings}
     assert ("IMG-001", "mainnet/docker-compose.yml: services.reverse-proxy.image") in found
     assert {place for rule, place in found if rule == "NET-001" and place.startswith("mainnet")} == {
-        f"mainnet/docker-compose.yml: services.{service}.ports[{number}]"
-        for service in ("reverse-proxy", "da-node")
-        for number in (0, 1)
+        f"mainnet/docker-compose.yml: services.{service}.ports[{number}]" for service in ("reverse-proxy", "da-node") for number in (0, 1)
     }
     assert {"PRIV-001", "OPS-001"} <= {rule for rule, _place in found}
 

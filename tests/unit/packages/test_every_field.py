@@ -22,18 +22,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package imp
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.report import Report
 
 from tests.unit.support.builders import COMPOSE, write
-from tests.unit.support.documents import (
-    DOCUMENTS,
-    HEALTH,
-    MANIFEST,
-    PROFILE,
-    RUNTIME,
-    TYPES,
-    Document,
-    Path_,
-    as_file,
-    kind_of,
-)
+from tests.unit.support.documents import DOCUMENTS, HEALTH, MANIFEST, PROFILE, RUNTIME, TYPES, Document, Path_, as_file, kind_of
 
 # Wrong wherever another kind is wanted: no number, no boolean, no name, no path.
 WRONG: dict[str, Any] = {
@@ -53,19 +42,12 @@ LABELS = [document.label for document in DOCUMENTS]
 
 def named(cases: Iterable[tuple[Document, Path_]]) -> dict[str, Any]:
     found = list(cases)
-    return {
-        "argvalues": found,
-        "ids": [f"{document.label}: {document.place(path) or 'file'}" for document, path in found],
-    }
+    return {"argvalues": found, "ids": [f"{document.label}: {document.place(path) or 'file'}" for document, path in found]}
 
 
 def fields(document: Document) -> list[Path_]:
     """Nodes that are a field of the format, not the item of a list, nor what somebody named."""
-    return [
-        path
-        for path in document.nodes()
-        if path and isinstance(path[-1], str) and document.place(path[:-1]) not in document.names
-    ]
+    return [path for path in document.nodes() if path and isinstance(path[-1], str) and document.place(path[:-1]) not in document.names]
 
 
 def replaced(document: Document, path: Path_, value: Any) -> Any:
@@ -90,10 +72,7 @@ def below(place: str, top: str) -> bool:
 
 def clear(findings: Iterable[Finding]) -> bool:
     """Whether each finding says what is wrong and what to do, to somebody who does not know Python."""
-    return all(
-        item.message and item.remedy and not re.search(r"Traceback|NoneType|None |<class|Error", item.message)
-        for item in findings
-    )
+    return all(item.message and item.remedy and not re.search(r"Traceback|NoneType|None |<class|Error", item.message) for item in findings)
 
 
 def complaints(document: Document, content: Any, path: Path_, change: str, wanted: bool) -> list[str]:
@@ -250,22 +229,13 @@ def test_every_value_broken_at_once(document: Document) -> None:
 
 def test_every_problem_of_every_file_is_in_the_one_error(tmp_path: Path, cache: Cache) -> None:
     kept: dict[str, tuple[str, ...]] = {"manifest.yml": ("name", "profiles"), "profile.yml": (), "runtime.yml": ()}
-    contents: dict[str, dict[str, Any]] = {
-        "manifest.yml": {**MANIFEST, "profiles": ["p"]},
-        "profile.yml": PROFILE,
-        "runtime.yml": RUNTIME,
-    }
-    places = {
-        "manifest.yml": "pkg/manifest.yml",
-        "profile.yml": "pkg/p/profile.yml",
-        "runtime.yml": "pkg/p/runtime.yml",
-    }
+    contents: dict[str, dict[str, Any]] = {"manifest.yml": {**MANIFEST, "profiles": ["p"]}, "profile.yml": PROFILE, "runtime.yml": RUNTIME}
+    places = {"manifest.yml": "pkg/manifest.yml", "profile.yml": "pkg/p/profile.yml", "runtime.yml": "pkg/p/runtime.yml"}
     files = {"pkg/p/docker-compose.yml": COMPOSE}
     expected = set()
     for name, content in contents.items():
         content_broken = {
-            key: value if key in kept[name] else broken(value, frozenset(("text", "number")))
-            for key, value in content.items()
+            key: value if key in kept[name] else broken(value, frozenset(("text", "number"))) for key, value in content.items()
         }
         files[places[name]] = as_file(content_broken).decode()
         expected |= {f"{places[name]}: {key}" for key in content if key not in kept[name]}

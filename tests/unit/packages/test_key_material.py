@@ -23,11 +23,7 @@ HEX = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 WORDS = "abandon ability able about above absent absorb abstract absurd abuse access accident"
 
 
-PEM = (
-    "-----BEGIN EC PRIVATE KEY-----\n"
-    + "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY0uE\n" * 2
-    + "-----END EC PRIVATE KEY-----\n"
-)
+PEM = "-----BEGIN EC PRIVATE KEY-----\n" + "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY0uE\n" * 2 + "-----END EC PRIVATE KEY-----\n"
 
 
 KEYSTORE = json.dumps({"version": 3, "crypto": {"cipher": "aes-128-ctr", "ciphertext": "00", "kdf": "scrypt"}})
@@ -62,15 +58,7 @@ def test_what_is_no_key_material(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "-" * 2_000_000,
-        "a" * 2_000_000,
-        "private_key" * 150_000,
-        "mnemonic " * 200_000,
-        "-----BEGIN A " * 150_000,
-        "{" * 100_000,
-    ],
+    "text", ["-" * 2_000_000, "a" * 2_000_000, "private_key" * 150_000, "mnemonic " * 200_000, "-----BEGIN A " * 150_000, "{" * 100_000]
 )
 def test_scanning_takes_linear_time(tmp_path: Path, text: str) -> None:
     started = time.monotonic()

@@ -116,10 +116,7 @@ def test_select_is_membership(choices: list[str], value: str) -> None:
         assert value in choices
 
 
-@given(
-    st.sampled_from(sorted(TYPES)),
-    st.one_of(st.text(), st.integers(), st.booleans(), st.floats(), st.none(), st.lists(st.integers())),
-)
+@given(st.sampled_from(sorted(TYPES)), st.one_of(st.text(), st.integers(), st.booleans(), st.floats(), st.none(), st.lists(st.integers())))
 def test_no_value_raises_anything_but_invalid(kind: str, value: Any) -> None:
     try:
         checked = check_value(kind, value, {"options": ["a"]} if kind == "select" else {})
@@ -130,13 +127,7 @@ def test_no_value_raises_anything_but_invalid(kind: str, value: Any) -> None:
 
 @given(st.text(min_size=4, alphabet="qxz!"), st.sampled_from(sorted(TYPES)))
 def test_messages_never_repeat_the_value(value: str, kind: str) -> None:
-    rules = (
-        {"options": ["a"]}
-        if kind == "select"
-        else {"re2_regex": "^$"}
-        if kind in ("str", "id")
-        else {"uri_scheme": ["http"]}
-    )
+    rules = {"options": ["a"]} if kind == "select" else {"re2_regex": "^$"} if kind in ("str", "id") else {"uri_scheme": ["http"]}
     try:
         check_value(kind, value, rules)
     except Invalid as error:

@@ -33,9 +33,7 @@ def profile(*options: dict[str, Any], env: dict[str, str] | None = None) -> Prof
     parsed = parse_options(declared, report)
     assert len(parsed) == len(options), report.findings
     runtime = parse_runtime(None, Report("runtime.yml", RULES))
-    return Profile(
-        "p", parsed, None, {}, Requirements(), None, runtime, Path(), "", "", (), (), (), env_values=env or {}
-    )
+    return Profile("p", parsed, None, {}, Requirements(), None, runtime, Path(), "", "", (), (), (), env_values=env or {})
 
 
 def rules(resolved: Resolved) -> list[tuple[str, str]]:
@@ -43,20 +41,14 @@ def rules(resolved: Resolved) -> list[tuple[str, str]]:
 
 
 def test_the_operator_wins_over_the_default_and_the_default_over_the_env_file() -> None:
-    options = [{"name": name, "target": name.upper(), "default": "default"} for name in ("a", "b")] + [
-        {"name": "c", "target": "C"}
-    ]
+    options = [{"name": name, "target": name.upper(), "default": "default"} for name in ("a", "b")] + [{"name": "c", "target": "C"}]
     resolved = resolve_options(profile(*options, env={"A": "env", "B": "env", "C": "env"}), {"a": "mine"})
     assert resolved.env == {"A": "mine", "B": "default"}
     assert resolved.findings == ()
 
 
 def test_all_missing_options_are_named() -> None:
-    options = [
-        {"name": "a"},
-        {"name": "b", "target": "B", "hidden": True, "default": "x"},
-        {"name": "c", "target": "C", "type": "port"},
-    ]
+    options = [{"name": "a"}, {"name": "b", "target": "B", "hidden": True, "default": "x"}, {"name": "c", "target": "C", "type": "port"}]
     resolved = resolve_options(profile(*options, env={"O": ""}), {}, "avs_instances[2]")
     assert rules(resolved) == [("OPT-002", f"avs_instances[2].options.{name}") for name in ("a", "b", "c")]
 
@@ -88,8 +80,7 @@ def test_bad_values_are_shown_with_what_would_be_right() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "validate"),
-    [("port", {}), ("str", {"re2_regex": "^$"}), ("select", {"options": ["a"]}), ("uri", {}), ("int", {})],
+    ("kind", "validate"), [("port", {}), ("str", {"re2_regex": "^$"}), ("select", {"options": ["a"]}), ("uri", {}), ("int", {})]
 )
 def test_hidden_values_are_never_shown(kind: str, validate: dict[str, Any]) -> None:
     resolved = resolve_options(profile({"type": kind, "hidden": True, "validate": validate}), {"o": PASSWORD})
@@ -186,9 +177,5 @@ SCALARS = st.one_of(st.none(), st.text(), st.integers(), st.booleans(), st.float
 
 @given(st.dictionaries(st.text(), st.one_of(SCALARS, st.lists(SCALARS), st.dictionaries(st.text(), SCALARS))))
 def test_nothing_an_operator_writes_raises(values: dict[str, Any]) -> None:
-    resolved = resolve_options(
-        profile({"name": "a", "type": "int"}, {"name": "b", "target": "B", "hidden": True}), values
-    )
-    assert len([item for item in resolved.findings if item.id == "OPT-003"]) == len(
-        [name for name in values if name not in ("a", "b")]
-    )
+    resolved = resolve_options(profile({"name": "a", "type": "int"}, {"name": "b", "target": "B", "hidden": True}), values)
+    assert len([item for item in resolved.findings if item.id == "OPT-003"]) == len([name for name in values if name not in ("a", "b")])

@@ -12,11 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import (
-    Inspection,
-    PackageRequest,
-    inspect_package,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Inspection, PackageRequest, inspect_package
 
 from tests.unit.support.builders import MANIFEST, PROFILE, RUNTIME, checksum_of, package_files, write
 
@@ -42,12 +38,7 @@ def test_a_sound_package_has_no_findings(tmp_path: Path, cache: Cache) -> None:
     package = inspection.package
     assert package is not None
     found = package.as_dict()
-    assert (found["name"], found["spec_version"], found["upgrade"], found["commit"]) == (
-        "mock-avs",
-        "0.1.0",
-        "recommended",
-        None,
-    )
+    assert (found["name"], found["spec_version"], found["upgrade"], found["commit"]) == ("mock-avs", "0.1.0", "recommended", None)
     profile = found["profiles"]["option-returner"]
     assert profile["options"][0] == {
         "name": "main-port",
@@ -67,12 +58,7 @@ def test_a_sound_package_has_no_findings(tmp_path: Path, cache: Cache) -> None:
     assert profile["api"] == {"service": "main", "port": 8080}
     assert profile["monitoring"] == {"targets": [{"service": "main", "port": 8090, "path": "/metrics"}]}
     assert profile["plugin"] == {"image": "registry.example.org/mock-avs-plugin:v0.1.0"}
-    assert package.profiles["option-returner"].runtime.health == {
-        "type": "node_api",
-        "service": "main",
-        "port": 8080,
-        "timeout": 300,
-    }
+    assert package.profiles["option-returner"].runtime.health == {"type": "node_api", "service": "main", "port": 8080, "timeout": 300}
 
 
 @pytest.mark.parametrize(("fields", "rule", "severity", "field"), [
@@ -155,9 +141,7 @@ OPTION = {"name": "o", "target": "O", "type": "str", "help": "h"}
     ({"validate": "strict"}, "PKG-010", "error", "validate"),
     ({"colour": "red"}, "PKG-003", "warning", "colour"),
 ])  # fmt: skip
-def test_option_declarations(
-    tmp_path: Path, cache: Cache, option: dict[str, Any], rule: str, severity: str, field: str
-) -> None:
+def test_option_declarations(tmp_path: Path, cache: Cache, option: dict[str, Any], rule: str, severity: str, field: str) -> None:
     profile = changed(PROFILE, options=[changed(OPTION, **option)])
     inspection = inspect(tmp_path / "p", cache, package_files(profile=profile))
     assert (rule, severity, f"pkg/option-returner/profile.yml: options[0].{field}") in seen(inspection)
@@ -243,14 +227,10 @@ def test_missing_files(tmp_path: Path, cache: Cache, path: str, rule: str, sever
     del files[path]
     if "checksum.txt" in files:
         files["checksum.txt"] = checksum_of(files)
-    assert [item for item in seen(inspect(tmp_path / "p", cache, files)) if item[1] == severity] == [
-        (rule, severity, place)
-    ]
+    assert [item for item in seen(inspect(tmp_path / "p", cache, files)) if item[1] == severity] == [(rule, severity, place)]
 
 
-@pytest.mark.parametrize(
-    "name", ["RELEASE_NOTES.md", "release-notes.txt", "CHANGES", "pkg/CHANGELOG.rst", "History.md"]
-)
+@pytest.mark.parametrize("name", ["RELEASE_NOTES.md", "release-notes.txt", "CHANGES", "pkg/CHANGELOG.rst", "History.md"])
 def test_release_notes_by_other_names(tmp_path: Path, cache: Cache, name: str) -> None:
     files = package_files(notes=False, checksums=False)
     files[name] = "notes"
@@ -270,23 +250,9 @@ def test_every_problem_is_reported_at_once(tmp_path: Path, cache: Cache) -> None
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "null",
-        "- a",
-        "just text",
-        "a: [",
-        "a: 1\na: 2",
-        "a: &a [*a]",
-        "x: !!python/object:os.system ls",
-        "\xff",
-        "--- 1\n--- 2",
-    ],
+    "text", ["", "null", "- a", "just text", "a: [", "a: 1\na: 2", "a: &a [*a]", "x: !!python/object:os.system ls", "\xff", "--- 1\n--- 2"]
 )
-@pytest.mark.parametrize(
-    "path", ["pkg/manifest.yml", "pkg/option-returner/profile.yml", "pkg/option-returner/runtime.yml"]
-)
+@pytest.mark.parametrize("path", ["pkg/manifest.yml", "pkg/option-returner/profile.yml", "pkg/option-returner/runtime.yml"])
 def test_broken_yaml_is_an_error_with_its_file(tmp_path: Path, cache: Cache, path: str, text: str) -> None:
     files = package_files(checksums=False)
     root = write(tmp_path / "p", files)

@@ -8,12 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.restaking.avs.plugins.plugin_utils.packages.runtime import (
-    RULES,
-    Runtime,
-    parse_runtime,
-    with_health,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.runtime import RULES, Runtime, parse_runtime, with_health
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.report import Report
 
 FULL = """
@@ -48,11 +43,7 @@ def parse(text: str | dict[str, Any] | None) -> tuple[Runtime, list[tuple[str, s
 def test_every_section() -> None:
     runtime, problems = parse(FULL)
     assert problems == []
-    assert runtime.compose == {
-        "files": ["docker-compose.yml", "extra.yml"],
-        "env_files": [".env.example"],
-        "profiles": ["full"],
-    }
+    assert runtime.compose == {"files": ["docker-compose.yml", "extra.yml"], "env_files": [".env.example"], "profiles": ["full"]}
     assert runtime.keys == [{
         "name": "bls", "kind": "bn254", "keystore": "KEY_FILE", "password": "KEY_PASSWORD", "password_file": None, "folder": None,
         "mount": "/keys", "services": ["node"], "owner": "1000:1000", "optional": False,
@@ -61,14 +52,7 @@ def test_every_section() -> None:
     assert runtime.privileges["node"]["ports"] == {"9092": "loopback", "NODE_PORT": "192.0.2.1"}
     assert runtime.directories == [{"path": "data/db", "owner": "1000:1000", "mode": "0700"}]
     assert runtime.configs[0]["merge"] == {"rpc_url": "${RPC}", "deep": {"a": [1]}}
-    assert runtime.health == {
-        "type": "http",
-        "timeout": 60,
-        "service": "node",
-        "port": 8080,
-        "path": "/ready",
-        "status": [200],
-    }
+    assert runtime.health == {"type": "http", "timeout": 60, "service": "node", "port": 8080, "path": "/ready", "status": [200]}
     assert runtime.metrics == [{"service": "node", "port": 9092, "path": "/metrics"}]
     assert runtime.commands["opt-in"]["args"] == ["opt-in", "5", "true"]
     assert runtime.upgrade_before == {"time": "2027-01-15T00:00:00Z"}
@@ -78,15 +62,7 @@ def test_without_the_file_everything_has_a_default() -> None:
     runtime, problems = parse(None)
     assert problems == []
     assert runtime.compose == {"files": ["docker-compose.yml"], "env_files": [".env"], "profiles": []}
-    empty = (
-        runtime.keys,
-        runtime.privileges,
-        runtime.artifacts,
-        runtime.directories,
-        runtime.configs,
-        runtime.commands,
-        runtime.volumes,
-    )
+    empty = (runtime.keys, runtime.privileges, runtime.artifacts, runtime.directories, runtime.configs, runtime.commands, runtime.volumes)
     assert not any(empty) and runtime.source is None and runtime.health is None
 
 
@@ -195,19 +171,12 @@ def test_one_problem_is_not_told_twice(section: dict[str, Any], places: list[str
 
 def test_one_fault_is_one_problem() -> None:
     assert [rule for rule, _place in parse("schema: 1: 2")[1]] == ["PKG-001"]
-    broken = {
-        "schema": 1,
-        "keys": {},
-        "commands": {"opt-in": {"run": "plugin", "needs": ["bls"]}},
-        "health": "node_api",
-    }
+    broken = {"schema": 1, "keys": {}, "commands": {"opt-in": {"run": "plugin", "needs": ["bls"]}}, "health": "node_api"}
     assert parse(broken)[1] == [("PKG-016", "keys"), ("PKG-016", "health")]
 
 
 def test_a_migration_without_a_way_back() -> None:
-    _runtime, problems = parse(
-        {"schema": 1, "commands": {"m": {"run": "plugin"}}, "migrations": [{"to": "v2.0.0", "command": "m"}]}
-    )
+    _runtime, problems = parse({"schema": 1, "commands": {"m": {"run": "plugin"}}, "migrations": [{"to": "v2.0.0", "command": "m"}]})
     assert problems == [("UPG-004", "migrations[0]")]
 
 

@@ -9,12 +9,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.env_file import (
-    interpolate,
-    parse_env,
-    references,
-    resolve_env,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.env_file import interpolate, parse_env, references, resolve_env
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,13 +54,7 @@ def test_references_know_which_need_a_value() -> None:
 def test_chains_follow_the_order_of_lines() -> None:
     raw = parse_env(b"HOME_=/h\nKEYS=${HOME_}/keys\nLATE=${NEXT}\nNEXT=1\n")
     assert resolve_env(raw, {}) == {"HOME_": "/h", "KEYS": "/h/keys", "LATE": "", "NEXT": "1"}
-    assert resolve_env(raw, {"HOME_": "$x", "NEW": "n"}) == {
-        "HOME_": "$x",
-        "KEYS": "$x/keys",
-        "LATE": "",
-        "NEXT": "1",
-        "NEW": "n",
-    }
+    assert resolve_env(raw, {"HOME_": "$x", "NEW": "n"}) == {"HOME_": "$x", "KEYS": "$x/keys", "LATE": "", "NEXT": "1", "NEW": "n"}
 
 
 def test_chains_that_double_stay_small() -> None:

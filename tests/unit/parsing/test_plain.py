@@ -58,18 +58,12 @@ def test_a_date_without_quotes_is_the_text_it_was_written_as() -> None:
 
 @pytest.mark.parametrize(
     ("value", "kind"),
-    [
-        (b"canary", "bytes"),
-        (Other(), "Other"),
-        (1 << 20_000, "number too large"),
-    ],
+    [(b"canary", "bytes"), (Other(), "Other"), (1 << 20_000, "number too large")],
     # Python refuses to write the number, even as the name of a test.
     ids=["bytes", "object", "number"],
 )
 def test_what_has_none_is_a_wrong_type_at_its_place(value: Any, kind: str) -> None:
-    _entries, findings = parse_instances(
-        plain([entry(), entry(tag="op2", options={"since": value}, version=value, commit=value)])
-    )
+    _entries, findings = parse_instances(plain([entry(), entry(tag="op2", options={"since": value}, version=value, commit=value)]))
     assert {item.place: item.message for item in findings} == {
         "avs_instances[1].options.since": f"a {kind} is not the value of an option",
         "avs_instances[1].version": f"<{kind}> is not a version like v1.2.3",

@@ -26,9 +26,7 @@ def parse(text: str, verbatim: frozenset[str] = frozenset()) -> tuple[Any, list[
 
 
 # PyYAML leaves 0E0 unquoted, which YAML 1.1 reads as text; YAML 1.2, compose and we read a number.
-TEXTS = st.text(st.characters(exclude_categories=("Cs",))).filter(
-    lambda text: not re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", text)
-)
+TEXTS = st.text(st.characters(exclude_categories=("Cs",))).filter(lambda text: not re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", text))
 
 
 PLAIN_DATA = st.recursive(
@@ -72,9 +70,7 @@ def test_verbatim_keys_keep_the_spelling() -> None:
     assert value["nested"]["default"] == ["yes", "5"] and value["nested"]["default"][0].value is True
 
 
-BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "\n".join(
-    f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]" for n in range(9)
-)
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "\n".join(f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]" for n in range(9))
 
 
 @pytest.mark.parametrize("text", [

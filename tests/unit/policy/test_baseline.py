@@ -56,11 +56,7 @@ def test_privileged_needs_its_exception() -> None:
 def test_declared_user_root_and_tmpfs() -> None:
     declared = {"node": {"user": "1000:1000", "read_only": True, "tmpfs": ["/tmp", "/run:uid=1"]}}
     service = based({"user": "root", "tmpfs": "/tmp:size=1m"}, privileges=declared)
-    assert (service["user"], service["read_only"], service["tmpfs"]) == (
-        "1000:1000",
-        True,
-        ["/tmp:size=1m", "/run:uid=1"],
-    )
+    assert (service["user"], service["read_only"], service["tmpfs"]) == ("1000:1000", True, ["/tmp:size=1m", "/run:uid=1"])
     kept = based({"user": "7"}, privileges={"node": {"read_only": False}})
     assert kept["user"] == "7"
     assert "read_only" not in kept
@@ -82,25 +78,14 @@ def test_limits(vendor: dict[str, Any], operator: dict[str, Any], expected: tupl
 
 
 def test_reservations_and_other_parts_of_deploy_stay() -> None:
-    service = based(
-        {
-            "deploy": {
-                "replicas": 1,
-                "resources": {"limits": {"memory": "1"}, "reservations": {"memory": "2"}},
-                "placement": {},
-            }
-        }
-    )
+    service = based({"deploy": {"replicas": 1, "resources": {"limits": {"memory": "1"}, "reservations": {"memory": "2"}}, "placement": {}}})
     assert service["deploy"] == {"resources": {"reservations": {"memory": "2"}}, "placement": {}}
 
 
 @pytest.mark.parametrize(
     ("vendor", "expected"),
     [
-        (
-            {"driver": "json-file", "options": {"max-size": "-1"}},
-            {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
-        ),
+        ({"driver": "json-file", "options": {"max-size": "-1"}}, {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}),
         ({"driver": "local"}, {"driver": "local", "options": {"max-size": "10m", "max-file": "3"}}),
         ({"driver": "journald", "options": {"tag": "x"}}, {"driver": "journald", "options": {"tag": "x"}}),
         ({"driver": "none"}, {"driver": "none"}),
@@ -130,9 +115,7 @@ def test_a_job_others_wait_for_is_not_restarted() -> None:
     assert (found["init"]["restart"], found["node"]["restart"]) == ("no", "unless-stopped")
 
 
-@pytest.mark.parametrize(
-    ("restart", "expected"), [("no", True), ("on-failure:5", True), ("unless-stopped", False), ("always", False)]
-)
+@pytest.mark.parametrize(("restart", "expected"), [("no", True), ("on-failure:5", True), ("unless-stopped", False), ("always", False)])
 def test_may_end(restart: str, expected: bool) -> None:
     assert may_end({"restart": restart}) is expected
 
@@ -147,10 +130,7 @@ def test_names_become_the_instances_own_and_the_vendors_stay_reachable() -> None
     assert found["name"] == "avs-demo-avs-op1"
     assert found["services"]["node"]["container_name"] == "avs-demo-avs-op1-node"
     assert found["services"]["node"]["networks"] == {"a": {"aliases": ["vendor"]}, "b": {"aliases": ["x", "vendor"]}}
-    assert {name: entry["name"] for name, entry in found["networks"].items()} == {
-        "a": "avs-demo-avs-op1_a",
-        "b": "outer",
-    }
+    assert {name: entry["name"] for name, entry in found["networks"].items()} == {"a": "avs-demo-avs-op1_a", "b": "outer"}
     assert {name: entry["name"] for name, entry in found["volumes"].items()} == {
         "d": "avs-demo-avs-op1_d",
         "e": "avs-demo-avs-op1_e",
@@ -171,10 +151,7 @@ def test_a_service_not_named_for_a_secret_loses_the_variable() -> None:
     changed, found = confine(spec(secrets=SECRETS), whole, TOKENS)
     assert changed["services"]["node"]["environment"] == {"P": "avs00x1x", "A": "1"}
     assert changed["services"]["proxy"]["environment"] == {"A": "1"}
-    assert told(found) == [
-        ("KEY-003", "warning", "services.node.environment"),
-        ("KEY-004", "info", "services.proxy.environment"),
-    ]
+    assert told(found) == [("KEY-003", "warning", "services.node.environment"), ("KEY-004", "info", "services.proxy.environment")]
 
 
 def test_an_empty_environment_disappears() -> None:

@@ -14,11 +14,7 @@ def test_generated_configs() -> None:
     files = {"./c.json": b'{"a": {"b": 1, "c": 2}, "d": [1]}', "bad.json": b"{"}
     wanted = spec(
         configs=[
-            {
-                "path": "./c.json",
-                "format": "json",
-                "merge": {"a": {"b": "${X}", "e": 5}, "d": ["${X}", "y"], "n": None},
-            },
+            {"path": "./c.json", "format": "json", "merge": {"a": {"b": "${X}", "e": 5}, "d": ["${X}", "y"], "n": None}},
             {"path": "new.json", "format": "json", "merge": {"k": "${X}"}},
             {"path": "bad.json", "format": "json", "merge": {}},
             {"path": "secret.json", "format": "json", "merge": {"t": "${T}"}},

@@ -30,14 +30,7 @@ def key(name: str = "bls", **changes: Any) -> dict[str, Any]:
 
 
 def folder_bind(target: str, **more: Any) -> dict[str, Any]:
-    return {
-        "type": "bind",
-        "source": f"{KEYS}/node",
-        "target": target,
-        "read_only": True,
-        "bind": {"create_host_path": False},
-        **more,
-    }
+    return {"type": "bind", "source": f"{KEYS}/node", "target": target, "read_only": True, "bind": {"create_host_path": False}, **more}
 
 
 USER = {"privileges": {"node": {"user": "1000:100"}}}
@@ -53,14 +46,8 @@ def test_variables_get_paths_below_the_key_folder() -> None:
 
 
 def test_a_folder_shows_every_key_with_its_password() -> None:
-    keys = [
-        key(folder_env="KEYS_DIR"),
-        key("ecdsa", folder_env="KEYS_DIR", owner="5:6"),
-        key("jwt", folder_env="KEYS_DIR", password=None),
-    ]
-    result = place_keys(
-        spec(keys=keys, **USER), model(node={"volumes": [bind(f"{KEYS}/KEYS_DIR", "/keys", read_only=True)]}), KEYS
-    )
+    keys = [key(folder_env="KEYS_DIR"), key("ecdsa", folder_env="KEYS_DIR", owner="5:6"), key("jwt", folder_env="KEYS_DIR", password=None)]
+    result = place_keys(spec(keys=keys, **USER), model(node={"volumes": [bind(f"{KEYS}/KEYS_DIR", "/keys", read_only=True)]}), KEYS)
     assert result.model["services"]["node"]["volumes"] == [folder_bind("/keys")]
     assert result.views == {
         "node": {
@@ -81,15 +68,8 @@ def test_a_writable_key_folder_becomes_read_only() -> None:
 
 
 def test_single_files_below_a_mount_become_one_folder() -> None:
-    keys = [
-        key(keystore_env="BLS", mount="/app/keys"),
-        key("ecdsa", keystore_env="ECDSA", mount="/app/keys", password=None),
-    ]
-    mounts = [
-        bind(f"{KEYS}/BLS", "/app/keys/bls_key.json"),
-        bind("/srv/x", "/x"),
-        bind(f"{KEYS}/ECDSA", "/app/keys/deep/ecdsa.json"),
-    ]
+    keys = [key(keystore_env="BLS", mount="/app/keys"), key("ecdsa", keystore_env="ECDSA", mount="/app/keys", password=None)]
+    mounts = [bind(f"{KEYS}/BLS", "/app/keys/bls_key.json"), bind("/srv/x", "/x"), bind(f"{KEYS}/ECDSA", "/app/keys/deep/ecdsa.json")]
     result = place_keys(spec(keys=keys, **USER), model(node={"volumes": mounts}), KEYS)
     assert result.model["services"]["node"]["volumes"] == [folder_bind("/app/keys"), bind("/srv/x", "/x")]
     assert {name: entry["secret"] for name, entry in result.views["node"].items()} == {
@@ -103,9 +83,7 @@ def test_a_file_without_a_mount_stays_a_single_file() -> None:
     keys = [key(keystore_env="BLS", password_file_env="PASS")]
     mounts = [bind(f"{KEYS}/BLS", "/etc/bls.json"), bind(f"{KEYS}/PASS", "/etc/pass")]
     result = place_keys(spec(keys=keys), model(node={"volumes": mounts}), KEYS)
-    assert [
-        (mount["source"], mount["target"], mount["read_only"]) for mount in result.model["services"]["node"]["volumes"]
-    ] == [
+    assert [(mount["source"], mount["target"], mount["read_only"]) for mount in result.model["services"]["node"]["volumes"]] == [
         (f"{KEYS}/node/bls.json", "/etc/bls.json", True),
         (f"{KEYS}/node/bls.password", "/etc/pass", True),
     ]
@@ -122,14 +100,10 @@ def test_a_key_is_kept_from_services_it_is_not_for() -> None:
 
 
 def test_a_file_in_the_folder_variable() -> None:
-    result = place_keys(
-        spec(keys=[key(folder_env="K")]), model(node={"volumes": [bind(f"{KEYS}/K/bls.password", "/p")]}), KEYS
-    )
+    result = place_keys(spec(keys=[key(folder_env="K")]), model(node={"volumes": [bind(f"{KEYS}/K/bls.password", "/p")]}), KEYS)
     assert result.model["services"]["node"]["volumes"][0]["source"] == f"{KEYS}/node/bls.password"
     assert list(result.views["node"]) == ["bls.password"]
-    wrong = place_keys(
-        spec(keys=[key(folder_env="K")]), model(node={"volumes": [bind(f"{KEYS}/K/other.json", "/p")]}), KEYS
-    )
+    wrong = place_keys(spec(keys=[key(folder_env="K")]), model(node={"volumes": [bind(f"{KEYS}/K/other.json", "/p")]}), KEYS)
     assert ("PKG-019", "error", "services.node.volumes") in told(wrong.findings)
 
 
@@ -151,10 +125,7 @@ def test_a_key_no_service_mounts_is_told() -> None:
 
 
 def test_a_key_of_which_only_the_mount_is_known_lies_there() -> None:
-    keys = [
-        key(mount="/keys/", services=["node"]),
-        key("jwt", mount="/keys", password=None, services=["node"], owner="5:6"),
-    ]
+    keys = [key(mount="/keys/", services=["node"]), key("jwt", mount="/keys", password=None, services=["node"], owner="5:6")]
     result = place_keys(spec(keys=keys, **USER), model(node={"volumes": [bind("/srv/x", "/x")]}, proxy={}), KEYS)
     assert result.model["services"]["node"]["volumes"] == [bind("/srv/x", "/x"), folder_bind("/keys")]
     assert "volumes" not in result.model["services"]["proxy"]
@@ -208,18 +179,14 @@ def test_a_mount_for_a_service_there_is_not_is_told() -> None:
 
 def test_composes_own_secrets_become_binds() -> None:
     whole = {
-        **model(
-            node={"secrets": [{"source": "bls", "target": "/run/secrets/bls"}, {"source": "other", "target": "o"}]}
-        ),
+        **model(node={"secrets": [{"source": "bls", "target": "/run/secrets/bls"}, {"source": "other", "target": "o"}]}),
         "secrets": {"bls": {"file": f"{KEYS}/BLS"}, "other": {"file": "/srv/o"}},
     }
     result = place_keys(spec(keys=[key(keystore_env="BLS")]), whole, KEYS)
     assert result.model["secrets"] == {"other": {"file": "/srv/o"}}
     node = result.model["services"]["node"]
     assert node["secrets"] == [{"source": "other", "target": "o"}]
-    assert [(mount["source"], mount["target"]) for mount in node["volumes"]] == [
-        (f"{KEYS}/node/bls.json", "/run/secrets/bls")
-    ]
+    assert [(mount["source"], mount["target"]) for mount in node["volumes"]] == [(f"{KEYS}/node/bls.json", "/run/secrets/bls")]
 
 
 @pytest.mark.parametrize(
@@ -238,10 +205,7 @@ def test_composes_own_secrets_become_binds() -> None:
 def test_key_files_belong_to_whoever_runs_the_service(
     user: str | None, service_user: str | None, image_user: str, owner: str, rules: list[str]
 ) -> None:
-    service = {
-        "volumes": [bind(f"{KEYS}/K", "/keys", read_only=True)],
-        **({"user": service_user} if service_user else {}),
-    }
+    service = {"volumes": [bind(f"{KEYS}/K", "/keys", read_only=True)], **({"user": service_user} if service_user else {})}
     whole = spec(keys=[key(folder_env="K", password=None)], privileges={"node": {"user": user}})
     result = place_keys(whole, model(node=service), KEYS)
     views, found = settle_owners(whole, result.views, {"node": image_user})

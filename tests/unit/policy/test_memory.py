@@ -47,12 +47,7 @@ def shaped(vendor: dict[str, Any], **changes: Any) -> tuple[dict[str, Any], list
     [
         ({"mem_reservation": str(2 * GIB)}, None, {"mem_reservation": str(GIB)}, LOW),
         ({"mem_reservation": str(2 * GIB)}, "2g", {"mem_reservation": str(2 * GIB)}, []),
-        (
-            {"mem_reservation": str(2 * GIB), "mem_limit": str(3 * GIB)},
-            "512m",
-            {"mem_reservation": str(512 << 20)},
-            LOW,
-        ),
+        ({"mem_reservation": str(2 * GIB), "mem_limit": str(3 * GIB)}, "512m", {"mem_reservation": str(512 << 20)}, LOW),
         ({"memswap_limit": str(GIB // 2)}, None, {"memswap_limit": str(GIB)}, SWAP),
         ({"memswap_limit": str(GIB), "mem_limit": str(GIB)}, "4g", {"memswap_limit": str(4 * GIB)}, SWAP),
         ({"memswap_limit": "-1"}, None, {"memswap_limit": "-1"}, []),

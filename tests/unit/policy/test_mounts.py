@@ -63,9 +63,7 @@ def test_artifacts_are_read_only() -> None:
 def test_generated_configs_take_the_place_of_the_package_file(path: str) -> None:
     configs = [{"path": path, "format": "json", "merge": {}}]
     mounts, found = placed(bind(f"{HERE}/conf/a.json", "/etc/a.json", read_only=True), configs=configs)
-    assert [(mount["source"], mount["target"]) for mount in mounts] == [
-        (f"{CURRENT}/configs/conf/a.json", "/etc/a.json")
-    ]
+    assert [(mount["source"], mount["target"]) for mount in mounts] == [(f"{CURRENT}/configs/conf/a.json", "/etc/a.json")]
     mounts, found = placed(bind(f"{HERE}/conf", "/etc/conf", read_only=True), configs=configs)
     assert [(mount["source"], mount["target"]) for mount in mounts] == [
         (f"{CURRENT}/tree/pkg/hoodi/conf", "/etc/conf"),
@@ -81,9 +79,7 @@ def test_a_missing_file_is_refused_rather_than_made_a_folder() -> None:
 
 def test_an_undeclared_folder_gets_the_services_user() -> None:
     result = place_mounts(
-        spec(privileges=STATED),
-        model(node={"volumes": [bind(f"{HERE}/db")]}, other={"volumes": [bind(f"{HERE}/log")]}),
-        layout(),
+        spec(privileges=STATED), model(node={"volumes": [bind(f"{HERE}/db")]}, other={"volumes": [bind(f"{HERE}/log")]}), layout()
     )
     assert result.folders == {"db": "1000:1000", "log": None}
 
@@ -147,8 +143,7 @@ def test_a_bind_in_a_volumes_clothes(options: dict[str, str], refused: bool) -> 
 
 
 @pytest.mark.parametrize(
-    ("volume", "field"),
-    [({"external": True, "name": "avs-other-op1_signer-db"}, "external"), ({"driver": "rexray"}, "driver")],
+    ("volume", "field"), [({"external": True, "name": "avs-other-op1_signer-db"}, "external"), ({"driver": "rexray"}, "driver")]
 )
 def test_volumes_of_somebody_else(volume: dict[str, Any], field: str) -> None:
     result = place_mounts(spec(), {**model(node={}), "volumes": {"v": volume}}, layout())
@@ -156,29 +151,18 @@ def test_volumes_of_somebody_else(volume: dict[str, Any], field: str) -> None:
 
 
 def test_kinds_of_mounts_that_are_not_known() -> None:
-    assert placed({"type": "image", "source": "evil:latest", "target": "/x"})[1] == [
-        ("PKG-019", "error", "services.node.volumes")
-    ]
+    assert placed({"type": "image", "source": "evil:latest", "target": "/x"})[1] == [("PKG-019", "error", "services.node.volumes")]
 
 
 @pytest.mark.parametrize(
     ("outer", "read_only", "inner", "refused"),
-    [
-        ("db", False, "db/sub", True),
-        ("db", True, "db/sub", False),
-        ("db", False, "db", False),
-        ("db", False, "dbs", False),
-    ],
+    [("db", False, "db/sub", True), ("db", True, "db/sub", False), ("db", False, "db", False), ("db", False, "dbs", False)],
 )
-def test_a_folder_below_one_a_service_writes_may_become_a_link(
-    outer: str, read_only: bool, inner: str, refused: bool
-) -> None:
+def test_a_folder_below_one_a_service_writes_may_become_a_link(outer: str, read_only: bool, inner: str, refused: bool) -> None:
     folders = [{"path": "db", "owner": "1:1"}, {"path": "dbs", "owner": "1:1"}]
     first = {**bind(f"{HERE}/{outer}", "/a"), "read_only": read_only}
     result = place_mounts(
-        spec(directories=folders),
-        model(node={"volumes": [first]}, other={"volumes": [bind(f"{HERE}/{inner}", "/b")]}),
-        layout(),
+        spec(directories=folders), model(node={"volumes": [first]}, other={"volumes": [bind(f"{HERE}/{inner}", "/b")]}), layout()
     )
     expected = [("PKG-019", "error", "services.other.volumes")] if refused else []
     assert [item for item in told(result.findings) if item[1] == "error"] == expected
@@ -204,14 +188,11 @@ def test_files_of_configs(entry: dict[str, str], becomes: str | None, refused: b
 
 def test_content_names_what_a_service_mounts_of_the_package() -> None:
     mounts = [bind(f"{HERE}/peers.json"), bind(f"{HERE}/conf"), bind(f"{HERE}/data")]
-    assert place_mounts(spec(), model(node={"volumes": mounts}), layout()).content == {
-        "node": ["pkg/hoodi/peers.json", "pkg/hoodi/conf"]
-    }
+    assert place_mounts(spec(), model(node={"volumes": mounts}), layout()).content == {"node": ["pkg/hoodi/peers.json", "pkg/hoodi/conf"]}
 
 
 @pytest.mark.parametrize(
-    ("path", "root", "expected"),
-    [("/a/b", "/a", "b"), ("/a", "/a", "."), ("/ab", "/a", None), ("/a/../b", "/a", None), ("/x", "/", "x")],
+    ("path", "root", "expected"), [("/a/b", "/a", "b"), ("/a", "/a", "."), ("/ab", "/a", None), ("/a/../b", "/a", None), ("/x", "/", "x")]
 )
 def test_below(path: str, root: str, expected: str | None) -> None:
     assert below(path, root) == expected

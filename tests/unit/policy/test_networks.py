@@ -21,9 +21,7 @@ SUBNET = {"ipam": {"config": [{"subnet": "10.9.0.0/24"}]}}
 MEMORY = {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}}
 
 
-@pytest.mark.parametrize(
-    "entry", [None, {}, {"name": NAME, "ipam": {}}, {"name": NAME, "driver": "bridge", "internal": False}]
-)
+@pytest.mark.parametrize("entry", [None, {}, {"name": NAME, "ipam": {}}, {"name": NAME, "driver": "bridge", "internal": False}])
 def test_a_plain_network_has_no_definition(entry: Any) -> None:
     assert definition(entry) == {}
 
@@ -45,8 +43,7 @@ def labels(network: dict[str, Any] | None, volume: dict[str, Any] | None = None)
 
 
 @pytest.mark.parametrize(
-    ("network", "volume"),
-    [(SUBNET, None), ({"internal": True}, None), (None, MEMORY), ({"driver_opts": {"a": "b"}}, None)],
+    ("network", "volume"), [(SUBNET, None), ({"internal": True}, None), (None, MEMORY), ({"driver_opts": {"a": "b"}}, None)]
 )
 def test_a_container_is_made_of_what_it_joins(network: dict[str, Any] | None, volume: dict[str, Any] | None) -> None:
     before, after = labels(None), labels(network, volume)

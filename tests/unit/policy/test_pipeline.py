@@ -14,25 +14,11 @@ from tests.unit.support.models import CURRENT, SCRATCH, bind, layout, model, spe
 
 
 def resolved(found: dict[str, Any], **changes: Any) -> Resolved:
-    return Resolved(
-        **{
-            "model": found,
-            "values": {},
-            "tokens": {"option.token": "avs00x0x"},
-            "configs": {},
-            "findings": [],
-            **changes,
-        }
-    )
+    return Resolved(**{"model": found, "values": {}, "tokens": {"option.token": "avs00x0x"}, "configs": {}, "findings": [], **changes})
 
 
 def labels(
-    wanted: dict[str, Any],
-    found: dict[str, Any],
-    content: str = "c",
-    identity: str = "1",
-    lock: dict[str, str] | None = None,
-    **more: Any,
+    wanted: dict[str, Any], found: dict[str, Any], content: str = "c", identity: str = "1", lock: dict[str, str] | None = None, **more: Any
 ) -> dict[str, str]:
     shaped = shape(wanted, resolved(found, **more), layout(), 1 << 30, "tag")
     _pinned, containers = pin(
@@ -47,44 +33,26 @@ def labels(
 def test_a_label_changes_with_what_its_container_is_made_of_and_nothing_else() -> None:
     wanted = spec(secrets=SECRETS)
     here = f"{SCRATCH}/pkg/hoodi"
-    found = model(
-        node={"environment": {"T": "avs00x0x"}, "volumes": [bind(f"{here}/peers.json", read_only=True)]}, other={}
-    )
+    found = model(node={"environment": {"T": "avs00x0x"}, "volumes": [bind(f"{here}/peers.json", read_only=True)]}, other={})
     before = labels(wanted, found)
     assert labels(wanted, found) == before
     for changed in (
         labels(wanted, found, content="d"),
         labels(wanted, found, identity="2"),
-        labels(
-            wanted, {**found, "services": {**found["services"], "node": {**found["services"]["node"], "user": "5"}}}
-        ),
+        labels(wanted, {**found, "services": {**found["services"], "node": {**found["services"]["node"], "user": "5"}}}),
         labels({**wanted, "limits": {"node": {"pids": 5}}}, found),
     ):
         assert changed["node"] != before["node"]
         assert changed["other"] == before["other"]
     assert labels(wanted, found, lock={"demo:1.0.0": "demo@sha256:2"})["other"] != before["other"]
     assert (
-        labels(
-            {
-                **wanted,
-                "metrics": [{"service": "node", "port": 1}],
-                "health": {"type": "tcp", "service": "node", "port": 1},
-            },
-            found,
-        )
+        labels({**wanted, "metrics": [{"service": "node", "port": 1}], "health": {"type": "tcp", "service": "node", "port": 1}}, found)
         == before
     )
 
 
 def test_a_key_file_counts_for_the_service_that_sees_it() -> None:
-    key = {
-        "name": "bls",
-        "kind": "bn254",
-        "keystore": "key.bls.keystore",
-        "password": None,
-        "folder_env": "K",
-        "services": [],
-    }
+    key = {"name": "bls", "kind": "bn254", "keystore": "key.bls.keystore", "password": None, "folder_env": "K", "services": []}
     wanted = spec(keys=[key], secrets={"key.bls.keystore": {"ref": {"version": "1"}}})
     found = model(node={"volumes": [bind("/run/avs/demo-avs-op1/keys/K", "/keys", read_only=True)]}, other={})
     before, after = labels(wanted, found), labels(wanted, found, identity="2")
@@ -108,10 +76,7 @@ def test_tokens_differ_every_run_and_leave_no_trace() -> None:
 
 
 def test_health_and_metrics_get_container_ports() -> None:
-    wanted = spec(
-        health={"type": "node_api", "service": "node", "port": "API"},
-        metrics=[{"service": "node", "port": "API", "path": "/m"}],
-    )
+    wanted = spec(health={"type": "node_api", "service": "node", "port": "API"}, metrics=[{"service": "node", "port": "API", "path": "/m"}])
     shaped = shape(wanted, resolved(model(node={}), values={"API": "9091"}), layout(), 1 << 30, "tag")
     assert (shaped.health["port"], shaped.metrics[0]["port"]) == (9091, 9091)
 
@@ -126,10 +91,7 @@ def test_joined_services() -> None:
 def test_a_generated_config_counts_for_its_service() -> None:
     wanted = spec(configs=[{"path": "conf/a.json", "format": "json", "merge": {}}])
     found = model(node={"volumes": [bind(f"{SCRATCH}/pkg/hoodi/conf/a.json", "/a.json")]}, other={})
-    before, after = (
-        labels(wanted, found, configs={"conf/a.json": "1"}),
-        labels(wanted, found, configs={"conf/a.json": "2"}),
-    )
+    before, after = (labels(wanted, found, configs={"conf/a.json": "1"}), labels(wanted, found, configs={"conf/a.json": "2"}))
     assert before["node"] != after["node"]
     assert before["other"] == after["other"]
     shaped = shape(wanted, resolved(found), layout(), 1 << 30, "tag")

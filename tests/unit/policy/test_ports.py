@@ -30,9 +30,7 @@ def port(target: int, host: str | None, protocol: str = "tcp", host_ip: str | No
     return found
 
 
-def address(
-    given: dict[str, Any], package: dict[str, str], operator: dict[str, str] | None = None
-) -> tuple[str | None, list[str]]:
+def address(given: dict[str, Any], package: dict[str, str], operator: dict[str, str] | None = None) -> tuple[str | None, list[str]]:
     one = spec(privileges={"node": {"ports": package}}, ports=operator or {})
     changed, found = bind_ports(one, model(node={"ports": [given]}), VALUES)
     return changed["services"]["node"]["ports"][0].get("host_ip"), [item.id for item in found]
@@ -83,9 +81,7 @@ def test_variables_that_name_ports() -> None:
     assert variables(one) == {"A", "B", "C", "D"}
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"), [(80, 80), ("80", 80), ("MAIN", 9080), ("NONE", None), (0, None), (70000, None)]
-)
+@pytest.mark.parametrize(("given", "expected"), [(80, 80), ("80", 80), ("MAIN", 9080), ("NONE", None), (0, None), (70000, None)])
 def test_container_port(given: Any, expected: int | None) -> None:
     assert container_port(given, VALUES) == expected
 

@@ -81,10 +81,7 @@ def test_what_a_service_asks_for(service: dict[str, Any], expected: list[tuple[s
             {"driver_opts": {f"{BRIDGE}gateway_mode_ipv4": "routed", f"{BRIDGE}gateway_mode_ipv6": "nat-unprotected"}},
             [("PRIV-002", "error", "networks.n.driver_opts")] * 2,
         ),
-        (
-            {"driver_opts": {f"{BRIDGE}trusted_host_interfaces": "eth0"}},
-            [("PRIV-002", "error", "networks.n.driver_opts")],
-        ),
+        ({"driver_opts": {f"{BRIDGE}trusted_host_interfaces": "eth0"}}, [("PRIV-002", "error", "networks.n.driver_opts")]),
         ({"driver_opts": {"parent": "eth0"}}, [("PRIV-002", "error", "networks.n.driver_opts")]),
         ({"ipam": {"driver": "default", "config": [{"subnet": "10.9.0.0/24"}]}}, []),
         ({"ipam": {"driver": "some/plugin"}}, [("PRIV-002", "error", "networks.n.ipam.driver")]),
@@ -100,8 +97,7 @@ def test_unstated_privileges_are_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("declared", "rule"),
-    [(["SYS_ADMIN"], ["PRIV-002"]), (["CAP_NET_ADMIN"], ["PRIV-002"]), (["CHOWN", "NET_BIND_SERVICE"], [])],
+    ("declared", "rule"), [(["SYS_ADMIN"], ["PRIV-002"]), (["CAP_NET_ADMIN"], ["PRIV-002"]), (["CHOWN", "NET_BIND_SERVICE"], [])]
 )
 def test_declared_capabilities(declared: list[str], rule: list[str]) -> None:
     found = check(spec(privileges={"node": {"cap_add": declared}}), model(node={"cap_add": ["SYS_PTRACE"]}))
@@ -132,9 +128,7 @@ def test_an_exception_turns_the_error_into_a_visible_note(service: dict[str, Any
 
 def test_a_capability_is_granted_by_name() -> None:
     allowed = [{"service": "node", "allow": ["cap:SYS_NICE"], "reason": "scheduling"}]
-    found = check(
-        spec(privileges={"node": {"cap_add": ["CAP_SYS_NICE", "SYS_ADMIN"]}}, exceptions=allowed), model(node={})
-    )
+    found = check(spec(privileges={"node": {"cap_add": ["CAP_SYS_NICE", "SYS_ADMIN"]}}, exceptions=allowed), model(node={}))
     assert sorted(item.id for item in found) == ["PRIV-002", "PRIV-005"]
 
 
@@ -148,11 +142,7 @@ def test_digests_only_where_the_operator_wants_it() -> None:
     [
         ({"privileges": {"node": {}, "nod": {}}}, "PKG-016", "privileges.nod"),
         ({"limits": {"nod": {}}}, "INV-001", "limits.nod"),
-        (
-            {"exceptions": [{"service": "nod", "allow": ["privileged"], "reason": "x"}]},
-            "INV-001",
-            "exceptions[0].service",
-        ),
+        ({"exceptions": [{"service": "nod", "allow": ["privileged"], "reason": "x"}]}, "INV-001", "exceptions[0].service"),
         ({"health": {"type": "container", "service": "nod"}}, "PKG-016", "health.service"),
         ({"health": {"type": "http", "service": "nod", "port": 80}}, "PKG-016", "health.service"),
         ({"metrics": [{"service": "node", "port": 1}, {"service": "nod", "port": 1}]}, "PKG-016", "metrics[1].service"),
@@ -181,8 +171,6 @@ def test_no_service_and_names_that_are_paths() -> None:
     assert "PKG-005" in {item.id for item in check(spec(), {"services": {"..": {"image": "a:1"}}})}
 
 
-@pytest.mark.parametrize(
-    ("image", "tag"), [("a", None), ("a:1", "1"), ("r:5000/a", None), ("r:5000/a:x", "x"), ("r/a/b:v1", "v1")]
-)
+@pytest.mark.parametrize(("image", "tag"), [("a", None), ("a:1", "1"), ("r:5000/a", None), ("r:5000/a:x", "x"), ("r/a/b:v1", "v1")])
 def test_tag_of(image: str, tag: str | None) -> None:
     assert tag_of(image) == tag

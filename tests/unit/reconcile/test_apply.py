@@ -40,7 +40,5 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile.plan impor
 def test_releases_a_container_may_look_into(
     plan: ContainerPlan, state: dict[str, Any] | None, on_disk: list[str], expected: list[str]
 ) -> None:
-    item: Any = SimpleNamespace(
-        containers=plan, draft=SimpleNamespace(state=state, files=SimpleNamespace(release_names=lambda: on_disk))
-    )
+    item: Any = SimpleNamespace(containers=plan, draft=SimpleNamespace(state=state, files=SimpleNamespace(release_names=lambda: on_disk)))
     assert _releases(item, "node", on_disk[-1]) == expected

@@ -7,12 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.plan import (
-    ContainerPlan,
-    observed,
-    plan_containers,
-    plan_stop,
-)
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.plan import ContainerPlan, observed, plan_containers, plan_stop
 
 
 def container(service: str, state: str = "running", spec: str = "1", **changes: Any) -> Container:
@@ -29,10 +24,7 @@ def container(service: str, state: str = "running", spec: str = "1", **changes: 
 
 
 def wanted(**services: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {
-        name: {"name": f"avs-x-{name}", "spec": "1", "ends": False, "joins": (), **changes}
-        for name, changes in services.items()
-    }
+    return {name: {"name": f"avs-x-{name}", "spec": "1", "ends": False, "joins": (), **changes} for name, changes in services.items()}
 
 
 EXITED_WELL = {"state": "exited", "status": "Exited (0) 2 hours ago"}
@@ -56,11 +48,7 @@ EXITED_BADLY = {"state": "exited", "status": "Exited (137) 2 hours ago"}
         (wanted(a={}), [container("a", "restarting")], ContainerPlan()),
         (wanted(a={}), [container("a", "paused")], ContainerPlan(start=("a",), unpause=("id-a",))),
         (wanted(a={}), [container("a"), container("b")], ContainerPlan(remove=("b",))),
-        (
-            wanted(a={}),
-            [container("a"), container("a", "created", id="half", name="12ab_avs-x-a")],
-            ContainerPlan(drop=("half",)),
-        ),
+        (wanted(a={}), [container("a"), container("a", "created", id="half", name="12ab_avs-x-a")], ContainerPlan(drop=("half",))),
         (
             wanted(a={}),
             [container("a", "created", id="half", name="12ab_avs-x-a")],
@@ -71,11 +59,7 @@ EXITED_BADLY = {"state": "exited", "status": "Exited (137) 2 hours ago"}
             [container("a", "created", spec="0", id="half", name="12ab_avs-x-a")],
             ContainerPlan(rename={"half": "avs-x-a"}, recreate=("a",)),
         ),
-        (
-            wanted(a={}, b={"joins": ("a",)}),
-            [container("a", spec="0"), container("b")],
-            ContainerPlan(recreate=("a", "b")),
-        ),
+        (wanted(a={}, b={"joins": ("a",)}), [container("a", spec="0"), container("b")], ContainerPlan(recreate=("a", "b"))),
         (
             wanted(a={}, b={"joins": ("a",)}, c={"joins": ("b",)}),
             [container("b"), container("c")],
@@ -94,13 +78,7 @@ def test_a_container_that_looks_at_a_vanished_key_folder_is_recreated() -> None:
 
 
 def test_plan_stop_takes_what_runs() -> None:
-    found = [
-        container("a"),
-        container("b", "exited"),
-        container("c", "restarting"),
-        container("d", "paused"),
-        container("e", "created"),
-    ]
+    found = [container("a"), container("b", "exited"), container("c", "restarting"), container("d", "paused"), container("e", "created")]
     assert [action.name for action in plan_stop(found)] == ["a", "c", "d"]
 
 

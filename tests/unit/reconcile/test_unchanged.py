@@ -41,10 +41,7 @@ def test_whatever_differs_is_work(store: Store) -> None:
     newer = {"option.token": {**SECRETS["option.token"], "ref": {"version": "v#2"}}}
     assert reason(store, spec(secrets=newer), containers) == "the spec changed"
     assert reason(store, wanted, []) == "containers differ"
-    assert (
-        reason(store, wanted, [*containers, Container("x", "half", "created", "demo-avs-op1", "node", "s")])
-        == "containers differ"
-    )
+    assert reason(store, wanted, [*containers, Container("x", "half", "created", "demo-avs-op1", "node", "s")]) == "containers differ"
     assert reason(store, wanted, other) is not None
     assert reason(store, wanted, down) is not None
     for change in ({"phase": "applying"}, {"desired": "stopped"}, {"release": "2-v1.0.0"}):

@@ -55,11 +55,7 @@ class Host:
         self.calls.append((document, values))
         if document["complete"]:
             return dict(self.last)
-        return {
-            "changed": False,
-            "instances": [{"id": "demo-avs-op2"}],
-            **({"needs": self.needs} if self.needs else {}),
-        }
+        return {"changed": False, "instances": [{"id": "demo-avs-op2"}], **({"needs": self.needs} if self.needs else {})}
 
 
 REFUSED = {
@@ -100,12 +96,7 @@ def test_one_call_where_nothing_is_to_be_done(built: Built) -> None:
 
 
 def test_just_what_the_host_asks_for(built: Built, tree: Path) -> None:
-    host = Host(
-        {
-            "demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]},
-            "demo-avs-op2": {"tree": False, "secrets": []},
-        }
-    )
+    host = Host({"demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]}, "demo-avs-op2": {"tree": False, "secrets": []}})
     answer = reconcile(built, Terms(), host, read, accept)
     document, values = host.calls[1]
     assert answer == {"changed": True, "instances": []}
@@ -152,9 +143,7 @@ def test_a_review_may_stop_before_anything_is_sent(built: Built) -> None:
     assert told(caught.value) == {("", "a key would run twice"), ("demo-avs-op2: services.node", "is privileged")}
     ((_first, _none), (second, values)) = host.calls
     assert (second["trial"], second["complete"], values) == (True, True, {})
-    assert seen == [
-        ([{"id": "demo-avs-op2"}], {"demo-avs-op1": {"key.bls.keystore": "canary-demo-avs-op1-key.bls.keystore"}})
-    ]
+    assert seen == [([{"id": "demo-avs-op2"}], {"demo-avs-op1": {"key.bls.keystore": "canary-demo-avs-op1-key.bls.keystore"}})]
 
 
 def test_a_secret_that_cannot_be_read_stops_before_the_second_call(built: Built) -> None:
@@ -179,10 +168,7 @@ def test_the_host_is_asked_about_the_rest(broken: Built) -> None:
     host = Host({"demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]}}, REFUSED)
     with pytest.raises(InputError) as caught:
         reconcile(broken, Terms(), host, refuse, refuse)
-    assert {place for place, _message in told(caught.value)} == {
-        "avs_instances[1].options.nonsense",
-        "demo-avs-op2: services.node",
-    }
+    assert {place for place, _message in told(caught.value)} == {"avs_instances[1].options.nonsense", "demo-avs-op2: services.node"}
     assert [(d["trial"], d["complete"], [s["id"] for s in d["specs"]], v) for d, v in host.calls] == [
         (True, False, ["demo-avs-op1"], {}),
         (True, True, ["demo-avs-op1"], {}),
@@ -249,9 +235,7 @@ def test_the_answer_is_cleaned_of_what_was_sent(built: Built) -> None:
 
 
 def test_cleaning_knows_quoted_forms_and_parts_of_keystores() -> None:
-    keystore = json.dumps(
-        {"pubKey": "0x1234567890abcdef1234", "Crypto": {"ciphertext": "canary" * 4, "kdf": "scrypt"}}, indent=1
-    )
+    keystore = json.dumps({"pubKey": "0x1234567890abcdef1234", "Crypto": {"ciphertext": "canary" * 4, "kdf": "scrypt"}}, indent=1)
     password = 'pass"word\ncanary'
     text = f"{keystore!r} {json.dumps(keystore)} {'canary' * 4} {password!r} {json.dumps(password)} scrypt 0x1234567890abcdef1234"
     cleaned = scrubbed({"msg": text}, [keystore, password, "abc"])["msg"]

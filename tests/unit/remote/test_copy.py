@@ -49,10 +49,7 @@ def test_the_name_is_one_the_host_takes() -> None:
         # Below folders: where a file lies counts, and what it is called, however deep.
         ({"module_utils/x/a.py": "1"}, {"module_utils/x/a.py": "2"}),
         ({"module_utils/x/a.py": "1"}, {"module_utils/y/a.py": "1"}),
-        (
-            {"module_utils/x/a.py": "1", "module_utils/y/a.py": "2"},
-            {"module_utils/x/a.py": "2", "module_utils/y/a.py": "1"},
-        ),
+        ({"module_utils/x/a.py": "1", "module_utils/y/a.py": "2"}, {"module_utils/x/a.py": "2", "module_utils/y/a.py": "1"}),
         ({"module_utils/x/y/a.py": "1"}, {"module_utils/x/a.py": "1"}),
         ({"module_utils/x/y/a.py": "1"}, {"module_utils/x/y/a.py": "2"}),
         ({"module_utils/x/__init__.py": ""}, {"module_utils/x/a.py": ""}),

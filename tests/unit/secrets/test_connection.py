@@ -99,9 +99,7 @@ def test_identities_of_connections() -> None:
 
 
 def test_nothing_shows_credentials() -> None:
-    made = connect(
-        url="http://x", auth_method="approle", role_id="canary-r", secret_id="canary-s", proxies="http://u:canary@p"
-    )
+    made = connect(url="http://x", auth_method="approle", role_id="canary-r", secret_id="canary-s", proxies="http://u:canary@p")
     token = connect(url="http://x", token="canary-t")
     for item in (made, made.login, token, token.login):
         assert "canary" not in f"{item!r}{item!s}"

@@ -19,12 +19,7 @@ import pytest
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets import run_cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem, SecretPath, SecretRequest
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, Login
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import (
-    Logins,
-    RunFolder,
-    RunTokens,
-    RunVersions,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import Logins, RunFolder, RunTokens, RunVersions
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
 
 from tests.unit.support.fakes import Store, serving
@@ -163,9 +158,7 @@ def test_the_hook_is_set_in_the_main_process_alone(tmp_path: Path) -> None:
     assert worker.exitcode == 0
 
 
-@pytest.mark.parametrize(
-    "error", [ImportError("no hvac"), AttributeError("half an update"), SyntaxError("of another Python")]
-)
+@pytest.mark.parametrize("error", [ImportError("no hvac"), AttributeError("half an update"), SyntaxError("of another Python")])
 def test_a_client_that_cannot_be_read_is_no_matter_for_a_run_without_a_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

@@ -103,9 +103,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert isinstance(found, Problem) and "cannot be read: Permission denied" in found.message
 
 
-@pytest.mark.parametrize(
-    ("mode", "warned"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o666, True)]
-)
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o666, True)])
 def test_files_others_may_read(tmp_path: Path, mode: int, warned: bool) -> None:
     request = write(tmp_path, "key", b"x", mode)
     found = files(tmp_path).warnings(request, "place")
@@ -160,9 +158,7 @@ def test_a_store_that_is_not_set_up_is_said_of_each_secret(tmp_path: Path) -> No
         return VaultSource(connection({}.get, {}), RunTokens(RunFolder(tmp_path)))
 
     made = Sources(make, RunVersions(RunFolder(tmp_path), "task"), files(tmp_path))
-    asked = [
-        need(SecretRequest(SecretPath("secret", name), "x"), place=f"avs_instances[0].keys.{name}") for name in "ab"
-    ]
+    asked = [need(SecretRequest(SecretPath("secret", name), "x"), place=f"avs_instances[0].keys.{name}") for name in "ab"]
     _references, findings = made.identify(asked)
     assert {item.place for item in findings} == {item.place for item in asked}
     assert any("ansible_hashi_vault_url" in item.message + item.remedy for item in findings)

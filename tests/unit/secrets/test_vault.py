@@ -129,12 +129,7 @@ def test_all_missing_secrets_in_one_error(store: Store) -> None:
         (429, ["slow down"], "SEC-001", "limits the rate"),
         (500, ["disk canary-token gone"], "SEC-001", "failed: disk *** gone"),
         (502, [], "SEC-001", "failed"),
-        (
-            403,
-            ["1 error occurred:\n\t* permission denied\n\n"],
-            "SEC-002",
-            "permission denied to read secret/avs/op1/bls",
-        ),
+        (403, ["1 error occurred:\n\t* permission denied\n\n"], "SEC-002", "permission denied to read secret/avs/op1/bls"),
         (404, [], "SEC-003", "there is no secret at secret/avs/op1/bls"),
         (404, ['no handler for route "secret/"'], "SEC-003", "no KV version 2 store mounted at secret"),
         (400, ["strange canary-token"], "SEC-003", "cannot be read: strange ***"),
@@ -154,9 +149,7 @@ def test_the_remedy_of_a_refusal_is_the_policy(store: Store) -> None:
     assert 'path "secret/data/avs/op1/bls" { capabilities = ["read"] }' in problem(store).remedy
 
 
-@pytest.mark.parametrize(
-    "fields", [{"destroyed": True}, {"deletion_time": "2020-01-01T00:00:00.123456Z"}, {"deletion_time": "nonsense"}]
-)
+@pytest.mark.parametrize("fields", [{"destroyed": True}, {"deletion_time": "2020-01-01T00:00:00.123456Z"}, {"deletion_time": "nonsense"}])
 def test_deleted_versions(store: Store, fields: dict[str, Any]) -> None:
     store.metadata("avs/op1/bls", 4, **fields)
     found = problem(store)
@@ -263,9 +256,7 @@ def test_a_store_that_is_down_is_asked_once(store: Store) -> None:
     for path in paths:
         store.fail(f"GET /v1/secret/metadata/{path.path}", 503, "Vault is sealed")
     found = source(store).versions(paths)
-    assert {item.message for item in found.values() if isinstance(item, Problem)} == {
-        f"the secret store {store.url} is sealed"
-    }
+    assert {item.message for item in found.values() if isinstance(item, Problem)} == {f"the secret store {store.url} is sealed"}
     assert len(store.asked) == 1
 
 
@@ -324,10 +315,7 @@ def test_an_approle_login(store: Store) -> None:
 def test_a_refused_login(store: Store) -> None:
     store.fail("POST /v1/auth/approle/login", 400, "invalid role or secret ID canary-secret-id")
     found = problem(store, login=APPROLE)
-    assert (
-        found.rule == "SEC-002"
-        and "refuses the approle login at auth/approle: invalid role or secret ID ***" in found.message
-    )
+    assert found.rule == "SEC-002" and "refuses the approle login at auth/approle: invalid role or secret ID ***" in found.message
     assert store.asked == ["POST /v1/auth/approle/login"]
 
 

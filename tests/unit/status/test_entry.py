@@ -17,12 +17,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_entries_of_a_removed_instance_say_what_was_kept(store: Store) -> None:
-    removed = {
-        "phase": "absent",
-        "package": {"name": "demo-avs", "version": "v1.0.0"},
-        "volumes": ["v"],
-        "kept_data": "/d",
-    }
+    removed = {"phase": "absent", "package": {"name": "demo-avs", "version": "v1.0.0"}, "volumes": ["v"], "kept_data": "/d"}
     found = entry_of({"id": "demo-avs-op1"}, removed, [])
     assert (found["state"], found["kept"], found["images"]) == ("absent", {"volumes": ["v"], "data": "/d"}, {})
 

@@ -29,13 +29,7 @@ PROFILE: dict[str, Any] = {
     "name": "option-returner",
     "options": [
         {"name": "main-port", "target": "MAIN_PORT", "type": "port", "default": 8080, "help": "Port of the node"},
-        {
-            "name": "rpc",
-            "target": "RPC_URL",
-            "type": "uri",
-            "validate": {"uri_scheme": ["http", "https"]},
-            "help": "RPC",
-        },
+        {"name": "rpc", "target": "RPC_URL", "type": "uri", "validate": {"uri_scheme": ["http", "https"]}, "help": "RPC"},
         {"name": "password", "target": "PASSWORD", "type": "str", "hidden": True, "help": "Password of the key"},
     ],
     "monitoring": {"targets": [{"service": "main", "port": 8090, "path": "/metrics"}]},
@@ -91,11 +85,7 @@ def as_yaml(data: Mapping[str, Any] | str) -> str:
 
 
 def checksum_of(files: Mapping[str, str]) -> str:
-    return "".join(
-        f"{hashlib.sha256(text.encode()).hexdigest()}  {path}\n"
-        for path, text in files.items()
-        if path.startswith("pkg/")
-    )
+    return "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {path}\n" for path, text in files.items() if path.startswith("pkg/"))
 
 
 def write(root: Path, files: Mapping[str, str]) -> Path:
@@ -123,9 +113,7 @@ class GitRepo:
         command = ["git", *(part for setting in settings for part in ("-c", setting)), *arguments]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         clean |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", **environment}
-        return subprocess.run(
-            command, cwd=self.root, env=clean, check=True, capture_output=True, text=True
-        ).stdout.strip()
+        return subprocess.run(command, cwd=self.root, env=clean, check=True, capture_output=True, text=True).stdout.strip()
 
     def commit(self, files: Mapping[str, str], tag: str | None = None, message: str = "change") -> str:
         """Commit exactly these files (others stay), optionally tag, and return the commit."""

@@ -17,11 +17,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.errors import
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
-from ansible_collections.restaking.avs.plugins.plugin_utils.packages.manifest import (
-    Manifest,
-    Requirements,
-    parse_manifest,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.manifest import Manifest, Requirements, parse_manifest
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.profile import load_profile
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.runtime import RULES, parse_runtime
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.report import Report, path_of
@@ -96,8 +92,7 @@ def kind_of(value: Any) -> str:
 def _relative(findings: list[Finding], file: str) -> list[Finding]:
     """Findings on one file with the field alone as their place."""
     return [
-        Finding(item.id, item.severity, item.place.removeprefix(file).removeprefix(": "), item.message, item.remedy)
-        for item in findings
+        Finding(item.id, item.severity, item.place.removeprefix(file).removeprefix(": "), item.message, item.remedy) for item in findings
     ]
 
 
@@ -160,12 +155,7 @@ def judge_instances(content: Any) -> list[Finding]:
     return parse_instances(content)[1]
 
 
-REQUIREMENTS = {
-    "min_cpu_cores": 2,
-    "min_ram": 2048,
-    "min_free_space": 5120,
-    "stop_if_requirements_are_not_met": True,
-}
+REQUIREMENTS = {"min_cpu_cores": 2, "min_ram": 2048, "min_free_space": 5120, "stop_if_requirements_are_not_met": True}
 PLUGIN = {
     "image": "registry.example.org/plugin:v1",
     "git": "https://git.example.org/plugin.git",
@@ -241,17 +231,11 @@ RUNTIME = {
     "configs": [{"path": "config.json", "format": "json", "merge": {"rpc_url": "${RPC}"}}],
     "health": {"type": "http", **HEALTH["http"], "timeout": 60},
     "metrics": [{"service": "node", "port": 9092, "path": "/metrics"}],
-    "commands": {
-        "migrate": {"run": "exec", "service": "node", "args": ["up", "5"], "chain": True, "needs": ["bls"]},
-    },
+    "commands": {"migrate": {"run": "exec", "service": "node", "args": ["up", "5"], "chain": True, "needs": ["bls"]}},
     "migrations": [{"to": "v2.0.0", "command": "migrate", "revert": "migrate"}],
     "volumes": {"node-data": "data", "signer-db": "monotonic"},
     "upgrade_before": {"time": "2027-01-15T00:00:00Z"},
-    "contact": {
-        "security": "mailto:s@example.org",
-        "announcements": "https://example.org/a",
-        "support": "https://example.org/s",
-    },
+    "contact": {"security": "mailto:s@example.org", "announcements": "https://example.org/a", "support": "https://example.org/s"},
 }
 TAP = {"schema": 1, "name": "core", "contact": "mailto:tap@example.org", "expires": "2999-12-31"}
 INDEX = {
@@ -277,13 +261,7 @@ INSTANCES = [
             "node-name": "a",
             "main-port": 8080,
             "verbose": True,
-            "rpc-token": {
-                "source": "vault",
-                "path": "avs/op1/rpc",
-                "field": "token",
-                "mount_point": "operators",
-                "version": 3,
-            },
+            "rpc-token": {"source": "vault", "path": "avs/op1/rpc", "field": "token", "mount_point": "operators", "version": 3},
             "license": {"source": "file", "path": "files/license"},
         },
         "keys": [
@@ -297,13 +275,7 @@ INSTANCES = [
                 "field": "keystore",
                 "password_field": "password",
             },
-            {
-                "name": "ecdsa",
-                "kind": "ecdsa",
-                "source": "file",
-                "keystore": "files/ecdsa.json",
-                "password_file": "files/ecdsa.password",
-            },
+            {"name": "ecdsa", "kind": "ecdsa", "source": "file", "keystore": "files/ecdsa.json", "password_file": "files/ecdsa.password"},
         ],
         "ports": {"9092": "loopback", "API_PORT": "192.0.2.1"},
         "exceptions": [{"service": "node", "allow": ["network_host"], "reason": "the vendor asked"}],
@@ -338,10 +310,7 @@ def _option_document(kind: str) -> Document:
         "profile.yml",
         {"options": [{**OPTION, "type": kind, "default": default, "validate": rules}]},
         judge_profile,
-        required=frozenset(
-            f"{place}.{name}"
-            for name in ("name", "target", "type", "help", *(["validate"] if kind == "select" else []))
-        )
+        required=frozenset(f"{place}.{name}" for name in ("name", "target", "type", "help", *(["validate"] if kind == "select" else [])))
         | ({f"{place}.validate.options"} if kind == "select" else frozenset()),
         accepts=accepts,
         elsewhere={

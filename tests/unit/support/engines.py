@@ -20,9 +20,5 @@ class Told(Engine):
 
     def run(self, arguments: Any, *_rest: Any, **_more: Any) -> Done:
         self.asked.append(list(arguments))
-        answer = (
-            self.answers["_".join(arguments[:2])]
-            if "_".join(arguments[:2]) in self.answers
-            else self.answers[arguments[0]]
-        )
+        answer = self.answers["_".join(arguments[:2])] if "_".join(arguments[:2]) in self.answers else self.answers[arguments[0]]
         return answer if isinstance(answer, Done) else Done(0, answer, "")

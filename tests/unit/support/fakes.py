@@ -57,9 +57,7 @@ class Store:
         answer = {"data": {"current_version": version, "versions": {str(version): entry}}}
         self.answers[f"GET /v1/secret/metadata/{path}"] = (200, answer)
 
-    def data(
-        self, path: str, values: Mapping[str, Any], version: int = 1, created: str = "2026-01-01T00:00:00Z"
-    ) -> None:
+    def data(self, path: str, values: Mapping[str, Any], version: int = 1, created: str = "2026-01-01T00:00:00Z") -> None:
         metadata = {"version": version, "created_time": created, "deletion_time": "", "destroyed": False}
         self.answers[f"GET /v1/secret/data/{path}"] = (200, {"data": {"data": dict(values), "metadata": metadata}})
 
@@ -114,9 +112,7 @@ def serving(store: Store) -> Iterator[Store]:
         thread.join()
 
 
-def profile(
-    name: str = "hoodi", runtime: bytes = RUNTIME, options: Any = None, tree: Path = Path("/nowhere"), **changes: Any
-) -> Profile:
+def profile(name: str = "hoodi", runtime: bytes = RUNTIME, options: Any = None, tree: Path = Path("/nowhere"), **changes: Any) -> Profile:
     report = Report("profile.yml", RULES)
     api = {"service": "node", "port": 8080}
     parsed = parse_runtime(runtime, report)
@@ -175,20 +171,10 @@ def entry(**changes: Any) -> dict[str, Any]:
         "version": "v1.0.0",
         "profile": "hoodi",
         "tag": "op1",
-        "options": {
-            "rpc-url": "https://rpc.example.org",
-            "rpc-token": {"source": "vault", "path": "avs/op1/rpc", "field": "token"},
-        },
+        "options": {"rpc-url": "https://rpc.example.org", "rpc-token": {"source": "vault", "path": "avs/op1/rpc", "field": "token"}},
         "keys": [
             {"name": "bls", "kind": "bn254", "source": "vault", "path": "avs/op1/bls"},
-            {
-                "name": "ecdsa",
-                "kind": "ecdsa",
-                "source": "vault",
-                "path": "avs/op1/ecdsa",
-                "mount_point": "operators",
-                "version": 3,
-            },
+            {"name": "ecdsa", "kind": "ecdsa", "source": "vault", "path": "avs/op1/ecdsa", "mount_point": "operators", "version": 3},
         ],
     }
     return {name: value for name, value in {**fields, **changes}.items() if value is not None}

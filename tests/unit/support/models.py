@@ -13,15 +13,7 @@ SCRATCH = "/tmp/avs-x/demo-avs-op1/tree"
 CURRENT = "/var/lib/avs/instances/demo-avs-op1/current"
 DATA = "/var/lib/avs/instances/demo-avs-op1/data"
 KEYS = "/run/avs/demo-avs-op1/keys"
-FILES = frozenset(
-    (
-        "pkg/hoodi/docker-compose.yml",
-        "pkg/hoodi/.env",
-        "pkg/hoodi/peers.json",
-        "pkg/hoodi/conf/a.json",
-        "shared/nginx.conf",
-    )
-)
+FILES = frozenset(("pkg/hoodi/docker-compose.yml", "pkg/hoodi/.env", "pkg/hoodi/peers.json", "pkg/hoodi/conf/a.json", "shared/nginx.conf"))
 FOLDERS = frozenset((".", "pkg", "pkg/hoodi", "pkg/hoodi/conf", "shared"))
 
 
@@ -61,10 +53,7 @@ def spec(**changes: Any) -> dict[str, Any]:
 
 
 def model(**services: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": "avs-demo-avs-op1",
-        "services": {name: {"image": "demo:1.0.0", **service} for name, service in services.items()},
-    }
+    return {"name": "avs-demo-avs-op1", "services": {name: {"image": "demo:1.0.0", **service} for name, service in services.items()}}
 
 
 def layout(**changes: Any) -> Layout:

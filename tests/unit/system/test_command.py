@@ -18,12 +18,7 @@ import pytest
 from ansible.module_utils import basic
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
-from ansible_collections.restaking.avs.plugins.module_utils.system.command import (
-    NOBODY,
-    await_the_end,
-    invocation,
-    ran_out_of_time,
-)
+from ansible_collections.restaking.avs.plugins.module_utils.system.command import NOBODY, await_the_end, invocation, ran_out_of_time
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import process
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -47,9 +42,7 @@ def test_the_environment_is_ours_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_root
 def test_nobody_has_no_rights_and_cannot_gain_any() -> None:
-    status = dict(
-        line.split(":\t", 1) for line in out(invocation(["/bin/cat", "/proc/self/status"], {}, 5, True)).splitlines()
-    )
+    status = dict(line.split(":\t", 1) for line in out(invocation(["/bin/cat", "/proc/self/status"], {}, 5, True)).splitlines())
     assert {*status["Uid"].split(), *status["Gid"].split()} == {str(NOBODY)}
     assert (status["Groups"].strip(), status["CapEff"], status["NoNewPrivs"]) == ("", "0" * 16, "1")
 
@@ -119,9 +112,7 @@ def test_a_command_keeps_what_it_is_to_hold(module: Any, tmp_path: Path) -> None
 
 
 def started(text: str) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen(["/bin/sh", "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     await_the_end(process)
     return process
 
@@ -134,9 +125,7 @@ def test_the_end_of_a_process_that_closed_its_output_is_waited_for() -> None:
         assert process.poll() == 3
 
 
-@pytest.mark.parametrize(
-    "text", ["read go", "exec >&-; read go", "exec 2>&-; read go", "echo unread; exec >&- 2>&-; read go"]
-)
+@pytest.mark.parametrize("text", ["read go", "exec >&-; read go", "exec 2>&-; read go", "echo unread; exec >&- 2>&-; read go"])
 def test_a_process_with_something_to_read_is_not_waited_for(text: str) -> None:
     with started(text) as process:
         assert process.stdin is not None
@@ -147,9 +136,7 @@ def test_a_process_with_something_to_read_is_not_waited_for(text: str) -> None:
 
 
 @pytest.mark.parametrize("memory", [True, False])
-def test_a_command_is_over_when_it_ends_whatever_it_leaves_behind(
-    monkeypatch: pytest.MonkeyPatch, memory: bool
-) -> None:
+def test_a_command_is_over_when_it_ends_whatever_it_leaves_behind(monkeypatch: pytest.MonkeyPatch, memory: bool) -> None:
     """``process.run_command``, like that of a module: a helper in the background keeps both outputs open."""
     if not memory:
         monkeypatch.delattr(os, "memfd_create")

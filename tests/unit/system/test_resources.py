@@ -23,18 +23,11 @@ from tests.unit.support.models import told
         ({"min_cpu_cores": 4, "min_ram": 16384, "min_free_space": 100}, Resources(4, 15600, 100), False, []),
         ({"min_cpu_cores": 5}, Resources(4, 1, 1), False, [("OPS-002", "warning", "requirements.min_cpu_cores")]),
         ({"min_ram": 16384, "stop": True}, Resources(4, 8000, 1), True, [("OPS-002", "error", "requirements.min_ram")]),
-        (
-            {"min_free_space": 2, "stop": True},
-            Resources(4, 8000, 1),
-            False,
-            [("OPS-002", "error", "requirements.min_free_space")],
-        ),
+        ({"min_free_space": 2, "stop": True}, Resources(4, 8000, 1), False, [("OPS-002", "error", "requirements.min_free_space")]),
         ({"min_free_space": 2, "stop": True}, Resources(4, 8000, 1), True, []),
     ],
 )
-def test_requirements(
-    requirements: dict[str, Any], found: Resources, installed: bool, expected: list[tuple[str, str, str]]
-) -> None:
+def test_requirements(requirements: dict[str, Any], found: Resources, installed: bool, expected: list[tuple[str, str, str]]) -> None:
     assert told(resources.check("x-op1", requirements, found, installed)) == expected
 
 
@@ -48,9 +41,5 @@ def test_measure_asks_the_nearest_folder(tmp_path: Path) -> None:
 
 
 def test_the_default_limit_survives_a_kernel_update() -> None:
-    assert (
-        resources.default_memory(Resources(1, 15921, 1))
-        == resources.default_memory(Resources(1, 15890, 1))
-        == 14080 * MIB
-    )
+    assert resources.default_memory(Resources(1, 15921, 1)) == resources.default_memory(Resources(1, 15890, 1)) == 14080 * MIB
     assert resources.default_memory(Resources(1, 100, 1)) == 256 * MIB

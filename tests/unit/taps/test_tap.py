@@ -12,30 +12,20 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import (
-    Package,
-    PackageRequest,
-    load_package,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.offer import offer
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import TapConfig, open_tap, parse_taps
 
 from tests.unit.support.builders import GitRepo, as_yaml, next_run, package_files, write
 
 
-def tap_files(
-    repo: GitRepo, name: str = "mock-avs", tap: dict[str, Any] | None = None, **fields: Any
-) -> dict[str, str]:
+def tap_files(repo: GitRepo, name: str = "mock-avs", tap: dict[str, Any] | None = None, **fields: Any) -> dict[str, str]:
     index = {"name": name, "url": repo.url, "description": "A mock", **fields}
     return {"tap.yml": as_yaml(tap or {"schema": 1, "name": "core"}), f"packages/{name}.yml": as_yaml(index)}
 
 
 def load(
-    taps: list[TapConfig],
-    cache: Cache,
-    package: str = "mock-avs",
-    version: str | None = "v5.5.2",
-    commit: str | None = None,
+    taps: list[TapConfig], cache: Cache, package: str = "mock-avs", version: str | None = "v5.5.2", commit: str | None = None
 ) -> Package:
     return load_package(PackageRequest(package, version, commit), taps, cache)
 
@@ -77,10 +67,7 @@ def test_unknown_taps_and_packages_say_what_there_is(tmp_path: Path, repo: GitRe
 
 
 def test_a_tap_that_cannot_be_read_is_not_passed_over(tmp_path: Path, repo: GitRepo, cache: Cache, commit: str) -> None:
-    taps = [
-        TapConfig("gone", f"file://{tmp_path}/gone"),
-        TapConfig("core", str(write(tmp_path / "t", tap_files(repo)))),
-    ]
+    taps = [TapConfig("gone", f"file://{tmp_path}/gone"), TapConfig("core", str(write(tmp_path / "t", tap_files(repo))))]
     with pytest.raises(InputError) as caught:
         load(taps, cache)
     assert ids(caught.value) == ["TAP-001"]
@@ -100,11 +87,7 @@ def test_the_index_binds_a_version_to_a_commit(tmp_path: Path, repo: GitRepo, ca
 
 def test_the_index_binds_before_anything_was_fetched(tmp_path: Path, repo: GitRepo, cache: Cache, commit: str) -> None:
     other = repo.commit({"pkg/x": "x"})
-    taps = [
-        TapConfig(
-            "core", str(write(tmp_path / "t", tap_files(repo, versions=[{"version": "v5.5.2", "commit": other}])))
-        )
-    ]
+    taps = [TapConfig("core", str(write(tmp_path / "t", tap_files(repo, versions=[{"version": "v5.5.2", "commit": other}]))))]
     with pytest.raises(InputError) as caught:
         load(taps, cache)
     assert ids(caught.value) == ["SRC-002"]
@@ -112,11 +95,7 @@ def test_the_index_binds_before_anything_was_fetched(tmp_path: Path, repo: GitRe
 
 def test_a_version_outside_the_index_is_refused(tmp_path: Path, repo: GitRepo, cache: Cache, commit: str) -> None:
     repo.commit({"x": "x"}, "v6.0.0")
-    taps = [
-        TapConfig(
-            "core", str(write(tmp_path / "t", tap_files(repo, versions=[{"version": "v5.5.2", "commit": commit}])))
-        )
-    ]
+    taps = [TapConfig("core", str(write(tmp_path / "t", tap_files(repo, versions=[{"version": "v5.5.2", "commit": commit}]))))]
     with pytest.raises(InputError, match="not in the tap's index"):
         load(taps, cache, version="v6.0.0")
     assert load(taps, cache, version=None).version == "v5.5.2"
@@ -188,9 +167,7 @@ def test_index_files_that_are_refused(tmp_path: Path, repo: GitRepo, cache: Cach
 @pytest.mark.parametrize(("file", "problem"), [
     ("packages/mock-avs/manifest.yml", "holds both"), ("packages/other/x.yml", "neither manifest.yml"), ("packages/other/1.0.0/manifest.yml", "neither"),
 ])  # fmt: skip
-def test_packages_that_are_neither_index_nor_adapter(
-    tmp_path: Path, repo: GitRepo, cache: Cache, file: str, problem: str
-) -> None:
+def test_packages_that_are_neither_index_nor_adapter(tmp_path: Path, repo: GitRepo, cache: Cache, file: str, problem: str) -> None:
     files = {**tap_files(repo), file: "name: x\n"}
     with pytest.raises(InputError, match=problem) as caught:
         load([TapConfig("core", str(write(tmp_path / "t", files)))], cache, file.split("/")[1])
@@ -206,9 +183,7 @@ def test_what_is_odd_in_an_index_is_said(tmp_path: Path, repo: GitRepo, cache: C
     assert [item["place"] for item in offer(open_tap(tap, cache), cache)["findings"]] == [place]
 
 
-@pytest.mark.parametrize(
-    "expires", ["9999-12-31", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "20270115", ""]
-)
+@pytest.mark.parametrize("expires", ["9999-12-31", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "20270115", ""])
 def test_odd_dates_never_raise(tmp_path: Path, repo: GitRepo, cache: Cache, expires: str) -> None:
     tap = {"schema": 1, "name": "core", "expires": expires}
     try:
@@ -260,9 +235,7 @@ def signer(tmp_path: Path) -> Signer:
     return Signer(tmp_path, "release")
 
 
-def test_signed_tags_and_commits_are_accepted(
-    tmp_path: Path, repo: GitRepo, cache: Cache, commit: str, signer: Signer
-) -> None:
+def test_signed_tags_and_commits_are_accepted(tmp_path: Path, repo: GitRepo, cache: Cache, commit: str, signer: Signer) -> None:
     tap = GitRepo(tmp_path / "tap")
     tap.commit(tap_files(repo))
     signer.tag(tap, "v1")
@@ -273,9 +246,7 @@ def test_signed_tags_and_commits_are_accepted(
         assert open_tap(TapConfig("core", tap.url, ref, str(signer.allowed)), next_run(cache)).commit == signed
 
 
-def test_without_an_allowed_signature_a_tap_is_refused(
-    tmp_path: Path, repo: GitRepo, cache: Cache, signer: Signer
-) -> None:
+def test_without_an_allowed_signature_a_tap_is_refused(tmp_path: Path, repo: GitRepo, cache: Cache, signer: Signer) -> None:
     stranger = Signer(tmp_path, "stranger")
     tap = GitRepo(tmp_path / "tap")
     signer.commit(tap)
@@ -291,9 +262,7 @@ def test_without_an_allowed_signature_a_tap_is_refused(
         open_tap(TapConfig("core", tap.url, "foreign", str(tmp_path / "nowhere")), cache)
 
 
-def test_an_unsigned_tag_on_a_signed_commit_is_refused(
-    tmp_path: Path, repo: GitRepo, cache: Cache, signer: Signer
-) -> None:
+def test_an_unsigned_tag_on_a_signed_commit_is_refused(tmp_path: Path, repo: GitRepo, cache: Cache, signer: Signer) -> None:
     tap = GitRepo(tmp_path / "tap")
     tap.commit(tap_files(repo))
     signer.commit(tap)

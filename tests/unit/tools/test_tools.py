@@ -40,9 +40,7 @@ def role(tmp_path: Path) -> Path:
 
 def test_markup_becomes_markdown() -> None:
     text = "Set O(state=absent) or V(a|b), see L(the guide,https://example.org/), M(ns.col.mod) and B(mind) I(this)."
-    assert markdown(text) == (
-        "Set `state=absent` or `a\\|b`, see [the guide](https://example.org/), `ns.col.mod` and **mind** *this*."
-    )
+    assert markdown(text) == ("Set `state=absent` or `a\\|b`, see [the guide](https://example.org/), `ns.col.mod` and **mind** *this*.")
 
 
 def test_a_table_has_a_line_a_row() -> None:

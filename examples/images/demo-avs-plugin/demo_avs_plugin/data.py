@@ -38,9 +38,7 @@ def _database(environ: Mapping[str, str]) -> Iterator[tuple[sqlite3.Connection, 
 
 def _complete(schema: int, cut: bool) -> None:
     if cut:
-        raise PluginError(
-            WRONG_SCHEMA, f"a migration from schema {schema} was cut short: run migrate-down, or restore a backup"
-        )
+        raise PluginError(WRONG_SCHEMA, f"a migration from schema {schema} was cut short: run migrate-down, or restore a backup")
 
 
 def _number(args: Sequence[str], default: int, lowest: int, name: str) -> int:
@@ -90,9 +88,7 @@ def migrate(args: Sequence[str], environ: Mapping[str, str]) -> dict[str, object
     with _database(environ) as (connection, schema, cut):
         _complete(schema, cut)
         if schema > target:
-            raise PluginError(
-                WRONG_SCHEMA, f"the database has schema {schema} already: migrate-down leads to schema {target}"
-            )
+            raise PluginError(WRONG_SCHEMA, f"the database has schema {schema} already: migrate-down leads to schema {target}")
         for number in range(schema + 1, target + 1):
             try:
                 migrations.up(connection, number, broken=release.migration_breaks and number == release.schema)
@@ -113,13 +109,9 @@ def migrate_down(args: Sequence[str], environ: Mapping[str, str]) -> dict[str, o
         if cut:
             first = int(connection.execute("SELECT value FROM meta WHERE key = 'migrating_to'").fetchone()[0])
         if cut and first <= target:
-            raise PluginError(
-                USAGE, f"the migration to schema {first} was cut short: it can only be undone to schema {first - 1}"
-            )
+            raise PluginError(USAGE, f"the migration to schema {first} was cut short: it can only be undone to schema {first - 1}")
         if first > release.schema:
-            raise PluginError(
-                WRONG_SCHEMA, f"the database has schema {first}: use the plugin of the release that made it"
-            )
+            raise PluginError(WRONG_SCHEMA, f"the database has schema {first}: use the plugin of the release that made it")
         for number in range(first, target, -1):
             migrations.down(connection, number)
     return {"from": first, "to": min(first, target), "changed": first > target, "repaired": cut}

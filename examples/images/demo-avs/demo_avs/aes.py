@@ -66,7 +66,5 @@ def encrypt_block(key: bytes, block: bytes) -> bytes:
 def counter_mode(key: bytes, counter: bytes, data: bytes) -> bytes:
     """Encrypts or decrypts ``data``; ``counter`` is the 16 byte big-endian start value (a keystore's ``iv``)."""
     start = int.from_bytes(counter, "big")
-    stream = b"".join(
-        encrypt_block(key, ((start + number) % (1 << 128)).to_bytes(16, "big")) for number in range(-(-len(data) // 16))
-    )
+    stream = b"".join(encrypt_block(key, ((start + number) % (1 << 128)).to_bytes(16, "big")) for number in range(-(-len(data) // 16)))
     return bytes(a ^ b for a, b in zip(data, stream))

@@ -132,15 +132,9 @@ def node_config(environ: Mapping[str, str]) -> NodeConfig:
     config = NodeConfig(
         release=release,
         name=read.get(
-            "NODE_NAME",
-            _matching(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}", "has to be a plain name of up to 63 characters"),
-            "demo-avs",
+            "NODE_NAME", _matching(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}", "has to be a plain name of up to 63 characters"), "demo-avs"
         ),
-        rpc_url=read.get(
-            "RPC_URL",
-            _matching(r"(demo|https?)://\S+", "has to start with demo://, http:// or https://"),
-            "demo://chain",
-        ),
+        rpc_url=read.get("RPC_URL", _matching(r"(demo|https?)://\S+", "has to start with demo://, http:// or https://"), "demo://chain"),
         rpc_token=read.get("RPC_TOKEN", _matching(r"[!-~]+", "has to be visible ASCII characters"), "", required=True),
         log_level=read.get("LOG_LEVEL", _level, "info"),
         warm_up=read.get("WARM_UP", _integer(0, 600), 2),
@@ -165,9 +159,7 @@ def gateway_config(environ: Mapping[str, str]) -> GatewayConfig:
     """Raises ``ConfigError`` with every problem."""
     read = _Reader(environ)
     config = GatewayConfig(
-        upstream=read.get(
-            "UPSTREAM", _matching(r"http://[A-Za-z0-9._-]+(:\d+)?", "has to be http://HOST:PORT"), "", required=True
-        ),
+        upstream=read.get("UPSTREAM", _matching(r"http://[A-Za-z0-9._-]+(:\d+)?", "has to be http://HOST:PORT"), "", required=True),
         log_level=read.get("LOG_LEVEL", _level, "info"),
         timeout=read.get("GATEWAY_TIMEOUT", _between(float, 0.1, 60), 3.0),
         port=read.get("GATEWAY_PORT", _port, 8090),

@@ -72,9 +72,7 @@ def _require(connection: sqlite3.Connection, path: str, schema: int) -> None:
     except sqlite3.Error as error:
         raise DatabaseError(f"{path} cannot be read: {error}") from None
     if cut:
-        raise DatabaseError(
-            f"{path}: a migration was cut short; run migrate-down of the newer release, or restore a backup"
-        )
+        raise DatabaseError(f"{path}: a migration was cut short; run migrate-down of the newer release, or restore a backup")
     if found != schema:
         raise DatabaseError(f"{path} has schema {found}, this release works with schema {schema}")
 
@@ -105,9 +103,7 @@ class Database:
                 connection.execute(f"UPDATE progress SET height = height + 1, {column} = ?", (value,))
                 (height,) = connection.execute("SELECT height FROM progress").fetchone()
                 connection.execute(f"INSERT INTO history (height, {column}) VALUES (?, ?)", (height, value))
-            features = tuple(
-                name for (name,) in self._connection.execute("SELECT name FROM features WHERE enabled ORDER BY name")
-            )
+            features = tuple(name for (name,) in self._connection.execute("SELECT name FROM features WHERE enabled ORDER BY name"))
         except sqlite3.Error as error:
             raise DatabaseError(f"a write failed: {error}") from None
         return Progress(self._schema, height, now, features)

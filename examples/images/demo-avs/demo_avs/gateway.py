@@ -38,9 +38,7 @@ class Gateway:
 
     def _route(self, path: str) -> Answer | None:
         if path == "/metrics":
-            timeout = gauge(
-                "demo_gateway_timeout_seconds", "How long the node may take to answer.", self._config.timeout
-            )
+            timeout = gauge("demo_gateway_timeout_seconds", "How long the node may take to answer.", self._config.timeout)
             return Answer(200, render([timeout, *self._stats.families()]).encode(), CONTENT_TYPE)
         if not path.startswith("/eigen/") and path not in ("/keys", "/height"):
             return None
@@ -52,9 +50,7 @@ class Gateway:
         try:
             connection.request("GET", path)
             response = connection.getresponse()
-            answer = Answer(
-                response.status, response.read(1 << 20), response.getheader("Content-Type") or "application/json"
-            )
+            answer = Answer(response.status, response.read(1 << 20), response.getheader("Content-Type") or "application/json")
         except (OSError, ValueError, http.client.HTTPException) as error:
             self._log.event("warning", "node_unavailable", reason=type(error).__name__)
             answer = as_json({"error": "the node does not answer"}, 502)

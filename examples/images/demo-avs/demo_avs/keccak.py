@@ -56,8 +56,7 @@ def _permute(lanes: list[int]) -> list[int]:
         for lane, rotation in _WALK:
             moving, lanes[lane] = lanes[lane], _rotate(moving, rotation)
         lanes = [
-            lanes[5 * (index // 5) + index % 5]
-            ^ (~lanes[5 * (index // 5) + (index + 1) % 5] & lanes[5 * (index // 5) + (index + 2) % 5])
+            lanes[5 * (index // 5) + index % 5] ^ (~lanes[5 * (index // 5) + (index + 1) % 5] & lanes[5 * (index // 5) + (index + 2) % 5])
             for index in range(25)
         ]
         lanes[0] ^= constant

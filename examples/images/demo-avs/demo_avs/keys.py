@@ -93,9 +93,7 @@ class KeyFolder:
             entries = os.listdir(self._folder)
         except OSError:
             return []
-        return sorted(
-            entry[: -len(".json")] for entry in entries if entry.endswith(".json") and not entry.startswith(".")
-        )
+        return sorted(entry[: -len(".json")] for entry in entries if entry.endswith(".json") and not entry.startswith("."))
 
     def _stamps(self, names: list[str]) -> object:
         stamps: list[tuple[object, ...]] = []
@@ -103,17 +101,7 @@ class KeyFolder:
             for suffix in (".json", ".password"):
                 try:
                     seen = os.stat(os.path.join(self._folder, name + suffix))
-                    stamps.append(
-                        (
-                            name + suffix,
-                            seen.st_dev,
-                            seen.st_ino,
-                            seen.st_mtime_ns,
-                            seen.st_size,
-                            seen.st_mode,
-                            seen.st_uid,
-                        )
-                    )
+                    stamps.append((name + suffix, seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size, seen.st_mode, seen.st_uid))
                 except OSError as error:
                     stamps.append((name + suffix, error.errno))
         return stamps

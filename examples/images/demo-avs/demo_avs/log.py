@@ -37,9 +37,7 @@ class Log:
 
     def _write(self, level: str, event: str, security: bool, fields: dict[str, object]) -> None:
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        line = json.dumps(
-            {"time": now, "level": level, "service": self._service, "event": event, "security": security, **fields}
-        )
+        line = json.dumps({"time": now, "level": level, "service": self._service, "event": event, "security": security, **fields})
         stream = self._stream or sys.stdout
         with self._lock:
             stream.write(line + "\n")

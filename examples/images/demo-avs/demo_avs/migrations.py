@@ -63,9 +63,7 @@ STEPS = {
     ),
 }
 # What release 2.2.0 shipped in place of step 3: its second statement names a column that no schema has.
-BROKEN_STEP = Step(
-    up=(STEPS[3].up[0], "INSERT INTO fees SELECT epoch, SUM(reward) FROM history GROUP BY epoch"), down=STEPS[3].down
-)
+BROKEN_STEP = Step(up=(STEPS[3].up[0], "INSERT INTO fees SELECT epoch, SUM(reward) FROM history GROUP BY epoch"), down=STEPS[3].down)
 
 
 def as_text(seconds: int) -> str:

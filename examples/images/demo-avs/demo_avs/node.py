@@ -185,9 +185,7 @@ class Node:
         name = self._config.name
         return [
             Family("eigen_registered_stakes", "gauge", "Stake of the operator by quorum.", tuple(stakes)),
-            gauge(
-                "eigen_performance_score", "Share of the last ticks that were signed, 0 to 100.", score, avs_name=name
-            ),
+            gauge("eigen_performance_score", "Share of the last ticks that were signed, 0 to 100.", score, avs_name=name),
             *self._calls.families(),
             counter("eigen_fees_earned_total", "Fees earned.", fees, token="DEMO", unit="ether", strategy="demo"),
             gauge("eigen_slashing_status", "1 if the operator was slashed.", 0, avs=name),

@@ -25,10 +25,7 @@ def _field(name: bytes, value: bytes) -> bytes:
 
 # 0x88 is the static table's ":status: 200".
 UNIMPLEMENTED = (
-    b"\x88"
-    + _field(b"content-type", b"application/grpc")
-    + _field(b"grpc-status", b"12")
-    + _field(b"grpc-message", b"stand-in")
+    b"\x88" + _field(b"content-type", b"application/grpc") + _field(b"grpc-status", b"12") + _field(b"grpc-message", b"stand-in")
 )
 
 

@@ -160,20 +160,12 @@ class EigendaNode:
     def services(self) -> list[Service]:
         with self._lock:
             problems = dict(self._problems)
-        return [
-            Service(part, part, problem or "as it should be", DOWN if problem else UP)
-            for part, problem in problems.items()
-        ]
+        return [Service(part, part, problem or "as it should be", DOWN if problem else UP) for part, problem in problems.items()]
 
     def _route(self, path: str) -> Answer | None:
         if path == "/keys":
             return as_json(
-                {
-                    "keys": [
-                        {"name": name, "kind": key.kind, "public_id": key.public_id}
-                        for name, key in sorted(self._keys.items())
-                    ]
-                }
+                {"keys": [{"name": name, "kind": key.kind, "public_id": key.public_id} for name, key in sorted(self._keys.items())]}
             )
         return respond(path, Status(_NAME, self._version, self.services()))
 
@@ -184,10 +176,7 @@ class EigendaNode:
         services = self.services()
         up: Any = [Sample(float(service.status == UP), {"id": service.id}) for service in services]
         score = 100 * sum(sample.value for sample in up) / len(up) if up else 0
-        stakes = (
-            Sample(32.0, {"quorum_number": "0", "quorum_name": "eth"}),
-            Sample(32.0, {"quorum_number": "1", "quorum_name": "eigen"}),
-        )
+        stakes = (Sample(32.0, {"quorum_number": "0", "quorum_name": "eth"}), Sample(32.0, {"quorum_number": "1", "quorum_name": "eigen"}))
         return [
             Family("eigen_registered_stakes", "gauge", "Stake of the operator by quorum.", stakes),
             gauge("eigen_performance_score", "Share of the node's parts that are up, 0 to 100.", score, avs_name=_NAME),
