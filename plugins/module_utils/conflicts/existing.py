@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an instance's networks and volumes are made of. The engine never changes one that is there.
+"""Networks and volumes that are there already, made of something else than is wanted. The engine never changes one that is there.
 
 A network is removed and made anew, with a label that says what it was made of. A volume is not: it holds data.
 """

@@ -23,7 +23,7 @@ Views = dict[str, dict[str, dict[str, str]]]
 @dataclass(frozen=True)
 class Keyed:
     """``views``: service -> file name below the service's key folder -> ``{"secret": name, "owner": user}``,
-    the user as somebody wrote it, empty where nobody did (``keyowners``)."""
+    the user as somebody wrote it, empty where nobody did (``key_owners``)."""
 
     model: Model
     views: Views = field(default_factory=dict)

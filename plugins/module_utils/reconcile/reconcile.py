@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reconciles a host's instances: the first question here, the work, if there is any, in ``run`` (docs/architecture.md, 3)."""
+"""Reconciles a host's instances: the first question here, the work, if there is any, in ``batch`` (docs/architecture.md, 3)."""
 
 from __future__ import annotations
 

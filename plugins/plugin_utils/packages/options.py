@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of a profile: their declarations, and the values an operator gives them."""
+"""The options of a profile, as it declares them."""
 
 from __future__ import annotations
 
