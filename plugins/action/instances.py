@@ -37,7 +37,16 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording im
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.calls import Terms, carries_macs, reconcile, scrubbed
-from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import archive, copy_name, died, is_missing, last_line, said, start
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import (
+    archive,
+    code,
+    copy_name,
+    died,
+    is_missing,
+    last_line,
+    said,
+    start,
+)
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need, SecretPath
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import VARIABLES, connection
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileSource
@@ -58,8 +67,9 @@ _ARGUMENTS = {
 
 display = Display()
 
-# The main process imports this file before it forks the first worker of a task with this action.
+# The main process imports this file before it forks the first worker of a task with this action: what is read here is read once a run.
 revoke_at_exit(C.DEFAULT_LOCAL_TMP, display.warning)
+code()
 
 
 class ActionModule(ActionBase):

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,12 @@ _START = 'if [ -O {folder} ] && [ -O {path} ] && [ -x {path} ]; then {path}; els
 _TOLD = ("changed", "failed", "msg", "findings", "instances", "unlisted", "diff", "needs", "held")
 
 
-def sources(plugins: Path = _PLUGINS) -> dict[str, str]:
-    """Path below ``plugins`` -> source of all a copy holds: the host library, and what passes a call on to it."""
+@functools.cache
+def sources(plugins: Path = _PLUGINS) -> Mapping[str, str]:
+    """Path below ``plugins`` -> source of all a copy holds: the host library, and what passes a call on to it.
+
+    Read once a process, so that a copy is what its name says even if the collection is replaced meanwhile.
+    """
     return {
         path.relative_to(plugins).as_posix(): path.read_text(encoding="utf-8")
         for room in _ROOMS
@@ -39,9 +45,15 @@ def sources(plugins: Path = _PLUGINS) -> dict[str, str]:
     }
 
 
+@functools.cache
+def code(plugins: Path = _PLUGINS) -> str:
+    """SHA-256 of the sources, hex: other code, or the same under other paths, has another."""
+    return hashlib.sha256(json.dumps(sources(plugins), sort_keys=True).encode()).hexdigest()
+
+
 def copy_name(interpreter: str, plugins: Path = _PLUGINS) -> str:
     """Of the copy of this very code for a Python the inventory names: other code, other name."""
-    text = json.dumps([interpreter, sources(plugins)], sort_keys=True)
+    text = json.dumps([interpreter, code(plugins)])
     return f"avsctl-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pyz"
 
 
