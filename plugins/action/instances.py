@@ -256,7 +256,7 @@ class ActionModule(ActionBase):
         document = arguments["document"]
         if "secret_values" in arguments or carries_macs(document):
             self._set_pipelining(True)
-        if self._missing:
+        if self._missing and not (self._task.check_mode or document["trial"]):
             arguments = {**arguments, "document": {**document, "copy": {"name": self._missing, "archive": archive()}}}
         answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
         return answer

@@ -100,7 +100,7 @@ def ensure(lab: Lab, bridge: Bridge, base: str, image_of_services: str) -> dict[
     kinds = sorted({image.base for image in wanted})
     with ThreadPoolExecutor(max_workers=len(BASES)) as pool:
         bases = dict(zip(kinds, pool.map(lambda kind: _base(base, kind), kinds)))
-    contexts = {folder: build.tree(folder) for folder in {image.context for image in wanted}}
+    contexts = {folder: _without_tests(build.tree(folder)) for folder in {image.context for image in wanted}}
     built = {image: _built(image, bases[image.base], contexts[image.context]) for image in wanted}
     places = [(image, repository) for image in wanted for repository in image.repositories]
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -112,6 +112,11 @@ def ensure(lab: Lab, bridge: Bridge, base: str, image_of_services: str) -> dict[
     if references:
         say(f"images: {len(references)} in {registry.host(lab)}")
     return references
+
+
+def _without_tests(context: Mapping[str, build.Entry]) -> dict[str, build.Entry]:
+    """The tests that lie beside the images are part of none: to change one builds nothing anew."""
+    return {path: entry for path, entry in context.items() if not path.startswith("tests/")}
 
 
 def _base(base: str, kind: str) -> str:

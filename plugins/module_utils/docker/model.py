@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from ..common.findings import Finding
-from . import model
 
 PROBE = "avs-probe"
 _DOLLAR = "AVS_DOLLAR"
@@ -120,7 +119,7 @@ def with_services(model: Model, changed: Mapping[str, Mapping[str, Any]]) -> Mod
 class Resolved:
     """``values``: compose variable -> value, for those that name ports; ``configs``: file name -> generated text."""
 
-    model: model.Model
+    model: Model
     values: dict[str, str]
     tokens: dict[str, str]
     configs: dict[str, str]

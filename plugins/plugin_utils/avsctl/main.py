@@ -37,7 +37,7 @@ def main() -> None:
         import traceback
 
         frames = traceback.walk_tb(error.__traceback__)
-        where = ", ".join(f"{os.path.basename(frame.f_code.co_filename)}:{line}" for frame, line in frames)
+        where = ", ".join(f"{_below(frame.f_code.co_filename)}:{line}" for frame, line in frames)
         # Not the traceback: it quotes more than can be searched for secrets.
         message = f"unexpected {type(error).__name__}: {error} (at {where})"
         if not call["document"].get("complete"):
@@ -46,6 +46,11 @@ def main() -> None:
         result = {"failed": True, "msg": message}
     # A login may have printed something without an end of line.
     sys.stdout.write(f"\n{json.dumps(mask.deep(result))}\n")
+
+
+def _below(path: str) -> str:
+    """A file as the collection has it: room and name, whatever archive it is in."""
+    return "/".join(path.split("/")[-2:])
 
 
 def _discard() -> None:

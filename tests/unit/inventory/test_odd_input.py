@@ -33,7 +33,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import pars
 from tests.unit.support.builders import MANIFEST, PROFILE, RUNTIME, package_files, write
 from tests.unit.support.fakes import Numbered, entry, package, profile
 
-# More rounds than a test takes: AVS_FUZZ=2000 python -m pytest tests/unit/controller/test_odd_input.py
+# More rounds than a test takes: AVS_FUZZ=2000 python -m pytest tests/unit/inventory/test_odd_input.py
 ROUNDS = int(os.environ.get("AVS_FUZZ", "6"))
 ENTRY = entry(
     commit="a" * 40,

@@ -18,11 +18,6 @@ from tests.unit.support.instances import SECRETS, installed
 from tests.unit.support.models import spec
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "lib"), str(tmp_path / "run"), str(tmp_path / "locks"))
-
-
 def test_needs_name_what_the_host_does_not_have(store: Store) -> None:
     assert need(look(spec(secrets=SECRETS), store, [], None), store) == {"tree": True, "secrets": ["option.token"]}
     own, _state, _containers = installed(store)

@@ -7,18 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.unchanged import why_work
 
 from tests.unit.support.instances import SECRETS, installed
 from tests.unit.support.models import spec
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "lib"), str(tmp_path / "run"), str(tmp_path / "locks"))
 
 
 def reason(store: Store, wanted: dict[str, Any], containers: list[Container]) -> str | None:

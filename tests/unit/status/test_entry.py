@@ -3,17 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.module_utils.status.entry import entry_of, health_of
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "lib"), str(tmp_path / "run"), str(tmp_path / "locks"))
 
 
 def test_entries_of_a_removed_instance_say_what_was_kept(store: Store) -> None:
