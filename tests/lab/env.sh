@@ -104,4 +104,4 @@ fi
 rm -f .venv/.requirements.sha256
 .venv/bin/python -m pip install --quiet --upgrade --upgrade-strategy only-if-needed -r tests/requirements.txt
 echo "$wanted" > .venv/.requirements.sha256
-echo "env: .venv is ready ($(.venv/bin/python -V), $(.venv/bin/ansible --version | head -n 1))"
+echo "env: .venv is ready ($(.venv/bin/python -V), $(.venv/bin/ansible --version | sed -n 1p))"
