@@ -179,6 +179,13 @@ _TABLE = (
         "OPS-006", ERROR, "The instance becomes healthy", "An unhealthy node does not sign.", "Read its logs on the host with docker logs."
     ),
     Rule(
+        "OPS-008",
+        ERROR,
+        "Packages are resolved apart from the host",
+        "Compose reads whatever file a package names, so it runs where there is nothing but the package.",
+        "Look at what the host forbids root (namespaces, mounts); docs/decisions/compose-apart.md says what is needed.",
+    ),
+    Rule(
         "INV-001",
         ERROR,
         "The inventory entry is well formed",

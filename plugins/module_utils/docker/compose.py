@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from ..common.errors import HostError
 from ..common.findings import WARNING, Finding
 from ..common.rules import finding
+from ..system.confinement import Cell
 from .engine import Done, Engine
+
+# Characters of what compose says of a package: enough for every problem of one, too little to fill a terminal.
+_LONG = 2000
 
 
 @dataclass(frozen=True)
@@ -27,22 +31,23 @@ class Compose:
     hold: tuple[int, ...] = ()
     patience: float | None = None
 
-    def config(self, files: Sequence[str], env_files: Sequence[str], profiles: Sequence[str], place: str) -> tuple[str, list[Finding]]:
-        """The resolved model as JSON, and what compose warns of. Raises ``HostError`` (PKG-018) where it cannot be resolved."""
+    def config(
+        self, files: Sequence[str], env_files: Sequence[str], profiles: Sequence[str], place: str, cell: Cell
+    ) -> tuple[str, list[Finding]]:
+        """The resolved model as JSON, and what compose warns of. Raises ``HostError`` (PKG-018) where it cannot be resolved.
+
+        Compose reads whatever file a package names, so it sees nothing of the host: only what is in ``cell``.
+        """
         arguments = ["compose", "--project-directory", self.folder, "-p", self.project]
         for option, values in (("-f", files), ("--env-file", env_files), ("--profile", profiles)):
             for value in values:
                 arguments += [option, value]
-        # Nothing of the host shall decide what a package becomes, or become part of it: compose reads whatever file a package names.
-        done = self.engine.run([*arguments, "config", "--format", "json"], confined=True)
+        done = self.engine.run([*arguments, "config", "--format", "json"], confined=cell)
+        if done.beyond:
+            remedy = "A package this big is an attack or a mistake: look for values or aliases that multiply each other."
+            raise HostError(f"{place} cannot be resolved", [finding("PKG-018", place, done.beyond, remedy)])
         if done.code:
-            message = "; ".join(_messages(done.err)) or done.message
-            if re.search(r"is not a docker command|unknown (shorthand )?flag", message):
-                raise HostError(
-                    "compose cannot be run by everybody",
-                    [finding("OPS-004", place, "the compose plugin is installed for root alone", "Install it for all users.")],
-                )
-            raise HostError(f"{place} cannot be resolved", [finding("PKG-018", place, message.replace(f"{self.folder}/", ""))])
+            raise HostError(f"{place} cannot be resolved", [_problem(place, done, cell)])
         warnings = []
         for message in _messages(done.err, "warning"):
             unset = re.search(r'The "?(\w+)"? variable is not set', message)
@@ -91,6 +96,18 @@ def engine_error(done: Done) -> str:
     ]
     text = "; ".join((told or lines)[-3:]) or done.message
     return text.replace("Error response from daemon: ", "")
+
+
+def _problem(place: str, done: Done, cell: Cell) -> Finding:
+    """Why compose gave up, in its own words; of a crash only the line that says why."""
+    crash = re.search(r"(?m)^(fatal error|panic|runtime|SIG[A-Z]+): .*", done.err)
+    message = crash.group() if crash else "; ".join(_messages(done.err)) or done.message
+    for known in (f"{cell.folder}/tree/", f"{cell.folder}/"):
+        message = message.replace(known, "")
+    remedy = None
+    if re.search(r"no such file or directory|not found|[Cc]ouldn't find", message):
+        remedy = "Name files of the package, by their path in it: a package is resolved apart from the host, and sees nothing else."
+    return finding("PKG-018", place, message[:_LONG], remedy)
 
 
 def _messages(text: str, level: str | None = None) -> list[str]:

@@ -16,11 +16,12 @@ from typing import Any
 
 from ..common.errors import HostError
 from ..common.rules import finding
+from ..system import confinement
 from ..system.command import RunCommand, await_the_end, invocation, ran_out_of_time
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# A package must not make compose fetch more of itself from elsewhere.
-_LOCAL_ONLY = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false"}
+# What compose gets to know while it resolves a package: it must not fetch more of one from elsewhere, and use one host as it does another.
+_ALONE = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false", "GOMAXPROCS": "2"}
 ENGINE_FLOOR, COMPOSE_FLOOR = (24, 0), (2, 20)
 # Seconds; a question to a healthy engine takes milliseconds.
 ANSWER = 60
@@ -74,11 +75,12 @@ class Container:
 
 @dataclass(frozen=True)
 class Done:
-    """A finished command."""
+    """A finished command. ``beyond``: which bound of a confined one it went beyond, in words."""
 
     code: int
     out: str
     err: str
+    beyond: str = ""
 
     @property
     def message(self) -> str:
@@ -109,18 +111,50 @@ class Engine:
             raise _unusable(f"{self._binary} cannot be run")
         return self._binary
 
-    def run(self, arguments: Sequence[str], timeout: float | None = ANSWER, confined: bool = False, hold: Sequence[int] = ()) -> Done:
-        """Run ``docker <arguments>``. ``confined``: as nobody, and with nothing of the host in its environment; ``hold``:
-        descriptors the command keeps open."""
-        environment = _LOCAL_ONLY if confined else {"PATH": PATH, "HOME": _home(), "LC_ALL": "C"}
+    def run(
+        self, arguments: Sequence[str], timeout: float | None = ANSWER, hold: Sequence[int] = (), confined: confinement.Cell | None = None
+    ) -> Done:
+        """Run ``docker <arguments>``. ``hold``: descriptors the command keeps open; ``confined``: compose alone, in such a cell,
+        within the cell's own bounds."""
+        if confined is not None:
+            return self._confined(arguments[1:], confined)
         command = [self.binary, *arguments]
         if self._compose is not None and arguments[0] == "compose":
             # The command line would look through all of its plugins first, and start this one twice.
             command = [self._compose, *arguments[1:]]
+        environment = {"PATH": PATH, "HOME": _home(), "LC_ALL": "C"}
         started = time.monotonic()
+        result = self._start(invocation(command, environment, timeout), hold)
+        if ran_out_of_time(result.code, timeout, time.monotonic() - started):
+            raise _unusable(f"the engine did not answer `docker {arguments[0]}` within {timeout:g} s")
+        if result.code:
+            _require_engine(result.message)
+        return result
+
+    def _confined(self, arguments: Sequence[str], cell: confinement.Cell) -> Done:
+        """``docker compose <arguments>`` apart from the host. Raises ``HostError`` (OPS-008) where that cannot be had."""
+        if os.geteuid() != 0:
+            raise _not_apart("it takes root to set a package apart", "Become root (become: true).")
+        program = self._compose if self.binary and self._compose is not None else find_compose(_home())
+        if program is None:
+            raise _unusable("docker has no compose command (Compose v2 is a plugin of the docker command line)", _COMPOSE)
+        with open("/proc/self/uid_map", encoding="ascii") as handle:
+            user = confinement.stranger(handle.read())
+        command = confinement.confine(program, arguments, _ALONE, cell, user)
+        started = time.monotonic()
+        result = self._start(command.line)
+        if ran_out_of_time(result.code, confinement.PATIENCE, time.monotonic() - started):
+            return Done(result.code, "", "", f"takes longer than {confinement.PATIENCE} s")
+        ended = command.outcome(result.err)
+        if ended is None:
+            raise _not_apart(f"the host does not let it be set apart: {result.message}")
+        code, messages, full = ended
+        return Done(code, result.out, messages, confinement.exceeded(code, messages, full))
+
+    def _start(self, line: list[str], hold: Sequence[int] = ()) -> Done:
         try:
             code, out, err = self._run_command(
-                invocation(command, environment, timeout, as_nobody=confined and os.geteuid() == 0),
+                line,
                 cwd="/",
                 encoding=None,
                 expand_user_and_vars=False,
@@ -130,12 +164,7 @@ class Engine:
             )
         except OSError as error:
             raise _unusable(f"{error.filename} cannot be run: {error.strerror}") from None
-        if ran_out_of_time(code, timeout, time.monotonic() - started):
-            raise _unusable(f"the engine did not answer `docker {arguments[0]}` within {timeout:g} s")
-        result = Done(code, *(text.decode("utf-8", errors="replace") for text in (out, err)))
-        if result.code:
-            _require_engine(result.message)
-        return result
+        return Done(code, *(text.decode("utf-8", errors="replace") for text in (out, err)))
 
     def ask(self, arguments: Sequence[str]) -> str:
         """Output of a command that should not fail."""
@@ -248,6 +277,10 @@ def _unusable(message: str, place: str = _ENGINE) -> HostError:
     return HostError(message, [finding("OPS-004", place, message)])
 
 
+def _not_apart(message: str, remedy: str | None = None) -> HostError:
+    return HostError("packages cannot be resolved apart from the host", [finding("OPS-008", _COMPOSE, message, remedy)])
+
+
 def _require_engine(message: str) -> None:
     low = message.lower()
     if "cannot connect to the docker daemon" in low or "is the docker daemon running" in low:
@@ -272,7 +305,7 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def _compose_plugin() -> str | None:
-    """The file of the compose plugin where the docker command line would take the same one for root and for nobody."""
+    """The file of the compose plugin where the docker command line takes one of those for all users."""
     own = f"{_home()}/.docker"
     try:
         with open(f"{own}/config.json", encoding="utf-8", errors="replace") as handle:
@@ -281,7 +314,24 @@ def _compose_plugin() -> str | None:
         elsewhere = False
     if elsewhere or os.path.lexists(f"{own}/cli-plugins/docker-compose"):
         return None
-    return next((path for folder in _PLUGINS for path in [f"{folder}/docker-compose"] if os.access(path, os.X_OK)), None)
+    return _first(_PLUGINS)
+
+
+def find_compose(home: str) -> str | None:
+    """The file of the compose plugin, searched for as the docker command line does: in folders its user names, in the user's own,
+    then in those for all."""
+    try:
+        with open(f"{home}/.docker/config.json", encoding="utf-8", errors="replace") as handle:
+            config = json.load(handle)
+        named = config.get("cliPluginsExtraDirs") if isinstance(config, dict) else None
+    except (OSError, ValueError):
+        named = None
+    folders = [folder for folder in named if isinstance(folder, str) and folder.startswith("/")] if isinstance(named, list) else []
+    return _first([*folders, f"{home}/.docker/cli-plugins", *_PLUGINS])
+
+
+def _first(folders: Iterable[str]) -> str | None:
+    return next((path for folder in folders for path in [f"{folder}/docker-compose"] if os.access(path, os.X_OK)), None)
 
 
 def _home() -> str:

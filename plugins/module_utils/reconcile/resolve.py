@@ -19,6 +19,7 @@ from ..docker.compose import Compose
 from ..docker.model import Resolved
 from ..policy import config_files, key_mounts
 from ..policy.ports import container_port, variables
+from ..system.confinement import Cell
 
 _PROBE = "avs-probe.json"
 
@@ -26,7 +27,8 @@ _PROBE = "avs-probe.json"
 def resolve(spec: Mapping[str, Any], tree: str, keys: str, compose: Compose) -> Resolved:
     """Put the instance's values into the package's environment files, ask compose, and put the files back.
 
-    ``tree`` is a private copy. Secrets take part as tokens; key variables get paths below ``keys``. Raises ``HostError``.
+    ``tree`` is a private copy, two levels deep in a folder of its own. Secrets take part as tokens; key variables get paths below
+    ``keys``. Raises ``HostError``.
     """
     mark = randomness.token_hex(8)
     tokens = {name: f"avs{mark}x{number}x" for number, name in enumerate(sorted(spec["secrets"]))}
@@ -45,8 +47,10 @@ def resolve(spec: Mapping[str, Any], tree: str, keys: str, compose: Compose) -> 
         _write(probe, model.probe(expressions).encode())
         files = [os.path.join(folder, name) for name in spec["compose"]["files"]]
         place = f"{spec['id']}: {posixpath.normpath(posixpath.join(spec['compose']['dir'], spec['compose']['files'][0]))}"
+        cell = Cell(os.path.dirname(tree), os.path.join(os.path.dirname(os.path.dirname(tree)), "room"))
+        os.makedirs(cell.room, mode=0o700, exist_ok=True)
         text, findings = compose.config(
-            [*files, probe], [os.path.join(folder, name) for name in env_files], spec["compose"].get("profiles") or (), place
+            [*files, probe], [os.path.join(folder, name) for name in env_files], spec["compose"].get("profiles") or (), place, cell
         )
     finally:
         for name, content in originals.items():

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A command with an environment, a user and a time limit of its own, for a caller that knows none of these.
+"""A command with an environment and a time limit of its own, for a caller that knows neither.
 
-``AnsibleModule.run_command`` only adds to the module's environment, and has no user and no time limit. Programs every supported
+``AnsibleModule.run_command`` only adds to the module's environment, and has no time limit. Programs every supported
 distribution has (coreutils, util-linux) stand before the command instead, and each replaces itself with the next.
 """
 
@@ -15,8 +15,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Protocol
 
-# Debian's and Ubuntu's nobody and nogroup: what reads a stranger's files must not read the host's.
-NOBODY = 65534
 # Seconds between asking a command to end and ending it.
 _GRACE = 5
 # What timeout ends with: the command ended when asked, or had to be killed.
@@ -39,16 +37,14 @@ class RunCommand(Protocol):
     ) -> tuple[Any, Any, Any]: ...
 
 
-def invocation(command: Sequence[str], environment: Mapping[str, str], timeout: float | None = None, as_nobody: bool = False) -> list[str]:
+def invocation(command: Sequence[str], environment: Mapping[str, str], timeout: float | None = None) -> list[str]:
     """Arguments that run ``command`` with exactly ``environment``, for at most ``timeout`` seconds.
 
-    ``as_nobody``: with no user's rights, and no way to gain any. No value may be secret: arguments are seen by everybody.
+    No value may be secret: arguments are seen by everybody.
     """
     line = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in environment.items())]
     if timeout is not None:
         line += ["/usr/bin/timeout", f"--kill-after={_GRACE}", f"{timeout:g}"]
-    if as_nobody:
-        line += ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
     return [*line, *command]
 
 

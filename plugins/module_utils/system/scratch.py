@@ -17,10 +17,9 @@ from types import TracebackType
 from ..common.errors import HostError
 from ..common.names import is_inside
 from ..common.rules import finding
-from .command import NOBODY
 from .trees import tree_digest
 
-# Not TMPDIR: nobody has to get in, and the next run has to find what this one left.
+# Not TMPDIR: the next run has to find what this one left.
 _PARENT = "/tmp"
 _PREFIX = "avs-"
 _LOCK = ".lock"
@@ -38,13 +37,11 @@ class Scratch:
 
     def __enter__(self) -> Scratch:
         sweep(self.parent)
-        # Compose resolves packages as nobody, who has to get in, whatever the host's umask; nobody else does.
+        # Compose reads packages as a user nobody else is, in a root where this folder's own mode does not stand in its way: the files do
+        # have to be readable, whatever the host's umask.
         self._umask = os.umask(0o022)
         while True:
             self.path = tempfile.mkdtemp(prefix=_PREFIX, dir=self.parent)
-            if os.geteuid() == 0:
-                os.chown(self.path, 0, NOBODY)
-                os.chmod(self.path, 0o710)  # noqa: S103 (nobody's group passes through)
             self._fd = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX)
             if os.path.isdir(self.path):
@@ -59,8 +56,8 @@ class Scratch:
         os.umask(self._umask)
 
     def folder(self, instance: str) -> str:
-        """An empty folder for one instance's tree, two levels deep: ``..`` out of a package still ends in the scratch."""
-        path = os.path.join(self.path, instance, "tree")
+        """An empty folder for one instance's tree, two levels deep in the instance's: what compose may see, beside what it may not."""
+        path = os.path.join(self.path, instance, "package", "tree")
         os.makedirs(path)
         return path
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...module_utils.common.findings import Finding
+from ...module_utils.common.rules import finding
 from ..packages.profile import Profile
-from ..parsing.env_file import interpolate, references, resolve_env
+from ..parsing.env_file import MAX_TOTAL, Outgrown, interpolate, references, resolve_env
 from ..parsing.report import Report
 from ..parsing.yaml_file import load_yaml
 
@@ -72,7 +73,17 @@ def read_compose(profile: Profile) -> ComposeFiles:
         _follow(variable, raw, used)
     defaults = {option.target: option.default_text for option in profile.options if option.default_text is not None}
     passes_all = bool(passed & {posixpath.normpath(name) for name in profile.env_files})
-    return ComposeFiles(services, used, passes_all, resolve_env(raw, defaults), places, sections, tuple(findings))
+    try:
+        values = resolve_env(raw, defaults)
+    except Outgrown:
+        values = defaults
+        findings.append(outgrown(profile.name))
+    return ComposeFiles(services, used, passes_all, values, places, sections, tuple(findings))
+
+
+def outgrown(profile: str) -> Finding:
+    message = f"variables that multiply each other become more than {MAX_TOTAL >> 20} MiB"
+    return finding("PKG-018", f"profile {profile}", message, "Look for chains like A=${B}${B} in the .env.")
 
 
 def env_files(settings: Mapping[str, Any]) -> list[str]:

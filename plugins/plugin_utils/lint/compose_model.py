@@ -17,7 +17,7 @@ from typing import Any
 from ...module_utils.docker.model import Model
 from ...module_utils.policy.mounts import below
 from ..packages.profile import Profile
-from ..parsing.env_file import interpolate, resolve_env
+from ..parsing.env_file import Budget, interpolate, resolve_env
 from .compose_file import ComposeFiles
 
 # Where the package's tree is taken to lie; nothing a package may mount is there.
@@ -32,19 +32,22 @@ _SECTIONS = ("networks", "volumes", "configs", "secrets")
 
 
 def model_of(profile: Profile, files: ComposeFiles) -> Model:
-    """Active services and the networks, volumes, configs and secrets they use, as ``docker compose config`` prints them."""
-    values = _values(profile)
+    """Active services and the networks, volumes, configs and secrets they use, as ``docker compose config`` prints them.
+
+    Raises ``Outgrown`` where variables multiply what is written.
+    """
+    values, budget = _values(profile), Budget()
     folder = posixpath.join(ROOT, profile.compose_dir)
     keys = [key["mount"] for key in profile.runtime.keys if key["mount"]]
     services = {
-        name: _service(_known(settings, values), settings, folder, keys)
+        name: _service(_known(settings, values, budget), settings, folder, keys)
         for name, settings in files.services.items()
         if is_active(settings, profile, values)
     }
     model: Model = {"services": services}
     for section in _SECTIONS:
         used = {name for service in services.values() for name in _used(section, service)}
-        declared = _known(files.sections.get(section) or {}, values)
+        declared = _known(files.sections.get(section) or {}, values, budget)
         model[section] = {name: _entry(entry, folder) for name, entry in declared.items() if name in used}
     return model
 
@@ -68,16 +71,16 @@ def _values(profile: Profile) -> dict[str, str]:
     return resolve_env(profile.env_values, given)
 
 
-def _known(value: Any, values: Mapping[str, str]) -> Any:
+def _known(value: Any, values: Mapping[str, str], budget: Budget) -> Any:
     """A copy with variables filled; what depends on one without a value is left out of lists and mappings."""
     if isinstance(value, str):
-        text = interpolate(value, values)
+        text = budget.take(interpolate(value, values))
         return _OPEN if text is None or _OPEN in text else text
     if isinstance(value, Mapping):
-        filled = {str(name): _known(item, values) for name, item in value.items()}
+        filled = {str(name): _known(item, values, budget) for name, item in value.items()}
         return {name: item for name, item in filled.items() if item != _OPEN}
     if isinstance(value, list):
-        return [item for item in (_known(entry, values) for entry in value) if item != _OPEN]
+        return [item for item in (_known(entry, values, budget) for entry in value) if item != _OPEN]
     return value
 
 

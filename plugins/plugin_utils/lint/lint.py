@@ -16,7 +16,8 @@ from ...module_utils.common.rules import finding
 from ...module_utils.docker.references import floats
 from ..packages.package import Package
 from ..packages.profile import Profile
-from .compose_file import ComposeFiles, env_files, environment, read_compose
+from ..parsing.env_file import Outgrown
+from .compose_file import ComposeFiles, env_files, environment, outgrown, read_compose
 from .host_rules import judged
 
 _SECRET_NAME = re.compile(
@@ -39,7 +40,10 @@ def lint_profile(profile: Profile) -> list[Finding]:
     files = read_compose(profile)
     found = list(files.findings)
     if not errors_of(found):
-        found += judged(profile, files)
+        try:
+            found += judged(profile, files)
+        except Outgrown:
+            found.append(outgrown(profile.name))
     for name, settings in files.services.items():
         place = files.places[f"services.{name}"]
         found += _ports(name, settings, place, profile, files)

@@ -17,7 +17,8 @@ from ..parsing import schema
 from ..parsing.env_file import parse_env
 from ..parsing.report import Report, shown
 from ..parsing.schema import Field, list_of, record
-from ..parsing.yaml_file import load_mapping
+from ..parsing.yaml_file import MAX_BYTES, load_mapping
+from .compose_reach import check_reach
 from .manifest import Manifest, Requirements, parse_plugin, parse_requirements
 from .options import VERBATIM, Option, parse_options
 from .runtime import COMPOSE_FILE, ENV_FILE, RULES, Runtime, parse_runtime, with_health
@@ -134,6 +135,7 @@ def load_profile(
     compose_report = Report("")
     compose_files = _compose_files(where, runtime, compose_report)
     env_files = _env_files(where, runtime, compose_report)
+    check_reach(where.tree, where.folder, compose_files, compose_report)
     findings = [*report.findings, *runtime_report.findings, *compose_report.findings]
     profile = Profile(
         name=name,
@@ -193,11 +195,15 @@ def _env_files(where: Checkout, runtime: Runtime, report: Report) -> tuple[str, 
         if not _exists(where, name):
             optional = files == (ENV_FILE,)
             report.add("PKG-006", posixpath.join(where.folder, name), "is missing", severity=WARNING if optional else None)
+        elif (where.tree / where.folder / name).stat().st_size > MAX_BYTES:
+            report.add("PKG-001", posixpath.join(where.folder, name), f"is larger than {MAX_BYTES} bytes")
     return tuple(name for name in files if _exists(where, name))
 
 
 def _env_values(where: Checkout, env_files: tuple[str, ...]) -> dict[str, str]:
     values: dict[str, str] = {}
     for name in env_files:
-        values.update(parse_env((where.tree / where.folder / name).read_bytes()))
+        path = where.tree / where.folder / name
+        if path.stat().st_size <= MAX_BYTES:
+            values.update(parse_env(path.read_bytes()))
     return values

@@ -7,15 +7,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-# A chain of variables that double each other must not outgrow what a process can be handed.
+# A chain of variables that double each other must not outgrow what a process can be handed, nor many of them together our memory.
 MAX_VALUE = 131_071
+MAX_TOTAL = 8 << 20
 
 _LINE = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*(?P<mark>[=:])[ \t]*(?P<rest>.*)", re.DOTALL)
 _COMMENT = re.compile(r"(?:^|[ \t])#.*\Z")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$$"}
 _REFERENCE = re.compile(r"\$(?:\$|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<operator>:?[-+?])?)")
+
+
+class Outgrown(Exception):
+    """Variables that multiply each other have become more than ``MAX_TOTAL`` characters."""
+
+
+class Budget:
+    """Characters that may still be filled in. ``take`` raises ``Outgrown`` when there are none left."""
+
+    def __init__(self, left: int = MAX_TOTAL) -> None:
+        self._left = left
+
+    def take(self, text: str | None) -> str | None:
+        self._left -= len(text or "")
+        if self._left < 0:
+            raise Outgrown
+        return text
 
 
 def parse_env(data: bytes) -> dict[str, str]:
@@ -29,18 +47,26 @@ def parse_env(data: bytes) -> dict[str, str]:
         rest = match["rest"]
         quote = rest[:1]
         if quote in ("'", '"'):
-            body = rest[1:]
-            while _closing(body, quote) is None:
-                following = next(lines, None)
-                if following is None:
-                    break
-                body = f"{body}\n{following}"
-            end = _closing(body, quote)
-            body = body if end is None else body[:end]
+            body = _quoted(rest[1:], quote, lines)
             values[match["name"]] = body.replace("$", "$$") if quote == "'" else _unescape(body)
         else:
             values[match["name"]] = _COMMENT.sub("", rest).strip()
     return values
+
+
+def _quoted(first: str, quote: str, lines: Iterator[str]) -> str:
+    """What stands between two quotes, which may be lines apart; no character is looked at twice. A quote that is never closed ends with
+    the file."""
+    parts = [first]
+    end = _closing(first, quote)
+    while end is None:
+        following = next(lines, None)
+        if following is None:
+            return "\n".join(parts)
+        # A backslash at the end of a line takes the line break.
+        end = _closing(following, quote)
+        parts.append(following)
+    return "\n".join([*parts[:-1], parts[-1][:end]])
 
 
 def _closing(body: str, quote: str) -> int | None:
@@ -70,16 +96,20 @@ def references(text: str) -> dict[str, bool]:
 
 
 def resolve_env(raw: Mapping[str, str], overrides: Mapping[str, str]) -> dict[str, str]:
-    """The final value of every variable: ``overrides`` literally, the rest chained to earlier lines as compose chains them."""
+    """The final value of every variable: ``overrides`` literally, the rest chained to earlier lines as compose chains them.
+
+    Raises ``Outgrown``.
+    """
     values: dict[str, str] = {}
+    budget = Budget()
     for name, text in raw.items():
-        values[name] = overrides[name] if name in overrides else interpolate(text, values) or ""
+        values[name] = overrides[name] if name in overrides else budget.take(interpolate(text, values)) or ""
     return {**overrides, **values}
 
 
 def interpolate(text: str, values: Mapping[str, str], depth: int = 8) -> str | None:
     """The text with its references filled as compose does, or ``None`` where that needs a value nobody gives."""
-    result, position = [], 0
+    result, position, length = [], 0, 0
     while True:
         match = _REFERENCE.search(text, position)
         if match is None:
@@ -98,6 +128,10 @@ def interpolate(text: str, values: Mapping[str, str], depth: int = 8) -> str | N
             filled = _operate(filled, match["operator"], text[position:end], values, depth)
             position = end + 1
         if filled is None:
+            return None
+        # Thousands of references to one long value must not be put together first.
+        length += len(filled)
+        if length > MAX_VALUE:
             return None
         result.append(filled)
     result.append(text[position:])

@@ -167,9 +167,57 @@ def load_yaml(data: bytes, report: Report, verbatim: frozenset[str] = frozenset(
     except _Refused as error:
         report.add("PKG-001", error.where, str(error))
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        report.add("PKG-001", f"line {mark.line + 1}" if mark else "", str(getattr(error, "problem", None) or "is not YAML"))
+        _not_yaml(error, report)
     return None
+
+
+def _not_yaml(error: yaml.YAMLError, report: Report) -> None:
+    mark = getattr(error, "problem_mark", None)
+    report.add("PKG-001", f"line {mark.line + 1}" if mark else "", str(getattr(error, "problem", None) or "is not YAML"))
+
+
+def check_limits(data: bytes, report: Report) -> None:
+    """A finding PKG-001 for a YAML file that is too large or too deep, or whose aliases multiply; nothing else of it is judged.
+
+    For files that somebody else reads, and that may hold more than one document.
+    """
+    if len(data) > MAX_BYTES:
+        report.add("PKG-001", "", f"is larger than {MAX_BYTES} bytes")
+        return
+    try:
+        _measure(yaml.parse(data.decode("utf-8", "replace"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    except _Refused as error:
+        report.add("PKG-001", error.where, str(error))
+    except yaml.YAMLError as error:
+        # What is no YAML has no size; who reads it says so, and where. But the parser's own limit may be met first.
+        if "nesting" in str(error):
+            _not_yaml(error, report)
+
+
+def _measure(events: Iterator[yaml.Event]) -> None:
+    """Counts what aliases stand for; builds nothing."""
+    total, sizes = 0, dict[str, int]()
+    # Collections being read: their anchor, and the count when they began.
+    around: list[tuple[str | None, int]] = []
+    for event in events:
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = around.pop()
+            if anchor:
+                sizes[anchor] = total - before
+            continue
+        if not isinstance(event, yaml.NodeEvent):
+            continue
+        if len(around) > MAX_DEPTH:
+            raise _Refused(f"is nested deeper than {MAX_DEPTH} levels", event.start_mark)
+        total += 1
+        if isinstance(event, yaml.AliasEvent):
+            total += sizes.get(event.anchor or "", 0)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            around.append((event.anchor, total))
+        elif event.anchor:
+            sizes[event.anchor] = 1
+        if total > MAX_NODES:
+            raise _Refused(f"holds more than {MAX_NODES} values, aliases counted", event.start_mark)
 
 
 def load_mapping(data: bytes, report: Report, verbatim: frozenset[str] = frozenset()) -> dict[str, Any]:

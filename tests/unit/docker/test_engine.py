@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding
 from ansible_collections.restaking.avs.plugins.module_utils.docker.compose import Compose, engine_error
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container, Done, Engine
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container, Done, Engine, find_compose
+from ansible_collections.restaking.avs.plugins.module_utils.system.confinement import Cell
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
 from tests.unit.support.engines import Told
@@ -47,10 +50,7 @@ def test_no_compose_at_all() -> None:
 
 
 @pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    # Nobody cannot reach a test's folder; that compose runs as nobody is seen with the real one.
-    monkeypatch.setattr("ansible_collections.restaking.avs.plugins.module_utils.docker.engine.os.geteuid", lambda: 1000)
-
+def script(tmp_path: Path) -> Any:
     def make(text: str) -> Engine:
         path = tmp_path / "docker"
         path.write_text(f"#!/bin/sh\n{text}\n")
@@ -103,7 +103,7 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             path.write_text(f"#!/bin/sh\n{text}\n")
             path.chmod(0o755)
         if config is not None:
-            (tmp_path / "home" / ".docker").mkdir(parents=True)
+            (tmp_path / "home" / ".docker").mkdir(parents=True, exist_ok=True)
             (tmp_path / "home" / ".docker" / "config.json").write_text(config)
         return Engine(run_command)
 
@@ -137,7 +137,6 @@ def test_commands_get_no_environment_of_ours(script: Any, monkeypatch: pytest.Mo
     monkeypatch.setenv("DOCKER_HOST", "tcp://elsewhere")
     engine = script("env")
     assert {line.split("=")[0] for line in engine.run(["x"]).out.splitlines()} <= {"PATH", "HOME", "LC_ALL", "PWD", "SHLVL", "_", "OLDPWD"}
-    assert "PATH=/usr" not in engine.run(["x"], confined=True).out
 
 
 def test_containers_are_read_from_one_listing(script: Any) -> None:
@@ -149,17 +148,74 @@ def test_containers_are_read_from_one_listing(script: Any) -> None:
     assert [(item.name, item.spec, item.exit_code) for item in found] == [("a", "", 3), ("avs-x-node", "abc", None)]
 
 
-def test_what_compose_says_becomes_findings(script: Any) -> None:
-    warning = 'time="2026" level=warning msg="The \\"X_Y\\" variable is not set. Defaulting to a blank string."'
-    text, found = Compose(script(f"echo '{warning}' >&2; echo '{{}}'"), "p", "/f").config([], [], [], "x: f")
-    assert text == "{}\n"
+CELL = Cell("/tmp/x/package", "/tmp/x/room")
+
+
+def config(done: Done) -> tuple[str, list[Finding]]:
+    return Compose(Told(compose=done), "p", "/tmp/x/package/tree").config([], [], [], "x: f", CELL)
+
+
+def test_what_compose_says_becomes_findings() -> None:
+    warning = 'time="2026" level=warning msg="The \\"X_Y\\" variable is not set. Defaulting to a blank string."\n'
+    text, found = config(Done(0, "{}", warning))
+    assert text == "{}"
     assert [(item.id, item.severity, "X_Y" in item.message) for item in found] == [("PKG-018", "warning", True)]
+
+
+@pytest.mark.parametrize(
+    ("done", "message", "remedy"),
+    [
+        (Done(15, "", 'time="2026" level=warning msg="x"\nservice "a" refers to undefined network b\n'), 'service "a" refers to undefined network b', ""),
+        (Done(1, "", "env file /etc/passwd not found: stat /etc/passwd: no such file or directory\n"),
+         "env file /etc/passwd not found: stat /etc/passwd: no such file or directory", "apart from the host"),
+        (Done(1, "", "Couldn't find env file: /tmp/x/package/tree/a.env\n"), "Couldn't find env file: a.env", "apart from the host"),
+        (Done(2, "", "fatal error: stack overflow\n\ngoroutine 1 [running]:\n" + "main.main()\n" * 9000), "fatal error: stack overflow", ""),
+        (Done(1, "", "x" * 100_000), "x" * 2000, ""),
+        (Done(2, "", "fatal error", "takes more than 512 MiB of memory"), "takes more than 512 MiB of memory", "multiply"),
+    ],
+)  # fmt: skip
+def test_why_a_package_cannot_be_resolved(done: Done, message: str, remedy: str) -> None:
     with pytest.raises(HostError) as caught:
-        Compose(script(f"echo '{warning}' >&2; echo 'service \"a\" refers to undefined network b' >&2; exit 15"), "p", "/f").config(
-            [], [], [], "x: f"
-        )
+        config(done)
     (problem,) = caught.value.findings
-    assert problem.message == 'service "a" refers to undefined network b'
+    assert (problem.id, problem.message) == ("PKG-018", message)
+    assert remedy in problem.remedy
+
+
+def test_where_a_package_cannot_be_set_apart_it_is_not_resolved(found: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    module = "ansible_collections.restaking.avs.plugins.module_utils"
+    engine = found("cli-plugins", text=f"echo ran >>{tmp_path}/ran")
+    cell = Cell(str(tmp_path), str(tmp_path / "missing"))
+    monkeypatch.setattr(f"{module}.docker.engine.os.geteuid", lambda: 1000)
+    with pytest.raises(HostError) as caught:
+        engine.run(["compose", "config"], confined=cell)
+    assert [(item.id, "become" in item.remedy) for item in caught.value.findings] == [("OPS-008", True)]
+    monkeypatch.setattr(f"{module}.docker.engine.os.geteuid", lambda: 0)
+    with pytest.raises(HostError) as caught:
+        engine.run(["compose", "config"], confined=cell)
+    (problem,) = caught.value.findings
+    assert problem.id == "OPS-008"
+    assert re.search("mount|unshare", problem.message)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("places", "config", "expected"),
+    [
+        (["cli-plugins"], None, "cli-plugins"),
+        (["cli-plugins", "home/.docker/cli-plugins"], "{}", "home/.docker/cli-plugins"),
+        (["cli-plugins", "home/.docker/cli-plugins", "own"], '{"cliPluginsExtraDirs": ["OWN"]}', "own"),
+        (["cli-plugins", "own"], '{"cliPluginsExtraDirs": ["relative", 1]}', "cli-plugins"),
+        (["cli-plugins"], "no json", "cli-plugins"),
+        (["cli-plugins"], "[]", "cli-plugins"),
+        ([], None, None),
+    ],
+)
+def test_the_plugin_is_found_where_docker_finds_it(
+    found: Any, tmp_path: Path, places: list[str], config: str | None, expected: str | None
+) -> None:
+    found(*places, config=config and config.replace("OWN", f"{tmp_path}/own"))
+    assert find_compose(f"{tmp_path}/home") == (expected and f"{tmp_path}/{expected}/docker-compose")
 
 
 def test_the_engines_last_words() -> None:

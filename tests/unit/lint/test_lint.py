@@ -161,6 +161,19 @@ def test_odd_compose_files_never_raise(tmp_path: Path, cache: Cache, compose: st
     assert lint(tmp_path, cache, compose=compose).package is not None
 
 
+@pytest.mark.parametrize(
+    ("env", "text"),
+    [
+        ("A0=" + "x" * 60_000 + "\n" + "".join(f"A{n}=${{A0}}${{A0}}\n" for n in range(1, 400)), "${A1}"),
+        ("A0=" + "x" * 120_000 + "\n", "${A0}"),
+    ],
+)
+def test_variables_that_multiply_are_said_to(tmp_path: Path, cache: Cache, env: str, text: str) -> None:
+    compose = {"services": {"main": {"image": IMAGE, "labels": {f"l{n}": text for n in range(5000)}}}}
+    verdict = lint(tmp_path, cache, compose=yaml.safe_dump(compose), env=env)
+    assert "become more than 8 MiB" in " ".join(item.message for item in verdict.findings if item.id == "PKG-018")
+
+
 HEX = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 
 

@@ -7,9 +7,16 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
-from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.env_file import interpolate, parse_env, references, resolve_env
+from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.env_file import (
+    Outgrown,
+    interpolate,
+    parse_env,
+    references,
+    resolve_env,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +69,36 @@ def test_chains_that_double_stay_small() -> None:
     started = time.monotonic()
     assert all(len(value) <= 131_071 for value in resolve_env(raw, {}).values())
     assert time.monotonic() - started < 2
+
+
+def test_many_values_that_double_are_too_much_together() -> None:
+    raw = {"A0": "x" * 60_000, **{f"A{n}": "${A0}${A0}" for n in range(1, 2000)}}
+    with pytest.raises(Outgrown):
+        resolve_env(raw, {})
+
+
+def test_references_are_not_put_together_before_they_are_counted() -> None:
+    """What ``${A}`` a million times stands for would be 100 GB."""
+    tracemalloc.start()
+    assert interpolate("${A}" * 200_000, {"A": "x" * 131_071}) is None
+    assert tracemalloc.get_traced_memory()[1] < 50 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("line", ['"', "'", '"\\', "A='", '\\"'])
+def test_quotes_take_time_in_proportion(line: str) -> None:
+    """A quote that is closed megabytes later, or never."""
+    text = f"A={line}\n" + "x\n" * 400_000
+    started = time.monotonic()
+    parse_env(text.encode())
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ('A="1\n2\n3"x', "1\n2\n3"), ('A="1\\\n2"', "1\\\n2"), ('A="1\n\n"', "1\n\n"), ("A='1\n2", "1\n2"), ('A="', ""), ('A="\n"', "\n"),
+])  # fmt: skip
+def test_quotes_over_lines(text: str, value: str) -> None:
+    assert parse_env(text.encode()) == {"A": value}
 
 
 @given(st.binary())

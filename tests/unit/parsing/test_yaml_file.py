@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.report import Report
-from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.yaml_file import Plain, load_yaml
+from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.yaml_file import Plain, check_limits, load_yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,3 +83,33 @@ def test_hostile_documents_are_refused_quickly(text: str) -> None:
     value, problems = parse(text)
     assert value is None and len(problems) == 1
     assert time.monotonic() - started < 3
+
+
+def limits(text: str) -> list[str]:
+    report = Report("f.yml")
+    check_limits(text.encode(), report)
+    return [f"{item.place}: {item.message}" for item in report.findings]
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    "text", [BOMB, "[" * 60 + "]" * 60, "[" * 42 + "x" + "]" * 42, "- x\n" * 60_000, "a: " + "x" * (2 << 20), "[" * 100_000]
+)
+def test_the_limits_are_those_of_the_format(text: str) -> None:
+    """Said in the same words as by who reads the file."""
+    started = time.monotonic()
+    report = Report("f.yml")
+    load_yaml(text.encode(), report)
+    assert limits(text) == [f"{item.place}: {item.message}" for item in report.findings]
+    assert len(limits(text)) == 1
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a: 1\n---\nb: 2\n", "a: [", "a: !reset []\n", "a: !x y\n", "a: 1\na: 2\n", "[" * 41 + "]" * 41, "a: &a [*a]", "a: *gone", "\0", "x: &x {y: *x}"],
+)  # fmt: skip
+def test_what_is_within_the_limits_is_left_to_its_reader(text: str) -> None:
+    assert limits(text) == []
