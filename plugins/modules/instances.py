@@ -40,7 +40,8 @@ options:
     default: 60
   settings:
     description:
-      - Policies of this host. C(image_policy) is V(tag) (a floating tag is a warning) or V(digest) (anything but a digest is an error).
+      - Policies of this host. C(image_policy) is V(tag) (a floating tag is a warning) or V(digest) (anything but a digest is an error);
+        C(artifact_redirects) is V(public) (a server on a public address redirects to public addresses only) or V(any).
     type: dict
     default: {}
   partial:

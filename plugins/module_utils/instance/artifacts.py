@@ -2,14 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Big files a package names by digest: downloaded once a host, resumed where a run was cut, linked into ``data/``."""
+"""Big files a package names by digest: downloaded once a host, and an own copy in the ``data/`` of each instance.
+
+Never a link: a container may write to its instance's data, and what it writes there must reach no other instance. Wherever a file is
+taken from (a server, this host's folder of artifacts, the data of an instance), its digest decides whether it is taken.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import IO, Any
 
 from ..common.errors import HostError
 from ..common.rules import finding
@@ -18,48 +25,54 @@ from .store import InstanceStore, Store
 
 _PARTIAL = ".partial"
 _CHUNK = 1 << 20
-_TIMEOUT = 60
+# linux/fs.h: share the blocks of another file, on file systems that can (btrfs, xfs).
+_FICLONE = 0x40049409
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def missing(store: Store, instance: InstanceStore, spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Artifacts that are not in their place yet."""
-    return [item for item in spec.get("artifacts") or () if not _in_place(store, instance, item)]
+def missing(instance: InstanceStore, spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Artifacts that are not in their place yet, were replaced or written there, or still are the link an earlier release made."""
+    wanted = spec.get("artifacts") or ()
+    known = _placed(instance) if wanted else {}
+    return [item for item in wanted if not _in_place(instance, item, known)]
 
 
-def fetch(store: Store, items: Iterable[Mapping[str, Any]], instance: str) -> None:
-    """Download what the host does not have. Raises ``HostError`` naming every artifact that cannot be had."""
+def is_there(instance: InstanceStore, item: Mapping[str, Any]) -> bool:
+    return os.path.lexists(os.path.join(instance.data, item["path"]))
+
+
+def fetch(store: Store, items: Iterable[Mapping[str, Any]], instance: str, free: bool = False) -> None:
+    """Have each artifact in the host's folder, as its digest says: what is there, what an instance has, else what its server has.
+
+    ``free``: see ``download``. Raises ``HostError`` naming every artifact that cannot be had.
+    """
+    from .download import Refused, download
+
     problems = []
     for item in items:
         path = os.path.join(store.artifacts, item["sha256"])
-        if os.path.exists(path):
+        if _is_kept(item, path) or _is_at_an_instance(store, item, path, instance):
             continue
         try:
-            _download(item, path)
-        except _Refused as error:
+            download(item, path, free)
+        except Refused as error:
             place = f"{instance}: artifacts.{item['path']}"
             problems.append(finding("PKG-013", place, f"{item['url']}: {error}", "Check the address, and the host's access to it."))
     if problems:
         raise HostError("artifacts cannot be had", problems)
 
 
-def place(store: Store, instance: InstanceStore, items: Iterable[Mapping[str, Any]]) -> None:
-    """Link fetched artifacts into the instance's data."""
+def place(store: Store, instance: InstanceStore, items: Sequence[Mapping[str, Any]]) -> None:
+    """Copy fetched artifacts into the instance's data. Raises ``HostError`` (PKG-013) where one was changed since."""
+    known = _placed(instance) if items else {}
     for item in items:
-        folder, name = os.path.split(os.path.normpath(item["path"]))
-        temporary = f".{name}{files.TEMPORARY}"
-        handle = files.inside(instance.data, folder or ".")
-        try:
-            if os.path.lexists(f"/proc/self/fd/{handle}/{temporary}"):
-                os.unlink(temporary, dir_fd=handle)
-            os.link(os.path.join(store.artifacts, item["sha256"]), temporary, dst_dir_fd=handle)
-            os.rename(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        known[item["path"]] = _place(store, instance, item)
+        files.write_json(instance.artifacts_file, known)
 
 
 def sweep(store: Store) -> None:
-    """Remove parts of downloads nobody goes on with, and artifacts no instance links any more."""
+    """Remove what this run fetched and copied, and parts of downloads nobody goes on with. What earlier releases linked stays as
+    long as an instance has the link."""
     if os.path.isdir(store.artifacts):
         for name in os.listdir(store.artifacts):
             path = os.path.join(store.artifacts, name)
@@ -67,61 +80,126 @@ def sweep(store: Store) -> None:
                 files.remove(path)
 
 
-def _in_place(store: Store, instance: InstanceStore, item: Mapping[str, Any]) -> bool:
+def _placed(instance: InstanceStore) -> dict[str, Any]:
+    """Path -> what was placed there: ``sha256``, ``stamp``."""
     try:
-        return os.path.samefile(os.path.join(store.artifacts, item["sha256"]), os.path.join(instance.data, item["path"]))
+        known = files.read_json(instance.artifacts_file)
+    except (OSError, ValueError):
+        known = None
+    return {path: dict(entry) for path, entry in known.items() if isinstance(entry, dict)} if isinstance(known, dict) else {}
+
+
+def _stamp(found: os.stat_result) -> list[int]:
+    """What changes when a file is replaced or written. Not its owner or mode: containers set those for all of their data."""
+    return [found.st_ino, found.st_size, found.st_mtime_ns]
+
+
+def _in_place(instance: InstanceStore, item: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    entry = known.get(item["path"]) or {}
+    if entry.get("sha256") != item["sha256"] or files.has_link(instance.data, item["path"]):
+        return False
+    try:
+        found = os.lstat(os.path.join(instance.data, item["path"]))
     except OSError:
         return False
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and entry.get("stamp") == _stamp(found)
 
 
-class _Refused(Exception):
-    """Why a download is of no use."""
+def _is_kept(item: Mapping[str, Any], path: str) -> bool:
+    """Whether the host's folder has the artifact as it should be; one that is not is removed."""
+    try:
+        handle = os.open(path, _READ)
+    except OSError:
+        return False
+    with os.fdopen(handle, "rb") as reader:
+        if _fits(item, reader) and _digest(reader) == item["sha256"]:
+            return True
+    files.remove(path)
+    return False
 
 
-def _download(item: Mapping[str, Any], path: str) -> None:
-    import http.client
-    import urllib.error
-    import urllib.request
+def _is_at_an_instance(store: Store, item: Mapping[str, Any], path: str, wanting: str) -> bool:
+    """Whether an instance's data have the artifact: then it is copied into the host's folder."""
+    for name in dict.fromkeys([wanting, *store.ids()]):
+        own = store.instance(name)
+        places = [place for place, entry in _placed(own).items() if entry.get("sha256") == item["sha256"]]
+        for place_ in [*places, *([item["path"]] if name == wanting else [])]:
+            if files.has_link(own.data, place_):
+                continue
+            try:
+                reader = os.fdopen(os.open(os.path.join(own.data, place_), _READ), "rb")
+            except OSError:
+                continue
+            with reader:
+                if _fits(item, reader) and _taken_over(item, reader, path):
+                    return True
+    return False
 
+
+def _fits(item: Mapping[str, Any], reader: IO[bytes]) -> bool:
+    found = os.fstat(reader.fileno())
+    return stat.S_ISREG(found.st_mode) and item.get("size") in (None, found.st_size)
+
+
+def _taken_over(item: Mapping[str, Any], reader: IO[bytes], path: str) -> bool:
     files.folder(os.path.dirname(path))
-    partial = path + _PARTIAL
+    temporary = os.path.join(os.path.dirname(path), f".{item['sha256']}{files.TEMPORARY}{_PARTIAL}")
+    with suppress(FileNotFoundError):
+        os.unlink(temporary)
+    with open(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b") as writer:
+        same = _copy(reader, writer) == item["sha256"]
+    if not same:
+        files.remove(temporary)
+        return False
+    os.rename(temporary, path)
+    return True
+
+
+def _place(store: Store, instance: InstanceStore, item: Mapping[str, Any]) -> dict[str, Any]:
+    folder, name = os.path.split(os.path.normpath(item["path"]))
+    temporary = f".{name}{files.TEMPORARY}"
+    source = os.path.join(store.artifacts, item["sha256"])
+    handle = files.inside(instance.data, folder or ".")
+    try:
+        if os.path.lexists(f"/proc/self/fd/{handle}/{temporary}"):
+            os.unlink(temporary, dir_fd=handle)
+        target = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=handle)
+        with os.fdopen(target, "r+b") as writer, open(source, "rb") as reader:
+            if _copy(reader, writer) != item["sha256"]:
+                os.unlink(temporary, dir_fd=handle)
+                files.remove(source)
+                message = "was changed on this host after it was downloaded; that file was removed"
+                problem = finding("PKG-013", f"{instance.id}: artifacts.{item['path']}", message, "Run again: it is downloaded anew.")
+                raise HostError(f"{instance.id}: {item['path']} {message}", [problem])
+            found = os.fstat(writer.fileno())
+        os.rename(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return {"sha256": item["sha256"], "stamp": _stamp(found)}
+
+
+def _copy(reader: IO[bytes], writer: IO[bytes]) -> str:
+    """Fill ``writer``, flushed to disk and for everybody to read; the digest of what it now holds."""
+    reader.seek(0)
+    try:
+        fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
+        total = _digest(writer)
+    except OSError:
+        hashed = hashlib.sha256()
+        for chunk in iter(lambda: reader.read(_CHUNK), b""):
+            hashed.update(chunk)
+            writer.write(chunk)
+        total = hashed.hexdigest()
+    writer.flush()
+    os.fchmod(writer.fileno(), 0o444)
+    os.fsync(writer.fileno())
+    return total
+
+
+def _digest(reader: IO[bytes]) -> str:
+    reader.seek(0)
     total = hashlib.sha256()
-    with open(partial, "ab+") as out:
-        out.seek(0)
-        for chunk in iter(lambda: out.read(_CHUNK), b""):
-            total.update(chunk)
-        have = out.tell()
-        request = urllib.request.Request(item["url"], headers={"Range": f"bytes={have}-"} if have else {})
-        try:
-            with urllib.request.build_opener().open(request, timeout=_TIMEOUT) as response:
-                if have and response.status != 206:
-                    out.truncate(0)
-                    total, have = hashlib.sha256(), 0
-                for chunk in iter(lambda: response.read(_CHUNK), b""):
-                    have += len(chunk)
-                    if item.get("size") is not None and have > item["size"]:
-                        break
-                    total.update(chunk)
-                    out.write(chunk)
-                else:
-                    # What the server still owes of the length it announced: without a look, a cut answer passes for a whole one.
-                    announced = response.length is not None
-                    if response.length or (not announced and have < (item.get("size") or 0)):
-                        raise _Refused(f"broke off after {have} bytes; the next run goes on from there")
-        except urllib.error.HTTPError as error:
-            if error.code != 416:
-                raise _Refused(f"the server answers {error.code} {error.reason}") from None
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            why = getattr(error, "reason", error)
-            raise _Refused(f"cannot be downloaded: {why or type(error).__name__}") from None
-        out.flush()
-        os.fsync(out.fileno())
-    if item.get("size") is not None and have != item["size"]:
-        files.remove(partial)
-        raise _Refused(f"is {have} bytes or more, not {item['size']}")
-    if total.hexdigest() != item["sha256"]:
-        files.remove(partial)
-        raise _Refused(f"has the digest {total.hexdigest()}, not {item['sha256']}")
-    os.chmod(partial, 0o444)
-    os.rename(partial, path)
-    files.sync_folder(os.path.dirname(path))
+    for chunk in iter(lambda: reader.read(_CHUNK), b""):
+        total.update(chunk)
+    return total.hexdigest()

@@ -96,6 +96,11 @@ class InstanceStore:
         return self.path("current")
 
     @property
+    def artifacts_file(self) -> str:
+        """What was placed in ``data/`` as artifacts, and how it is known again."""
+        return self.path("artifacts.json")
+
+    @property
     def data(self) -> str:
         return self.path("data")
 

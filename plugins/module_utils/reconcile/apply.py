@@ -71,7 +71,7 @@ def _keys(item: Prepared) -> None:
 def _data(store: Store, item: Prepared, settled: Folders) -> None:
     own = item.draft.files
     place_folders(own.data, data_folders(item.draft), settled)
-    artifacts.place(store, own, artifacts.missing(store, own, item.draft.spec))
+    artifacts.place(store, own, artifacts.missing(own, item.draft.spec))
 
 
 def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:

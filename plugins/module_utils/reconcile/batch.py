@@ -101,12 +101,12 @@ def run(
             for item in work:
                 _announce(item)
         else:
-            fetching = _wants_artifacts(store, work)
+            fetching = _wants_artifacts(work)
             sharing = fetching or any(item.state == GONE for item in work)
             if sharing:
                 stack.enter_context(Lock(os.path.join(store.locks, "artifacts.lock"), holder, timeout))
             if fetching:
-                _fetch(store, work)
+                _fetch(around, work)
             _apply(around, work, hold, mask)
             if sharing:
                 artifacts.sweep(store)
@@ -216,16 +216,17 @@ def _plan_down(around: Surroundings, item: _Work) -> list[Action]:
     return plan_stop(item.job.containers)
 
 
-def _wants_artifacts(store: Store, work: Sequence[_Work]) -> bool:
-    return any(item.prepared and artifacts.missing(store, item.prepared.draft.files, item.job.spec) for item in work)
+def _wants_artifacts(work: Sequence[_Work]) -> bool:
+    return any(item.prepared and artifacts.missing(item.prepared.draft.files, item.job.spec) for item in work)
 
 
-def _fetch(store: Store, work: Sequence[_Work]) -> None:
+def _fetch(around: Surroundings, work: Sequence[_Work]) -> None:
     problems: list[Finding] = []
+    free = around.settings.get("artifact_redirects") == "any"
     for item in work:
         if item.prepared is not None:
             try:
-                artifacts.fetch(store, artifacts.missing(store, item.prepared.draft.files, item.job.spec), item.job.id)
+                artifacts.fetch(around.store, artifacts.missing(item.prepared.draft.files, item.job.spec), item.job.id, free)
             except AvsError as error:
                 problems += error.findings
     if problems:

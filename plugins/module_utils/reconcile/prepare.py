@@ -280,7 +280,8 @@ def _file_actions(around: Surroundings, item: Draft, changed: bool) -> list[Acti
     if changed:
         actions.append(Action("files", RELEASE, "update" if item.files.release() else "create"))
     actions += folder_actions(item.files.data, data_folders(item), settled_data(item))
-    actions += [Action("files", f"data/{entry['path']}", "create") for entry in artifacts.missing(around.store, item.files, item.spec)]
+    for entry in artifacts.missing(item.files, item.spec):
+        actions.append(Action("files", f"data/{entry['path']}", "update" if artifacts.is_there(item.files, entry) else "create"))
     return actions
 
 

@@ -23,10 +23,10 @@ from tests.integration.host.support import ROOT, Bench, docker, pack
 CHILD = """
 import json, sys
 sys.path[:0] = {paths!r}
-from ansible_collections.restaking.avs.plugins.module_utils.engine import Engine
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import reconcile
-from ansible_collections.restaking.avs.plugins.module_utils.store import Store
-from ansible_collections.restaking.avs.plugins.plugin_utils.process import run_command
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
+from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 document, values = json.load(sys.stdin)
 reconcile(document, Engine(run_command), values, store=Store(*{roots!r}))
 """

@@ -103,25 +103,115 @@ def item(url: str, **changes: Any) -> dict[str, Any]:
     return {"url": url, "sha256": hashlib.sha256(CONTENT).hexdigest(), "path": "resources/g1", "size": len(CONTENT), **changes}
 
 
-def test_an_artifact_is_fetched_once_and_linked(store: Store, server: tuple[str, list[str | None]]) -> None:
+def put(store: Store, instance: str, wanted: dict[str, Any]) -> Path:
+    """What a run does: fetch and place what is missing, and clean up."""
+    own = store.instance(instance)
+    own.make()
+    missing = artifacts.missing(own, {"artifacts": [wanted]})
+    artifacts.fetch(store, missing, instance)
+    artifacts.place(store, own, missing)
+    artifacts.sweep(store)
+    assert artifacts.missing(own, {"artifacts": [wanted]}) == []
+    return Path(own.data, wanted["path"])
+
+
+def test_an_artifact_is_fetched_once_and_copied(store: Store, server: tuple[str, list[str | None]]) -> None:
     url, asked = server
     wanted = item(f"{url}/g1")
-    for instance in ("one", "two"):
-        own = store.instance(instance)
-        missing = artifacts.missing(store, own, {"artifacts": [wanted]})
-        assert missing == [wanted]
-        artifacts.fetch(store, missing, instance)
-        artifacts.place(store, own, missing)
-        assert artifacts.missing(store, own, {"artifacts": [wanted]}) == []
-        assert Path(own.data, "resources/g1").read_bytes() == CONTENT
+    assert artifacts.missing(store.instance("one"), {"artifacts": [wanted]}) == [wanted]
+    placed = [put(store, instance, wanted) for instance in ("one", "two")]
+    assert [path.read_bytes() for path in placed] == [CONTENT, CONTENT]
+    assert [(path.stat().st_nlink, path.stat().st_mode & 0o7777) for path in placed] == [(1, 0o444)] * 2
     assert len(asked) == 1
-    assert os.listdir(store.artifacts) == [wanted["sha256"]]
-    artifacts.sweep(store)
-    assert os.listdir(store.artifacts) == [wanted["sha256"]]
-    for instance in ("one", "two"):
-        os.unlink(Path(store.instance(instance).data, "resources/g1"))
-    artifacts.sweep(store)
     assert os.listdir(store.artifacts) == []
+
+
+def spoil(path: Path, content: bytes = b"poison" + CONTENT[6:]) -> None:
+    """As root in a container that may write to its data."""
+    path.chmod(0o644)
+    with path.open("r+b") as handle:
+        handle.write(content)
+
+
+def test_what_one_instance_writes_reaches_no_other(store: Store, server: tuple[str, list[str | None]]) -> None:
+    url, asked = server
+    wanted = item(f"{url}/g1")
+    one, two = put(store, "one", wanted), put(store, "two", wanted)
+    spoil(one)
+    assert two.read_bytes() == CONTENT
+    assert put(store, "three", wanted).read_bytes() == CONTENT
+    assert artifacts.missing(store.instance("one"), {"artifacts": [wanted]}) == [wanted]
+    assert put(store, "one", wanted).read_bytes() == CONTENT
+    assert len(asked) == 1
+    for path in (one, two, Path(store.instance("three").data, wanted["path"])):
+        spoil(path)
+    assert put(store, "four", wanted).read_bytes() == CONTENT
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("change", [
+    lambda path: path.unlink(), lambda path: (path.unlink(), path.write_bytes(CONTENT)), lambda path: (path.unlink(), path.symlink_to("/etc/passwd")),
+    lambda path: (path.unlink(), os.mkfifo(path)), lambda path: (path.parent.rename(path.parent.parent / "x"), path.parent.symlink_to("x")), spoil,
+])  # fmt: skip
+def test_what_is_not_what_was_placed_is_missing(store: Store, server: tuple[str, list[str | None]], change: Any) -> None:
+    wanted = item(f"{server[0]}/g1")
+    path = put(store, "one", wanted)
+    change(path)
+    assert artifacts.missing(store.instance("one"), {"artifacts": [wanted]}) == [wanted]
+    # Neither is it waited for, or followed, when another instance looks for a copy.
+    assert put(store, "two", wanted).read_bytes() == CONTENT
+
+
+def test_a_change_of_owner_is_none_of_the_file(store: Store, server: tuple[str, list[str | None]]) -> None:
+    wanted = item(f"{server[0]}/g1")
+    path = put(store, "one", wanted)
+    path.chmod(0o600)
+    if os.geteuid() == 0:
+        os.chown(path, 1000, 1000)
+    assert artifacts.missing(store.instance("one"), {"artifacts": [wanted]}) == []
+
+
+def test_a_link_of_an_earlier_release_becomes_a_copy(store: Store, server: tuple[str, list[str | None]]) -> None:
+    url, asked = server
+    wanted = item(f"{url}/g1")
+    kept = Path(store.artifacts, wanted["sha256"])
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(CONTENT)
+    places = [Path(store.instance(name).data, wanted["path"]) for name in ("one", "two")]
+    for path in places:
+        path.parent.mkdir(parents=True)
+        os.link(kept, path)
+    artifacts.sweep(store)
+    assert kept.exists()
+    assert put(store, "one", wanted).stat().st_nlink == 1
+    spoil(places[1])
+    assert places[0].read_bytes() == CONTENT
+    assert put(store, "two", wanted).read_bytes() == CONTENT
+    assert asked == []
+    assert not kept.exists()
+
+
+def test_a_file_that_was_changed_since_it_was_fetched_is_not_placed(store: Store, server: tuple[str, list[str | None]]) -> None:
+    wanted = item(f"{server[0]}/g1")
+    own = store.instance("one")
+    own.make()
+    artifacts.fetch(store, [wanted], "one")
+    spoil(Path(store.artifacts, wanted["sha256"]))
+    with pytest.raises(HostError) as caught:
+        artifacts.place(store, own, [wanted])
+    assert [(found.id, found.place) for found in caught.value.findings] == [("PKG-013", "one: artifacts.resources/g1")]
+    assert os.listdir(os.path.join(own.data, "resources")) == []
+    assert put(store, "one", wanted).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("record", ["", "[]", '{"resources/g1": 5}', '{"resources/g1": {"sha256": 1, "stamp": "x"}}'])
+def test_a_damaged_record_costs_a_look(store: Store, server: tuple[str, list[str | None]], record: str) -> None:
+    url, asked = server
+    wanted = item(f"{url}/g1")
+    put(store, "one", wanted)
+    Path(store.instance("one").artifacts_file).write_text(record)
+    assert put(store, "one", wanted).read_bytes() == CONTENT
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("path", ["/g1", "/g1?plain"])
