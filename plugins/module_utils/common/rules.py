@@ -223,6 +223,13 @@ _TABLE = (
         "An old index hides new versions, security releases among them.",
         "Update the tap, or ask its maintainers for a new one.",
     ),
+    Rule(
+        "TAP-003",
+        ERROR,
+        "A tap is what its name says, and no older than it was",
+        "Whoever holds a tap's server can show an old signed state again, in which a security release is missing.",
+        "Ask the tap's maintainers why; set ref to the commit you trust.",
+    ),
     Rule("SRC-001", ERROR, "The package's source can be fetched", "", "Check the URL and the controller's access to it."),
     Rule(
         "SRC-002",

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +18,7 @@ from ...module_utils.common.findings import WARNING, Finding, errors_of
 from ...module_utils.common.names import is_name, is_version, version_key
 from ...module_utils.common.rules import finding
 from ...module_utils.common.words import UPGRADES
-from ..fetching.cache import Cache, key_of
-from ..fetching.git import GitError, run_git
+from ..fetching.cache import Cache
 from ..fetching.git_url import parse_git_url
 from ..fetching.repository import Repository
 from ..fetching.snapshot import snapshot
@@ -29,6 +27,7 @@ from ..parsing import schema
 from ..parsing.report import Report, Rules, shown
 from ..parsing.schema import Check, Field, list_of, one_of, record, text
 from ..parsing.yaml_file import load_mapping
+from .signature import examine
 
 FOLDER = "packages"
 TAP_FILE = "tap.yml"
@@ -239,10 +238,9 @@ def open_tap(config: TapConfig, cache: Cache) -> Tap:
         repository.fetch(commit, ref)
     except InputError as error:
         raise _bad(config, f"cannot be read: {error.message}") from None
-    if config.allowed_signers:
-        _verify(config, repository, commit, ref)
+    _look, remembered = examine(repository, config.name, config.allowed_signers, commit, ref)
     stored = snapshot(repository.tree(commit), FOLDER, cache, commit, beside=(TAP_FILE,))
-    return _open(config, stored.tree, url.protocols == ("file",), commit, repository.findings)
+    return _open(config, stored.tree, url.protocols == ("file",), commit, [*repository.findings, *remembered])
 
 
 def _resolve(config: TapConfig, repository: Repository) -> tuple[str, str | None]:
@@ -255,39 +253,6 @@ def _resolve(config: TapConfig, repository: Repository) -> tuple[str, str | None
         if name in refs:
             return refs[name], name
     raise _bad(config, f"has no tag or branch {ref}")
-
-
-def _verify(config: TapConfig, repository: Repository, commit: str, ref: str | None) -> None:
-    """An ssh signature of an allowed signer on the annotated tag, else on the commit itself."""
-    signers = Path(str(config.allowed_signers)).expanduser()
-    try:
-        content = signers.read_bytes()
-    except OSError as error:
-        raise _bad(
-            config, f"its allowed_signers file {signers} cannot be read: {error.strerror}", "Correct avs_taps[].allowed_signers."
-        ) from None
-    mark = f"signed-{key_of(repository.key, commit, ref or '', hashlib.sha256(content).hexdigest())}"
-    if repository.cache.mark(mark):
-        return
-    # Only ssh signatures count: a key in the operator's GnuPG keyring is not an allowed signer.
-    settings = [f"gpg.ssh.allowedSignersFile={signers.absolute()}", "gpg.minTrustLevel=fully"]
-    settings += [f"{name}.program=/bin/false" for name in ("gpg", "gpg.openpgp", "gpg.x509")]
-    try:
-        what = ["verify-commit", commit]
-        if ref and ref.startswith("refs/tags/"):
-            local = repository.fetch_tag_object(ref.removeprefix("refs/tags/"))
-            if run_git(repository.folder, ["cat-file", "-t", local]).strip() == b"tag":
-                what = ["verify-tag", local]
-                if run_git(repository.folder, ["rev-parse", f"{local}^{{commit}}"]).decode().strip() != commit:
-                    raise GitError("the tag moved while it was being verified")
-        run_git(repository.folder, what, settings=settings)
-    except GitError as error:
-        raise _bad(
-            config,
-            f"{ref or commit} is not signed by an allowed signer: {error}",
-            "Update the tap to a signed tag, or correct allowed_signers.",
-        ) from None
-    repository.cache.set_mark(mark, {"verified": commit})
 
 
 def _open(config: TapConfig, root: Path, local: bool, commit: str | None, findings: Sequence[Finding]) -> Tap:
