@@ -27,6 +27,9 @@ def confine(spec: Mapping[str, Any], model: Model, tokens: Mapping[str, str]) ->
         place = f"{spec['id']}: services.{name}"
         environment = {}
         for variable, value in (service.get("environment") or {}).items():
+            for secret in secrets_in(variable, tokens):
+                message = f"{secret} would become the name of a variable"
+                findings.append(finding("PKG-018", f"{place}.environment", message, "Write the variable's name as it is."))
             found = secrets_in(value, tokens)
             refused = [secret for secret in found if wanted.get(secret) and name not in wanted[secret]]
             if refused:
@@ -50,19 +53,32 @@ def confine(spec: Mapping[str, Any], model: Model, tokens: Mapping[str, str]) ->
         if not wanted.get(secret) and len(set(names)) > 1:
             message = f"{secret} reaches {', '.join(sorted(set(names)))}"
             findings.append(finding("KEY-004", f"{spec['id']}: {secret}", message))
+    findings += _in_sections(str(spec["id"]), model, tokens)
+    # Blocks that services were made of (YAML anchors) hold secrets again; nothing reads them.
+    kept = {section: entries for section, entries in model.items() if not (section.startswith("x-") and secrets_in(entries, tokens))}
+    return with_services(kept, changed), findings
+
+
+def _in_sections(instance: str, model: Model, tokens: Mapping[str, str]) -> list[Finding]:
+    """Secrets outside of services: there is no place there that is not written to a disk or listed to everybody."""
+    findings = []
     for section, entries in model.items():
-        if section != "services":
-            for secret in secrets_in(entries, tokens):
-                if section not in ("configs", "secrets") or secrets_in([{**item, "content": ""} for item in entries.values()], tokens):
-                    findings.append(
-                        finding(
-                            "PKG-018",
-                            f"{spec['id']}: {section}",
-                            f"{secret} would become part of a name or a setting",
-                            "Hand secrets to services by environment or file.",
-                        )
+        if section == "services" or section.startswith("x-"):
+            continue
+        for name, entry in entries.items() if isinstance(entries, Mapping) else ((None, entries),):
+            for secret in secrets_in([name or "", entry], tokens):
+                content = isinstance(entry, Mapping) and secret in secrets_in(entry.get("content"), tokens)
+                findings.append(
+                    finding(
+                        "PKG-018",
+                        f"{instance}: {section}" + (f".{name}.content" if content else ""),
+                        f"{secret} would be written into the container's files, which lie on a disk"
+                        if content
+                        else f"{secret} would become part of a name or a setting",
+                        "Hand secrets to services by environment or key file.",
                     )
-    return with_services(model, changed), findings
+                )
+    return findings
 
 
 def _elsewhere(

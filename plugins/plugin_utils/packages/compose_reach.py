@@ -19,7 +19,7 @@ from ..parsing.yaml_file import MAX_BYTES, check_limits, load_yaml
 MAX_COMPOSE_FILES = 100
 # Fields of a service that name files compose reads by itself; what is mounted is judged with the mounts.
 _FILE_FIELDS = ("env_file", "label_file")
-_REMEDY = "Name a file of the package, by a path relative to the compose file."
+_REMEDY = "Put the file into the package."
 
 
 def check_reach(tree: Path, folder: str, compose_files: Sequence[str], report: Report) -> None:
@@ -58,7 +58,7 @@ def _check_file(tree: Path, path: str, report: Report) -> list[str]:
         place = f"{path}: {field}"
         inside = _inside(path, name)
         if inside is None:
-            message = f"{name} is not a file of the package"
+            message = f"{name} is not a file of the package, which is all that is read when it is resolved on a host"
             report.add("PKG-018", place, message, _REMEDY, severity=None if required else WARNING)
         elif more:
             followed.append(inside)
@@ -77,12 +77,12 @@ def _inside(path: str, name: str) -> str | None:
 
 def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, str, bool, bool]]:
     """Files a compose file names: field, path as written, whether it must be there, whether it is a compose file."""
-    for number, item in enumerate(_list(document.get("include"))):
+    for item in _list(document.get("include")):
         entry = item if isinstance(item, Mapping) else {"path": item}
         for field, more in (("path", True), ("env_file", False)):
             for name in _list(entry.get(field)):
                 if isinstance(name, str):
-                    yield f"include[{number}].{field}" if isinstance(item, Mapping) else f"include[{number}]", name, True, more
+                    yield "include", name, True, more
     services = document.get("services")
     for service, settings in services.items() if isinstance(services, Mapping) else ():
         if not isinstance(settings, Mapping):

@@ -272,3 +272,32 @@ def test_a_confined_process_is_alone(bench: Bench) -> None:
     assert all(os.readlink(f"/proc/self/ns/{name}") != found for name, found in seen["namespaces"].items())
     assert not {"proc", "dev", "sys", "etc", "run", "root", "usr"} & set(seen["root"])
     assert str(DATA) in seen["limits"]
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({"configs": {"odd": {"content": "token = ${RPC_TOKEN}\n"}}}, "configs.odd.content"),
+        ({"x": {"environment": ["${RPC_TOKEN}=1"]}}, "services.main.environment"),
+        ({"x": {"labels": ["a=${RPC_TOKEN}"]}}, "services.main.labels"),
+        ({"x": {"hostname": "${RPC_TOKEN}"}}, "services.main.hostname"),
+        ({"x": {"extra_hosts": ["${RPC_TOKEN}:127.0.0.1"]}}, "services.main.extra_hosts"),
+        ({"volumes": {"odd": {"driver_opts": {"o": "${RPC_TOKEN}"}}}}, "volumes"),
+        ({"networks": {"odd": {"driver_opts": {"a": "${RPC_TOKEN}"}}}}, "networks"),
+    ],
+)
+def test_a_secret_goes_where_only_its_node_finds_it(bench: Bench, tmp_path: Path, more: dict[str, Any], place: str) -> None:
+    """Compose itself says where a secret ends up, whatever way of writing a package chooses."""
+    (tmp_path / "pkg" / "hoodi").mkdir(parents=True)
+    sections = {name: value for name, value in more.items() if name != "x"}
+    uses = {"configs": {"configs": ["odd"]}, "volumes": {"volumes": ["odd:/odd"]}, "networks": {"networks": ["odd"]}}
+    service = {**SERVICE, "env_file": [".env"], **more.get("x", {}), **next((uses[name] for name in sections), {})}
+    (tmp_path / "pkg" / "hoodi" / "docker-compose.yml").write_text(yaml.safe_dump({"services": {"main": service}, **sections}))
+    (tmp_path / "pkg" / "hoodi" / ".env").write_text("")
+    small = {"keys": [], "privileges": {}, "directories": [], "volumes": {}, "metrics": [], "api": None, "env": {},
+             "health": {"type": "container", "port": 8080, "timeout": 20}}  # fmt: skip
+    with pytest.raises(HostError) as caught:
+        bench.call([bench.spec("told", tmp_path, **small)], check=True)
+    errors = [item.place for item in caught.value.findings if item.severity == "error"]
+    assert f"{bench.name}-told: {place}" in errors
+    assert "token-0123456789" not in str(caught.value)

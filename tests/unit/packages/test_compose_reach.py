@@ -45,9 +45,9 @@ def found(tmp_path: Path, cache: Cache, compose: Any, **more: str) -> list[tuple
         ("services.main.env_file", lambda path: {"services": {"main": {**MAIN, "env_file": [".env", {"path": path}]}}}),
         ("services.main.label_file", lambda path: {"services": {"main": {**MAIN, "label_file": [path]}}}),
         ("services.main.extends.file", lambda path: {"services": {"main": {**MAIN, "extends": {"file": path, "service": "x"}}}}),
-        ("include[0]", lambda path: {"include": [path], "services": {"main": MAIN}}),
-        ("include[0].path", lambda path: {"include": [{"path": ["./more.yml", path]}], "services": {"main": MAIN}}),
-        ("include[0].env_file", lambda path: {"include": [{"path": "more.yml", "env_file": path}], "services": {"main": MAIN}}),
+        ("include", lambda path: {"include": [path], "services": {"main": MAIN}}),
+        ("include", lambda path: {"include": [{"path": ["./more.yml", path]}], "services": {"main": MAIN}}),
+        ("include", lambda path: {"include": [{"path": "more.yml", "env_file": path}], "services": {"main": MAIN}}),
     ],
 )
 def test_what_is_read_lies_in_the_package(tmp_path: Path, cache: Cache, field: str, compose: Any, path: str) -> None:

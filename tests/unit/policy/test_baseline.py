@@ -175,15 +175,36 @@ def test_a_secret_for_nobody_in_particular_that_reaches_several() -> None:
         (model(proxy={"command": ["avs00x1x"]}), ("PKG-018", "error", "services.proxy.command")),
         ({**model(node={}), "volumes": {"v": {"name": "avs00x0x"}}}, ("PKG-018", "error", "volumes")),
         ({**model(node={}), "configs": {"c": {"name": "avs00x0x", "content": "x"}}}, ("PKG-018", "error", "configs")),
+        ({**model(node={}), "configs": {"c": {"name": "c", "content": "token=avs00x0x"}}}, ("PKG-018", "error", "configs.c.content")),
+        ({**model(node={}), "secrets": {"s": {"name": "s", "content": "avs00x0x"}}}, ("PKG-018", "error", "secrets.s.content")),
+        ({**model(node={}), "secrets": {"s": {"name": "s", "environment": "avs00x0x"}}}, ("PKG-018", "error", "secrets")),
+        ({**model(node={}), "networks": {"n": {"driver_opts": {"a": "avs00x0x"}}}}, ("PKG-018", "error", "networks")),
+        ({**model(node={}), "networks": {"n": {"labels": {"avs00x0x": "a"}}}}, ("PKG-018", "error", "networks")),
+        ({**model(node={}), "networks": {"avs00x0x": {}}}, ("PKG-018", "error", "networks")),
+        ({**model(node={}), "name": "avs00x0x"}, ("PKG-018", "error", "name")),
+        (model(node={"environment": {"avs00x0x": "1"}}), ("PKG-018", "error", "services.node.environment")),
+        (model(node={"hostname": "avs00x0x"}), ("PKG-018", "error", "services.node.hostname")),
+        (model(node={"extra_hosts": ["avs00x0x:127.0.0.1"]}), ("PKG-018", "error", "services.node.extra_hosts")),
+        (model(node={"build": {"args": {"A": "avs00x0x"}}}), ("PKG-018", "error", "services.node.build")),
+        (model(node={"logging": {"options": {"tag": "avs00x0x"}}}), ("PKG-018", "error", "services.node.logging")),
+        (
+            model(node={"volumes": [{"type": "volume", "source": "avs00x0x", "target": "/a"}]}),
+            ("PKG-018", "error", "services.node.volumes"),
+        ),
+        (model(node={"volumes": [{"type": "tmpfs", "target": "/avs00x0x"}]}), ("PKG-018", "error", "services.node.volumes")),
+        (model(node={"healthcheck": {"test": ["CMD", "avs00x0x"]}}), ("KEY-003", "warning", "services.node.healthcheck")),
     ],
 )
 def test_secrets_elsewhere(whole: dict[str, Any], expected: tuple[str, str, str]) -> None:
     assert told(confine(spec(secrets=SECRETS), whole, TOKENS)[1]) == [expected]
 
 
-def test_a_secret_may_be_part_of_a_configs_content() -> None:
-    whole = {**model(node={}), "configs": {"c": {"name": "c", "content": "token=avs00x0x"}}}
-    assert confine(spec(secrets=SECRETS), whole, TOKENS)[1] == []
+def test_blocks_that_services_are_made_of_may_name_secrets() -> None:
+    """``x-base: &base {environment: ...}``: compose prints the block, too, and nothing reads it."""
+    whole = {**model(node={"environment": {"T": "avs00x0x"}}), "x-base": {"environment": {"T": "avs00x0x"}}, "x-plain": {"a": 1}}
+    changed, found = confine(spec(secrets=SECRETS), whole, TOKENS)
+    assert told(found) == [("KEY-003", "warning", "services.node.environment")]
+    assert set(changed) == {*whole} - {"x-base"}
 
 
 def test_limits_cannot_be_switched_off() -> None:
