@@ -149,6 +149,8 @@ class Engine:
         if ended is None:
             raise _not_apart(f"the host does not let it be set apart: {result.message}")
         code, messages, full = ended
+        if confinement.never_began(code, messages):
+            raise _not_apart(f"the host does not let it be set apart: {messages.strip()}")
         return Done(code, result.out, messages, confinement.exceeded(code, messages, full))
 
     def _start(self, line: list[str], hold: Sequence[int] = ()) -> Done:

@@ -114,6 +114,11 @@ def confine(program: str, arguments: Sequence[str], environment: Mapping[str, st
     return Confined([*line, cell.room, program, loader(program), cell.folder, mark, *command], mark)
 
 
+def never_began(code: int, messages: str) -> bool:
+    """Whether it was one of the tools before the program that failed: a limit, a user or a program this machine does not have."""
+    return code in (1, 125, 126, 127) and re.match(r"(/\S+/)?(prlimit|setpriv|env|chroot): ", messages) is not None
+
+
 def exceeded(code: int, messages: str, full: bool) -> str:
     """Which bound a confined program went beyond, in words; empty where it went beyond none."""
     if code == 0:

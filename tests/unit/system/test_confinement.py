@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.system.confinement import Cell, confine, exceeded, loader, stranger
+from ansible_collections.restaking.avs.plugins.module_utils.system.confinement import Cell, confine, exceeded, loader, never_began, stranger
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can set a program apart")
 ALL_IDS = "         0          0 4294967295\n"
@@ -89,6 +89,27 @@ def test_the_last_line_says_how_it_ended(messages: str, expected: object) -> Non
 def test_a_bound_that_was_met_is_named(code: int, messages: str, full: bool, words: str) -> None:
     found = exceeded(code, messages, full)
     assert words in found and bool(words) == bool(found)
+
+
+@needs_root
+def test_a_tool_that_fails_is_not_taken_for_the_program(tmp_path: Path) -> None:
+    """A user this machine does not have, and a script without the shell it asks for."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "room").mkdir()
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\nexit 1\n")
+    script.chmod(0o755)
+    cell = Cell(str(tmp_path / "folder"), str(tmp_path / "room"))
+    for program, user in (("/bin/true", 1 << 32), (str(script), stranger(ALL_IDS))):
+        command = confine(program, [], {}, cell, user)
+        done = subprocess.run(command.line, capture_output=True, text=True, check=False, cwd="/")
+        code, messages, _full = command.outcome(done.stderr) or (0, "", False)
+        assert never_began(code, messages), (code, messages)
+    command = confine("/bin/false", [], {}, cell, stranger(ALL_IDS))
+    done = subprocess.run(command.line, capture_output=True, text=True, check=False, cwd="/")
+    code, messages, _full = command.outcome(done.stderr) or (0, "", False)
+    assert code == 1 and not never_began(code, messages)
+    assert not never_began(15, "env file x not found")
 
 
 @needs_root
