@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
+import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
+from ansible import context
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.inventory.manager import IGNORED
+from ansible.parsing.vault import AnsibleVaultFormatError, VaultHelper
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, InputError, SecretError
@@ -27,6 +29,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet impo
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import (
     Use,
     claimed_uses,
+    kinds_of,
     public_uses,
     shared_keys,
     still_held,
@@ -49,7 +52,8 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import (
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need, SecretPath
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import VARIABLES, connection
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.controller_files import ControllerFiles
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileSource, Unreadable
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder, RunTokens, RunVersions, revoke_at_exit
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
@@ -100,7 +104,7 @@ class ActionModule(ActionBase):
     def _reconcile(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         host = str(self._vars.get("inventory_hostname", ""))
         given = plain(arguments["instances"])
-        entries, findings = parse_instances(given)
+        entries, findings = parse_instances(given, is_encrypted=partial(_is_encrypted, arguments["instances"]))
         self._labels = labels(given)
         run_folder = RunFolder(C.DEFAULT_LOCAL_TMP)
         record = run_folder.once(f"survey-{self._task._uuid}", lambda: self._survey(host))
@@ -125,7 +129,9 @@ class ActionModule(ActionBase):
             for spec, entry in zip(built.specs, built.entries):
                 self._labels[entry.place] = self._labels[spec["id"]] = entry.label(spec["id"])
             terms = Terms(arguments["lock_timeout"], plain(arguments["settings"]), bool(self._task.check_mode))
-            answer = reconcile(built, terms, self._call, partial(self._values, sources), partial(_review, run_folder, host))
+            answer = reconcile(
+                built, terms, self._call, partial(self._values, sources), partial(_review, run_folder, host, kinds_of(built.specs))
+            )
         finally:
             sources.close()
         theirs = answer.get("findings")
@@ -152,17 +158,19 @@ class ActionModule(ActionBase):
             return []
 
     def _sources(self, run_folder: RunFolder, record: Mapping[str, Any]) -> Sources:
+        files = self._files()
+
         def make() -> VaultSource:
             return VaultSource(connection(self._vault_option), RunTokens(run_folder))
 
         def others() -> list[SecretPath]:
             return surveyed_paths(record, connection(self._vault_option))
 
-        return Sources(make, RunVersions(run_folder, str(self._task._uuid)), FileSource(self._find, self._read), others)
+        return Sources(make, RunVersions(run_folder, str(self._task._uuid)), FileSource(files.find, files.read, files.exposed), others)
 
     def _vault_option(self, option: str) -> Any:
         value = next((plain(self._templar.template(self._vars[name])) for name in VARIABLES[option] if name in self._vars), None)
-        return (self._find(str(value)) or value) if option == "ca_cert" and value else value
+        return (self._files().find(str(value)) or value) if option == "ca_cert" and value else value
 
     def _survey(self, host: str) -> dict[str, Any]:
         play = {str(name) for name in self._vars.get("ansible_play_hosts_all") or ()}
@@ -183,22 +191,32 @@ class ActionModule(ActionBase):
             return package
         return {kind: str(self._base() / Path(path).expanduser()) for kind, path in package.items()}
 
-    def _find(self, name: str) -> str | None:
-        """A file as ``files/`` are found by the role or play, else from the inventory's folder."""
-        if Path(name).expanduser().is_absolute():
-            candidates = [Path(name).expanduser()]
-        else:
-            candidates = [self._base() / "files" / name, self._base() / name]
-            with contextlib.suppress(AnsibleError):
-                candidates.insert(0, Path(self._find_needle("files", name)))
-        return next((str(path) for path in candidates if path.is_file()), None)
+    def _files(self) -> ControllerFiles:
+        sources = [str(source) for source in context.CLIARGS.get("inventory") or C.DEFAULT_HOST_LIST or ()]
+        playbooks = [str(self._vars["playbook_dir"])] if self._vars.get("playbook_dir") else []
+        return ControllerFiles(
+            self._base(), sources, playbooks, self._needle, self._decrypt, lambda name: IGNORED.search(os.fsencode(name)) is not None
+        )
 
-    def _read(self, path: str) -> bytes:
-        """A file's content, decrypted where Ansible Vault encrypted it."""
+    def _needle(self, name: str) -> str | None:
         try:
-            return bytes(self._loader.get_text_file_contents(path).encode("utf-8", "surrogateescape"))
+            return str(self._find_needle("files", name))
         except AnsibleError:
-            raise OSError(errno.EACCES, "it cannot be read or decrypted") from None
+            return None
+
+    def _decrypt(self, path: str, data: bytes) -> bytes:
+        """What Ansible Vault encrypted. Raises ``Unreadable``."""
+        if not self._loader._vault.secrets:
+            remedy = "Run with --vault-password-file or --ask-vault-pass, or set vault_password_file in ansible.cfg."
+            raise Unreadable("is encrypted with Ansible Vault, and this run has no vault password", remedy)
+        try:
+            return bytes(self._loader._vault.decrypt(data))
+        except AnsibleVaultFormatError:
+            remedy = "Restore it, or encrypt it anew with ansible-vault encrypt."
+            raise Unreadable("is damaged: it starts as a file of Ansible Vault does, and is none", remedy) from None
+        except AnsibleError:
+            remedy = f"Give the one it was encrypted with (--vault-id, --vault-password-file); ansible-vault view {path} tells which."
+            raise Unreadable("cannot be decrypted: no vault password of this run opens it", remedy) from None
 
     def _values(self, sources: Sources, needs: list[Need]) -> tuple[Mapping[Need, str], list[Finding]]:
         self._require_stdin()
@@ -312,6 +330,14 @@ class ActionModule(ActionBase):
         return str(self._task.delegate_to or self._vars.get("inventory_hostname", "the host"))
 
 
+def _is_encrypted(instances: Any, position: int, option: str) -> bool:
+    """Whether an option's value was written as an inline ``!vault`` value. What Ansible hands over is decrypted and says so by a tag."""
+    try:
+        return VaultHelper.get_ciphertext(instances[position]["options"][option], with_tags=False) is not None
+    except (LookupError, TypeError):
+        return False
+
+
 def _error_text(captured: Any) -> str:
     """The message of an error as ansible-core hands it over: an object with an event, or the text of a traceback."""
     event = getattr(captured, "event", None)
@@ -323,14 +349,20 @@ def _unsafe(message: str, remedy: str) -> SecretError:
     return SecretError(text, [finding("SEC-002", "", text, remedy)])
 
 
-def _review(run_folder: RunFolder, host: str, first: Mapping[str, Any], values: Mapping[str, Mapping[str, str]]) -> None:
-    """Compare the public ids of running keys and of those about to be sent with what other hosts of this run reported.
+def _review(
+    run_folder: RunFolder,
+    host: str,
+    kinds: Mapping[str, Mapping[str, str]],
+    first: Mapping[str, Any],
+    values: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Compare what tells keys apart (public id, content) of running keys and of those about to be sent with what other hosts of this run reported.
 
     Raises ``InputError`` where a key would run twice.
     """
     # A node nobody lists any more still signs, and so does one that is about to be changed.
     held = still_held(first.get("held") or (), values)
-    mine = [*public_uses(host, [*(first.get("instances") or ()), *held]), *claimed_uses(host, values)]
+    mine = [*public_uses(host, [*(first.get("instances") or ()), *held]), *claimed_uses(host, values, kinds)]
     with run_folder.locked("public"):
         known = run_folder.read("public") or {"uses": []}
         others = [Use(**use) for use in known["uses"] if use["host"] != host]

@@ -63,11 +63,11 @@ def rules_in(text: str) -> set[str]:
 
 
 def entry_fields(path: Path) -> list[str]:
-    """Fields of the dataclass ``Entry``; ``place`` is where the entry stands, and not the operator's."""
+    """Fields of the dataclass ``Entry``; where the entry stands and how it was written is not the operator's to set."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef) and node.name == "Entry":
             names = [item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
-            return [name for name in names if name != "place"]
+            return [name for name in names if name not in ("place", "encrypted")]
     raise KeyError(f"{path} has no class Entry")
 
 

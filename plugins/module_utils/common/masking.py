@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from .contents import visible_form
+
 MASK = "********"
 # A shorter text is no secret, and hiding it would garble every message.
 _SHORTEST = 4
@@ -40,6 +42,7 @@ class Mask:
 
 
 def _forms(value: str) -> Iterator[str]:
+    value = visible_form(value)
     yield value
     yield value.strip()
     yield json.dumps(value)[1:-1]

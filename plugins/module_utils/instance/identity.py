@@ -24,8 +24,14 @@ def identify(
     stored: Mapping[str, str],
     given: Mapping[str, str],
     host_key: bytes | None,
+    held: Mapping[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Secret name -> identity. A store's version counts as it is; else the value's digest under the host's key.
+
+    A value that is the recorded one keeps the recorded identity, under whatever reference it comes now: the store may have moved, or
+    the secret to another store, and what runs is not to be made anew for that. ``held`` are the identities of ``stored``,
+    ``aliases`` the references by which recorded values were seen to be known since.
 
     ``recorded`` are the identities of the last commit, ``stored`` the values in tmpfs, ``given`` those of this call.
     A value that is nowhere to be seen counts as the recorded one where tmpfs is simply empty (the host restarted).
@@ -33,7 +39,11 @@ def identify(
     found = {}
     for name, secret in secrets.items():
         reference = secret["ref"]
-        if "version" in reference:
+        old = recorded.get(name)
+        value = stored.get(name) if old is not None and (held or {}).get(name) == old else None
+        if old is not None and ((aliases or {}).get(name, "") == reference.get("version") or _is(reference, value, given.get(name))):
+            found[name] = old
+        elif "version" in reference:
             found[name] = str(reference["version"])
         elif name in given and host_key is not None:
             found[name] = f"hmac:{keyed_digest(host_key, given[name])}"
@@ -44,6 +54,28 @@ def identify(
         else:
             found[name] = UNKNOWN + str(reference.get("mac"))
     return found
+
+
+def _is(reference: Mapping[str, Any], held: str | None, given: str | None) -> bool:
+    """Whether the value that comes, or that a reference without version means, is the one that is held."""
+    if held is None:
+        return False
+    return held == given if given is not None else matches(reference, held)
+
+
+def alias(reference: Mapping[str, Any], identity: str) -> dict[str, str]:
+    """What a state notes beside an identity: the store's version by which the same value is known now, where that is another."""
+    version = reference.get("version")
+    return {"alias": str(version)} if version is not None and str(version) != identity else {}
+
+
+def recorded_of(state: Mapping[str, Any] | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Identities and aliases a state recorded, by secret."""
+    secrets = (state or {}).get("secrets") or {}
+    return (
+        {name: secret["identity"] for name, secret in secrets.items()},
+        {name: secret["alias"] for name, secret in secrets.items() if secret.get("alias")},
+    )
 
 
 def matches(reference: Mapping[str, Any], value: str) -> bool:

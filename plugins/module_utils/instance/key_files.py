@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ..common.contents import as_bytes
 from ..common.errors import HostError
 from ..common.rules import finding
 from ..docker.dotenv import quote
@@ -72,6 +73,24 @@ def secrets_in_place(store: InstanceStore, identities: Mapping[str, str], values
     return os.path.exists(store.secrets_env) and set(values) == set(identities) and stored_identities(store) == dict(identities)
 
 
+def with_marks(store: InstanceStore, state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A state whose keys say by what they are compared: those an older library recorded are looked at once more, as far as their
+    keystores are still here."""
+    keys: Mapping[str, Any] = (state or {}).get("keys") or {}
+    old = [name for name, key in keys.items() if "marks" not in key]
+    if state is None or not old:
+        return state
+    from ..common.keystores import record_of
+
+    values = stored(store)
+    fresh = {
+        name: record_of(str(keys[name].get("kind", "")), values[f"key.{name}.keystore"]) for name in old if f"key.{name}.keystore" in values
+    }
+    # What lies there may be of an apply that was cut; what was recorded runs.
+    same = {name: key for name, key in fresh.items() if key["fingerprint"] == keys[name].get("fingerprint")}
+    return {**state, "keys": {**keys, **same}}
+
+
 def place_view(store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]) -> None:
     """Show a service its key files: a new ``..v<N>`` is filled, then ``..data`` turned to it, so that all change at once."""
     store.make_run()
@@ -87,7 +106,7 @@ def place_view(store: InstanceStore, service: str, view: Mapping[str, Mapping[st
         target = os.path.join(fresh, path)
         files.folder(os.path.dirname(target), 0o755)
         uid, gid = entry["owner"].split(":")
-        files.write(target, values[entry["secret"]].encode(), 0o400, (int(uid), int(gid)))
+        files.write(target, as_bytes(values[entry["secret"]]), 0o400, (int(uid), int(gid)))
     files.link(os.path.join(root, _CURRENT), name)
     shown = _shown(view)
     for path in shown:
@@ -114,7 +133,7 @@ def view_in_place(store: InstanceStore, service: str, view: Mapping[str, Mapping
             with open(os.path.join(fresh, path), "rb") as handle:
                 seen = os.fstat(handle.fileno())
                 if (
-                    handle.read() != values[entry["secret"]].encode()
+                    handle.read() != as_bytes(values[entry["secret"]])
                     or f"{seen.st_uid}:{seen.st_gid}" != entry["owner"]
                     or seen.st_mode & 0o7777 != 0o400
                 ):

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..common.actions import Action, ordered
 from ..common.errors import HostError
-from ..common.keystores import public_id
+from ..common.keystores import record_of
 from ..common.masking import Mask
 from ..common.rules import finding
 from ..common.words import ABSENT, APPLYING, COMMITTED
@@ -24,6 +23,7 @@ from ..health.gate import DEFAULT_TIMEOUT, Gate
 from ..health.probes import Health
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, place_folders
+from ..instance.identity import alias
 from ..instance.store import InstanceStore, Store
 from ..system import files
 from ..system.clock import now
@@ -137,7 +137,12 @@ def committed(item: Prepared, release: str | None) -> dict[str, Any]:
     draft, old = item.draft, item.draft.state or {}
     moved = old.get("release") != release
     secrets = {
-        name: {"identity": draft.identities[name], "env": secret.get("env") or [], "services": secret.get("services") or []}
+        name: {
+            "identity": draft.identities[name],
+            **alias(secret["ref"], draft.identities[name]),
+            "env": secret.get("env") or [],
+            "services": secret.get("services") or [],
+        }
         for name, secret in draft.spec["secrets"].items()
     }
     return {
@@ -214,14 +219,13 @@ def _ports(item: Prepared) -> list[dict[str, str]]:
     return [{"address": port.address, "port": port.port, "protocol": port.protocol, "service": port.service} for port in item.shaped.ports]
 
 
-def keys_of(item: Prepared) -> dict[str, dict[str, str | None]]:
-    """Name -> kind, fingerprint of the keystore file and the public id it claims; what is not known yet in check mode is left out."""
-    found: dict[str, dict[str, str | None]] = {}
+def keys_of(item: Prepared) -> dict[str, dict[str, Any]]:
+    """Name -> record of a key (``keystores.record_of``); what is not known yet in check mode is left out."""
+    found: dict[str, dict[str, Any]] = {}
     for key in item.draft.spec.get("keys") or ():
         keystore = item.draft.values.get(key["keystore"])
         if keystore is not None:
-            fingerprint = "sha256:" + hashlib.sha256(keystore.encode()).hexdigest()[:16]
-            found[key["name"]] = {"kind": key["kind"], "fingerprint": fingerprint, "public_id": public_id(key["kind"], keystore)}
+            found[key["name"]] = record_of(key["kind"], keystore)
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..docker.engine import Container
+from ..instance.key_files import with_marks
 from ..instance.store import Store
 from .unchanged import why_work
 
@@ -33,6 +34,6 @@ class Job:
 def look(spec: Mapping[str, Any], store: Store, listing: Sequence[Container], host_key: bytes | None) -> Job:
     """What the host remembers and shows of one instance."""
     own = store.instance(spec["id"])
-    state = own.state()
+    state = with_marks(own, own.state())
     containers = [container for container in listing if container.instance == spec["id"]]
     return Job(spec, state, containers, why_work(spec, state, containers, own, host_key))

@@ -15,6 +15,7 @@ from typing import Any
 from ..common.actions import Action, existence, ordered
 from ..common.errors import HostError
 from ..common.findings import Finding
+from ..common.keystores import has_id, record_of
 from ..common.rules import finding
 from ..common.words import ABSENT
 from ..conflicts import existing, taken
@@ -28,7 +29,7 @@ from ..docker.model import Model, secret_variables
 from ..docker.names import project
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, folder_actions, settled_folders, wanted_folders
-from ..instance.identity import identify, spec_digest
+from ..instance.identity import identify, recorded_of, spec_digest
 from ..instance.store import InstanceStore, Store
 from ..policy.key_owners import settle_owners
 from ..policy.mounts import Layout, folders_of
@@ -126,8 +127,8 @@ def _resolved(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str,
     shaped = shape(spec, resolved, _layout(spec, tree, own), memory, str(around.settings.get("image_policy") or "tag"))
     stored = key_files.stored(own)
     given = around.values.get(instance, {})
-    recorded = {name: secret["identity"] for name, secret in ((state or {}).get("secrets") or {}).items()}
-    identities = identify(spec["secrets"], recorded, stored, given, around.host_key)
+    recorded, aliases = recorded_of(state)
+    identities = identify(spec["secrets"], recorded, stored, given, around.host_key, key_files.stored_identities(own), aliases)
     images = around.images.find(instance, shaped.images, recorded_images(spec, state))
     findings = [
         *shaped.findings,
@@ -188,7 +189,7 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         tuple(name for name in stale if name not in crossed),
         fresh,
         tuple(ordered(actions)),
-        (*item.findings, *owners, *users),
+        (*item.findings, *owners, *users, *_unnamed(item)),
     )
 
 
@@ -316,6 +317,17 @@ def secrets_settled(item: Draft, variables: Mapping[str, str]) -> bool:
         return False
     with open(item.files.secrets_env, encoding="utf-8") as handle:
         return handle.read() == key_files.env_text(stored, variables)
+
+
+def _unnamed(item: Draft) -> list[Finding]:
+    """Keys that are told from others by their content alone."""
+    found = []
+    for key in item.spec.get("keys") or ():
+        keystore = item.values.get(key["keystore"])
+        if keystore is not None and not has_id(record_of(key["kind"], keystore)):
+            message = f"key {key['name']} states no public id: whether it runs elsewhere is told by the content of its file alone"
+            found.append(finding("KEY-011", f"{item.spec['id']}: keys.{key['name']}", message))
+    return found
 
 
 def _roots(item: Draft) -> list[str]:

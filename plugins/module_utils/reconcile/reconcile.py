@@ -108,7 +108,7 @@ def need(job: Job, store: Store) -> dict[str, Any]:
     own = store.instance(job.id)
     # What lies there counts, not what was recorded: somebody may have changed it by hand.
     have = tree_digest(os.path.join(own.current, "tree")) if own.release() else None
-    return {"tree": have != job.spec["package"]["tree_sha256"], "secrets": needed_secrets(job.spec, own)}
+    return {"tree": have != job.spec["package"]["tree_sha256"], "secrets": needed_secrets(job.spec, own, job.state)}
 
 
 def unlisted(store: Store, listing: Sequence[Container], listed: set[str]) -> list[str]:

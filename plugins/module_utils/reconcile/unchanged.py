@@ -13,7 +13,7 @@ from typing import Any
 from ..common.words import ABSENT, COMMITTED, GONE, STARTED, STOPPED
 from ..docker.engine import Container, done, running
 from ..instance import key_files
-from ..instance.identity import UNKNOWN, identify, matches, spec_digest
+from ..instance.identity import UNKNOWN, identify, matches, recorded_of, spec_digest
 from ..instance.store import InstanceStore
 
 
@@ -29,9 +29,9 @@ def why_work(
         return "not installed" if state is None else f"phase is {state.get('phase')}"
     if state.get("desired") != STARTED:
         return "was stopped"
-    recorded = {name: secret["identity"] for name, secret in state["secrets"].items()}
+    recorded, aliases = recorded_of(state)
     stored = key_files.stored(store)
-    identities = identify(spec["secrets"], recorded, stored, {}, host_key)
+    identities = identify(spec["secrets"], recorded, stored, {}, host_key, key_files.stored_identities(store), aliases)
     if any(identity.startswith(UNKNOWN) for identity in identities.values()) or spec_digest(spec, identities) != state["spec_digest"]:
         return "the spec changed"
     known = {item.name: item for item in containers}
@@ -76,14 +76,17 @@ def _absent(spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers
     return "has files" if leftover else None
 
 
-def needed_secrets(spec: Mapping[str, Any], store: InstanceStore) -> list[str]:
+def needed_secrets(spec: Mapping[str, Any], store: InstanceStore, state: Mapping[str, Any] | None = None) -> list[str]:
     """Secrets whose values this host does not have, in the version the spec refers to."""
     stored, held = key_files.stored(store), key_files.stored_identities(store)
+    recorded, aliases = recorded_of(state)
     missing = []
     for name, secret in (spec.get("secrets") or {}).items():
         reference = secret["ref"]
         current = name in stored and (
-            held.get(name) == str(reference["version"]) if "version" in reference else matches(reference, stored[name])
+            str(reference["version"]) in (held.get(name), aliases.get(name) if held.get(name) == recorded.get(name) else None)
+            if "version" in reference
+            else matches(reference, stored[name])
         )
         if not current:
             missing.append(name)

@@ -12,6 +12,7 @@ from typing import Any
 from ..common.findings import Finding, by_severity
 from ..common.words import ABSENT, COMMITTED, GONE, STARTED
 from ..docker.engine import Container, running
+from ..instance.key_files import with_marks
 from ..instance.store import Store
 
 
@@ -47,7 +48,8 @@ def merged(spec: Mapping[str, Any], host: Sequence[Mapping[str, Any]]) -> list[d
 
 def held(store: Store, instance: str) -> dict[str, Any]:
     """Keys an instance has had until now, whatever becomes of it in this run: nobody else may start with them meanwhile."""
-    state = store.instance(instance).state() or {}
+    own = store.instance(instance)
+    state = with_marks(own, own.state()) or {}
     gone = state.get("phase") == ABSENT
     return {"id": instance, "state": GONE if gone else STARTED, "keystores": {} if gone else state.get("keys") or {}}
 

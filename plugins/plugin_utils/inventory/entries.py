@@ -7,23 +7,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...module_utils.common.findings import Finding, errors_of
-from ...module_utils.common.names import is_inside, is_name, is_profile, is_variable
+from ...module_utils.common.names import is_name, is_profile, is_variable
 from ..parsing import schema
-from ..parsing.report import Report, Rules, kind_of, path_of, shown
-from ..parsing.schema import Check, Field, list_of, map_of, one_of, record, text
+from ..parsing.report import Report, kind_of, path_of, shown
+from ..parsing.schema import Field, list_of, map_of, one_of, record, text
 from ..taps.locate import KINDS as KINDS_OF_SOURCE
 from ..taps.locate import PackageRequest
+from .key_entries import RULES, KeyEntry, key_entry, keys, option_reference
 
 INSTANCES = "avs_instances"
 STATES = ("started", "stopped", "absent")
-KINDS = ("ecdsa", "bn254", "bls12381", "file")
 
-_RULES = Rules("INV-001", "INV-001", "INV-001")
 # What an entry is called by.
 _NAMING = ("package", "version", "profile", "tag")
 _PACKAGE = re.compile(r"(?:[a-z0-9][a-z0-9-]{0,62}/)?[a-z0-9][a-z0-9-]{0,62}\Z")
@@ -32,26 +31,9 @@ _MEMORY = re.compile(r"[1-9][0-9]{0,14}(?:[bB]|[kKmMgG][bB]?)?\Z")
 
 
 @dataclass(frozen=True)
-class KeyEntry:
-    """A key of an entry. ``reference`` is the entry as checked, unset fields left out; it says where key and password lie, never what they are."""
-
-    name: str
-    kind: str
-    source: str
-    reference: Mapping[str, Any]
-
-    @property
-    def origin(self) -> str:
-        """The one place the key comes from: the same for two entries that would run one key twice."""
-        if self.source == "file":
-            return f"file {self.reference['keystore']}"
-        reference = self.reference
-        return f"{reference.get('mount_point', 'secret')}/{reference['path'].strip('/')} field {reference.get('field', 'keystore')}"
-
-
-@dataclass(frozen=True)
 class Entry:
-    """One item of ``avs_instances``. ``place`` is its path (``avs_instances[0]``); option values may be secret references."""
+    """One item of ``avs_instances``. ``place`` is its path (``avs_instances[0]``); option values may be secret references.
+    ``encrypted``: options whose values stand there encrypted by Ansible Vault."""
 
     place: str
     package: str | Mapping[str, str]
@@ -68,6 +50,7 @@ class Entry:
     limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     gate_timeout: int | None = None
     require_checksum: bool = False
+    encrypted: frozenset[str] = frozenset()
 
     @property
     def package_name(self) -> str | None:
@@ -86,73 +69,24 @@ class Entry:
         return ", ".join(filter(None, (package, profile, instance or self.instance)))
 
 
-_secret_path = text(lambda value: is_inside(value.strip("/")) and value.isprintable(), "a path in the store like avs/op1/bls")
-_mount = text(lambda value: is_inside(value.strip("/")) and value.isprintable(), "the path a store is mounted at, like secret")
-_number = schema.integer(1, 1 << 31, "the number of a version")
-_file = text(lambda value: bool(value) and value.isprintable(), "the path of a file")
 _scalar_types = (str, int, float)
-
-_vault_option = {
-    "source": Field(one_of("vault")),
-    "path": Field(_secret_path, required=True),
-    "field": Field(schema.line, required=True),
-    "mount_point": Field(_mount),
-    "version": Field(_number),
-}
-_file_option = {"source": Field(one_of("file")), "path": Field(_file, required=True)}
-_name_and_kind = {
-    "name": Field(text(is_name, "a name ([a-z0-9][a-z0-9-]{0,62})"), required=True),
-    "kind": Field(one_of(*KINDS), required=True),
-}
-_vault_key = {
-    **_name_and_kind,
-    "source": Field(one_of("vault")),
-    "path": Field(_secret_path, required=True),
-    "mount_point": Field(_mount),
-    "version": Field(_number),
-    "field": Field(schema.line),
-    "password_field": Field(schema.line),
-}
-_file_key = {**_name_and_kind, "source": Field(one_of("file")), "keystore": Field(_file, required=True), "password_file": Field(_file)}
-Sources = Mapping[str, Mapping[str, Field]]
-_OPTION_SOURCES: Sources = {"vault": _vault_option, "file": _file_option}
-_KEY_SOURCES: Sources = {"vault": _vault_key, "file": _file_key}
-
-
-def _by_source(sources: Sources) -> Check:
-    fields = dict.fromkeys(name for one in sources.values() for name in one)
-
-    def check(value: Any, path: str, report: Report) -> Any:
-        if not isinstance(value, Mapping):
-            report.add(_RULES.type, path, f"{shown(value)} is not a mapping", "Write name, kind and source below it.")
-            return None
-        source = value.get("source")
-        if not isinstance(source, str) or source not in sources:
-            problem = "is missing" if source is None else f"{shown(source)} is not one of {', '.join(sources)}"
-            report.add(_RULES.type, path_of(path, "source"), problem, f"Set source to one of: {', '.join(sources)}.")
-            if source is None:
-                report.unknown_fields(value, fields, path)
-            return None
-        return record(sources[source])(value, path, report)
-
-    return check
 
 
 def _option(value: Any, path: str, report: Report) -> Any:
     """A value, which the profile judges later, or a secret reference. Never shown: it may be a secret."""
     if isinstance(value, Mapping):
-        return _by_source(_OPTION_SOURCES)(value, path, report)
+        return option_reference(value, path, report)
     if value is None or isinstance(value, _scalar_types):
         return value
     report.add(
-        _RULES.type, path, f"a {kind_of(value)} is not the value of an option", "Write a text, number or boolean, or a secret reference."
+        RULES.type, path, f"a {kind_of(value)} is not the value of an option", "Write a text, number or boolean, or a secret reference."
     )
     return None
 
 
 def _options(value: Any, path: str, report: Report) -> Any:
     if not isinstance(value, Mapping):
-        report.add(_RULES.type, path, f"a {kind_of(value)} is not a mapping of option names to values")
+        report.add(RULES.type, path, f"a {kind_of(value)} is not a mapping of option names to values")
         return {}
     checked = {str(name): _option(given, path_of(path, str(name)), report) for name, given in value.items()}
     return {name: given for name, given in checked.items() if given is not None}
@@ -164,17 +98,17 @@ def _package(value: Any, path: str, report: Report) -> Any:
         kinds = [kind for kind in KINDS_OF_SOURCE if kind in value]
         report.unknown_fields(value, KINDS_OF_SOURCE, path)
         if len(kinds) != 1:
-            report.add(_RULES.type, path, "is not a source of a package", remedy)
+            report.add(RULES.type, path, "is not a source of a package", remedy)
             return None
         source = value[kinds[0]]
         if isinstance(source, str) and source:
             return {kinds[0]: str(source)}
         # Not shown: an address may carry credentials.
-        report.add(_RULES.type, path_of(path, kinds[0]), f"a {kind_of(source)} is no address or path", remedy)
+        report.add(RULES.type, path_of(path, kinds[0]), f"a {kind_of(source)} is no address or path", remedy)
         return None
     if isinstance(value, str) and _PACKAGE.match(value):
         return str(value)
-    report.add(_RULES.type, path, f"{shown(value)} is not a package", remedy)
+    report.add(RULES.type, path, f"{shown(value)} is not a package", remedy)
     return None
 
 
@@ -188,7 +122,7 @@ def _port_key(value: Any, path: str, report: Report) -> Any:
         and 1 <= int(value) <= 65535
     ):
         return str(value)
-    report.add(_RULES.type, path, f"{shown(value)} is not a container port or the name of a compose variable")
+    report.add(RULES.type, path, f"{shown(value)} is not a container port or the name of a compose variable")
     return None
 
 
@@ -199,14 +133,14 @@ def _cpus(value: Any, path: str, report: Report) -> Any:
         number = 0.0
     if 0.0 < number <= 4096.0:
         return number
-    report.add(_RULES.type, path, f"{shown(value)} is not a number of processors like 1.5")
+    report.add(RULES.type, path, f"{shown(value)} is not a number of processors like 1.5")
     return None
 
 
 def _memory(value: Any, path: str, report: Report) -> Any:
     if not isinstance(value, bool) and _MEMORY.match(str(value)):
         return str(value)
-    report.add(_RULES.type, path, f"{shown(value)} is not a size like 512m or 2g")
+    report.add(RULES.type, path, f"{shown(value)} is not a size like 512m or 2g")
     return None
 
 
@@ -219,7 +153,7 @@ _entry = record({
     "state": Field(one_of(*STATES), default=lambda: "started"),
     "purge": Field(schema.boolean, default=lambda: False),
     "options": Field(_options, default=dict),
-    "keys": Field(list_of(_by_source(_KEY_SOURCES), unique="name"), default=list),
+    "keys": Field(keys, default=list),
     "ports": Field(map_of(_port_key, schema.binding), default=dict),
     "exceptions": Field(list_of(record({
         "service": Field(schema.service, required=True),
@@ -236,24 +170,28 @@ _entry = record({
 })  # fmt: skip
 
 
-def parse_instances(value: Any, place: str = INSTANCES) -> tuple[list[Entry], list[Finding]]:
-    """The well-formed entries, and a finding for every problem of the others (rule INV-001)."""
-    report = Report("", _RULES)
+def parse_instances(
+    value: Any, place: str = INSTANCES, is_encrypted: Callable[[int, str], bool] = lambda _position, _option: False
+) -> tuple[list[Entry], list[Finding]]:
+    """The well-formed entries, and a finding for every problem of the others (rule INV-001). ``is_encrypted``: whether an option of the
+    entry at this position was written as an inline ``!vault`` value, of which ``value`` shows only what is in it."""
+    report = Report("", RULES)
     entries: list[Entry] = []
     if not isinstance(value, Sequence) or isinstance(value, str):
-        report.add(_RULES.type, place, f"a {kind_of(value)} is not a list of instances", "Write a list; an empty one is [].")
+        report.add(RULES.type, place, f"a {kind_of(value)} is not a list of instances", "Write a list; an empty one is [].")
         return [], report.findings
     for position, item in enumerate(value):
         where = path_of(place, position)
         before = len(report.findings)
         if not isinstance(item, Mapping):
-            report.add(_RULES.type, where, f"a {kind_of(item)} is not an instance", "Write package, tag and so on below it.")
+            report.add(RULES.type, where, f"a {kind_of(item)} is not an instance", "Write package, tag and so on below it.")
             continue
         checked = _entry(item, where, report)
         _cross_check(item, checked, where, report)
         if not errors_of(report.findings[before:]):
-            keys = tuple(_key(key) for key in checked.pop("keys"))
-            entries.append(Entry(where, keys=keys, exceptions=tuple(checked.pop("exceptions")), **checked))
+            own = tuple(key_entry(key) for key in checked.pop("keys"))
+            encrypted = frozenset(name for name in checked["options"] if is_encrypted(position, name))
+            entries.append(Entry(where, keys=own, encrypted=encrypted, exceptions=tuple(checked.pop("exceptions")), **checked))
     return entries, report.findings
 
 
@@ -263,7 +201,7 @@ def labels(value: Any, place: str = INSTANCES) -> dict[str, str]:
     for position, item in enumerate(value if isinstance(value, Sequence) and not isinstance(value, str) else ()):
         if isinstance(item, Mapping):
             where = path_of(place, position)
-            read = _entry({name: item.get(name) for name in _NAMING}, where, Report("", _RULES))
+            read = _entry({name: item.get(name) for name in _NAMING}, where, Report("", RULES))
             entry = Entry(where, read["package"] or "", read["tag"] or "", read["profile"], read["version"])
             found[where] = entry.label("" if entry.tag else where)
     return found
@@ -278,8 +216,3 @@ def _cross_check(given: Mapping[str, Any], checked: Mapping[str, Any], place: st
         report.add("INV-001", f"{place}.profile", "is missing", "Name one of the package's profiles.")
     if given.get("version") is None and not (isinstance(given.get("package"), Mapping) and "path" in given["package"]):
         report.add("INV-001", f"{place}.version", "is missing", "Name a version like v1.2.3: what runs is never left to chance.")
-
-
-def _key(checked: Mapping[str, Any]) -> KeyEntry:
-    rest = {name: value for name, value in checked.items() if name not in ("name", "kind", "source") and value is not None}
-    return KeyEntry(checked["name"], checked["kind"], checked["source"], rest)

@@ -6,20 +6,22 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...module_utils.common.findings import Finding
-from ...module_utils.common.keystores import claimed_id
+from ...module_utils.common.keystores import marks_of, record_of
 from ...module_utils.common.rules import finding
 from .entries import Entry
+
+_MARK = "the "
+_CONTENT = f"{_MARK}content "
 
 
 @dataclass(frozen=True, order=True)
 class Use:
-    """One key of one instance on one host; ``mark`` is what makes two keys the same: where they lie, or their public id.
+    """One key of one instance on one host; ``mark`` is what makes two keys the same: where they lie, their public id, or what is in them.
 
     ``instance`` is an id, or ``tag <tag>`` as long as the package's name is not known.
     """
@@ -43,14 +45,14 @@ def uses_of(host: str, entries: Iterable[Entry]) -> list[Use]:
 
 
 def public_uses(host: str, results: Iterable[Mapping[str, Any]]) -> list[Use]:
-    """Keys of a host's instances by public id, from the module's results; a keystore that claims none says nothing."""
-    found = []
-    for result in results:
-        for name, key in (result.get("keystores") or {}).items():
-            public = key.get("public_id")
-            if public and result.get("state") != "absent":
-                found.append(_public_use(host, str(result.get("id", "")), name, str(public)))
-    return found
+    """Keys of a host's instances by all that tells them apart, from the module's results, also an older library's."""
+    return [
+        use
+        for result in results
+        if result.get("state") != "absent"
+        for name, key in (result.get("keystores") or {}).items()
+        for use in _uses(host, str(result.get("id", "")), name, key)
+    ]
 
 
 def still_held(held: Iterable[Mapping[str, Any]], values: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
@@ -66,15 +68,20 @@ def still_held(held: Iterable[Mapping[str, Any]], values: Mapping[str, Mapping[s
     ]
 
 
-def claimed_uses(host: str, values: Mapping[str, Mapping[str, str]]) -> list[Use]:
-    """Keys about to be sent, by the public id their keystores claim; ``values``: instance -> secret name -> value."""
+def kinds_of(specs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Instance -> key -> kind."""
+    return {spec["id"]: {key["name"]: key["kind"] for key in spec.get("keys") or ()} for spec in specs}
+
+
+def claimed_uses(host: str, values: Mapping[str, Mapping[str, str]], kinds: Mapping[str, Mapping[str, str]] | None = None) -> list[Use]:
+    """Keys about to be sent, by what their keystores say and hold; ``values``: instance -> secret name -> value; ``kinds`` as of
+    ``kinds_of``."""
     found = []
     for instance, secrets in values.items():
         for secret, value in secrets.items():
             name = secret.removeprefix("key.").removesuffix(".keystore")
-            public = claimed_id(value) if secret == _keystore_of(name) else None
-            if public:
-                found.append(_public_use(host, instance, name, public))
+            if secret == _keystore_of(name):
+                found += _uses(host, instance, name, record_of((kinds or {}).get(instance, {}).get(name, ""), value))
     return found
 
 
@@ -83,10 +90,8 @@ def _keystore_of(key: str) -> str:
     return f"key.{key}.keystore"
 
 
-def _public_use(host: str, instance: str, key: str, public: str) -> Use:
-    spelled = public.lower().removeprefix("0x")
-    mark = spelled if set(spelled) <= set(string.hexdigits) else public
-    return Use(f"the key {mark}", host, instance, f"{instance}.keys.{key}")
+def _uses(host: str, instance: str, key: str, record: Mapping[str, Any]) -> list[Use]:
+    return [Use(f"{_MARK}{mark}", host, instance, f"{instance}.keys.{key}") for mark in marks_of(record)]
 
 
 def shared_keys(mine: Sequence[Use], all_uses: Iterable[Use]) -> list[Finding]:
@@ -94,10 +99,20 @@ def shared_keys(mine: Sequence[Use], all_uses: Iterable[Use]) -> list[Finding]:
     by_mark: dict[str, set[Use]] = {}
     for use in (*all_uses, *mine):
         by_mark.setdefault(use.mark, set()).add(use)
-    findings = []
+    clashes: dict[tuple[str, str, str], dict[str, set[str]]] = {}
     for use in sorted(set(mine)):
-        others = sorted(by_mark[use.mark] - {use})
+        others = {f"{other.instance} on {other.host} ({other.place})" for other in by_mark[use.mark] - {use} if _is_another(use, other)}
         if others:
-            where = ", ".join(f"{other.instance} on {other.host} ({other.place})" for other in others)
-            findings.append(finding("KEY-006", use.place, f"{use.mark} is used by {where} too"))
+            clashes.setdefault((use.host, use.instance, use.place), {})[use.mark] = others
+    findings = []
+    for (_host, _instance, place), marks in clashes.items():
+        # Two keystores may have several things in common; the id is the one a person knows.
+        mark = min(marks, key=lambda mark: (mark.startswith(_CONTENT), mark))
+        where = ", ".join(sorted(set().union(*marks.values())))
+        findings.append(finding("KEY-006", place, f"{mark} is used by {where} too"))
     return findings
+
+
+def _is_another(use: Use, other: Use) -> bool:
+    """One instance may be given one file twice, which makes no second node of it."""
+    return not use.mark.startswith(_CONTENT) or (use.host, use.instance) != (other.host, other.instance)

@@ -19,7 +19,8 @@ from ..packages.option_values import Resolved, resolve_options
 from ..packages.options import Option
 from ..parsing.report import did_you_mean
 from ..secrets.base import FileRequest, LiteralRequest, Need, Request, SecretValue, vault_request
-from .entries import Entry, KeyEntry
+from .entries import Entry
+from .key_specs import keys_of, variables_of
 
 if TYPE_CHECKING:
     from ..packages.package import Package
@@ -124,12 +125,13 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
     instance, problem = _id(entry, package.name)
     if problem is not None:
         return None, [*findings, problem]
-    resolved = resolve_options(profile, entry.options, entry.place)
+    resolved = resolve_options(profile, entry.options, entry.place, variables_of(entry), entry.encrypted)
     findings += resolved.findings
     secrets: dict[str, dict[str, Any]] = {}
     needs = _option_secrets(instance, entry, profile, resolved, secrets)
-    keys, key_needs, found = _keys(instance, entry, profile, secrets)
-    findings += found
+    keys = keys_of(instance, entry, profile.runtime.keys)
+    secrets.update(keys.secrets)
+    findings += keys.findings
     spec = {
         "schema": SCHEMA,
         "id": instance,
@@ -147,7 +149,7 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
         "env": dict(resolved.env),
         "paths": _paths(profile, entry),
         "secrets": secrets,
-        "keys": keys,
+        "keys": keys.keys,
         "ports": dict(entry.ports),
         "exceptions": [dict(item) for item in entry.exceptions],
         "limits": {service: {name: value for name, value in limit.items() if value is not None} for service, limit in entry.limits.items()},
@@ -155,7 +157,7 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
         "requirements": profile.requirements.as_spec(),
     }
     hidden = {_secret_of(option.name): option for option in profile.options if option.name in resolved.secrets}
-    return _Draft(entry, spec, (*needs, *key_needs), hidden, profile.tree), findings
+    return _Draft(entry, spec, (*needs, *keys.needs), hidden, profile.tree), findings
 
 
 def _paths(profile: Profile, entry: Entry) -> list[str]:
@@ -251,98 +253,9 @@ def _option_secrets(instance: str, entry: Entry, profile: Profile, resolved: Res
         else:
             request = vault_request(given, given["field"])
         secrets[secret] = {"ref": {}, "env": [targets[name]], "services": None}
-        needs.append(Need(instance, secret, f"{entry.place}.options.{name}", request))
+        needs.append(Need(instance, secret, f"{entry.place}.options.{name}", request, line=True))
     return needs
 
 
 def _secret_of(option: str) -> str:
     return f"option.{option}"
-
-
-def _keys(
-    instance: str, entry: Entry, profile: Profile, secrets: dict[str, dict[str, Any]]
-) -> tuple[list[dict[str, Any]], list[Need], list[Finding]]:
-    """The entry's keys mapped onto what the package declares."""
-    declared = {key["name"]: key for key in profile.runtime.keys}
-    given = {key.name: key for key in entry.keys}
-    where = f"{entry.place}.keys"
-    findings = []
-    for name, wanted in declared.items():
-        if name not in given and not wanted["optional"]:
-            remedy = f"Add {{name: {name}, kind: {wanted['kind']}, source: ...}} to {where}."
-            findings.append(finding("KEY-009", where, f"key {name} ({wanted['kind']}) is missing: the package needs it", remedy))
-    keys: list[dict[str, Any]] = []
-    needs: list[Need] = []
-    for key in entry.keys:
-        place = f"{where}.{key.name}"
-        if key.name not in declared:
-            names = ", ".join(declared) or "none"
-            findings.append(
-                finding(
-                    "INV-001",
-                    place,
-                    f"the package declares no such key{did_you_mean(key.name, declared)}",
-                    f"Remove it, or use one of: {names}.",
-                )
-            )
-            continue
-        wanted = declared[key.name]
-        if wanted["kind"] != key.kind:
-            findings.append(
-                finding(
-                    "INV-001",
-                    f"{place}.kind",
-                    f"the package declares kind {wanted['kind']}, not {key.kind}",
-                    f"Set kind: {wanted['kind']}.",
-                )
-            )
-            continue
-        has_password = _has_password(key, wanted)
-        keystore, password = _requests(key)
-        if has_password and password is None:
-            findings.append(
-                finding(
-                    "INV-001", f"{place}.password_file", "is missing: the node needs the key's password", "Name the file of the password."
-                )
-            )
-            continue
-        services = list(wanted["services"] or ())
-        named = f"key.{key.name}"
-        secrets[f"{named}.keystore"] = {"ref": {}, "env": [], "services": services}
-        needs.append(Need(instance, f"{named}.keystore", place, keystore))
-        if has_password and password is not None:
-            env = [wanted["password"]] if wanted["password"] else []
-            secrets[f"{named}.password"] = {"ref": {}, "env": env, "services": services}
-            needs.append(Need(instance, f"{named}.password", place, password))
-        keys.append({
-            "name": key.name,
-            "kind": key.kind,
-            "source": key.source,
-            "keystore": f"{named}.keystore",
-            "password": f"{named}.password" if has_password else None,
-            "keystore_env": wanted["keystore"],
-            "password_file_env": wanted["password_file"],
-            "folder_env": wanted["folder"],
-            "mount": wanted["mount"],
-            "services": services,
-            "owner": wanted["owner"],
-        })  # fmt: skip
-    return keys, needs, findings
-
-
-def _has_password(key: KeyEntry, wanted: Mapping[str, Any]) -> bool:
-    """An opaque file has a password only where the operator or the package says so."""
-    if wanted["password"] or wanted["password_file"] or key.reference.get("password_field") or key.reference.get("password_file"):
-        return True
-    return key.kind != "file" and bool(wanted["folder"] or wanted["mount"])
-
-
-def _requests(key: KeyEntry) -> tuple[Request, Request | None]:
-    """Where keystore and password lie."""
-    reference = key.reference
-    if key.source == "file":
-        password = reference.get("password_file")
-        return FileRequest(reference["keystore"]), FileRequest(password, password=True) if password else None
-    return vault_request(reference, reference.get("field", "keystore")), vault_request(
-        reference, reference.get("password_field", "password")
-    )

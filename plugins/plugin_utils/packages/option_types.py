@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import ipaddress
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -41,7 +42,12 @@ _FUTURE = re.compile(r"[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\Z")
 
 
 class Invalid(ValueError):
-    """A value its type does not accept. The message reads after the value (``80800 is not a port``) and never repeats it."""
+    """A value its type does not accept. The message reads after the value (``80800 is not a port``) and never repeats it; ``remedy`` is
+    there where another value is not what helps."""
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True)
@@ -214,7 +220,9 @@ def compile_re2(pattern: str) -> Any:
     try:
         re2 = importlib.import_module("re2")
     except ImportError:
-        raise Invalid("cannot be checked: the Python package google-re2 is missing on the controller") from None
+        message = f"cannot be checked: the Python package google-re2 is missing on the controller, in the Python that runs Ansible ({sys.executable})"
+        remedy = f"{sys.executable} -m pip install google-re2 (or add it to the execution environment)."
+        raise Invalid(message, remedy) from None
     if len(pattern) > _MAX_REGEX:
         raise Invalid(f"is a regular expression longer than {_MAX_REGEX} characters")
     options = re2.Options()

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,37 +14,12 @@ from ...module_utils.common.findings import Finding
 from ...module_utils.common.rules import finding
 from ..parsing.plain import plain
 from ..parsing.report import did_you_mean, shown
+from ..secrets.base import SecretValue, without_newline
 from .option_types import Invalid, check_value
+from .options import Option, _raw
 
 if TYPE_CHECKING:
     from .profile import Profile
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .profile import Profile
-from typing import TYPE_CHECKING
-
-from ..secrets.base import SecretValue
-
-if TYPE_CHECKING:
-    from .profile import Profile
-from typing import TYPE_CHECKING
-
-from .options import _raw
-
-if TYPE_CHECKING:
-    from .profile import Profile
-from typing import TYPE_CHECKING
-
-from .options import Option
-
-if TYPE_CHECKING:
-    from .profile import Profile
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .profile import Profile
-
 
 _MASK = "(hidden, not shown)"
 
@@ -58,11 +33,14 @@ class Resolved:
     findings: tuple[Finding, ...]
 
 
-def resolve_options(profile: Profile, values: Mapping[str, object], place: str = "") -> Resolved:
+def resolve_options(
+    profile: Profile, values: Mapping[str, object], place: str = "", keyed: Mapping[str, str] | None = None, encrypted: Container[str] = ()
+) -> Resolved:
     """Values for a profile's variables: the operator's, else the option's default, else what the package's ``.env`` says.
 
     ``values`` maps option names to values or secret references (``{source: ...}``); ``None`` counts as not given. ``place`` is where
     they were written (``avs_instances[0]``). Every problem comes back as a finding, nothing is raised; hidden values are never shown.
+    ``keyed``: variable -> the key that fills it instead of an option; ``encrypted``: options whose values Ansible Vault encrypts where they stand.
     """
     where = f"{place}.options" if place else "options"
     known = {option.name: option for option in profile.options}
@@ -73,6 +51,11 @@ def resolve_options(profile: Profile, values: Mapping[str, object], place: str =
     for option in profile.options:
         spot = f"{where}.{option.name}"
         given = values.get(option.name)
+        if option.target in (keyed or {}):
+            env.pop(option.target, None)
+            if given is not None:
+                findings.append(_filled_twice(spot, option, (keyed or {})[option.target]))
+            continue
         if given is None:
             missing = _fill_default(option, profile.env_values, env, given_targets, spot)
             if missing is not None:
@@ -91,15 +74,18 @@ def resolve_options(profile: Profile, values: Mapping[str, object], place: str =
                     )
                 )
             continue
+        if option.hidden and isinstance(given, str):
+            given = without_newline(given)
         try:
             checked = check_value(option.type, given, option.validate)
         except Invalid as error:
             value = _MASK if option.hidden else shown(_raw(given))
-            findings.append(finding("OPT-001", spot, f"{value} {error}", f"Set {spot} to a value of type {option.type}."))
+            findings.append(finding("OPT-001", spot, f"{value} {error}", error.remedy or f"Set {spot} to a value of type {option.type}."))
             continue
         if option.hidden:
             secrets[option.name] = SecretValue(checked.text)
-            findings.append(finding("SEC-004", spot, "a hidden option's value stands in the inventory in clear"))
+            if option.name not in encrypted:
+                findings.append(finding("SEC-004", spot, "a hidden option's value stands in the inventory in clear"))
         else:
             env[option.target] = checked.text
     for option in profile.options:
@@ -108,12 +94,16 @@ def resolve_options(profile: Profile, values: Mapping[str, object], place: str =
     return Resolved(env, secrets, tuple(findings))
 
 
+def _filled_twice(spot: str, option: Option, key: str) -> Finding:
+    return finding("INV-001", spot, f"{option.target} is filled by key {key} already", "Remove the option, or the key's field.")
+
+
 def check_secret(option: Option, value: str, spot: str) -> list[Finding]:
     """What is wrong with the value a secret reference led to, without the value; it obeys the rules of one written in clear."""
     try:
         check_value(option.type, value, option.validate)
     except Invalid as error:
-        remedy = f"Store a value of type {option.type} there, without a newline at its end."
+        remedy = error.remedy or f"Store a value of type {option.type} there."
         return [finding("OPT-001", spot, f"the value behind the reference {error}", remedy)]
     return []
 

@@ -190,7 +190,7 @@ def _parse_validate(kind: Any, declared: Any, place: str, report: Report) -> dic
         try:
             compile_re2(rules["re2_regex"])
         except Invalid as error:
-            report.add("PKG-010", path_of(place, "re2_regex"), f"{shown(rules['re2_regex'])} {error}")
+            report.add("PKG-010", path_of(place, "re2_regex"), f"{shown(rules['re2_regex'])} {error}", error.remedy)
     return rules
 
 

@@ -14,12 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...module_utils.common.contents import visible_form
 from ...module_utils.common.errors import AvsError, InputError, SecretError
 from ...module_utils.common.findings import ERROR, Finding, errors_of
 from ...module_utils.common.rules import finding
 from ..inventory.spec import Built
 from ..packages.option_values import check_secret
 from ..secrets.base import Need
+from ..secrets.forms import form_problems
 from .transfer import pack
 
 MASK = "***"
@@ -91,6 +93,8 @@ def _values(built: Built, needs: Mapping[str, Mapping[str, Any]], read: Values) 
         option = built.options.get(need.instance, {}).get(need.name)
         if option is not None:
             problems = [*problems, *check_secret(option, value, need.place)]
+        elif need.form is not None:
+            problems = [*problems, *form_problems(need, value)]
         elif "\0" in value:
             message = f"what {need.name} leads to holds a NUL byte, which no variable and no file of a key can hold"
             problems = [*problems, finding("SEC-003", need.place, message, "Store the keystore and its password as text.")]
@@ -171,7 +175,7 @@ def scrubbed(result: Any, values: list[str]) -> Any:
 
 def _forms(value: str) -> set[str]:
     """A value as a text may hold it, and the secret parts of a keystore."""
-    parts = {value, *_crypto(value)}
+    parts = {value, visible_form(value), *_crypto(value)}
     forms = {form for part in parts for form in (part, json.dumps(part)[1:-1], repr(part)[1:-1])}
     return {form for form in forms if len(form) >= MASKED_FROM}
 

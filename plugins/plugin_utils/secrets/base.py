@@ -31,10 +31,11 @@ class SecretPath:
 
 @dataclass(frozen=True, order=True)
 class SecretRequest:
-    """One field of one secret."""
+    """One field of one secret. ``encoding`` is ``base64`` where the field holds bytes in that form."""
 
     path: SecretPath
     field: str
+    encoding: str = ""
 
     def __str__(self) -> str:
         return f"field {self.field} of {self.path}"
@@ -53,7 +54,8 @@ class SecretIdentity:
 
     def as_text(self, store: str, request: SecretRequest) -> str:
         """``vault:<store>:<mount>/<path>#<number>@<created>:<field>``: compared as a whole, never taken apart."""
-        return f"vault:{store}:{request.path.mount_point}/{request.path.path}#{self.number}@{self.created}:{request.field}"
+        text = f"vault:{store}:{request.path.mount_point}/{request.path.path}#{self.number}@{self.created}:{request.field}"
+        return f"{text}:{request.encoding}" if request.encoding else text
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class FileRequest:
-    """A file on the controller, as the inventory names it; of a password's file the newline at the end is no part."""
+    """A file on the controller, as the inventory names it; of a password's file the newline at the end is no part. An ``opaque`` one
+    may hold any bytes."""
 
     path: str
     password: bool = False
+    opaque: bool = False
 
     def __str__(self) -> str:
         return self.path
@@ -93,19 +97,39 @@ Request = SecretRequest | FileRequest | LiteralRequest
 
 
 @dataclass(frozen=True)
+class Form:
+    """What a key's value is to look like: a keystore of ``kind``, or its ``password``; ``variable``: it becomes the value of one."""
+
+    what: str
+    kind: str
+    password: bool = False
+    variable: bool = False
+
+
+@dataclass(frozen=True)
 class Need:
-    """A secret an instance needs: ``name`` as in the spec (``key.bls.keystore``), ``place`` where the inventory asks for it."""
+    """A secret an instance needs: ``name`` as in the spec (``key.bls.keystore``), ``place`` where the inventory asks for it.
+
+    ``line``: the newline at its end is no part of it (passwords, options); ``form``: what a key's value is to look like.
+    """
 
     instance: str
     name: str
     place: str
     request: Request
+    line: bool = False
+    form: Form | None = None
 
 
-def vault_request(reference: Mapping[str, Any], field: str) -> SecretRequest:
+def vault_request(reference: Mapping[str, Any], field: str, encoding: str = "") -> SecretRequest:
     """The request of a checked inventory reference (``source: vault``)."""
     path = SecretPath(reference.get("mount_point") or "secret", reference["path"].strip("/"), reference.get("version") or 0)
-    return SecretRequest(path, field)
+    return SecretRequest(path, field, encoding)
+
+
+def without_newline(text: str) -> str:
+    """A password or option as it is meant: editors and ``echo`` end a file with a newline, nobody types one."""
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 class SecretValue:

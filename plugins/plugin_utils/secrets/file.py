@@ -11,24 +11,40 @@ import secrets
 import stat
 from collections.abc import Callable
 
+from ...module_utils.common.contents import as_text
 from ...module_utils.common.digests import keyed_digest
 from ...module_utils.common.findings import Finding
 from ...module_utils.common.rules import finding
-from .base import FileRequest, Problem
+from .base import FileRequest, Problem, without_newline
 
 MAX_BYTES = 1 << 20
 
 
+class Unreadable(Exception):
+    """A file that is there and gives nothing away. ``message`` goes on from the file's name; neither holds any of its content."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message, self.remedy = message, remedy
+
+
 class FileSource:
-    """``find`` turns a name of the inventory into a path (``None``: nowhere), ``read`` returns a file's content, decrypted.
+    """``find`` turns a name of the inventory into a path (``None``: nowhere), ``read`` returns a file's content, decrypted; it raises
+    ``OSError``, or ``Unreadable``. ``refuse`` says why a file must not lie where it does (``None``: it may).
 
     The identity of such a value is its MAC under a random nonce of this object: it tells a host that holds the value whether it is the
     same, and nobody else anything.
     """
 
-    def __init__(self, find: Callable[[str], str | None], read: Callable[[str], bytes]) -> None:
+    def __init__(
+        self,
+        find: Callable[[str], str | None],
+        read: Callable[[str], bytes],
+        refuse: Callable[[str], tuple[str, str] | None] = lambda _path: None,
+    ) -> None:
         self._find = find
         self._read = read
+        self._refuse = refuse
         self._nonce = secrets.token_bytes(16)
         self._known: dict[FileRequest, str | Problem] = {}
 
@@ -40,7 +56,7 @@ class FileSource:
         return {"nonce": self._nonce.hex(), "mac": keyed_digest(self._nonce, value)}
 
     def value(self, request: FileRequest) -> str | Problem:
-        """The file's text, read once."""
+        """The file's content as it travels, read once."""
         if request not in self._known:
             self._known[request] = self._load(request)
         return self._known[request]
@@ -60,19 +76,26 @@ class FileSource:
         if path is None:
             remedy = "Write the path from the playbook's or inventory's folder or its files/, or from the root."
             return Problem("SEC-003", f"there is no file {request.path}", remedy)
+        refused = self._refuse(path)
+        if refused is not None:
+            return Problem("SEC-005", f"{request.path} {refused[0]}", refused[1])
         try:
             size = os.stat(path).st_size
             data = self._read(path) if size <= MAX_BYTES else b""
+        except Unreadable as error:
+            return Problem("SEC-003", f"{request.path} {error.message}", error.remedy)
         except OSError as error:
             return Problem("SEC-003", f"{request.path} cannot be read: {error.strerror}", "Correct the file's owner and mode.")
         if size > MAX_BYTES:
             return Problem("SEC-003", f"{request.path} is larger than {MAX_BYTES >> 20} MiB", "Name the file of the key or password.")
         try:
-            text = data.decode("utf-8")
+            text = as_text(data) if request.opaque else data.decode("utf-8")
         except UnicodeDecodeError:
-            return Problem("SEC-003", f"{request.path} is not UTF-8 text", "Name a keystore (JSON) or a file of text.")
+            return Problem(
+                "SEC-003", f"{request.path} is not UTF-8 text", "Name a keystore (JSON) or a file of text; kind: file may be any bytes."
+            )
         if request.password:
-            text = text.removesuffix("\n").removesuffix("\r")
+            text = without_newline(text)
         return text or Problem("SEC-003", f"{request.path} is empty", "Write the key or password into it.")
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...module_utils.common.contents import as_text
 from ...module_utils.common.errors import SecretError
 from ...module_utils.common.findings import Finding
-from .base import FileRequest, LiteralRequest, Need, Problem, SecretIdentity, SecretPath, SecretRequest
+from .base import FileRequest, LiteralRequest, Need, Problem, SecretIdentity, SecretPath, SecretRequest, without_newline
 from .file import FileSource
 from .run_cache import RunVersions
 from .vault import VaultSource
@@ -74,7 +75,7 @@ class Sources:
         for need in needs:
             value = read[pinned[need]] if need in pinned else self._local(need)
             if isinstance(value, str):
-                values[need] = value
+                values[need] = _settled(need, value)
             elif value is not None:
                 findings.append(value.at(need.place))
         return values, findings
@@ -99,13 +100,21 @@ class Sources:
         for need, request in stored.items():
             version = versions[request.path]
             number = version.number if isinstance(version, SecretIdentity) else request.path.version
-            pinned[need] = SecretRequest(replace(request.path, version=number), request.field)
+            pinned[need] = replace(request, path=replace(request.path, version=number))
         return pinned
 
     def _local(self, need: Need) -> str | Problem | None:
         if isinstance(need.request, FileRequest):
             return self._files.value(need.request)
         return need.request.value.reveal() if isinstance(need.request, LiteralRequest) else None
+
+
+def _settled(need: Need, value: str) -> str:
+    """A value as it travels; a text of the store with a NUL byte in it goes as bytes do."""
+    if need.line:
+        value = without_newline(value)
+    text = isinstance(need.request, SecretRequest) and not need.request.encoding
+    return as_text(value.encode("utf-8", "surrogatepass")) if text and "\0" in value else value
 
 
 def _stored(needs: Iterable[Need]) -> dict[Need, SecretRequest]:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import base64
+import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from ...module_utils.common.contents import as_text
 from ...module_utils.common.errors import SecretError
 from . import vault_answers, vault_errors
 from .base import Problem, SecretIdentity, SecretPath, SecretRequest
@@ -115,6 +118,8 @@ class VaultSource:
     def _each(self, paths: list[SecretPath], read: Callable[[SecretPath], _T]) -> dict[SecretPath, _T | Problem]:
         if not paths:
             return {}
+
+        self._down = self._down or _missing_library()
 
         def attempt(path: SecretPath) -> _T | Problem:
             if self._down is not None:
@@ -276,6 +281,14 @@ def new_client(connection: Connection, token: str | None) -> hvac.Client:
     )
 
 
+def _missing_library() -> Problem | None:
+    try:
+        importlib.import_module("hvac")
+    except ImportError as error:
+        return vault_errors.no_library(error.name)
+    return None
+
+
 def login_of_token(connection: Connection, token: str) -> Connection:
     """The same store, entered with a token."""
     return replace(connection, login=Login("token", token=token))
@@ -299,10 +312,20 @@ def _field(request: SecretRequest, secret: Mapping[str, Any]) -> str | Problem:
     value = secret.get(request.field)
     if value is None:
         return vault_errors.no_field(request.path, request.field, secret)
+    if request.encoding:
+        return _decoded(value) or vault_errors.not_base64(request.path, request.field)
     if isinstance(value, str):
         return value
     # A keystore may be stored as JSON rather than as its text.
     return json.dumps(value, separators=(",", ":"))
+
+
+def _decoded(value: Any) -> str | None:
+    """The bytes a field holds in base64, line breaks or not, in the form in which they travel."""
+    try:
+        return as_text(base64.b64decode("".join(value.split()), validate=True)) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _is_past(deletion_time: Any) -> bool:

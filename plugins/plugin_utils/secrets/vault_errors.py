@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 
 from .base import Problem, SecretPath
@@ -54,6 +55,13 @@ def unreachable(url: str, error: Exception) -> Problem:
     )
 
 
+def no_library(missing: str | None) -> Problem:
+    """hvac cannot be imported: it is not there, or something it needs is not (``missing``: the module Python looked for)."""
+    what = f", which needs {missing}" if missing not in (None, "hvac") else ""
+    message = f"the Python package hvac{what} is missing on the controller, in the Python that runs Ansible ({sys.executable})"
+    return Problem("SEC-001", message, f"{sys.executable} -m pip install hvac (or add it to the execution environment).")
+
+
 def foreign(url: str) -> Problem:
     """An answer of somebody else: a login page, a proxy's word, JSON of another service."""
     return Problem(
@@ -96,8 +104,25 @@ def dead_token(url: str) -> Problem:
     return Problem("SEC-002", f"the secret store {url} does not know the token: expired, revoked or mistyped", "Get a new token.")
 
 
+def _misplaced(path: SecretPath) -> str | None:
+    """What of a path is not part of it: people copy it from a policy or an API address, which name the mount and ``data`` too."""
+    first, _slash, rest = path.path.partition("/")
+    mount = path.mount_point.strip("/")
+    if first in ("data", "metadata") and rest:
+        return f"the path should not contain {first}/: write {rest}"
+    if path.path.startswith(f"{mount}/"):
+        inner = path.path[len(mount) + 1 :]
+        head, _slash, tail = inner.partition("/")
+        return f"the path should not contain the mount: write {tail if head in ('data', 'metadata') and tail else inner}"
+    return None
+
+
 def denied(path: SecretPath, kind: str) -> Problem:
     """``kind`` is ``data`` or ``metadata``."""
+    misplaced = _misplaced(path)
+    if misplaced is not None:
+        message = f"permission denied to read {path.mount_point}/{path.path}: {misplaced}"
+        return Problem("SEC-002", message, "Correct path; mount_point names the mount, and data/ is added here.")
     rule = f'path "{path.mount_point}/{kind}/{path.path}" {{ capabilities = ["read"] }}'
     return Problem("SEC-002", f"permission denied to read {path.mount_point}/{path.path}", f"Add to the policy: {rule}")
 
@@ -106,6 +131,11 @@ def missing(path: SecretPath, error: Exception | None = None) -> Problem:
     words = _words(error, ()) if error is not None else ""
     if "no handler" in words or "unsupported path" in words:
         return Problem("SEC-003", f"there is no KV version 2 store mounted at {path.mount_point}", "Correct mount_point.")
+    misplaced = _misplaced(path)
+    if misplaced is not None:
+        return Problem(
+            "SEC-003", f"there is no secret at {path}: {misplaced}", "Correct path; mount_point names the mount, and data/ is added here."
+        )
     return Problem("SEC-003", f"there is no secret at {path}", "Write it there (KV version 2), or correct path and mount_point.")
 
 
@@ -125,6 +155,11 @@ def no_field(path: SecretPath, wanted: str, fields: Iterable[str]) -> Problem:
     return Problem(
         "SEC-003", f"{path.mount_point}/{path.path} has no field {wanted}", f"Write it, or name another field; there are: {names}."
     )
+
+
+def not_base64(path: SecretPath, field: str) -> Problem:
+    remedy = f"Write it so (base64 FILE | vault kv put ... {field}=-), or remove encoding from the key."
+    return Problem("SEC-003", f"field {field} of {path.mount_point}/{path.path} is empty or not base64", remedy)
 
 
 def strange(path: SecretPath, error: Exception, hide: Iterable[str]) -> Problem:

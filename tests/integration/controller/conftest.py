@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from tests.integration.controller.controller import Controller
 from tests.integration.controller.openbao import OpenBao
+from tests.unit.support.keystores import keystore
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +50,9 @@ class Canaries:
 
     def put(self, tag: str) -> str:
         """Store keys, passwords and a token of an instance; returns the tag."""
-        for name, public in (("bls", "pubKey"), ("ecdsa", "address")):
+        for name, kind in (("bls", "bn254"), ("ecdsa", "ecdsa")):
             canary = f"canary-{secrets.token_hex(12)}"
-            keystore = json.dumps({public: secrets.token_hex(20), "crypto": {"ciphertext": f"{canary}-cipher"}})
-            self.store.put(f"avs/{tag}/{name}", keystore=keystore, password=f"{canary}-password")
+            self.store.put(f"avs/{tag}/{name}", keystore=keystore(kind, f"{canary}-cipher"), password=f"{canary}-password")
             self.values[f"{tag} {name}"] = canary
         self.values[f"{tag} token"] = f"canary-{secrets.token_hex(12)}"
         self.store.put(f"avs/{tag}/rpc", token=self.values[f"{tag} token"])

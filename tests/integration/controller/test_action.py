@@ -19,6 +19,7 @@ import pytest
 from tests.integration.controller.conftest import Canaries
 from tests.integration.controller.controller import PLAY, Controller, entry
 from tests.integration.controller.openbao import OpenBao
+from tests.unit.support.keystores import keystore
 
 TOKEN = re.compile(r"\bs\.[A-Za-z0-9]{20,}")
 LOGIN, REVOKE = "update auth/approle/login", "update auth/token/revoke-self"
@@ -228,7 +229,7 @@ def test_files(controller: Controller, canaries: Canaries) -> None:
     files.mkdir()
     for name in ("bls", "ecdsa"):
         canaries.values[name] = f"canary-{name}-0123456789"
-        (files / f"{name}.json").write_text(json.dumps({"crypto": {"ciphertext": f"{canaries.values[name]}-cipher"}}))
+        (files / f"{name}.json").write_text(keystore({"bls": "bn254"}.get(name, name), f"{canaries.values[name]}-cipher"))
         (files / f"{name}.password").write_text(f"{canaries.values[name]}\n")
         (files / f"{name}.json").chmod(0o600)
         (files / f"{name}.password").chmod(0o644 if name == "bls" else 0o600)

@@ -8,7 +8,14 @@ import hmac
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import UNKNOWN, identify, matches, spec_digest
+from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import (
+    UNKNOWN,
+    alias,
+    identify,
+    matches,
+    recorded_of,
+    spec_digest,
+)
 
 from tests.unit.support.models import spec
 
@@ -40,6 +47,40 @@ def test_identify(reference: dict[str, str], recorded: str | None, stored: str |
         return {} if value is None else {"s": value}
 
     assert identify({"s": {"ref": reference}}, one(recorded), one(stored), one(given), KEY) == {"s": expected}
+
+
+@pytest.mark.parametrize(
+    ("reference", "held", "stored", "given", "alias", "expected"),
+    [
+        # The store moved: the value that comes is the one that is held.
+        ({"version": "vault:new:s/x#1@t:f"}, "vault:old:s/x#7@t:f", "v", "v", None, "vault:old:s/x#7@t:f"),
+        # It was seen to be the same in an earlier run; neither is the value sent again, nor is it needed after a restart of the host.
+        ({"version": "vault:new:s/x#1@t:f"}, "vault:old:s/x#7@t:f", "v", None, "vault:new:s/x#1@t:f", "vault:old:s/x#7@t:f"),
+        ({"version": "vault:new:s/x#1@t:f"}, None, None, "v", "vault:new:s/x#1@t:f", "vault:old:s/x#7@t:f"),
+        # Another value, a value nobody sent, a value of a run that was cut, another alias: a new identity each.
+        ({"version": "vault:new:s/x#1@t:f"}, "vault:old:s/x#7@t:f", "v", "w", None, "vault:new:s/x#1@t:f"),
+        ({"version": "vault:new:s/x#1@t:f"}, "vault:old:s/x#7@t:f", "v", None, None, "vault:new:s/x#1@t:f"),
+        ({"version": "vault:new:s/x#1@t:f"}, "vault:old:s/x#8@t:f", "v", "v", None, "vault:new:s/x#1@t:f"),
+        ({"version": "vault:new:s/x#2@t:f"}, "vault:old:s/x#7@t:f", "v", None, "vault:new:s/x#1@t:f", "vault:new:s/x#2@t:f"),
+        # From a store to a file and back.
+        (mac("v"), "vault:old:s/x#7@t:f", "v", None, None, "vault:old:s/x#7@t:f"),
+        (mac("w"), "vault:old:s/x#7@t:f", "v", "w", None, own("w")),
+    ],
+)
+def test_a_value_that_is_the_same_keeps_its_identity(
+    reference: dict[str, str], held: str | None, stored: str | None, given: str | None, alias: str | None, expected: str
+) -> None:
+    def one(value: str | None) -> dict[str, str]:
+        return {} if value is None else {"s": value}
+
+    recorded = {"s": "vault:old:s/x#7@t:f"}
+    assert identify({"s": {"ref": reference}}, recorded, one(stored), one(given), KEY, one(held), one(alias)) == {"s": expected}
+
+
+def test_what_a_state_says_of_a_value_that_moved() -> None:
+    assert alias({"version": "new"}, "old") == {"alias": "new"} and alias({"version": "old"}, "old") == {} and alias(mac("v"), "old") == {}
+    state = {"secrets": {"a": {"identity": "old", "alias": "new"}, "b": {"identity": "x"}}}
+    assert recorded_of(state) == ({"a": "old", "b": "x"}, {"a": "new"}) and recorded_of(None) == ({}, {})
 
 
 def test_the_same_value_under_another_nonce_is_the_same_secret() -> None:

@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.common.contents import as_text
+from ansible_collections.restaking.avs.plugins.module_utils.common.keystores import record_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import store_paths, survey, surveyed_paths, surveyed_uses
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import (
+    Use,
     claimed_uses,
     public_uses,
     shared_keys,
@@ -24,6 +27,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import 
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, connection
 
 from tests.unit.support.fakes import entry
+from tests.unit.support.keystores import keystore, web3
 
 TOKEN = {"ansible_hashi_vault_url": "http://one", "ansible_hashi_vault_token": "canary-t"}
 
@@ -138,9 +142,68 @@ def test_public_ids_of_running_keys_and_of_those_to_be_sent() -> None:
         }
     }
     sent = claimed_uses("h2", values)
-    assert sorted(use.mark for use in sent) == ["the key abcd", "the key ffff"]
+    assert sorted(use.mark for use in sent if use.mark.startswith("the key")) == ["the key abcd", "the key ffff"]
+    assert {use.place.rpartition(".")[2] for use in sent if use.mark.startswith("the content")} == {"bls", "ecdsa", "odd", "text"}
+    assert not any("BEGIN" in use.mark for use in sent)
     (found,) = shared_keys(sent, running)
     assert found.place == "demo-avs-op9.keys.bls" and "demo-avs-op1 on h1" in found.message
+
+
+def sent(host: str, instance: str, kind: str, keystore: str) -> list[Use]:
+    return claimed_uses(host, {instance: {"key.k.keystore": keystore}}, {instance: {"k": kind}})
+
+
+def held(host: str, instance: str, kind: str, keystore: str, old: bool = False) -> list[Use]:
+    """As a host of this library reports it, or as one of the release before did."""
+    record = record_of(kind, keystore)
+    if old:
+        fields = {"ecdsa": ("address",), "bn254": ("pubKey", "pubkey"), "bls12381": ("pubkey",)}.get(kind, ())
+        content = json.loads(keystore) if keystore.startswith("{") else {}
+        public = next((content[name] for name in fields if isinstance(content.get(name), str)), None)
+        record = {"kind": kind, "fingerprint": record["fingerprint"], "public_id": public}
+    return public_uses(host, [{"id": instance, "state": "started", "keystores": {"k": record}}])
+
+
+POINT = f"E([{int('ab' * 31, 16)},{int('cd' * 31, 16)}])"
+CLASHES = {
+    "re-encrypted": ("ecdsa", keystore("ecdsa", "one", "ab" * 20), keystore("ecdsa", "two", "0x" + "AB" * 20)),
+    "the same file": ("file", "opaque", "opaque"),
+    "the same bytes": ("file", as_text(b"\xff\x00"), as_text(b"\xff\x00")),
+    "address with pubKey": ("bn254", json.dumps({"address": "ab" * 20, "pubKey": POINT}), json.dumps({"pubKey": POINT})),
+    "pubKey with address": ("bn254", json.dumps({"address": "ab" * 20, "pubKey": POINT}), json.dumps({"address": "0x" + "AB" * 20})),
+    "publicKey, public_key": (
+        "bn254",
+        json.dumps({"publicKey": POINT}),
+        json.dumps({"public_key": f"0x{'00' + 'ab' * 31}{'00' + 'cd' * 31}"}),
+    ),
+    "no address, the same content": ("ecdsa", json.dumps(web3("one", version=3)), json.dumps(web3("one", version=3), indent=1)),
+    "a bare key": ("ecdsa", "ab" * 32, "0x" + "AB" * 32 + "\n"),
+}
+
+
+@pytest.mark.parametrize("form", CLASHES)
+@pytest.mark.parametrize("other_host", ["h1", "h2"])
+def test_one_key_in_two_instances_in_every_form(form: str, other_host: str) -> None:
+    kind, first, second = CLASHES[form]
+    for theirs in (sent(other_host, "a-op2", kind, second), held(other_host, "a-op2", kind, second)):
+        for mine in (sent("h1", "a-op1", kind, first), held("h1", "a-op1", kind, first)):
+            found = shared_keys(mine, theirs)
+            assert [item.place for item in found] == ["a-op1.keys.k"] and f"a-op2 on {other_host}" in found[0].message
+            assert "opaque" not in found[0].message and "ab" * 32 not in found[0].message
+
+
+@pytest.mark.parametrize("form", ["re-encrypted", "the same file", "the same bytes", "address with pubKey"])
+def test_hosts_of_the_release_before_are_compared_too(form: str) -> None:
+    kind, first, second = CLASHES[form]
+    assert len(shared_keys(sent("h1", "a-op1", kind, first), held("h2", "a-op2", kind, second, old=True))) == 1
+
+
+def test_keys_that_differ_are_no_clash() -> None:
+    for kind in ("ecdsa", "bn254", "bls12381"):
+        assert shared_keys(sent("h1", "a-op1", kind, keystore(kind, "one")), held("h1", "a-op2", kind, keystore(kind, "two"))) == []
+    # One instance may be given one file twice.
+    twice = claimed_uses("h1", {"a-op1": {"key.a.keystore": "same", "key.b.keystore": "same"}}, {"a-op1": {"a": "file", "b": "file"}})
+    assert shared_keys(twice, []) == []
 
 
 def test_what_an_instance_holds_stays_held_until_another_key_comes() -> None:

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import errors_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.manifest import Requirements
-from ansible_collections.restaking.avs.plugins.plugin_utils.packages.option_types import TYPES
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.option_types import TYPES, compile_re2
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.option_values import Resolved, resolve_options
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.options import parse_options
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.profile import Profile
@@ -98,6 +99,33 @@ def test_a_hidden_value_in_clear_is_kept_apart_and_noted() -> None:
     assert PASSWORD not in f"{resolved!r} {secret} {secret!r} {[secret]}"
     with pytest.raises(TypeError):
         pickle.dumps(secret)
+
+
+def test_a_value_that_is_encrypted_where_it_stands_is_not_in_clear() -> None:
+    resolved = resolve_options(
+        profile({"hidden": True}, {"name": "p", "target": "P", "hidden": True}), {"o": PASSWORD, "p": PASSWORD}, encrypted={"o"}
+    )
+    assert rules(resolved) == [("SEC-004", "options.p")] and set(resolved.secrets) == {"o", "p"}
+
+
+@pytest.mark.parametrize("written", [PASSWORD, f"{PASSWORD}\n", f"{PASSWORD}\r\n"])
+def test_a_newline_at_the_end_is_no_part_of_a_hidden_value(written: str) -> None:
+    secret = resolve_options(profile({"hidden": True}), {"o": written}).secrets["o"]
+    assert isinstance(secret, SecretValue) and secret.reveal() == PASSWORD
+    assert rules(resolve_options(profile({}), {"o": written})) == ([("OPT-001", "options.o")] if written != PASSWORD else [])
+
+
+def test_a_missing_re2_has_a_remedy_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_re2.cache_clear()
+    asked = profile({"validate": {"re2_regex": "^a$"}})
+    monkeypatch.setitem(sys.modules, "re2", None)
+    compile_re2.cache_clear()
+    (found,) = resolve_options(asked, {"o": "a"}).findings
+    assert "google-re2 is missing on the controller" in found.message and "-m pip install google-re2" in found.remedy
+    report = Report("profile.yml")
+    parse_options([{"name": "o", "target": "O", "type": "str", "help": "h", "validate": {"re2_regex": "^a$"}}], report)
+    assert [item.remedy for item in report.findings if "google-re2" in item.message] == [found.remedy]
+    compile_re2.cache_clear()
 
 
 @pytest.mark.parametrize("hidden", [True, False])

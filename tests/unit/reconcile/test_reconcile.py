@@ -31,6 +31,10 @@ def test_needs_name_what_the_host_does_not_have(store: Store) -> None:
     assert need(look(wanted, store, [], None), store) == {"tree": True, "secrets": []}
     newer = {**SECRETS, "option.token": {"ref": {"version": "v#2"}}, "other": {"ref": {"nonce": "00", "mac": "x"}}}
     assert needed_secrets(spec(secrets=newer), own) == ["option.token", "other"]
+    moved = {"secrets": {"option.token": {"identity": "v#1", "alias": "w#1"}}}
+    there = {"option.token": {"ref": {"version": "w#1"}}}
+    assert needed_secrets(spec(secrets=there), own) == ["option.token"] and needed_secrets(spec(secrets=there), own, moved) == []
+    assert needed_secrets(spec(secrets={"option.token": {"ref": {"version": "w#2"}}}), own, moved) == ["option.token"]
     stopped = {"id": "demo-avs-op1", "state": "stopped", "package": {"name": "demo-avs"}}
     assert need(look(stopped, store, [], None), store) == {"tree": False, "secrets": []}
 

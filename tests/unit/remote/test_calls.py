@@ -26,6 +26,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.remote.calls import 
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need
 
 from tests.unit.support.fakes import Numbered, entry, package, profile
+from tests.unit.support.keystores import keystore
 
 
 @pytest.fixture
@@ -73,7 +74,13 @@ def told(error: AvsError) -> set[tuple[str, str]]:
 
 
 def read(needs: list[Need]) -> tuple[dict[Need, str], list[Finding]]:
-    return {need: f"canary-{need.instance}-{need.name}" for need in needs}, []
+    return {need: value_of(need) for need in needs}, []
+
+
+def value_of(need: Need) -> str:
+    """A value that is easily found again, in the form the key has."""
+    canary = f"canary-{need.instance}-{need.name}"
+    return keystore(need.form.kind, canary) if need.form is not None and not need.form.password else canary
 
 
 def refuse(*_arguments: Any) -> Any:
@@ -143,7 +150,8 @@ def test_a_review_may_stop_before_anything_is_sent(built: Built) -> None:
     assert told(caught.value) == {("", "a key would run twice"), ("demo-avs-op2: services.node", "is privileged")}
     ((_first, _none), (second, values)) = host.calls
     assert (second["trial"], second["complete"], values) == (True, True, {})
-    assert seen == [([{"id": "demo-avs-op2"}], {"demo-avs-op1": {"key.bls.keystore": "canary-demo-avs-op1-key.bls.keystore"}})]
+    sent = {"demo-avs-op1": {"key.bls.keystore": keystore("bn254", "canary-demo-avs-op1-key.bls.keystore")}}
+    assert seen == [([{"id": "demo-avs-op2"}], sent)]
 
 
 def test_a_secret_that_cannot_be_read_stops_before_the_second_call(built: Built) -> None:

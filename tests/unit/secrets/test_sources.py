@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.common.contents import as_bytes, as_text
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import (
     FileRequest,
     LiteralRequest,
@@ -24,7 +27,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import 
     SecretValue,
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, Login, connection
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import MAX_BYTES, FileSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import MAX_BYTES, FileSource, Unreadable
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder, RunTokens, RunVersions
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
@@ -179,3 +182,76 @@ def test_others_are_read_along(store: Store, tmp_path: Path) -> None:
     asked = need(SecretRequest(SecretPath("secret", "avs/mine"), "x"))
     sources(store, tmp_path, lambda: [SecretPath("secret", "avs/theirs")]).identify([asked])
     assert sorted(store.asked) == ["GET /v1/secret/metadata/avs/mine", "GET /v1/secret/metadata/avs/theirs"]
+
+
+def test_bytes_of_a_file_and_of_the_store(store: Store, tmp_path: Path) -> None:
+    content = bytes(range(256)) + b"canary"
+    store.put("avs/op1/p2p", {"a": base64.encodebytes(content).decode(), "b": base64.b64encode(b"text").decode(), "c": "raw\0text"})
+    path = SecretPath("secret", "avs/op1/p2p")
+    in_file = need(replace(write(tmp_path, "key", content), opaque=True), "key.p2p.keystore")
+    asked = [need(SecretRequest(path, field, encoding), field) for field, encoding in (("a", "base64"), ("b", "base64"), ("c", ""))]
+    made = sources(store, tmp_path)
+    references, findings = made.identify([in_file, *asked])
+    values, more = made.values([in_file, *asked])
+    assert findings == more == []
+    assert [as_bytes(values[one]) for one in (in_file, *asked)] == [content, content, b"text", b"raw\0text"]
+    # What is text travels as it always did, and a field that is read in another way is another value.
+    assert (
+        values[asked[1]] == "text"
+        and references[asked[0]]["version"].endswith(":a:base64")
+        and references[asked[2]]["version"].endswith(":c")
+    )
+    assert (
+        references[in_file]["mac"]
+        == hmac.new(bytes.fromhex(references[in_file]["nonce"]), as_text(content).encode(), hashlib.sha256).hexdigest()
+    )
+
+
+@pytest.mark.parametrize("stored", ["canary!", "Y2FuYXJ", "", {"canary": 1}])
+def test_a_field_that_is_not_base64(store: Store, tmp_path: Path, stored: Any) -> None:
+    store.put("avs/op1/p2p", {"a": stored})
+    asked = need(SecretRequest(SecretPath("secret", "avs/op1/p2p"), "a", "base64"))
+    made = sources(store, tmp_path)
+    made.identify([asked])
+    values, (found,) = made.values([asked])
+    assert values == {} and "base64" in found.message and "canary" not in found.as_line()
+
+
+@pytest.mark.parametrize("written", ["p w", "p w\n", "p w\r\n"])
+def test_a_newline_at_the_end_is_no_part_of_a_password_from_any_source(store: Store, tmp_path: Path, written: str) -> None:
+    store.put("avs/op1/bls", {"password": written, "keystore": written})
+    path = SecretPath("secret", "avs/op1/bls")
+    write(tmp_path, "password", written.encode())
+    stored = replace(need(SecretRequest(path, "password"), "key.bls.password"), line=True)
+    filed = replace(need(FileRequest("password", password=True), "key.b.password"), line=True)
+    keystore = need(SecretRequest(path, "keystore"))
+    made = sources(store, tmp_path)
+    made.identify([stored, filed, keystore])
+    values, _findings = made.values([stored, filed, keystore])
+    assert (values[stored], values[filed], values[keystore]) == ("p w", "p w", written)
+
+
+def test_only_one_newline_is_dropped(store: Store, tmp_path: Path) -> None:
+    store.put("avs/op1/bls", {"password": "p\n\n"})
+    stored = replace(need(SecretRequest(SecretPath("secret", "avs/op1/bls"), "password")), line=True)
+    made = sources(store, tmp_path)
+    made.identify([stored])
+    assert made.values([stored])[0] == {stored: "p\n"}
+
+
+def test_a_file_that_gives_nothing_away_says_what_to_do(tmp_path: Path) -> None:
+    def refuse(_path: str) -> bytes:
+        raise Unreadable("cannot be decrypted", "Give the password.")
+
+    write(tmp_path, "key", b"x")
+    found = FileSource(lambda name: str(tmp_path / name), refuse).value(FileRequest("key"))
+    assert found == Problem("SEC-003", "key cannot be decrypted", "Give the password.")
+
+
+def test_a_file_that_must_not_lie_where_it_does_is_not_read(tmp_path: Path) -> None:
+    def never(_path: str) -> bytes:
+        raise AssertionError("it was read")
+
+    write(tmp_path, "key", b"x")
+    source = FileSource(lambda name: str(tmp_path / name), never, lambda path: ("lies in the inventory", f"Move {path}."))
+    assert source.value(FileRequest("key")) == Problem("SEC-005", "key lies in the inventory", f"Move {tmp_path / 'key'}.")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -147,6 +148,32 @@ def test_the_remedy_of_a_refusal_is_the_policy(store: Store) -> None:
     for kind in ("metadata", "data"):
         store.fail(f"GET /v1/secret/{kind}/avs/op1/bls", 403, "1 error occurred:\n\t* permission denied\n\n")
     assert 'path "secret/data/avs/op1/bls" { capabilities = ["read"] }' in problem(store).remedy
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("data/avs/op1/bls", "the path should not contain data/: write avs/op1/bls"),
+        ("metadata/avs/op1/bls", "the path should not contain metadata/: write avs/op1/bls"),
+        ("secret/avs/op1/bls", "the path should not contain the mount: write avs/op1/bls"),
+        ("secret/data/avs/op1/bls", "the path should not contain the mount: write avs/op1/bls"),
+    ],
+)
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_path_that_names_what_is_added_here(store: Store, path: str, words: str, status: int) -> None:
+    """The policy does not cover it, so the store says no; another line in the policy would not help."""
+    for kind in ("metadata", "data"):
+        store.fail(f"GET /v1/secret/{kind}/{path}", status, *(["1 error occurred:\n\t* permission denied\n\n"] if status == 403 else []))
+    found = problem(store, SecretPath("secret", path))
+    assert words in found.message and "capabilities" not in found.remedy
+
+
+def test_a_missing_hvac_has_a_remedy_of_its_own(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hvac", None)
+    for found in source(store).versions([BLS, SecretPath("secret", "other")]).values():
+        assert isinstance(found, Problem) and found.rule == "SEC-001"
+        assert "hvac is missing on the controller" in found.message and "-m pip install hvac" in found.remedy
+    assert store.asked == []
 
 
 @pytest.mark.parametrize("fields", [{"destroyed": True}, {"deletion_time": "2020-01-01T00:00:00.123456Z"}, {"deletion_time": "nonsense"}])

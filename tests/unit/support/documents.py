@@ -276,6 +276,21 @@ INSTANCES = [
                 "password_field": "password",
             },
             {"name": "ecdsa", "kind": "ecdsa", "source": "file", "keystore": "files/ecdsa.json", "password_file": "files/ecdsa.password"},
+            {
+                "name": "p2p",
+                "kind": "file",
+                "source": "vault",
+                "path": "avs/op1/p2p",
+                "encoding": "base64",
+                "keystore_env": "P2P_FILE",
+                "folder_env": "P2P_DIR",
+                "mount": "/p2p",
+                "password_env": "P2P_PASSWORD",
+                "password_file_env": "P2P_PASSWORD_FILE",
+                "services": ["node"],
+                "owner": "1000:1000",
+            },
+            {"name": "raw", "kind": "ecdsa", "source": "file", "keystore": "files/raw", "value_env": "RAW_KEY"},
         ],
         "ports": {"9092": "loopback", "API_PORT": "192.0.2.1"},
         "exceptions": [{"service": "node", "allow": ["network_host"], "reason": "the vendor asked"}],
@@ -411,8 +426,8 @@ DOCUMENTS = [
         | {"avs_instances[1].package.git", "avs_instances[2].package.path", "avs_instances[3].package.archive"}
         | {f"avs_instances[0].options.rpc-token.{name}" for name in ("source", "path", "field")}
         | {f"avs_instances[0].options.license.{name}" for name in ("source", "path")}
-        | {f"avs_instances[0].keys[0].{name}" for name in ("name", "kind", "source", "path")}
-        | {f"avs_instances[0].keys[1].{name}" for name in ("name", "kind", "source", "keystore")}
+        | {f"avs_instances[0].keys[{n}].{name}" for n in (0, 2) for name in ("name", "kind", "source", "path")}
+        | {f"avs_instances[0].keys[{n}].{name}" for n in (1, 3) for name in ("name", "kind", "source", "keystore")}
         | {f"avs_instances[0].exceptions[0].{name}" for name in ("service", "allow", "reason")},
         accepts={
             **{
@@ -422,6 +437,7 @@ DOCUMENTS = [
             "avs_instances[0].limits.node": _NULL_TOO,
             # Bytes.
             "avs_instances[0].limits.node.memory": _NUMBER_TOO,
+            "avs_instances[0].keys[2].owner": _NUMBER_TOO,
         },
         # An option's mapping can only be a reference, and what that lacks is said at once.
         elsewhere={

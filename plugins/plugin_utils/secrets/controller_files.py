@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where files of secrets are looked for on the controller, and where they must not lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .exposed import beside, exposure
+
+ENCRYPTED = b"$ANSIBLE_VAULT;"
+
+
+class ControllerFiles:
+    """``base``: the inventory's folder; ``inventories`` as Ansible was given them; ``playbooks``: folders of the run's playbooks.
+
+    ``needle`` finds a name as a role or play finds its ``files/`` (``None``: nowhere); ``decrypt`` opens what Ansible Vault encrypted, or
+    raises ``Unreadable``; ``is_ignored``: whether Ansible skips a file of this name in a folder that is an inventory.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        inventories: Sequence[str],
+        playbooks: Sequence[str],
+        needle: Callable[[str], str | None],
+        decrypt: Callable[[str, bytes], bytes],
+        is_ignored: Callable[[str], bool],
+    ) -> None:
+        self._base, self._inventories, self._playbooks = base, inventories, playbooks
+        self._needle, self._decrypt, self._is_ignored = needle, decrypt, is_ignored
+
+    def find(self, name: str) -> str | None:
+        """The path of a file: as ``files/`` are found, else from the inventory's folder, else beside that folder."""
+        if Path(name).expanduser().is_absolute():
+            return str(Path(name).expanduser()) if Path(name).expanduser().is_file() else None
+        folders = [self._base, *(Path(folder) for folder in beside(self._inventories, str(self._base)))]
+        found = self._needle(name)
+        candidates = [*([Path(found)] if found else []), *(path for folder in folders for path in (folder / "files" / name, folder / name))]
+        present = [str(path) for path in candidates if path.is_file()]
+        # A file that was moved out of the inventory and one that was left behind: the one that may be used counts.
+        return next((path for path in present if self.exposed(path) is None), present[0] if present else None)
+
+    def read(self, path: str) -> bytes:
+        """A file's content, decrypted. Raises ``OSError`` and ``Unreadable``."""
+        data = Path(path).read_bytes()
+        return self._decrypt(path, data) if data.startswith(ENCRYPTED) else data
+
+    def exposed(self, path: str) -> tuple[str, str] | None:
+        """Why a secret's file must not lie where it does, and what to do."""
+        return exposure(path, self._inventories, self._playbooks, self._is_ignored)
