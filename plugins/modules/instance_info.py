@@ -110,7 +110,9 @@ instances:
       description: Digest of the image each service runs.
       type: dict
     keystores:
-      description: Of every key its C(kind), the C(fingerprint) of the keystore file and the C(public_id) it claims.
+      description: >-
+        Of every key its C(kind), the C(fingerprint) of the keystore file, the C(public_id) it claims, and the C(marks) by which it is told
+        from others.
       type: dict
     health:
       description: C(status) V(healthy), V(starting), V(unhealthy) or V(unknown) as asked just now, and C(detail).

@@ -4,8 +4,8 @@
 
 """Which key a keystore holds, as far as it says so, and by what two keystores are the same key. Pure.
 
-Ids are claimed, not derived: the standard library has no AES to open a keystore with, and scrypt as keystores use it takes a second
-and 256 MiB a key. A claim that lies is a matter of the node, which compares it when it opens the key.
+Of a bare private key the id is derived. That of a keystore is claimed: the standard library has no AES to open one with, and scrypt as
+keystores use it takes a second and 256 MiB a key. A claim that lies is a matter of the node, which compares it when it opens the key.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .contents import as_bytes
+from .curves import id_of
 from .digests import canonical
 
 # Names under which keystores state their public id, in the order in which one is shown: an address is the id of an ecdsa key, a point that
@@ -29,6 +30,7 @@ _NUMBER = r"\s*(0x[0-9a-f]{1,64}|[0-9]{1,78})\s*"
 _PAIR = re.compile(rf"(?:E\s*)?\(?\s*\[?{_NUMBER},{_NUMBER}\]?\s*\)?\Z", re.I)
 _HEX = re.compile(r"(?:0x)?([0-9a-f]*)\Z", re.I)
 _LONG = re.compile(r"(?:0x)?[0-9a-f]{40,}\Z", re.I)
+_DECIMAL = re.compile(r"\s*[0-9]{1,78}\s*\Z")
 _BARE = re.compile(r"\s*(?:0x)?([0-9a-f]{64})\s*\Z", re.I)
 # gnark writes the sign of a bn254 point into the two highest bits, which its coordinates never use.
 _SIGN = 3 << 254
@@ -37,10 +39,12 @@ _SIGN = 3 << 254
 def record_of(kind: str, value: str) -> dict[str, Any]:
     """What a result says of a key: ``kind``, ``fingerprint`` of the file, the ``public_id`` it claims, and ``marks``, any of which
     two keystores of one key have in common. ``value`` is the keystore as it travels; nothing of its secret part is in the record."""
-    ids = list(dict.fromkeys(_claims(kind, _document(value))))
+    secret = _secret(kind, value)
+    derived = id_of(kind, secret) if secret is not None else None
+    ids = [derived] if derived else list(dict.fromkeys(_claims(kind, _document(value))))
     fingerprint = _fingerprint(as_bytes(value))
     marks = [f"key {same}" for same in dict.fromkeys(_same(kind, public) for public in ids) if same]
-    marks += [f"content {text}" for text in dict.fromkeys((fingerprint, _fingerprint(_content(value))))]
+    marks += [f"content {text}" for text in dict.fromkeys((fingerprint, _fingerprint(_content(kind, value))))]
     return {"kind": kind, "fingerprint": fingerprint, "public_id": ids[0] if ids else None, "marks": marks}
 
 
@@ -78,7 +82,15 @@ def _fingerprint(content: bytes) -> str:
     return "sha256:" + hashlib.sha256(content).hexdigest()[:16]
 
 
-def _content(value: str) -> bytes:
+def _secret(kind: str, value: str) -> int | None:
+    """The number a bare private key is, in hex or, as tools for bn254 print it, in decimal digits."""
+    bare = _BARE.match(value)
+    if bare:
+        return int(bare.group(1), 16)
+    return int(value) if kind == "bn254" and _DECIMAL.match(value) else None
+
+
+def _content(kind: str, value: str) -> bytes:
     """What stays the same however a file is written: of a keystore its encrypted part, of a bare key its digits, else all bytes."""
     document = _document(value)
     if isinstance(document, Mapping):
@@ -87,9 +99,8 @@ def _content(value: str) -> bytes:
             return canonical(crypto)
         except (ValueError, RecursionError):
             return as_bytes(value)
-    content = as_bytes(value)
-    bare = _BARE.match(content.decode("latin-1"))
-    return bare.group(1).lower().encode() if bare else content.strip()
+    secret = _secret(kind, value)
+    return as_bytes(value).strip() if secret is None else f"{secret:064x}".encode()
 
 
 def _claims(kind: str, document: Any) -> Iterator[str]:

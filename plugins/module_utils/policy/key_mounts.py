@@ -78,9 +78,9 @@ def _reach(spec: Mapping[str, Any], views: Views) -> Iterator[Finding]:
         expected = key.get("folder_env") or key.get("keystore_env")
         if not reached and (expected or key.get("mount")):
             remedy = (
-                "Correct the variable in runtime.yml, or mount it in the compose file."
+                "Correct the variable in runtime.yml or in avs_instances[].keys, or mount it in the compose file."
                 if expected
-                else "Correct keys[].services in runtime.yml."
+                else "Correct keys[].services in runtime.yml or in avs_instances."
             )
             yield finding("PKG-012", place, f"no service mounts key {key['name']} ({expected or key['mount']})", remedy)
         if not expected and not key.get("services") and len(reached) > 1:

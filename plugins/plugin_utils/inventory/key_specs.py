@@ -39,10 +39,10 @@ def keys_of(instance: str, entry: Entry, declared: Sequence[Mapping[str, Any]]) 
     given = {key.name for key in entry.keys}
     where = f"{entry.place}.keys"
     made = Keys()
-    for name, wanted in known.items():
-        if name not in given and not wanted["optional"]:
-            remedy = f"Add {{name: {name}, kind: {wanted['kind']}, source: ...}} to {where}."
-            made.findings.append(finding("KEY-009", where, f"key {name} ({wanted['kind']}) is missing: the package needs it", remedy))
+    for name, declaration in known.items():
+        if name not in given and not declaration["optional"]:
+            remedy = f"Add {{name: {name}, kind: {declaration['kind']}, source: ...}} to {where}."
+            made.findings.append(finding("KEY-009", where, f"key {name} ({declaration['kind']}) is missing: the package needs it", remedy))
     made.findings += _filled_twice(entry, known)
     for key in entry.keys:
         place = f"{where}.{key.name}"

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.contents import as_bytes, as_text, is_binary
+from ansible_collections.restaking.avs.plugins.module_utils.common.curves import CURVES, id_of, keccak256
 from ansible_collections.restaking.avs.plugins.module_utils.common.keystores import has_id, marks_of, public_id, record_of
 from ansible_collections.restaking.avs.plugins.module_utils.common.masking import Mask
 
+from tests.lab.keystores import _scalar, make_keystore
+from tests.lab.keystores import keccak256 as demo_keccak256
 from tests.unit.support.keystores import eip2335, keystore, number, web3
 
 X, Y = int(number("x", 31), 16), int(number("y", 31), 16)
@@ -63,6 +66,39 @@ def test_the_same_content_however_it_is_written() -> None:
     assert marks("ecdsa", key) & marks("ecdsa", f"0x{key.upper()}\n") and not marks("ecdsa", key) & marks("ecdsa", number("other", 32))
     opaque = as_text(b"\xff\x00\x01")
     assert marks("file", opaque) == marks("file", opaque) and not marks("file", opaque) & marks("file", as_text(b"\xff\x00\x02"))
+
+
+@pytest.mark.parametrize("kind", ["ecdsa", "bn254"])
+def test_a_private_key_is_known_by_the_id_its_keystore_states(kind: str) -> None:
+    document, public = make_keystore(kind, "password", b"seed", 16)
+    secret = _scalar(b"seed", kind).hex()
+    for spelled in (secret, f"0x{secret.upper()}\n"):
+        record = record_of(kind, spelled)
+        assert record["public_id"] == public and secret not in json.dumps(record)
+        assert set(marks_of(record)) & marks(kind, document)
+    # Of bytes of any kind nobody says that they are a key.
+    assert record_of("file", secret)["public_id"] is None
+    if kind == "bn254":
+        assert record_of(kind, str(int(secret, 16)))["public_id"] == public
+
+
+def test_known_public_ids() -> None:
+    """The address and the points of the private key 1; a validator's key of EIP-2333's and EIP-2335's test vectors."""
+    assert id_of("ecdsa", 1) == "0x7e5f4552091a69125d5dfcb7b8c2659029395bdf"
+    assert id_of("bn254", 1) == "E([1,2])"
+    assert id_of("bls12381", 0x000000000019D6689C085AE165831E934FF763AE46A2A6C172B3F1B60A8CE26F) == (
+        "9612d7a727c9d0a22e185a1c768478dfe919cada9266988cb32359c11f2b7b27f4ae4040902382ae2910c15e2b420d07"
+    )
+    assert keccak256(b"").hex() == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+    for kind, curve in CURVES.items():
+        assert curve.public(curve.order) is None and curve.public(curve.order - 1) is not None
+        assert id_of(kind, 0) is None and id_of(kind, curve.order) is None
+    assert id_of("file", 1) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 135, 136, 137, 272, 300])
+def test_keccak_agrees_with_the_demo_nodes(size: int) -> None:
+    assert keccak256(bytes(range(256))[:size] * 2) == demo_keccak256(bytes(range(256))[:size] * 2)
 
 
 @pytest.mark.parametrize("public", ["", "0x", "0x" + "0" * 40, "E([0,0])", None, 5, {}, [], ["a", "b"], {"x": 1}])
