@@ -332,7 +332,8 @@ def test_values_and_files_encrypted_by_ansible_vault(controller: Controller, app
     files.mkdir()
     for name in ("bls.json", "bls.password"):
         canaries.values[name] = f"canary-{name}-0123456789"
-        (files / name).write_bytes(lock.encrypt(canaries.values[name].encode()))
+        content = keystore("bn254", canaries.values[name]) if name == "bls.json" else canaries.values[name]
+        (files / name).write_bytes(lock.encrypt(content.encode()))
         (files / name).chmod(0o644)
     keys = [
         {"name": "bls", "kind": "bn254", "source": "file", "keystore": "bls.json", "password_file": "bls.password"},
