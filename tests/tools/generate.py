@@ -16,6 +16,7 @@ from .documented import unmentioned
 from .marks import NoMarks
 from .reference_page import reference_page
 from .rules_page import rules_page
+from .settings_page import settings_page
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def pages(root: Path) -> Iterator[tuple[Path, str]]:
     """Every generated file and what should be in it."""
     yield root / "docs" / "rules.md", rules_page(root)
+    yield root / "docs" / "security" / "compose-settings.md", settings_page(root)
     yield root / "docs" / "reference.md", reference_page(root)
     for role in roles(root):
         yield role / "README.md", role_tables.readme(role)

@@ -11,6 +11,7 @@ import re
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _VERSION = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?\Z")
 
@@ -22,6 +23,11 @@ def is_name(text: object) -> bool:
 
 def is_profile(text: object) -> bool:
     return isinstance(text, str) and _PROFILE.match(text) is not None and ".." not in text
+
+
+def is_part(text: object) -> bool:
+    """Names inside of a compose file (services, networks, volumes, its profiles): never an option of a command, never a path."""
+    return isinstance(text, str) and _PART.match(text) is not None
 
 
 def is_variable(text: object) -> bool:

@@ -65,7 +65,7 @@ class Compose:
     def recreate(self, compose_file: str, env_file: str, services: Sequence[str]) -> Done:
         """Replace the containers of some services, started later by ``up``; anonymous volumes move to the new container."""
         return self._run(
-            compose_file, env_file, "up", "--no-start", "--no-deps", "--force-recreate", "--no-build", "--pull", "never", *services
+            compose_file, env_file, "up", "--no-start", "--no-deps", "--force-recreate", "--no-build", "--pull", "never", "--", *services
         )
 
     def stop(self) -> Done:

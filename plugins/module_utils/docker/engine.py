@@ -211,9 +211,12 @@ class Engine:
         wanted = sorted(set(references))
         if not wanted:
             return {}
-        done = self.run(["image", "inspect", *wanted])
+        done = self.run(["image", "inspect", "--", *wanted])
         if done.code == 0:
-            return dict(zip(wanted, json.loads(done.out)))
+            found = json.loads(done.out)
+            if len(found) != len(wanted):
+                raise _unusable(f"`docker image inspect` told of {len(found)} images, {len(wanted)} were asked for")
+            return dict(zip(wanted, found))
         if len(wanted) == 1:
             return {}
         # One missing image leaves the output without a way to tell which entry is whose.
@@ -227,11 +230,11 @@ class Engine:
         wanted = list(names)
         if not wanted:
             return []
-        found: list[dict[str, Any]] = json.loads(self.run([kind, "inspect", *wanted]).out or "[]")
+        found: list[dict[str, Any]] = json.loads(self.run([kind, "inspect", "--", *wanted]).out or "[]")
         return found
 
     def logs(self, container: str, lines: int) -> str:
-        done = self.run(["logs", "--tail", str(lines), container])
+        done = self.run(["logs", "--tail", str(lines), "--", container])
         return (done.out + done.err).strip()
 
     def check_versions(self) -> None:

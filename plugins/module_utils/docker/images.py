@@ -69,7 +69,7 @@ class ImageKeeper:
         for reference in references:
             name = _from_a_registry(reference, recorded)
             if name not in self._known and name not in self._failed:
-                done = self.engine.run(["pull", "--quiet", name], timeout=None)
+                done = self.engine.run(["pull", "--quiet", "--", name], timeout=None)
                 if done.code:
                     self._failed[name] = pull_problem(name, done, self.engine.platform())
                 else:
@@ -94,7 +94,7 @@ class ImageKeeper:
     def _would_fail(self, name: str) -> tuple[str, str] | None:
         if self._only_engine_knows(name):
             return None
-        done = self.engine.run(["manifest", "inspect", "--verbose", name])
+        done = self.engine.run(["manifest", "inspect", "--verbose", "--", name])
         platform = self.engine.platform()
         if done.code:
             return pull_problem(name, done, platform)

@@ -6,8 +6,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+# The grammar of the distribution project's reference package; its only limit of length is the path's.
+_LABEL = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
+_DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[A-Fa-f0-9:]+\])(?::[0-9]{{1,5}})?"
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(rf"(?:{_DOMAIN}/)?{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?\Z")
+_LONGEST_PATH, _LONGEST = 255, 1024
+
+
+def is_reference(text: object) -> bool:
+    """A container image's name as a registry knows it: ``[domain/]path[:tag][@sha256:...]``."""
+    if not isinstance(text, str) or len(text) > _LONGEST or not _REFERENCE.match(text):
+        return False
+    return len(repository_of(text).partition("/")[2]) <= _LONGEST_PATH
+
+
+def reference_problem(text: str) -> str | None:
+    """Why a package may not ask for this image: no reference, or what the engine could take for the id of an image it has."""
+    if not is_reference(text):
+        return f"{text[:200]!r} is not a reference of an image"
+    name, _at, digest = text.partition("@")
+    if not digest and (re.fullmatch(r"[0-9a-f]+", name) or name.startswith("sha256:")):
+        return f"{text} may be the id of an image on the host, which somebody else brought there; it is no name a registry knows"
+    return None
 
 
 def is_locked(name: str) -> bool:
@@ -31,7 +56,7 @@ def repository_of(reference: str) -> str:
     first = name.split("/")[0]
     if "/" not in name:
         return f"docker.io/library/{name}"
-    if "." in first or ":" in first or first == "localhost":
+    if "." in first or ":" in first or first == "localhost" or first != first.lower():
         return name.replace("index.docker.io/", "docker.io/", 1)
     return f"docker.io/{name}"
 

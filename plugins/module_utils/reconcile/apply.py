@@ -87,24 +87,24 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:
             raise refused(item.id, mask(engine_error(done)))
 
     if plan.drop:
-        must(engine.run(["rm", "-f", *plan.drop], timeout=REMOVAL, hold=hold))
+        must(engine.run(["rm", "-f", "--", *plan.drop], timeout=REMOVAL, hold=hold))
     for container, name in plan.rename.items():
-        must(engine.run(["rename", container, name], hold=hold))
+        must(engine.run(["rename", "--", container, name], hold=hold))
     if plan.unpause:
-        must(engine.run(["unpause", *plan.unpause], hold=hold))
+        must(engine.run(["unpause", "--", *plan.unpause], hold=hold))
     if item.networks_first:
         # The engine lets no network go while a container is in it; whoever is in one of these is to be recreated or removed.
         leaving = {*plan.recreate, *plan.remove}
         inside = [one.id for one in item.draft.before if one.service in leaving and one.id not in plan.drop]
         if inside:
-            must(engine.run(["stop", *inside], timeout=None, hold=hold))
-        must(engine.run(["network", "rm", *item.networks_first], hold=hold))
+            must(engine.run(["stop", "--", *inside], timeout=None, hold=hold))
+        must(engine.run(["network", "rm", "--", *item.networks_first], hold=hold))
     if plan.recreate:
         must(compose.recreate(compose_file, own.secrets_env, plan.recreate))
     if plan.actions() or item.networks_first or item.networks_last:
         must(compose.up(compose_file, own.secrets_env))
     for network in item.networks_last:
-        must(engine.run(["network", "rm", network], hold=hold))
+        must(engine.run(["network", "rm", "--", network], hold=hold))
 
 
 def refused(instance: str, message: str) -> HostError:

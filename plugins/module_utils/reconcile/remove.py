@@ -72,10 +72,10 @@ def remove(
         must(Compose(engine, project(own.id), "/", hold).down())
         left = [container.id for container in engine.containers(own.id)]
         if left:
-            must(engine.run(["rm", "-f", *left], timeout=REMOVAL, hold=hold))
+            must(engine.run(["rm", "-f", "--", *left], timeout=REMOVAL, hold=hold))
     volumes = own_volumes(own, state, engine.volumes())
     if purge and volumes:
-        must(engine.run(["volume", "rm", *volumes], timeout=REMOVAL, hold=hold))
+        must(engine.run(["volume", "rm", "--", *volumes], timeout=REMOVAL, hold=hold))
         volumes = []
     files.remove(own.run)
     if purge:

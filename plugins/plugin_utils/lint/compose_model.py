@@ -24,7 +24,7 @@ from .compose_file import ComposeFiles
 ROOT = "/avs-package"
 # No text of YAML holds it: marks values that only the host knows.
 _OPEN = "\0"
-_OPEN_IMAGE = "open@open"
+_OPEN_IMAGE = f"open@sha256:{'0' * 64}"
 _TRUE = frozenset(("true", "yes", "y", "on", "1"))
 _LISTS = ("cap_add", "security_opt", "volumes_from")
 _TEXTS = ("pid", "ipc", "network_mode", "uts", "userns_mode", "cgroup", "user", "pull_policy")

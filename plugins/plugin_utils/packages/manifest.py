@@ -12,8 +12,9 @@ from typing import Any
 
 from ...module_utils.common.names import is_name, is_profile
 from ...module_utils.common.words import UPGRADES
+from ...module_utils.docker.references import reference_problem
 from ..parsing.report import Report, path_of, shown
-from ..parsing.schema import is_image, is_text
+from ..parsing.schema import is_text
 from ..parsing.yaml_file import load_mapping
 
 FIELDS = ("version", "name", "upgrade", "hardware_requirements", "plugin", "profiles", "node_version")
@@ -178,7 +179,7 @@ def parse_plugin(declared: Any, place: str, report: Report) -> dict[str, str] | 
     image = declared.get("image")
     if image in (None, ""):
         return None
-    if not isinstance(image, str) or not is_image(image):
+    if not isinstance(image, str) or reference_problem(image):
         report.add("PKG-002", path_of(place, "image"), f"{shown(image)} is not an image reference")
         return None
     return {"image": image}

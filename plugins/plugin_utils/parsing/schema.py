@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ...module_utils.common.names import is_inside, is_version
+from ...module_utils.common.names import is_inside, is_part, is_version
+from ...module_utils.docker.references import is_reference
 from .report import Report, path_of, shown
 from .yaml_file import Plain
 
@@ -24,16 +25,10 @@ Check = Callable[[Any, str, Report], Any]
 
 _OWNER = re.compile(r"[0-9]{1,10}(?::[0-9]{1,10})?\Z")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?\Z")
-_SERVICE = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
 _MODE = re.compile(r"0?[0-7]{3}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 _CAPABILITY = re.compile(r"(?:CAP_)?[A-Z][A-Z_]{1,30}\Z")
-_PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
-_IMAGE = re.compile(
-    rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?\Z"
-)
 
 
 @dataclass(frozen=True)
@@ -198,13 +193,8 @@ def is_commit(value: object) -> bool:
     return isinstance(value, str) and _COMMIT.match(value) is not None
 
 
-def is_image(value: str) -> bool:
-    """A container image reference (the grammar of the distribution project's reference package)."""
-    return len(value) < 512 and _IMAGE.match(value) is not None
-
-
 line = text(lambda value: bool(value) and value.isprintable() and len(value) <= 500, "a text on one line")
-service = text(lambda value: _SERVICE.match(value) is not None, "the name of a service")
+service = text(is_part, "the name of a service")
 port = integer(1, 65535, "a port (1-65535)")
 url_path = text(lambda value: value.startswith("/") and value.isprintable() and " " not in value, "a path that starts with /")
 inside = text(is_inside, "a relative path that stays below its folder")
@@ -216,6 +206,6 @@ sha256 = text(lambda value: _SHA256.match(value) is not None, "a SHA-256 (64 sma
 commit = text(is_commit, "a commit (40 small hex digits)")
 version = text(is_version, "a version like v1.2.3", version_remedy)
 capability = text(lambda value: _CAPABILITY.match(value) is not None, "a Linux capability like NET_BIND_SERVICE")
-image = text(is_image, "an image reference")
+image = text(is_reference, "an image reference")
 binding = text(lambda value: value in ("loopback", "public") or _is_address(value), "loopback, public or an IP address")
 instant = text(is_time, "a time with its offset, like 2027-01-15T00:00:00Z")
