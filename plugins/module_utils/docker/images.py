@@ -15,7 +15,7 @@ from typing import Any
 from ..common.findings import Finding
 from ..common.rules import finding
 from .engine import Done, Engine
-from .references import digest_of, is_locked, repository_of
+from .references import digest_of, is_locked, reference_problem, repository_of
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,12 @@ class ImageKeeper:
         self._ways: dict[str, Any] | None = None
 
     def find(self, instance: str, wanted: Mapping[str, str], recorded: Mapping[str, str]) -> Images:
-        """What is here already. ``wanted``: service -> reference; ``recorded``: the lock of the instance's last commit."""
-        names = {reference: recorded.get(reference) or reference for reference in wanted.values()}
+        """What is here already. ``wanted``: service -> reference; ``recorded``: the lock of the instance's last commit.
+
+        What is no reference is refused elsewhere, and is not even asked for.
+        """
+        wanted = {service: reference for service, reference in wanted.items() if not reference_problem(reference)}
+        names = {reference: _locked(reference, recorded) for reference in wanted.values()}
         self._look(names.values())
         # An image that came from no registry and is gone can only be had by its name again.
         lost = [reference for reference, name in names.items() if name.startswith("sha256:") and name not in self._known]
@@ -133,8 +137,14 @@ def _insecure(registry: str, config: Mapping[str, Any]) -> bool:
 
 def _from_a_registry(reference: str, recorded: Mapping[str, str]) -> str:
     """The digest recorded for a reference; one that came from no registry can only be asked for by name."""
-    name = recorded.get(reference) or reference
+    name = _locked(reference, recorded)
     return reference if name.startswith("sha256:") else name
+
+
+def _locked(reference: str, recorded: Mapping[str, str]) -> str:
+    """The name a reference is recorded under, where that is of the reference's own repository or an image of this host."""
+    name = recorded.get(reference) or reference
+    return name if name.startswith("sha256:") or repository_of(name) == repository_of(reference) else reference
 
 
 def platforms_of(manifest: Any) -> set[str]:

@@ -20,6 +20,7 @@ from ..common.masking import Mask
 from ..common.words import GONE, STARTED
 from ..conflicts import taken
 from ..conflicts.subnets import subnets_wanted_twice
+from ..conflicts.versions import recorded_images
 from ..docker.engine import Container, Engine
 from ..docker.images import ImageKeeper
 from ..health.probes import UNHEALTHY, Health
@@ -184,7 +185,7 @@ def _verify(around: Surroundings, work: Sequence[_Work]) -> None:
     get = around.images.ask if problems or around.check else around.images.pull
     for item in work:
         if item.draft is not None and item.draft.images.missing:
-            recorded = (item.job.state or {}).get("images") or {}
+            recorded = recorded_images(item.job.spec, item.job.state)
             problems += get(item.job.id, item.draft.images.missing, recorded)
             item.draft = with_images(around, item.draft)
             problems += errors_of(item.draft.images.findings)

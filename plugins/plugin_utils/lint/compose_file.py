@@ -24,7 +24,8 @@ class ComposeFiles:
     """``services``: name -> settings as written, of all files, later ones laid over earlier ones. ``used``: variable -> needs a value.
 
     ``sections`` are the other top sections likewise; ``places``: ``services.main`` -> file and field.
-    ``passes_all``: some service hands the whole env file to its container. ``values``: variables as they are without an operator.
+    ``included``: entries of ``include`` with their place. ``passes_all``: some service hands the whole env file to its container.
+    ``values``: variables as they are without an operator.
     """
 
     services: Mapping[str, Mapping[str, Any]]
@@ -34,6 +35,7 @@ class ComposeFiles:
     places: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    included: tuple[tuple[str, Any], ...] = ()
 
     def text(self, value: Any) -> str | None:
         """A scalar with its variables filled, ``None`` where one has no value yet."""
@@ -49,6 +51,7 @@ def read_compose(profile: Profile) -> ComposeFiles:
     used: dict[str, bool] = {}
     findings: list[Finding] = []
     passed: set[str] = set()
+    included: list[tuple[str, Any]] = []
     for name in profile.compose_files:
         path = profile.compose_path(name)
         report = Report(posixpath.join(profile.compose_dir, name))
@@ -57,6 +60,8 @@ def read_compose(profile: Profile) -> ComposeFiles:
         for scalar in _scalars(document):
             for variable, needed in references(scalar).items():
                 used[variable] = used.get(variable, False) or needed
+        listed = document.get("include") if isinstance(document, Mapping) else None
+        included += [(f"{report.file}: include", item) for item in (listed if isinstance(listed, list) else [])]
         for section, entries in (document if isinstance(document, Mapping) else {}).items():
             for item, settings in (entries if isinstance(entries, Mapping) else {}).items():
                 if section == "services" and isinstance(settings, Mapping):
@@ -78,7 +83,7 @@ def read_compose(profile: Profile) -> ComposeFiles:
     except Outgrown:
         values = defaults
         findings.append(outgrown(profile.name))
-    return ComposeFiles(services, used, passes_all, values, places, sections, tuple(findings))
+    return ComposeFiles(services, used, passes_all, values, places, sections, tuple(findings), tuple(included))
 
 
 def outgrown(profile: str) -> Finding:

@@ -19,6 +19,7 @@ from ..packages.profile import Profile
 from ..parsing.env_file import Outgrown
 from .compose_file import ComposeFiles, env_files, environment, outgrown, read_compose
 from .host_rules import judged
+from .outside_files import judge_files
 
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|MNEMONIC|PRIVATE_?KEY|API_?KEY|AUTH_?TOKEN)(?:$|_(?!FILE|PATH|DIR))", re.IGNORECASE
@@ -44,6 +45,7 @@ def lint_profile(profile: Profile) -> list[Finding]:
             found += judged(profile, files)
         except Outgrown:
             found.append(outgrown(profile.name))
+        found += judge_files(profile, files)
     for name, settings in files.services.items():
         place = files.places[f"services.{name}"]
         found += _ports(name, settings, place, profile, files)

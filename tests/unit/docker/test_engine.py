@@ -16,6 +16,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.errors import
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding
 from ansible_collections.restaking.avs.plugins.module_utils.docker.compose import Compose, engine_error
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container, Done, Engine, find_compose
+from ansible_collections.restaking.avs.plugins.module_utils.docker.images import ImageKeeper
 from ansible_collections.restaking.avs.plugins.module_utils.system.confinement import Cell
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
@@ -254,3 +255,42 @@ def container(service: str, state: str = "running", spec: str = "1", **changes: 
 def test_status_texts(status: str, code: int | None, health: str | None) -> None:
     found = container("a", status=status)
     assert (found.exit_code, found.health) == (code, health)
+
+
+OPTION = "--format={{.Id}}"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda engine: engine.images([OPTION]),
+        lambda engine: engine.inspect([OPTION]),
+        lambda engine: engine.inspect_networks([OPTION]),
+        lambda engine: engine.inspect_volumes([OPTION]),
+        lambda engine: engine.logs(OPTION, 5),
+        lambda engine: Compose(engine, "p", "/x").recreate("/c", "/e", [OPTION]),
+        lambda engine: ImageKeeper(engine).pull("x", [OPTION], {}),
+        lambda engine: ImageKeeper(engine).ask("x", [OPTION], {}),
+    ],
+)
+def test_text_from_outside_stands_behind_the_options(ask: Any) -> None:
+    engine = Told(
+        image=Done(1, "", ""),
+        container="[]",
+        network="[]",
+        volume="[]",
+        logs="",
+        compose="",
+        pull=Done(1, "", "x"),
+        info="{}",
+        manifest=Done(1, "", "x"),
+    )
+    engine._versions, engine._platform = ("26.1", "2.26"), "linux/amd64"
+    ask(engine)
+    (command,) = [command for command in engine.asked if OPTION in command]
+    assert command[command.index("--") + 1 :] == [OPTION]
+
+
+def test_images_that_were_not_told_of_one_by_one_are_not_believed() -> None:
+    with pytest.raises(HostError, match="told of 1 images, 2 were asked for"):
+        Told(image='[{"Id": "sha256:forged"}]').images(["a:1", "b:1"])

@@ -114,6 +114,31 @@ def test_a_recorded_digest_wins_over_a_moved_tag() -> None:
     assert keeper.find("x", {"a": "r.test/app:1"}, recorded).lock == recorded
 
 
+def test_what_is_no_reference_is_not_asked_for() -> None:
+    """Its answer could be one the package wrote itself, told of the image of another instance."""
+    forged = {"--format={{...}}": image("ff"), "sha256:12ab": image("ff"), "deadbeef": image("ff"), "r.test/app:1": image("aa")}
+    found = ImageKeeper(Shelf(forged, {})).find("x", {str(number): name for number, name in enumerate(forged)}, {})
+    assert (found.lock, found.missing) == ({"r.test/app:1": "r.test/app@sha256:aa"}, [])
+
+
+def test_a_lock_of_another_repository_is_not_believed() -> None:
+    recorded = {"r.test/app:1": "evil.test/app@sha256:ee"}
+    shelf = Shelf({"evil.test/app@sha256:ee": image("ee"), "r.test/app:1": image("aa")}, {"r.test/app:1": image("aa")})
+    assert ImageKeeper(shelf).find("x", {"a": "r.test/app:1"}, recorded).lock == {"r.test/app:1": "r.test/app@sha256:aa"}
+    del shelf.here["r.test/app:1"]
+    assert ImageKeeper(shelf).pull("x", ["r.test/app:1"], recorded) == []
+    assert shelf.pulled == ["r.test/app:1"]
+
+
+def test_two_instances_keep_their_own_locks() -> None:
+    """One installed before the tag moved, one after: neither is told what the other has."""
+    old, new = "r.test/app@sha256:old", "r.test/app@sha256:new"
+    shelf = Shelf({old: image("old"), "r.test/app:1": image("new")}, {})
+    keeper = ImageKeeper(shelf)
+    for recorded, expected in (({"r.test/app:1": old}, old), ({}, new), ({"r.test/app:1": old}, old)):
+        assert keeper.find("x", {"a": "r.test/app:1"}, recorded).lock == {"r.test/app:1": expected}
+
+
 def test_a_local_image_that_is_gone_is_looked_for_by_name() -> None:
     recorded = {"r.test/app:1": "sha256:gone"}
     keeper = ImageKeeper(Shelf({"r.test/app:1": image("aa")}, {}))

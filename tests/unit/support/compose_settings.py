@@ -197,7 +197,7 @@ _TRIED: dict[str, tuple[list[Any], list[Any]]] = {
     ),
     f"{_S}umask": (_CLOSED, ["022"]),
     f"{_S}use_api_socket": ([False], [True]),
-    f"{_S}user": (["1000:1000", "nobody"], _BAD_TEXT),
+    f"{_S}user": (["1000:1000", "nobody"], _BAD_TEXT[:1]),
     f"{_S}userns_mode": (["private"], ["host", "other"]),
     f"{_S}uts": (["private"], ["host", "other"]),
     f"{_S}volumes[].type": (["volume"], ["npipe", "cluster", "image"]),

@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the table of compose settings refuses on a host, package_info refuses before: values as an author writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding, errors_of
+from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
+from ansible_collections.restaking.avs.plugins.plugin_utils.lint.lint import lint_profile
+from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import inspect_package
+from ansible_collections.restaking.avs.plugins.plugin_utils.taps.locate import PackageRequest
+
+from tests.unit.support.builders import RUNTIME, package_files, write
+from tests.unit.support.compose_settings import HARMFUL, HARMLESS, model_with
+
+# Of the host alone: what an option may still change, what lies on it, and long forms that authors write short.
+_HOST = ("cap_add", "image", "ports", "networks.*", "volumes[].bind", "volumes[].volume", "volumes[].tmpfs", "volumes[].consistency",
+         "volumes[].read_only", "volumes[].target", "volumes[]", "deploy.resources", "profiles")  # fmt: skip
+
+
+def linted(tmp_path: Path, cache: Cache, document: dict[str, Any]) -> list[Finding]:
+    runtime = {**RUNTIME, "privileges": {"main": {}}, "directories": []}
+    root = write(tmp_path / "p", package_files(compose=yaml.safe_dump(document), runtime=runtime, checksums=False))
+    package = inspect_package(PackageRequest({"path": str(root)}), [], cache).package
+    assert package is not None
+    return errors_of(lint_profile(package.profiles["option-returner"]))
+
+
+def judged_before(tried: dict[str, list[Any]]) -> dict[str, str]:
+    """Service -> setting, one service a value: whatever lint can know."""
+    wanted = {
+        path: values
+        for path, values in tried.items()
+        if path.startswith("services.*.") and not path[len("services.*.") :].startswith(_HOST)
+    }
+    return {
+        f"s{number}": f"{path} {position}"
+        for number, (path, position) in enumerate((path, at) for path in wanted for at in range(len(wanted[path])))
+    }
+
+
+def services(names: dict[str, str], tried: dict[str, list[Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {"main": {"image": "demo:1.0.0"}, "other": {"image": "demo:1.0.0"}}
+    for name, path, position in ((name, *setting.split(" ")) for name, setting in names.items()):
+        settings = model_with(path, tried[path][int(position)])["services"]["node"]
+        found[name] = {**settings, "image": settings.get("image", "demo:1.0.0")}
+    return found
+
+
+def test_what_is_harmful_is_said_before_an_install(tmp_path: Path, cache: Cache) -> None:
+    names = judged_before(HARMFUL)
+    assert len(names) > 150
+    refused = {
+        item.place.partition(": services.")[2].split(".")[0] for item in linted(tmp_path, cache, {"services": services(names, HARMFUL)})
+    }
+    assert {setting for name, setting in names.items() if name not in refused} == set()
+    assert refused <= set(names)
+
+
+def test_what_is_harmless_is_not(tmp_path: Path, cache: Cache) -> None:
+    names = judged_before({path: values for path, values in HARMLESS.items() if path != "services.*.build"})
+    assert len(names) > 150
+    assert linted(tmp_path, cache, {"services": services(names, HARMLESS)}) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"env_file": "/etc/passwd"}, "env_file"),
+        ({"env_file": [".env", {"path": "../../../other.env"}]}, "env_file"),
+        ({"env_file": "~/.docker/config.json"}, "env_file"),
+        ({"label_file": ["/etc/passwd"]}, "label_file"),
+        ({"extends": {"file": "/srv/other.yml", "service": "x"}}, "extends.file"),
+    ],
+)
+def test_files_outside_of_the_package(tmp_path: Path, cache: Cache, settings: dict[str, Any], field: str) -> None:
+    (found,) = linted(tmp_path, cache, {"services": {"main": {"image": "demo:1.0.0", **settings}}})
+    assert (found.id, found.place) == ("PKG-018", f"pkg/option-returner/docker-compose.yml: services.main.{field}")
+
+
+@pytest.mark.parametrize(
+    "included",
+    [
+        "/etc/x.yml",
+        "https://example.org/x.git",
+        "git@example.org:x.git",
+        "oci://example.org/x",
+        {"path": ["a.yml", "/b.yml"]},
+        {"path": "a.yml", "env_file": "/x"},
+        {"path": "a.yml", "project_directory": "../../.."},
+    ],
+)
+def test_includes_of_somebody_else(tmp_path: Path, cache: Cache, included: Any) -> None:
+    (found,) = linted(tmp_path, cache, {"include": [included], "services": {"main": {"image": "demo:1.0.0"}}})
+    assert (found.id, found.place) == ("PKG-018", "pkg/option-returner/docker-compose.yml: include")
+
+
+def test_files_of_the_package_and_sections_nobody_knows(tmp_path: Path, cache: Cache) -> None:
+    main = {
+        "image": "demo:1.0.0",
+        "env_file": [".env", "../shared.env", {"path": "/none", "required": False}],
+        "extends": {"service": "other"},
+    }
+    document = {"include": ["more.yml", {"path": "../more.yml"}], "services": {"main": main, "other": {"image": "demo:1.0.0"}}}
+    assert linted(tmp_path, cache, document) == []
+    (found,) = linted(
+        tmp_path / "2", cache, {"services": {"main": {"image": "demo:1.0.0"}}, "models": {"m": {"model": "x"}}, "x-ours": {"a": 1}}
+    )
+    assert (found.id, found.place) == ("PRIV-002", "profile option-returner: models")
