@@ -2,21 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Subnets a package fixes for its networks, and who has them already (rule NET-002): the engine would say so too late."""
+"""Subnets a package fixes for its networks, and who has them already (rule NET-002): the engine would say so too late, or not at all."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from itertools import islice
+from typing import Any
 
 from ..common.findings import Finding
 from ..common.rules import finding
 from ..docker.model import Model
 from ..docker.names import project
+from .reached import Reached, Subnet
 
-Subnet = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+_PRIVATE = {4: ("10.128.0.0/9", "172.16.0.0/12", "192.168.0.0/16"), 6: ("fd00:6176:73::/48",)}
+_TRIED = 1024
 _REMEDY = "Choose another subnet by the package's option, or remove what stands in the way."
 
 
@@ -26,9 +29,13 @@ class _Wanted:
     subnet: Subnet
 
 
-def check_subnets(instance: str, model: Model, networks: Mapping[str, str], subnets: Mapping[str, Iterable[str]]) -> list[Finding]:
-    """``networks``: name -> compose project of the networks there are, ``subnets``: name -> their subnets."""
+def check_subnets(
+    instance: str, model: Model, networks: Mapping[str, str], subnets: Mapping[str, Iterable[str]], reach: Sequence[Reached] = ()
+) -> list[Finding]:
+    """``networks``: name -> compose project of the networks there are, ``subnets``: name -> their subnets; ``reach``: what else the
+    host reaches. A network that is there, and stays as it is, takes nothing anew."""
     own = project(instance)
+    kept = {subnet for name, texts in subnets.items() if networks.get(name) == own for subnet in map(_subnet, texts)}
     taken = [
         (subnet, name)
         for name, texts in sorted(subnets.items())
@@ -45,7 +52,31 @@ def check_subnets(instance: str, model: Model, networks: Mapping[str, str], subn
         holder = next((name for other, name in taken if _overlap(subnet, other)), None)
         if holder is not None:
             found.append(finding("NET-002", place, f"{subnet} overlaps the network {holder}", _REMEDY))
+        elif subnet not in kept:
+            found += _cut_off(place, subnet, reach, [other for other, _name in taken])
     return found
+
+
+def _cut_off(place: str, subnet: Subnet, reach: Sequence[Reached], taken: Sequence[Subnet]) -> Iterator[Finding]:
+    """The host would send to the containers what it sends to a part of its own network today, answers to its operator too."""
+    item = next((item for item in reach if _overlap(subnet, item.subnet)), None)
+    if item is not None:
+        message = f"{subnet} overlaps {item.what}: the host would be cut off from it"
+        free = _free(subnet, [*taken, *(other.subnet for other in reach)])
+        remedy = "Set another subnet by the package's option" + (f" ({free} is free here)" if free else "")
+        yield finding("NET-002", place, message, f"{remedy}, or have its authors leave ipam to the engine, which takes a free one.")
+
+
+def _free(subnet: Subnet, taken: Sequence[Subnet]) -> str | None:
+    """The first private range of the same size that nobody has."""
+    for text in _PRIVATE[subnet.version]:
+        pool = ipaddress.ip_network(text)
+        if subnet.prefixlen >= pool.prefixlen:
+            candidates: Iterator[Subnet] = islice(pool.subnets(new_prefix=subnet.prefixlen), _TRIED)
+            free = next((one for one in candidates if not any(_overlap(one, other) for other in taken)), None)
+            if free is not None:
+                return str(free)
+    return None
 
 
 def in_the_way(instance: str, model: Model, given_up: Mapping[str, Iterable[str]]) -> list[str]:
@@ -78,6 +109,12 @@ def subnets_of(inspected: Mapping[str, Any]) -> tuple[str, ...]:
     """Of a network as the engine inspects it."""
     configs = (inspected.get("IPAM") or {}).get("Config") or ()
     return tuple(str(config["Subnet"]) for config in configs if config.get("Subnet"))
+
+
+def engine_subnets(inspected: Iterable[Mapping[str, Any]]) -> Iterator[Subnet]:
+    """Of all networks the engine has."""
+    for network in inspected:
+        yield from (subnet for subnet in map(_subnet, subnets_of(network)) if subnet is not None)
 
 
 def _declared(instance: str, model: Model) -> Iterator[tuple[str, str]]:

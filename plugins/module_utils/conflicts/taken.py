@@ -19,7 +19,8 @@ from ..docker.model import Model
 from ..docker.names import project
 from ..policy.ports import Published, collisions
 from ..system.prefetch import Ahead
-from .subnets import subnets_of
+from .reached import Reached, reached
+from .subnets import engine_subnets, subnets_of
 
 _LISTEN = {"tcp": "0A", "udp": "07"}
 
@@ -29,13 +30,14 @@ class Host:
     """What is taken on the host: ports with their holder's name, and containers and networks by name -> owner.
 
     ``containers``: name -> instance it belongs to (empty: none); ``networks``: name -> compose project (empty: none);
-    ``inspected``: network -> what the engine says of it.
+    ``inspected``: network -> what the engine says of it; ``reached``: ranges the host itself needs.
     """
 
     ports: list[tuple[Published, str, str]] = field(default_factory=list)
     containers: dict[str, str] = field(default_factory=dict)
     networks: dict[str, str] = field(default_factory=dict)
     inspected: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reached: tuple[Reached, ...] = ()
 
     @property
     def subnets(self) -> dict[str, tuple[str, ...]]:
@@ -72,7 +74,9 @@ def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = 
                 for item in state.get("ports") or ()
             ]
     ports += [(socket, f"a process of the host ({socket.address or 'all addresses'})", "") for socket in foreign]
-    return Host(ports, containers, *networked.answer())
+    networks, inspected = networked.answer()
+    # Only now: the route of a network made meanwhile is one of a network that is known.
+    return Host(ports, containers, networks, inspected, reached(engine_subnets(inspected.values()), proc))
 
 
 def _networks(engine: Engine) -> tuple[dict[str, str], dict[str, Mapping[str, Any]]]:

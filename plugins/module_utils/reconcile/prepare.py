@@ -140,7 +140,7 @@ def _resolved(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str,
             instance, shaped.model, around.host.inspected, around.host.containers, _crossed(around, spec, state, shaped.model)
         ),
         *existing.check_volumes(instance, shaped.model, _present_volumes(around, shaped.model)),
-        *check_subnets(instance, shaped.model, around.host.networks, around.host.subnets),
+        *check_subnets(instance, shaped.model, around.host.networks, around.host.subnets, around.host.reached),
     ]
     values = {name: {**stored, **given}[name] for name in spec["secrets"] if name in given or name in stored}
     return Draft(spec, own, state, before, tree, shaped, images, memory, values, identities, tuple(findings))
