@@ -120,11 +120,18 @@ def _limited(spec: Mapping[str, Any], name: str, service: dict[str, Any], memory
     if int(service.get("oom_score_adj") or 0) < 0:
         service.pop("oom_score_adj")
     service.pop("oom_kill_disable", None)
+    if service.get("ulimits"):
+        service["ulimits"] = {name: _both(bounds) for name, bounds in service["ulimits"].items()}
     cpus = operator.get("cpus") or service.get("cpus") or vendor.get("cpus")
     service.pop("cpus", None)
     if cpus:
         service["cpus"] = float(cpus)
     return service
+
+
+def _both(bounds: Any) -> Any:
+    """Compose prints no bound of 0, and then does not read what it printed."""
+    return {"soft": 0, "hard": 0, **bounds} if isinstance(bounds, Mapping) else bounds
 
 
 def _bounded(limit: Any) -> Any:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -98,13 +99,13 @@ def _is_loopback(address: str) -> bool:
 
 
 def published(model: Model) -> list[Published]:
-    """All host ports of the final model, sorted; ports the engine chooses itself are left out, and those it discards."""
+    """All host ports of the final model, sorted; ports the engine chooses itself are left out, those it discards, and what is no port."""
     found = []
     for name, service in services(model).items():
         if service.get("network_mode") == "host":
             continue
         for port in service.get("ports") or ():
-            if port.get("published"):
+            if re.fullmatch(r"[0-9]+(?:-[0-9]+)?", str(port.get("published") or "")):
                 found.append(Published(str(port.get("host_ip") or ""), str(port["published"]), str(port.get("protocol") or "tcp"), name))
     return sorted(found)
 

@@ -20,6 +20,7 @@ from ..common.rules import finding
 from ..common.words import ABSENT
 from ..conflicts import existing, taken
 from ..conflicts.host_paths import links, outside
+from ..conflicts.shared_names import check_names, residents
 from ..conflicts.subnets import check_subnets, in_the_way
 from ..conflicts.versions import recorded_images, version_problems
 from ..docker.compose import Compose
@@ -141,6 +142,7 @@ def _resolved(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str,
         ),
         *existing.check_volumes(instance, shaped.model, _present_volumes(around, shaped.model)),
         *check_subnets(instance, shaped.model, around.host.networks, around.host.subnets, around.host.reached),
+        *check_names(instance, shaped.model, around.engine.inspect(residents(shaped.model, around.host.inspected)), around.host.containers),
     ]
     values = {name: {**stored, **given}[name] for name in spec["secrets"] if name in given or name in stored}
     return Draft(spec, own, state, before, tree, shaped, images, memory, values, identities, tuple(findings))

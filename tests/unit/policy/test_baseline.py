@@ -212,3 +212,17 @@ def test_limits_cannot_be_switched_off() -> None:
     assert not service["mem_limit"].startswith("-")
     assert service["pids_limit"] > 0
     assert "oom_score_adj" not in service and "oom_kill_disable" not in service
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ({"core": {}}, {"core": {"soft": 0, "hard": 0}}),
+        ({"nofile": {"hard": 5}}, {"nofile": {"soft": 0, "hard": 5}}),
+        ({"nofile": {"soft": 1, "hard": 2}, "nproc": 7}, {"nofile": {"soft": 1, "hard": 2}, "nproc": 7}),
+    ],
+)
+def test_a_limit_of_nothing_is_one(printed: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Compose prints `core: 0` as `core: {}`, which it refuses to read again."""
+    changed = apply_baseline(spec(), model(node={"ulimits": printed}), 1 << 30)
+    assert changed["services"]["node"]["ulimits"] == expected

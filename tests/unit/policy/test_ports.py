@@ -118,3 +118,9 @@ def test_in_the_hosts_own_network_nothing_is_published() -> None:
 def test_an_operators_unknown_port_is_an_error() -> None:
     _changed, found = bind_ports(spec(ports={"9": "public"}), model(node={}), {})
     assert told(found) == [("INV-001", "error", "ports.9")]
+
+
+def test_what_is_no_port_is_not_published() -> None:
+    """It is refused by the table of settings; until that is told, nobody may stumble over it."""
+    ports = [{"target": 80, "published": published} for published in ("http", "-5", "80-", "81", "82-83")]
+    assert [port.port for port in published(model(node={"ports": ports}))] == ["81", "82-83"]
