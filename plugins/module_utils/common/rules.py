@@ -34,7 +34,7 @@ _TABLE = (
         "PRIV-002",
         ERROR,
         "No way out of the container",
-        "Privileged mode, the host's pid or ipc namespace, the engine's socket, the root of the host or a dangerous capability give the host away.",
+        "Privileged mode, the host's namespaces, the engine's socket or a dangerous capability give the host away; so may a setting nobody has judged.",
         "Remove it from the package, or grant an exception with a reason (avs_instances[].exceptions).",
     ),
     Rule(
@@ -157,8 +157,8 @@ _TABLE = (
     Rule(
         "NET-002",
         ERROR,
-        "Names and ports are free on the host",
-        "Two containers cannot share a port, a name or a network by accident.",
+        "Names, ports and subnets are free on the host",
+        "Two containers cannot share a port, a name or a network by accident, and a subnet over the host's own network cuts the host off.",
         "Choose another port or tag, or remove what stands in the way.",
     ),
     Rule(

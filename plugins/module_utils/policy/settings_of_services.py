@@ -166,7 +166,7 @@ SERVICES: tuple[Setting, ...] = (
     _s("shm_size", v.SIZE, "counts as the container's memory"),
     _s("stdin_open", v.BOOLEAN, _OWN),
     _s("stop_grace_period", v.DURATION, "a time to end in"),
-    _s("stop_signal", v.matching(r"(?:SIG)?[A-Z0-9]{1,10}(?:[+-][0-9]{1,2})?|", "a signal"), _OWN),
+    _s("stop_signal", v.matching(r"(?i:(?:SIG)?[A-Z0-9]{1,10})(?:[+-][0-9]{1,2})?|", "a signal"), _OWN),
     _s("storage_opt", verdict.STORAGE, "others are for the engine's storage itself"),
     _s("sysctls", verdict.SYSCTLS, "others are the host's"),
     _s("tmpfs", v.ANY, "memory of the container"),

@@ -141,7 +141,11 @@ def test_harmless_settings_install_and_run(bench: Bench, make: Make) -> None:
     document = {
         "name": "vendors",
         "x-anything": {"a": 1},
-        "services": {"node": node, "other": {**ALIVE, "networks": ["n"], "pid": "service:third"}, "third": {**ALIVE, "network_mode": "none", "read_only": True, "tmpfs": "/tmp"}},
+        "services": {
+            "node": node,
+            "other": {**ALIVE, "networks": ["n"], "pid": "service:third"},
+            "third": {**ALIVE, "network_mode": "none", "read_only": True, "tmpfs": "/tmp"},
+        },
         "networks": {"n": {"driver": "bridge", "internal": True, "labels": {"a": "b"}, "ipam": subnet,
                            "driver_opts": {"com.docker.network.bridge.enable_icc": "true"}}},
         "volumes": {"v": {"labels": {"a": "b"}}, "memory": {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m,uid=1000"}}},

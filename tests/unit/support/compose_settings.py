@@ -184,7 +184,7 @@ _TRIED: dict[str, tuple[list[Any], list[Any]]] = {
     f"{_S}shm_size": (_SIZES, _NO_SIZES),
     f"{_S}stdin_open": (_ENABLED, _ODD),
     f"{_S}stop_grace_period": (_TIMES, _NO_TIMES),
-    f"{_S}stop_signal": (["SIGTERM", "SIGRTMIN+3", "9"], ["--x", "a b"]),
+    f"{_S}stop_signal": (["SIGTERM", "SIGRTMIN+3", "9", "sigint"], ["--x", "a b"]),
     f"{_S}storage_opt": ([{"size": "1g"}], [{"dm.basesize": "1g"}, {"size": "all"}]),
     f"{_S}sysctls": (
         [{"net.core.somaxconn": 1024, "net.ipv4.conf.eth0.forwarding": "1", "kernel.shmmax": "1"}],
