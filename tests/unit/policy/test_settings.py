@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import errors_of
+from ansible_collections.restaking.avs.plugins.module_utils.docker.references import reference_problem
 from ansible_collections.restaking.avs.plugins.module_utils.policy import setting_values as v
 from ansible_collections.restaking.avs.plugins.module_utils.policy.mounts import place_mounts
 from ansible_collections.restaking.avs.plugins.module_utils.policy.services import check
@@ -146,6 +148,21 @@ def test_what_is_no_image_reference(image: str) -> None:
 ])  # fmt: skip
 def test_image_references(image: str) -> None:
     assert judged(model(node={"image": image})) == []
+
+
+@pytest.mark.parametrize("piece", ["1", "a", "1.", "a-", "a.", "a/", "-", "_", "1m", ",", "0,", " ", "é"])
+def test_long_values_are_judged_in_no_time(piece: str) -> None:
+    """A pattern that goes back and forth over a text would hold a host for hours."""
+    text = piece * 20000 + "!"
+    started = time.monotonic()
+    for row in TABLE.values():
+        for value in (text, [text], {text: text}):
+            for _problem in row.allowed.judge(value, v.About(model(), {})):
+                pass
+    reference_problem(text)
+    reference_problem(text[:1000] + "!")
+    judged(model(**{text: {}}))
+    assert time.monotonic() - started < 5
 
 
 def test_words_for_people_say_what_is_wrong_and_what_to_do() -> None:
