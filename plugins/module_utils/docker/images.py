@@ -21,11 +21,12 @@ from .references import digest_of, is_locked, reference_problem, repository_of
 @dataclass(frozen=True)
 class Images:
     """``lock``: reference -> ``repo@sha256:...`` (the image's id where it came from no registry); ``missing``: to be pulled;
-    ``users``: reference -> the user the image runs as."""
+    ``users``: reference -> the user the image runs as; ``labels``: reference -> the labels its containers get."""
 
     lock: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     users: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -60,7 +61,9 @@ class ImageKeeper:
                     result.missing.append(reference)
                 continue
             result.lock[reference] = name if is_locked(name) else digest_of(reference, known)
-            result.users[reference] = str((known.get("Config") or {}).get("User") or "")
+            config = known.get("Config") or {}
+            result.users[reference] = str(config.get("User") or "")
+            result.labels[reference] = dict(config.get("Labels") or {})
             result.findings.extend(self._platform(f"{instance}: services.{service}.image", reference, known))
         return result
 

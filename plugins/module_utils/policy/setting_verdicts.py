@@ -97,11 +97,17 @@ def _volumes_from(value: Any, _about: About) -> Iterator[Problem]:
 
 
 def _labels(value: Any, _about: About) -> Iterator[Problem]:
-    for name, text in pairs(value).items():
-        low = name.lower()
-        if low.startswith(_RESERVED):
+    for name in pairs(value):
+        if name.lower().startswith(_RESERVED):
             yield Problem(f"the label {shown(name)} is not the package's to set")
-        elif low.startswith(_WATCHTOWER):
+    yield from label_orders(pairs(value))
+
+
+def label_orders(labels: Mapping[str, Any]) -> Iterator[Problem]:
+    """Labels that a program of the operator would act on; an image's count as well, all of its containers get them."""
+    for name, text in labels.items():
+        low = name.lower()
+        if low.startswith(_WATCHTOWER):
             if str(text).lower() not in ("false", "none") or low.removeprefix(_WATCHTOWER) != "enable":
                 yield Problem(f"the label {shown(name)} lets an updater replace the container", rule="UPG-001")
         elif _AGENTS.fullmatch(low) and not (str(text).lower() == "false" and low.split(".")[-1] in _SWITCHES):

@@ -32,6 +32,7 @@ from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, folder_actions, settled_folders, wanted_folders
 from ..instance.identity import identify, recorded_of, spec_digest
 from ..instance.store import InstanceStore, Store
+from ..policy.image_labels import judge_image_labels
 from ..policy.key_owners import settle_owners
 from ..policy.mounts import Layout, folders_of
 from ..policy.pipeline import Shaped, Wanted, compose_text, pin, shape
@@ -130,7 +131,7 @@ def _resolved(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str,
     given = around.values.get(instance, {})
     recorded, aliases = recorded_of(state)
     identities = identify(spec["secrets"], recorded, stored, given, around.host_key, key_files.stored_identities(own), aliases)
-    images = around.images.find(instance, shaped.images, recorded_images(spec, state))
+    images = _found_images(around, spec, state, shaped)
     findings = [
         *shaped.findings,
         *images.findings,
@@ -197,8 +198,14 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
 
 def with_images(around: Surroundings, item: Draft) -> Draft:
     """The draft once more, with the images that were pulled since."""
-    found = around.images.find(str(item.spec["id"]), item.shaped.images, recorded_images(item.spec, item.state))
+    found = _found_images(around, item.spec, item.state, item.shaped)
     return replace(item, images=replace(found, missing=item.images.missing), findings=(*item.findings, *found.findings))
+
+
+def _found_images(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, shaped: Shaped) -> Images:
+    """The images that are here, judged by what only the image says."""
+    found = around.images.find(str(spec["id"]), shaped.images, recorded_images(spec, state))
+    return replace(found, findings=[*found.findings, *judge_image_labels(str(spec["id"]), shaped.model, found.labels)])
 
 
 def _tree(around: Surroundings, spec: Mapping[str, Any], own: InstanceStore) -> str:

@@ -200,6 +200,20 @@ def test_an_image_by_its_id(bench: Bench, make: Make, image: str) -> None:
     assert {rule for rule, _place in found} == ({"IMG-006"} if image.startswith("avs") else {"PKG-018"})
 
 
+def test_labels_an_image_brings_along(bench: Bench, make: Make, tmp_path: Path) -> None:
+    """The engine hands them to every container of the image."""
+    name = f"avs-host-test/labelled-{RUN}:1.0.0"
+    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE}\nLABEL traefik.enable=true com.docker.compose.project=vendors\n")
+    docker("build", "-q", "-t", name, "-f", str(tmp_path / "Dockerfile"), str(tmp_path))
+    try:
+        assert refused(bench, make("bad", {"services": {"node": {**ALIVE, "image": name}}})) == [("PRIV-002", "services.node.image")]
+        spec = make("good", {"services": {"node": {**ALIVE, "image": name, "labels": {"traefik.enable": "false"}}}})
+        assert not bench.call([spec]).get("failed")
+        gone(bench, spec)
+    finally:
+        docker("rmi", "-f", name)
+
+
 @pytest.fixture
 def operators(bench: Bench) -> Iterator[str]:
     """A network of the operator with a container that answers to `rpc`."""
