@@ -15,7 +15,7 @@ version_added: "0.1.0"
 short_description: Show what P(restaking.avs.instance_info#module) found on all hosts as a plain text table
 description:
   - One line an instance, sorted by host and instance, with the columns host, instance, version, commit, profile, state, health,
-    image, and keys. Commits and image digests are cut to 12 digits.
+    image, keys, and detail, which says why the health is what it is. Commits and image digests are cut to 12 digits.
   - A host without instances, or whose result is missing or failed, has a line that says so.
 options:
   _input:
@@ -42,7 +42,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-COLUMNS = ("host", "instance", "version", "commit", "profile", "state", "health", "image", "keys")
+COLUMNS = ("host", "instance", "version", "commit", "profile", "state", "health", "image", "keys", "detail")
 SHORT = 12
 NONE = "-"
 
@@ -90,6 +90,7 @@ def _instance(host: str, instance: Mapping[str, Any]) -> tuple[str, ...]:
         _text(health.get("status") if isinstance(health, Mapping) else health),
         ",".join(f"{service}={_digest(image)}" for service, image in sorted(images.items())) or NONE,
         ",".join(f"{name}={_text((key or {}).get('fingerprint'))}" for name, key in sorted(keys.items())) or NONE,
+        _text(health.get("detail") if isinstance(health, Mapping) else None),
     )
 
 

@@ -26,6 +26,14 @@ options:
     type: list
     elements: str
     default: []
+  drift:
+    description:
+      - Also compare every container with what it was made as, and tell in RV(instances[].drift) what was changed by hand, such as with
+        C(docker update) or C(docker network connect). P(restaking.avs.instances#module) undoes what it sees in passing, which is a container
+        that is gone, stopped, paused, renamed, or out of one of its networks; other changes by hand stay until the container is made anew.
+    type: bool
+    default: false
+    version_added: "0.2.0"
 attributes:
   check_mode:
     description: Reads only.
@@ -80,7 +88,9 @@ instances:
       description: V(started), V(stopped) or V(absent), as it was asked for last.
       type: str
     phase:
-      description: V(committed), or V(applying) after a run that was cut off or whose node did not become healthy.
+      description:
+        - V(committed), or V(applying) after a run that was cut off or whose node did not become healthy; V(damaged) where what the host
+          recorded cannot be used, which a finding explains.
       type: str
     release:
       description: Name of the current release folder.
@@ -156,24 +166,36 @@ instances:
     kept:
       description: Of a removed instance the C(volumes) and the C(data) folder that were kept.
       type: dict
-    findings:
-      description: Verdicts of the host at the last install.
+    drift:
+      description:
+        - What is otherwise than it was made, with C(service), C(what) (such as V(memory), V(restart), V(network)), C(wanted) and C(found).
+      returned: O(drift=true)
       type: list
       elements: dict
+    findings:
+      description: Verdicts of the host at the last install, and of containers that were restarted since.
+      type: list
+      elements: dict
+findings:
+  description: What is to be said of containers that carry our label and belong to nobody.
+  returned: always
+  type: list
+  elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common.errors import AvsError
 from ..module_utils.docker.engine import Engine
-from ..module_utils.status.read import read_instances
+from ..module_utils.status.read import read_host
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"ids": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True)
+    arguments = {"ids": {"type": "list", "elements": "str", "default": []}, "drift": {"type": "bool", "default": False}}
+    module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
     try:
-        engine = Engine(module.run_command)
-        module.exit_json(changed=False, instances=read_instances(engine, module.params["ids"]))
+        found = read_host(Engine(module.run_command), module.params["ids"], drift=module.params["drift"])
+        module.exit_json(changed=False, instances=found.instances, findings=found.findings)
     except AvsError as error:
         module.fail_json(changed=False, **error.as_result())
 

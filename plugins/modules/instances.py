@@ -42,6 +42,8 @@ options:
     description:
       - Policies of this host. C(image_policy) is V(tag) (a floating tag is a warning) or V(digest) (anything but a digest is an error);
         C(artifact_redirects) is V(public) (a server on a public address redirects to public addresses only) or V(any).
+        C(stop_timeout) is how many seconds a node has to end in at most (300); a node that is killed then is a warning. C(renew) makes
+        containers anew that an older release of the collection made otherwise; without it a finding names them, and they stay.
     type: dict
     default: {}
   partial:

@@ -11,12 +11,12 @@ from typing import Any
 
 from ..common.findings import Finding
 from ..common.rules import finding
-from ..common.words import ABSENT
+from ..common.words import ABSENT, APPLYING
 
 
 def version_problems(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -> list[Finding]:
     """UPG-005: upgrades are taken on purpose. What was kept of a removed instance counts as well: its data has the old version's form."""
-    if state is None or not state.get("package"):
+    if state is None or not state.get("package") or never_well(state):
         return []
     have, want = state["package"], spec["package"]
     removed = state.get("phase") == ABSENT
@@ -40,6 +40,12 @@ def version_problems(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -
         message = f"{what} {have.get('name')}, profile {state.get('profile')}; wanted is {want.get('name')}, profile {spec.get('profile')}"
         return [finding("INV-001", f"{spec['id']}: profile", message, "Give the other profile a tag of its own.")]
     return []
+
+
+def never_well(state: Mapping[str, Any]) -> bool:
+    """Whether this is a first install that never became healthy, and that no removal kept data before: there is nothing to upgrade
+    from, and a wrong version has to be corrected."""
+    return state.get("phase") == APPLYING and not state.get("committed_at") and not state.get("removed_at")
 
 
 def recorded_images(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -> dict[str, str]:

@@ -23,7 +23,7 @@ _LONG = 2000
 @dataclass(frozen=True)
 class Compose:
     """``folder`` is the project directory; ``hold`` the descriptors (locks) long commands keep open; ``patience`` how many seconds
-    one may take, without limit by default (to stop may take as long as a service's own grace period)."""
+    one may take."""
 
     engine: Engine
     project: str
@@ -56,34 +56,34 @@ class Compose:
                 warnings.append(finding("PKG-018", place, text, "Set it in the package's .env or by an option.", severity=WARNING))
         return done.out, warnings
 
-    def up(self, compose_file: str, env_file: str) -> Done:
-        """Create what is missing and start everything; existing containers stay as they are."""
+    def up(self, compose_file: str, env_file: str, services: Sequence[str]) -> Done:
+        """Create those of the services that are missing and start them, in the order in which they wait for each other. Others, and
+        containers that are there, stay as they are."""
         return self._run(
-            compose_file, env_file, "up", "-d", "--no-recreate", "--no-build", "--pull", "never", "--remove-orphans", "--quiet-pull"
+            compose_file,
+            env_file,
+            "up",
+            "-d",
+            "--no-deps",
+            "--no-recreate",
+            "--no-build",
+            "--pull",
+            "never",
+            "--quiet-pull",
+            "--",
+            *services,
         )
 
-    def recreate(self, compose_file: str, env_file: str, services: Sequence[str]) -> Done:
-        """Replace the containers of some services, started later by ``up``; anonymous volumes move to the new container."""
-        return self._run(
-            compose_file, env_file, "up", "--no-start", "--no-deps", "--force-recreate", "--no-build", "--pull", "never", "--", *services
-        )
-
-    def stop(self) -> Done:
-        return self._bare("stop")
-
-    def down(self) -> Done:
-        """Remove containers and networks; volumes stay."""
-        return self._bare("down", "--remove-orphans")
+    def recreate(self, compose_file: str, env_file: str, services: Sequence[str], stop_timeout: int | None = None) -> Done:
+        """Replace the containers of some services, started later by ``up``; anonymous volumes move to the new container.
+        ``stop_timeout``: seconds each of the old ones has to end in, by default its own."""
+        wait = [] if stop_timeout is None else ["--timeout", str(stop_timeout)]
+        fixed = ("up", "--no-start", "--no-deps", "--force-recreate", "--no-build", "--pull", "never")
+        return self._run(compose_file, env_file, *fixed, *wait, "--", *services)
 
     def _run(self, compose_file: str, env_file: str, *command: str) -> Done:
         base = ["compose", "--ansi", "never", "--progress", "plain", "--project-directory", self.folder, "-p", self.project]
         return self.engine.run([*base, "-f", compose_file, "--env-file", env_file, *command], timeout=self.patience, hold=self.hold)
-
-    def _bare(self, *command: str) -> Done:
-        """By the labels of what exists: needs no file, and finds what an older version left."""
-        return self.engine.run(
-            ["compose", "--ansi", "never", "--progress", "plain", "-p", self.project, *command], timeout=self.patience, hold=self.hold
-        )
 
 
 def engine_error(done: Done) -> str:

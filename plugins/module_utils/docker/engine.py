@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..common.errors import HostError
+from ..common.names import is_name
 from ..common.rules import finding
 from ..system import confinement
 from ..system.command import RunCommand, await_the_end, invocation, ran_out_of_time
+from .names import project
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What compose gets to know while it resolves a package: it must not fetch more of one from elsewhere, and use one host as it does another.
@@ -37,21 +39,31 @@ _PLUGINS = (
 )
 # What a problem of the host itself is in.
 _ENGINE, _COMPOSE = "engine", "compose"
+
+
+def _label(name: str) -> str:
+    """As JSON: a label may hold any text, line breaks among them."""
+    return f'{{{{json (.Label "{name}")}}}}'
+
+
 _COLUMNS = (
-    '{{.Label "com.docker.compose.oneoff"}}',
+    _label("com.docker.compose.oneoff"),
     "{{.ID}}",
     "{{.Names}}",
     "{{.State}}",
-    '{{.Label "avs.instance"}}',
-    '{{.Label "avs.service"}}',
-    '{{.Label "avs.spec"}}',
+    _label("avs.instance"),
+    _label("avs.service"),
+    _label("avs.spec"),
     "{{.Status}}",
+    _label("com.docker.compose.project"),
+    "{{.Networks}}",
 )
 
 
 @dataclass(frozen=True)
 class Container:
-    """A line of ``docker ps -a``. ``status`` is the engine's text: ``Up 2 minutes (healthy)``, ``Exited (0) 1 hour ago``."""
+    """A line of ``docker ps -a``. ``status`` is the engine's text: ``Up 2 minutes (healthy)``, ``Exited (0) 1 hour ago``;
+    ``networks`` are names with commas between them."""
 
     id: str
     name: str
@@ -60,6 +72,8 @@ class Container:
     service: str
     spec: str
     status: str = ""
+    project: str | None = None
+    networks: str | None = None
 
     @property
     def exit_code(self) -> int | None:
@@ -176,22 +190,39 @@ class Engine:
         return done.out
 
     def containers(self, instance: str | None = None) -> list[Container]:
-        """Containers of all instances (or of one), running or not, sorted by name; those of one-off commands are left out."""
+        """Containers of all instances (or of one), running or not, sorted by name; those of one-off commands are left out, and those
+        that only say they are ours."""
+        return self.listing(instance)[0]
+
+    def listing(self, instance: str | None = None) -> tuple[list[Container], list[Container]]:
+        """``containers``, and those that carry our label though we did not make them: what we make is of the instance's project."""
         label = "label=avs.instance" if instance is None else f"label=avs.instance={instance}"
         lines = self.ask(["ps", "-a", "--no-trunc", "--filter", label, "--format", "\t".join(_COLUMNS)]).splitlines()
-        rows = [line.split("\t") for line in lines if line]
-        return sorted((Container(*row[1:]) for row in rows if row[0] != _ONE_OFF), key=lambda item: item.name)
+        rows = [_columns(line) for line in lines if line]
+        found = sorted((Container(*row[1:]) for row in rows if row[0] != _ONE_OFF), key=lambda item: item.name)
+        ours = [item for item in found if is_ours(item)]
+        return ours, [item for item in found if not is_ours(item)]
+
+    def belonging(self, instance: str) -> list[str]:
+        """Ids of all containers of an instance's project, those of one-off commands among them."""
+        label = f"label=com.docker.compose.project={project(instance)}"
+        return self.ask(["ps", "-aq", "--no-trunc", "--filter", label]).split()
 
     def everything(self) -> list[dict[str, str]]:
-        """All containers of the host: ``id``, ``name``, ``ports`` (engine's text), ``instance``."""
-        form = '{{.ID}}\t{{.Names}}\t{{.Ports}}\t{{.Label "avs.instance"}}'
-        lines = self.ask(["ps", "-a", "--no-trunc", "--format", form]).splitlines()
-        return [dict(zip(("id", "name", "ports", "instance"), line.split("\t"))) for line in lines if line]
+        """All containers of the host: ``id``, ``name``, ``ports`` (engine's text), ``instance`` (empty: none of ours)."""
+        form = "\t".join(["{{.ID}}", "{{.Names}}", "{{.Ports}}", _label("avs.instance"), _label("com.docker.compose.project")])
+        found = []
+        for line in self.ask(["ps", "-a", "--no-trunc", "--format", form]).splitlines():
+            if line:
+                row = _columns(line)
+                owner = row[3] if len(row) < 5 or row[4] == project(row[3]) else ""
+                found.append({"id": row[0], "name": row[1], "ports": row[2], "instance": owner})
+        return found
 
     def networks(self) -> dict[str, str]:
         """Network name -> compose project it belongs to (empty: none)."""
-        form = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'
-        return dict(line.split("\t") for line in self.ask(["network", "ls", "--format", form]).splitlines() if line)
+        form = "{{.Name}}\t" + _label("com.docker.compose.project")
+        return {row[0]: row[1] for line in self.ask(["network", "ls", "--format", form]).splitlines() if line for row in [_columns(line)]}
 
     def inspect_networks(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Networks that are gone meanwhile are left out."""
@@ -199,8 +230,8 @@ class Engine:
 
     def volumes(self) -> dict[str, str]:
         """Volume name -> compose project it belongs to (empty: none)."""
-        form = '{{.Name}}\t{{.Label "com.docker.compose.project"}}'
-        return dict(line.split("\t") for line in self.ask(["volume", "ls", "--format", form]).splitlines() if line)
+        form = "{{.Name}}\t" + _label("com.docker.compose.project")
+        return {row[0]: row[1] for line in self.ask(["volume", "ls", "--format", form]).splitlines() if line for row in [_columns(line)]}
 
     def inspect_volumes(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Volumes that are gone meanwhile are left out."""
@@ -266,6 +297,16 @@ class Engine:
         """``linux/amd64``."""
         self.versions()
         return self._platform
+
+
+def is_ours(container: Container) -> bool:
+    """Whether a container with our label was made by us. Where the project was not asked for, the label is believed."""
+    return is_name(container.instance) and container.project in (None, project(container.instance))
+
+
+def _columns(line: str) -> list[str]:
+    """Columns of a listing; labels come as JSON."""
+    return [str(json.loads(part)) if part.startswith('"') else part for part in line.split("\t")]
 
 
 def parse_ports(text: str) -> list[tuple[str, str, str]]:

@@ -14,13 +14,16 @@ from typing import Any, Callable
 from ..common.errors import GateError
 from ..common.rules import finding
 from ..docker.engine import Engine
-from .probes import HEALTHY, STARTING, UNHEALTHY, Fetch, Health, http_get, metric, node_api, tcp_connect
+from ..docker.last_end import last_end
+from ..system.clock import seconds_since
+from .probes import HEALTHY, PROBES, STARTING, UNHEALTHY, Fetch, Health, Target, http_get
 
 DEFAULT_TIMEOUT = 300
 # Restarts seen while waiting that no longer look like waiting for a neighbour.
 RESTARTS = 3
-# Seconds a container without a health check of its own has to keep running.
-STEADY = 2.0
+# Seconds a container without a health check of its own has to keep running, and any container once it was restarted. Most nodes that
+# cannot work with what they were given end within them.
+STEADY = 10.0
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 1.0
 _LOG_LINES = 15
 
@@ -119,55 +122,58 @@ class Gate:
             self._sleep(min(max((timeout - left) / 20, _FIRST_PAUSE), _LAST_PAUSE, left))
 
     def probe(self, peers: Sequence[Peer], steady: bool = False) -> Health:
-        """One look. ``steady``: containers must also have been running for a moment."""
+        """One look. ``steady``: containers must also have been running for a while."""
         down = [peer for peer in peers if peer.state != "running" and not self._ended(peer)]
         if down or not peers:
             return Health(UNHEALTHY, "; ".join(f"{peer.service} is {peer.state}" for peer in down) or "there are no containers")
+        if steady:
+            unsettled = self._unsettled(peers)
+            if unsettled is not None:
+                return unsettled
         kind = self.health.get("type", "container")
         if kind == "container":
-            return self._containers(peers, steady)
+            return self._containers(peers)
         service = self.health.get("service")
         peer = next((item for item in peers if item.service == service), None)
         if peer is None:
             return Health(UNHEALTHY, f"there is no service {service} to ask")
         if not peer.address:
             return Health(STARTING, f"{service} has no address yet")
-        port = int(self.health["port"])
-        if kind == "tcp":
-            answer = tcp_connect(peer.address, port)
-            return (
-                Health(HEALTHY, f"{service}:{port} accepts connections")
-                if answer.status
-                else Health(STARTING, f"{service}:{port}: {answer.body}")
-            )
-        if kind == "node_api":
-            return node_api(lambda path: self._fetch(peer.address, port, path), f"{service}:{port}")
-        path = str(self.health.get("path") or "/")
-        answer = self._fetch(peer.address, port, path)
-        where = f"{service}:{port}{path}"
-        if not answer.status:
-            return Health(STARTING, f"{where}: {answer.body}")
-        if kind == "metric":
-            return metric(self.health, answer, where)
-        wanted = [int(status) for status in self.health.get("status") or (200,)]
-        detail = f"{where} answers {answer.status}"
-        return Health(HEALTHY if answer.status in wanted else STARTING, detail)
+        return PROBES[kind](Target(peer.address, int(self.health["port"]), str(service)), self.health, self._fetch)
 
-    def _containers(self, peers: Sequence[Peer], steady: bool) -> Health:
+    def _containers(self, peers: Sequence[Peer]) -> Health:
         wanted = self.health.get("service")
         for peer in peers:
             if (wanted and peer.service != wanted) or peer.state != "running":
                 continue
             if peer.check and peer.check != HEALTHY:
                 return Health(STARTING if peer.check == "starting" else UNHEALTHY, f"{peer.service}'s health check says {peer.check}")
-            if steady and not peer.check:
-                started, since = self._steady.setdefault(peer.id, (peer.started, self._clock()))
-                if started != peer.started:
-                    self._steady[peer.id] = (peer.started, self._clock())
-                    since = self._clock()
-                if self._clock() - since < STEADY:
-                    return Health(STARTING, f"{peer.service} has just started")
         return Health(HEALTHY, "all containers run")
+
+    def _unsettled(self, peers: Sequence[Peer]) -> Health | None:
+        """A container that was restarted is not well before it has run for a while, whatever it answers; where nothing but its running
+        speaks for it, nor is one that has just started."""
+        wanted = self.health.get("service")
+        bare = self.health.get("type", "container") == "container"
+        window = min(float(self.health.get("steady") or STEADY), float(self.health.get("timeout") or DEFAULT_TIMEOUT))
+        for peer in peers:
+            age = self._age(peer)
+            if peer.state != "running" or age >= window:
+                continue
+            if peer.restarts:
+                times = "once" if peer.restarts == 1 else f"{peer.restarts} times"
+                return Health(STARTING, f"{peer.service} was restarted {times}, and has run for {age:.0f} s since")
+            if bare and not peer.check and (not wanted or peer.service == wanted):
+                return Health(STARTING, f"{peer.service} has just started")
+        return None
+
+    def _age(self, peer: Peer) -> float:
+        """Seconds since a container was started: by the engine's account, or as long as it was seen, should the clock have been set."""
+        started, first = self._steady.setdefault(peer.id, (peer.started, self._clock()))
+        if started != peer.started:
+            first = self._clock()
+            self._steady[peer.id] = (peer.started, first)
+        return max(self._clock() - first, seconds_since(peer.started) or 0.0)
 
     def _ended(self, peer: Peer) -> bool:
         return self.ends.get(peer.service, False) and peer.state == "exited" and peer.exit_code == 0
@@ -176,7 +182,8 @@ class Gate:
         for peer in peers:
             first = self._restarts.setdefault(peer.id, peer.restarts)
             if peer.restarts - first >= RESTARTS:
-                return peer, f"keeps restarting (exit code {peer.exit_code})"
+                code = last_end(self.engine, peer.id)[0] if peer.state == "running" else peer.exit_code
+                return peer, "keeps restarting" + ("" if code is None else f" (exit code {code})")
             if peer.state in ("exited", "dead") and not self._ended(peer):
                 return peer, f"has exited with code {peer.exit_code}"
         return None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One question to a node, and what its answer says of its health."""
+"""One question to a node, and what its answer says of its health: a function a kind of question, and their table at the end."""
 
 from __future__ import annotations
 
@@ -37,6 +37,19 @@ class Health:
 
     def as_dict(self) -> dict[str, str]:
         return {"status": self.status, "detail": self.detail}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Whom to ask: a container's address and port, and the service it is of."""
+
+    address: str
+    port: int
+    service: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}:{self.port}"
 
 
 def node_api(get: Callable[[str], Answer], where: str) -> Health:
@@ -123,3 +136,36 @@ def tcp_connect(address: str, port: int) -> Answer:
 def _why(error: Exception) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(text).lower()
+
+
+def _ask_node_api(target: Target, _health: Mapping[str, Any], fetch: Fetch) -> Health:
+    return node_api(lambda path: fetch(target.address, target.port, path), target.name)
+
+
+def _ask_tcp(target: Target, _health: Mapping[str, Any], _fetch: Fetch) -> Health:
+    answer = tcp_connect(target.address, target.port)
+    if answer.status:
+        return Health(HEALTHY, f"{target.name} accepts connections")
+    return Health(STARTING, f"{target.name}: {answer.body}")
+
+
+def _ask_http(target: Target, health: Mapping[str, Any], fetch: Fetch) -> Health:
+    path = str(health.get("path") or "/")
+    answer = fetch(target.address, target.port, path)
+    where = f"{target.name}{path}"
+    if not answer.status:
+        return Health(STARTING, f"{where}: {answer.body}")
+    wanted = [int(status) for status in health.get("status") or (200,)]
+    return Health(HEALTHY if answer.status in wanted else STARTING, f"{where} answers {answer.status}")
+
+
+def _ask_metric(target: Target, health: Mapping[str, Any], fetch: Fetch) -> Health:
+    path = str(health.get("path") or "/")
+    answer = fetch(target.address, target.port, path)
+    where = f"{target.name}{path}"
+    return metric(health, answer, where) if answer.status else Health(STARTING, f"{where}: {answer.body}")
+
+
+Probe = Callable[[Target, Mapping[str, Any], Fetch], Health]
+# Type of gate -> how one look is taken. The type ``container`` asks nobody: gate.py looks at the containers themselves.
+PROBES: Mapping[str, Probe] = {"node_api": _ask_node_api, "http": _ask_http, "tcp": _ask_tcp, "metric": _ask_metric}

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..common.digests import digest, keyed_digest
-from ..policy.baseline import TRANSFORM
+from ..policy import baseline
 
 UNKNOWN = "unknown:"
+# What made every instance whose record does not say.
+FIRST_TRANSFORM = 3
 # What a spec says of this run or of the controller, not of the instance.
 _PASSING = ("state", "purge", "findings", "secrets", "package")
 _PASSING_PACKAGE = ("source", "upgrade")
@@ -86,12 +88,15 @@ def matches(reference: Mapping[str, Any], value: str) -> bool:
     return isinstance(nonce, str) and isinstance(mac, str) and hmac.compare_digest(keyed_digest(bytes.fromhex(nonce), value), mac)
 
 
-def spec_digest(spec: Mapping[str, Any], identities: Mapping[str, str]) -> str:
-    """Of everything that decides what runs: equal digests, equal instances."""
+def spec_digest(spec: Mapping[str, Any], identities: Mapping[str, str], transform: int | None = None) -> str:
+    """Of everything that decides what runs: equal digests, equal instances. ``transform``: as it was when the other digest was made,
+    by default this release's."""
     lasting = {name: value for name, value in spec.items() if name not in _PASSING}
     package = {name: value for name, value in spec["package"].items() if name not in _PASSING_PACKAGE}
     secrets = {
         name: {"identity": identities[name], "env": secret.get("env"), "services": secret.get("services")}
         for name, secret in (spec.get("secrets") or {}).items()
     }
-    return digest({"transform": TRANSFORM, "spec": lasting, "package": package, "secrets": secrets})
+    return digest(
+        {"transform": baseline.TRANSFORM if transform is None else transform, "spec": lasting, "package": package, "secrets": secrets}
+    )

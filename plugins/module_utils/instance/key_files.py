@@ -70,7 +70,7 @@ def env_text(values: Mapping[str, str], variables: Mapping[str, str]) -> str:
 
 def secrets_in_place(store: InstanceStore, identities: Mapping[str, str], values: Mapping[str, str]) -> bool:
     """Whether tmpfs holds just these secrets, in these versions."""
-    return os.path.exists(store.secrets_env) and set(values) == set(identities) and stored_identities(store) == dict(identities)
+    return files.is_file(store.secrets_env) and set(values) == set(identities) and stored_identities(store) == dict(identities)
 
 
 def with_marks(store: InstanceStore, state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

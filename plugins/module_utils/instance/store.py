@@ -15,6 +15,7 @@ from ..common.names import is_name
 from ..common.rules import finding
 from ..system import files
 from ..system.clock import now
+from .record import DamagedError, damaged, flaw
 
 ROOT, RUN, LOCKS = "/var/lib/avs", "/run/avs", "/run/lock/avs"
 _JOURNAL_BYTES = 1 << 20
@@ -43,16 +44,20 @@ class Store:
         """Every instance with a folder of its own, removed ones whose data was kept among them."""
         try:
             return sorted(name for name in os.listdir(self.instances) if is_name(name))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def host_key(self) -> bytes | None:
         """The key of this host's digests, ``None`` before the first install."""
+        path = os.path.join(self.root, "host.key")
         try:
-            with open(os.path.join(self.root, "host.key"), "rb") as handle:
-                return handle.read()
+            return files.read(path)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            message = f"{path} cannot be read: {error.strerror}"
+            remedy = "Put it back from a backup of the host. Without it hidden values count as changed: remove it, and their nodes are made anew."
+            raise HostError(message, [finding("OPS-010", path, message, remedy)]) from None
 
     def keep_host_key(self, key: bytes) -> bytes:
         """Written once; a key that is there already stays. Returns the one that counts."""
@@ -113,24 +118,48 @@ class InstanceStore:
         return os.path.join(self.run, "secrets.env")
 
     def state(self) -> dict[str, Any] | None:
-        """What was recorded last, ``None`` for an instance never installed. Raises ``HostError`` where it cannot be read."""
+        """What was recorded last, ``None`` for an instance never installed. Raises ``DamagedError`` where it cannot be used."""
+        if os.path.islink(self.root) or (os.path.lexists(self.root) and not os.path.isdir(self.root)):
+            raise damaged(self.id, self.root, "is not a folder")
         try:
             state = files.read_json(self.state_file)
-        except (OSError, ValueError) as error:
-            raise HostError(f"{self.id}: {self.state_file} cannot be read: {error}") from None
-        if state is not None and not isinstance(state, dict):
-            raise HostError(f"{self.id}: {self.state_file} holds no state")
-        return state
+        except OSError as error:
+            raise damaged(self.id, self.state_file, f"cannot be read: {error.strerror}") from None
+        except ValueError:
+            raise damaged(self.id, self.state_file, "is not JSON") from None
+        if state is None and not os.path.lexists(self.state_file):
+            return None
+        problem = flaw(state)
+        if problem is not None:
+            raise damaged(self.id, self.state_file, problem)
+        found: dict[str, Any] = state
+        return found
+
+    def known(self) -> dict[str, Any] | None:
+        """The same for those who look at somebody else: of a record that cannot be used nothing is known."""
+        try:
+            return self.state()
+        except DamagedError:
+            return None
 
     def spec(self) -> dict[str, Any] | None:
-        spec: dict[str, Any] | None = files.read_json(self.path("spec.json"))
-        return spec
+        """The committed spec, ``None`` where there is none that can be read: it is shown, nothing is decided by it."""
+        try:
+            spec = files.read_json(self.path("spec.json"))
+        except (OSError, ValueError):
+            return None
+        return spec if isinstance(spec, dict) else None
 
     def write_state(self, state: dict[str, Any]) -> None:
         self.make()
+        if os.path.isdir(self.state_file):
+            # No rename replaces a folder.
+            files.remove(self.state_file)
         files.write_json(self.state_file, state)
 
     def make(self) -> None:
+        if os.path.lexists(self.root) and (os.path.islink(self.root) or not os.path.isdir(self.root)):
+            files.remove(self.root)
         files.folder(os.path.dirname(os.path.dirname(self.root)))
         files.folder(os.path.dirname(self.root), 0o750)
         files.folder(self.root, 0o750)
@@ -147,11 +176,10 @@ class InstanceStore:
             return None
 
     def compose_file(self) -> str | None:
-        """Text of what runs, ``None`` before the first install."""
+        """Text of what runs, ``None`` before the first install, or where it cannot be read: it is then made anew."""
         try:
-            with open(os.path.join(self.current, "compose.json"), encoding="utf-8") as handle:
-                return handle.read()
-        except FileNotFoundError:
+            return files.read(os.path.join(self.current, "compose.json")).decode()
+        except (OSError, ValueError):
             return None
 
     def next_release(self, version: str | None) -> str:
@@ -161,7 +189,7 @@ class InstanceStore:
     def release_names(self) -> list[str]:
         try:
             return sorted(name for name in os.listdir(self.releases) if not name.startswith("."))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def stage(self, tree: str, compose: str, configs: Mapping[str, str], version: str | None) -> str:
@@ -184,6 +212,8 @@ class InstanceStore:
         return name
 
     def switch(self, release: str) -> None:
+        if os.path.isdir(self.current) and not os.path.islink(self.current):
+            raise damaged(self.id, self.current, "is a folder, not the link to a release")
         files.link(self.current, os.path.join("releases", release))
 
     def prune(self, keep: set[str | None]) -> None:
@@ -198,18 +228,24 @@ class InstanceStore:
         for place in (self.root, self.run):
             files.sweep(place)
 
-    def note(self, event: str, **details: Any) -> None:
-        """One line in the journal; of a long journal the older half goes."""
+    def note(self, event: str, **details: Any) -> bool:
+        """One line in the journal; of a long journal the older half goes. Says whether it could be written: a journal tells, nothing is
+        decided by it, and a node has to be stopped on a full disk as well."""
         import json
 
         path = self.path("journal.jsonl")
         line = json.dumps({"time": now(), "event": event, **details}, sort_keys=True) + "\n"
-        if os.path.exists(path) and os.path.getsize(path) > _JOURNAL_BYTES:
-            with open(path, "rb") as handle:
-                lines = handle.readlines()
-            files.write(path, b"".join(lines[len(lines) // 2 :]))
-        handle_fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle_fd, "ab") as out:
-            out.write(line.encode())
-            out.flush()
-            os.fsync(out.fileno())
+        try:
+            if os.path.lexists(path) and not files.is_file(path):
+                files.remove(path)
+            if os.path.exists(path) and os.path.getsize(path) > _JOURNAL_BYTES:
+                lines = files.read(path).splitlines(keepends=True)
+                files.write(path, b"".join(lines[len(lines) // 2 :]))
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+            with os.fdopen(handle, "ab") as out:
+                out.write(line.encode())
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError:
+            return False
+        return True

@@ -12,12 +12,13 @@ from typing import Any
 
 from ..common.actions import Action, ordered
 from ..common.errors import HostError
+from ..common.findings import Finding
 from ..common.keystores import record_of
 from ..common.masking import Mask
 from ..common.rules import finding
-from ..common.words import ABSENT, APPLYING, COMMITTED
+from ..common.words import ABSENT, APPLYING, COMMITTED, STOPPED
 from ..docker.compose import Compose, engine_error
-from ..docker.engine import REMOVAL, Container, Done, Engine, running
+from ..docker.engine import REMOVAL, Container, Done, Engine
 from ..docker.names import project
 from ..health.gate import DEFAULT_TIMEOUT, Gate
 from ..health.probes import Health
@@ -25,10 +26,12 @@ from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, place_folders
 from ..instance.identity import alias
 from ..instance.store import InstanceStore, Store
+from ..status.restarts import restarts_of
 from ..system import files
 from ..system.clock import now
 from .plan import observed
 from .prepare import Prepared, data_folders, secrets_settled, settled_data
+from .stopping import end, longest
 
 STATE_SCHEMA = 1
 
@@ -36,8 +39,9 @@ STATE_SCHEMA = 1
 STARTING_UP = 300.0
 
 
-def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:
-    """Files, keys and containers. Raises ``HostError`` (OPS-005) with the engine's message, secrets masked."""
+def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...], bound: float) -> list[Finding]:
+    """Files, keys and containers; ``bound``: seconds a node has to end in at most. Returns what is to be said of it. Raises
+    ``HostError`` (OPS-005) with the engine's message, secrets masked."""
     draft = item.draft
     own, spec = draft.files, draft.spec
     missing = sorted(set(spec["secrets"]) - set(draft.values))
@@ -55,7 +59,7 @@ def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...]) -
     if item.fresh_release:
         configs = item.shaped.resolved.configs
         own.switch(own.stage(draft.tree, item.text, configs, spec["package"].get("version")))
-    _containers(engine, item, hold)
+    return _containers(engine, item, hold, bound)
 
 
 def _keys(item: Prepared) -> None:
@@ -74,13 +78,15 @@ def _data(store: Store, item: Prepared, settled: Folders) -> None:
     artifacts.place(store, own, artifacts.missing(own, item.draft.spec))
 
 
-def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:
+def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: float) -> list[Finding]:
+    """Make and start what the plan names, and nothing else. Returns what is to be said of nodes that had to be killed."""
     plan, own = item.containers, item.draft.files
     mask = Mask(item.draft.values.values())
     # Services may wait for each other while they start, as long as the gate would wait for them.
-    patience = float(item.shaped.health.get("timeout") or DEFAULT_TIMEOUT) + STARTING_UP
+    patience = float(item.shaped.health.get("timeout") or DEFAULT_TIMEOUT) + STARTING_UP + bound
     compose = Compose(engine, project(item.id), own.current, hold, patience)
     compose_file = os.path.join(own.current, "compose.json")
+    told: list[Finding] = []
 
     def must(done: Done) -> None:
         if done.code:
@@ -92,19 +98,23 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...]) -> None:
         must(engine.run(["rename", "--", container, name], hold=hold))
     if plan.unpause:
         must(engine.run(["unpause", "--", *plan.unpause], hold=hold))
+    gone = [one for one in item.draft.before if one.service in plan.remove]
     if item.networks_first:
         # The engine lets no network go while a container is in it; whoever is in one of these is to be recreated or removed.
-        leaving = {*plan.recreate, *plan.remove}
-        inside = [one.id for one in item.draft.before if one.service in leaving and one.id not in plan.drop]
-        if inside:
-            must(engine.run(["stop", "--", *inside], timeout=None, hold=hold))
+        inside = [one for one in item.draft.before if one.service in plan.recreate and one.id not in plan.drop]
+        told += end(engine, item.id, [*inside, *gone], bound, hold)
         must(engine.run(["network", "rm", "--", *item.networks_first], hold=hold))
+    if gone:
+        told += end(engine, item.id, gone, bound, hold)
+        must(engine.run(["rm", "-f", "--", *(one.id for one in gone)], timeout=REMOVAL, hold=hold))
     if plan.recreate:
-        must(compose.recreate(compose_file, own.secrets_env, plan.recreate))
-    if plan.actions() or item.networks_first or item.networks_last:
-        must(compose.up(compose_file, own.secrets_env))
+        old = engine.inspect(one.id for one in item.draft.before if one.service in plan.recreate and one.id not in plan.drop)
+        must(compose.recreate(compose_file, own.secrets_env, plan.recreate, longest(old, bound)))
+    if plan.starting:
+        must(compose.up(compose_file, own.secrets_env, plan.starting))
     for network in item.networks_last:
         must(engine.run(["network", "rm", "--", network], hold=hold))
+    return told
 
 
 def refused(instance: str, message: str) -> HostError:
@@ -118,12 +128,13 @@ def gate(engine: Engine, item: Prepared) -> Health:
     return Gate(engine, item.id, item.shaped.health, ends, Mask(item.draft.values.values())).wait(containers)
 
 
-def commit(item: Prepared, health: Health) -> dict[str, Any]:
+def commit(engine: Engine, item: Prepared, health: Health) -> dict[str, Any]:
     """Record what runs, then drop what nobody needs any more. Returns the state."""
     own = item.draft.files
     old = item.draft.state or {}
     release = own.release()
-    state = committed(item, release)
+    restarts = restarts_of(engine.inspect(wanted.name for wanted in item.wanted.values()))
+    state = committed(item, release, restarts)
     files.write_json(own.path("spec.json"), dict(item.draft.spec))
     own.write_state(state)
     own.note("commit", release=release, health=health.detail)
@@ -132,8 +143,8 @@ def commit(item: Prepared, health: Health) -> dict[str, Any]:
     return state
 
 
-def committed(item: Prepared, release: str | None) -> dict[str, Any]:
-    """All that a later run, an upgrade or a person asks for; no secret, only identities."""
+def committed(item: Prepared, release: str | None, restarts: Mapping[str, int]) -> dict[str, Any]:
+    """All that a later run, an upgrade or a person asks for; no secret, only identities. ``restarts``: service -> those so far."""
     draft, old = item.draft, item.draft.state or {}
     moved = old.get("release") != release
     secrets = {
@@ -152,12 +163,19 @@ def committed(item: Prepared, release: str | None) -> dict[str, Any]:
         "committed_at": now(),
         "installed_at": old.get("installed_at") or now(),
         "spec_digest": item.digest,
+        "transform": item.transform,
         "previous_spec_digest": old.get("spec_digest") if old.get("spec_digest") != item.digest else old.get("previous_spec_digest"),
         "release": release,
         "previous_release": old.get("release") if moved else old.get("previous_release"),
         "images": dict(item.lock),
         "containers": {
-            service: {**wanted.as_dict(), "releases": _releases(item, service, release)} for service, wanted in item.wanted.items()
+            service: {
+                **wanted.as_dict(),
+                "releases": _releases(item, service, release),
+                "networks": item.networks.get(service, []),
+                "restarts": restarts.get(service, 0),
+            }
+            for service, wanted in item.wanted.items()
         },
         "folders": data_folders(draft),
         "ports": _ports(item),
@@ -168,7 +186,8 @@ def committed(item: Prepared, release: str | None) -> dict[str, Any]:
         "health": item.shaped.health,
         "metrics": item.shaped.metrics,
         "memory_default": draft.memory,
-        "findings": [entry.as_dict() for entry in item.findings],
+        # What is said anew in every run is not recorded.
+        "findings": [entry.as_dict() for entry in item.findings if entry.id != "OPS-013"],
     }
 
 
@@ -204,9 +223,15 @@ def _identity(item: Prepared) -> dict[str, Any]:
 
 
 def _applying(item: Prepared, folders: Folders) -> dict[str, Any]:
+    before = {**(item.draft.state or {})}
+    if not before.get("volumes") and not before.get("kept_data"):
+        # Of an instance that left nothing when it was removed, nothing is older than this run.
+        before.pop("removed_at", None)
     return {
-        **(item.draft.state or {}),
+        **before,
         **_identity(item),
+        # It is asked how it is also before it was ever well.
+        "health": item.shaped.health,
         "phase": APPLYING,
         "applying": item.digest,
         "desired": "started",
@@ -229,16 +254,17 @@ def keys_of(item: Prepared) -> dict[str, dict[str, Any]]:
     return found
 
 
-def stop(engine: Engine, own: InstanceStore, state: Mapping[str, Any] | None, before: Sequence[Container], hold: tuple[int, ...]) -> None:
-    """Stop, keep everything. Raises ``HostError``."""
-    if state is not None and state.get("phase") != ABSENT:
+def stop(
+    engine: Engine, own: InstanceStore, state: Mapping[str, Any] | None, before: Sequence[Container], hold: tuple[int, ...], bound: float
+) -> list[Finding]:
+    """Stop, keep everything. Returns what is to be said of nodes that had to be killed. Raises ``HostError``."""
+    recorded = state is not None and state.get("phase") != ABSENT
+    if recorded:
         own.note("stop")
-    if any(running(container) for container in before):
-        done = Compose(engine, project(own.id), "/", hold).stop()
-        if done.code:
-            raise HostError(f"{own.id} could not be stopped", [finding("OPS-005", own.id, f"the engine says: {engine_error(done)}")])
-    if state is not None and state.get("phase") != ABSENT:
-        own.write_state({**state, "desired": "stopped"})
+    told = end(engine, own.id, before, bound, hold)
+    if recorded:
+        own.write_state({**(state or {}), "desired": STOPPED})
+    return told
 
 
 def told(planned: Sequence[Action], before: Sequence[Container], after: Sequence[Container]) -> list[Action]:

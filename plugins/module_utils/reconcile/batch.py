@@ -37,6 +37,7 @@ from .diff import differences
 from .job import Job, look
 from .plan import plan_stop
 from .prepare import Draft, Prepared, Surroundings, draft, prepare, with_images
+from .stopping import end, stop_bound
 
 # Instances whose containers are made at the same time; their gates then wait side by side.
 _AT_ONCE = 2
@@ -45,7 +46,7 @@ _LOCK_TIMEOUT = 60
 
 @dataclass
 class _Work:
-    """A job on its way. ``kept`` is what a removal left."""
+    """A job on its way. ``kept`` is what a removal left, ``told`` what the run itself has to say."""
 
     job: Job
     draft: Draft | None = None
@@ -54,10 +55,19 @@ class _Work:
     health: Health | None = None
     kept: dict[str, Any] | None = None
     error: AvsError | None = None
+    told: list[Finding] = field(default_factory=list)
 
     @property
     def state(self) -> str:
         return str(self.job.spec["state"])
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """Descriptors long commands keep open, and seconds a node has to end in at most."""
+
+    hold: tuple[int, ...]
+    bound: float
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,7 @@ def run(
     ``usable``: whether the engine is, asked already.
     """
     usable.answer()
+    bound = stop_bound(document.get("settings") or {})
     timeout = float(document.get("lock_timeout", _LOCK_TIMEOUT))
     holder = str(document.get("holder") or f"process {os.getpid()}")
     mask = Mask(value for own in values.values() for value in own.values())
@@ -94,7 +105,7 @@ def run(
             hold = tuple(stack.enter_context(lock).fd for lock in locks)
         scratch = stack.enter_context(Scratch())
         asked = _Asked(Ahead(engine.containers), Ahead(lambda: taken.survey(engine, _states(store))), Ahead(engine.volumes))
-        work = _look_again(jobs, store, asked.listing.answer())
+        work = _look_again(jobs, store, asked.listing.answer(), bool((document.get("settings") or {}).get("renew")))
         around = _surroundings(store, engine, scratch, document, values, check, work, asked)
         _verify(around, work)
         shown = [part for item in work if item.prepared is not None for part in differences(item.prepared)] if diff else []
@@ -108,30 +119,25 @@ def run(
                 stack.enter_context(Lock(os.path.join(store.locks, "artifacts.lock"), holder, timeout))
             if fetching:
                 _fetch(around, work)
-            _apply(around, work, hold, mask)
+            _apply(around, work, _Terms(hold, bound), mask)
             if sharing:
                 artifacts.sweep(store)
             _report(engine, store, work, mask)
     entries = [item.job.entry for item in work]
-    failed = [entry for entry in entries if entry["error"]]
-    result: dict[str, Any] = {"changed": any(entry["changed"] for entry in entries), "diff": mask.deep(shown)}
-    if failed:
-        result["failed"] = True
-        result["msg"] = "\n".join([f"{len(failed)} of {len(entries)} instances failed", *(f"  {entry['error']}" for entry in failed)])
-    return result
+    return {"changed": any(entry["changed"] for entry in entries), "diff": mask.deep(shown)}
 
 
 def _states(store: Store) -> dict[str, Mapping[str, Any]]:
-    return {instance: state for instance in store.ids() for state in [store.instance(instance).state()] if state is not None}
+    return {instance: state for instance in store.ids() for state in [store.instance(instance).known()] if state is not None}
 
 
-def _look_again(jobs: Sequence[Job], store: Store, listing: Sequence[Container]) -> list[_Work]:
+def _look_again(jobs: Sequence[Job], store: Store, listing: Sequence[Container], renew: bool) -> list[_Work]:
     """What a run before us did while we waited for the lock may be all there was to do."""
     host_key = store.host_key()
     work = []
     for job in jobs:
-        fresh = look(job.spec, store, listing, host_key)
-        job.state, job.containers, job.reason = fresh.state, fresh.containers, fresh.reason
+        fresh = look(job.spec, store, listing, host_key, renew)
+        job.state, job.containers, job.reason, job.refusal = fresh.state, fresh.containers, fresh.reason, fresh.refusal
         if job.reason is not None:
             work.append(_Work(job))
     return work
@@ -234,15 +240,15 @@ def _fetch(around: Surroundings, work: Sequence[_Work]) -> None:
         raise HostError("artifacts cannot be had; nothing was changed", problems)
 
 
-def _apply(around: Surroundings, work: Sequence[_Work], hold: tuple[int, ...], mask: Mask) -> None:
+def _apply(around: Surroundings, work: Sequence[_Work], terms: _Terms, mask: Mask) -> None:
     """Removals first: what they free may be what an install needs."""
     room = threading.Semaphore(_AT_ONCE)
     down = [item for item in work if item.prepared is None]
     up = [item for item in work if item.prepared is not None]
     if up and around.store.keep_host_key(around.host_key) != around.host_key:
         raise HostError("another run has just set this host up; nothing was changed, run again")
-    _side_by_side(down, mask, lambda item: _take_down(around, item, hold, room))
-    _side_by_side(up, mask, lambda item: _bring_up(around, item, hold, room))
+    _side_by_side(down, mask, lambda item: _take_down(around, item, terms, room))
+    _side_by_side(up, mask, lambda item: _bring_up(around, item, terms, room))
 
 
 def _side_by_side(work: Sequence[_Work], mask: Mask, step: Callable[[_Work], None]) -> None:
@@ -253,27 +259,25 @@ def _side_by_side(work: Sequence[_Work], mask: Mask, step: Callable[[_Work], Non
         thread.join()
 
 
-def _take_down(around: Surroundings, item: _Work, hold: tuple[int, ...], room: threading.Semaphore) -> None:
-    with room:
-        _remove_or_stop(around, item, hold)
-
-
-def _remove_or_stop(around: Surroundings, item: _Work, hold: tuple[int, ...]) -> None:
+def _take_down(around: Surroundings, item: _Work, terms: _Terms, room: threading.Semaphore) -> None:
     own = around.store.instance(item.job.id)
-    if item.state == GONE:
-        item.kept = remove.remove(around.engine, own, item.job.state, bool(item.job.spec.get("purge")), item.actions, hold)
-    else:
-        apply.stop(around.engine, own, item.job.state, item.job.containers, hold)
+    if item.state != GONE:
+        # To wait for a node to end costs the host nothing: none of them waits for another.
+        item.told += apply.stop(around.engine, own, item.job.state, item.job.containers, terms.hold, terms.bound)
+        return
+    item.told += end(around.engine, item.job.id, item.job.containers, terms.bound, terms.hold)
+    with room:
+        item.kept = remove.remove(around.engine, own, item.job.state, bool(item.job.spec.get("purge")), item.actions, terms.hold)
 
 
-def _bring_up(around: Surroundings, item: _Work, hold: tuple[int, ...], room: threading.Semaphore) -> None:
+def _bring_up(around: Surroundings, item: _Work, terms: _Terms, room: threading.Semaphore) -> None:
     if item.prepared is None:
         raise HostError(f"{item.job.id} was not verified")
     with room:
-        apply.place(around.store, around.engine, item.prepared, hold)
+        item.told += apply.place(around.store, around.engine, item.prepared, terms.hold, terms.bound)
         around.scratch.drop(item.job.id)
     item.health = apply.gate(around.engine, item.prepared)
-    apply.commit(item.prepared, item.health)
+    apply.commit(around.engine, item.prepared, item.health)
 
 
 def _guarded(item: _Work, mask: Mask, step: Callable[[_Work], None]) -> None:
@@ -313,7 +317,7 @@ def _report(engine: Engine, store: Store, work: Sequence[_Work], mask: Mask) -> 
         actions = item.actions if lost else apply.told(item.actions, item.job.containers, after)
         if lost is not None and item.error is None:
             item.error = HostError(f"{item.job.id}: what became of it is not known: {lost.message}", lost.findings)
-        entry = entry_of(item.job.spec, own.state(), after)
+        entry = entry_of(item.job.spec, own.known(), after)
         entry.update(changed=bool(actions), actions=[action.as_dict() for action in actions])
         if item.prepared is not None:
             entry.update(_told_of(item.prepared))
@@ -321,18 +325,18 @@ def _report(engine: Engine, store: Store, work: Sequence[_Work], mask: Mask) -> 
             entry["health"] = item.health.as_dict()
         if item.kept is not None:
             entry["kept"] = item.kept
+        if item.told:
+            entry["findings"] = merged({"findings": entry["findings"]}, [problem.as_dict() for problem in item.told])
         if item.error is not None:
             problems = _problems(item.job.id, item.error)
             entry["error"] = mask("\n".join([item.error.message, *(f"  {problem.as_line()}" for problem in problems if problem.id)]))
-            entry["findings"] = merged({"findings": entry["findings"]}, [problem.as_dict() for problem in _masked(problems, mask)])
+            entry["findings"] = merged(
+                {"findings": entry["findings"]}, [mask.deep(problem.as_dict()) for problem in problems if problem.id]
+            )
             entry["health"] = {"status": UNHEALTHY, "detail": mask(item.error.message)}
             if os.path.isdir(own.root):
                 own.note("failed", error=entry["error"])
         item.job.entry = entry
-
-
-def _masked(problems: Sequence[Finding], mask: Mask) -> list[Finding]:
-    return [Finding.from_dict(mask.deep(problem.as_dict())) for problem in problems if problem.id]
 
 
 def _told_of(item: Prepared) -> dict[str, Any]:

@@ -51,7 +51,11 @@ def _services(text: str | None, state: Mapping[str, Any]) -> dict[str, str]:
     numbered = sorted(((variable, name) for name, variable in (state.get("variables") or {}).items()), key=lambda pair: -len(pair[0]))
     for variable, name in numbered:
         text = text.replace("${" + variable + "}", f"<secret {name}>")
-    model = json.loads(text)
+    try:
+        model = json.loads(text)
+    except ValueError:
+        # Not what was written: all of it is shown as new.
+        return {}
     for labelled in (*(model.get("services") or {}).values(), *(model.get("networks") or {}).values()):
         # A digest of what is shown here, and of secrets check mode does not know.
         (labelled.get("labels") or {}).pop(LABEL_SPEC, None)

@@ -27,6 +27,11 @@ class ContainerPlan:
     drop: tuple[str, ...] = ()
     unpause: tuple[str, ...] = ()
 
+    @property
+    def starting(self) -> tuple[str, ...]:
+        """Services whose containers are started: those of the actions, and no others."""
+        return tuple(sorted({*self.recreate, *self.create, *self.start}))
+
     def actions(self) -> list[Action]:
         return [
             Action("container", service, action)
@@ -35,9 +40,11 @@ class ContainerPlan:
         ]
 
 
-def plan_containers(wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Container], blind: Collection[str] = ()) -> ContainerPlan:
+def plan_containers(
+    wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Container], blind: Collection[str] = (), cut: Collection[str] = ()
+) -> ContainerPlan:
     """``wanted``: service -> ``name``, ``spec``, ``ends``, ``joins``; ``blind``: services whose key folder is gone, so that a
-    running container looks at nothing."""
+    running container looks at nothing; ``cut``: those whose container was taken out of one of its networks."""
     present = list(found)
     own = {item.service: item for item in present if item.service in wanted and item.name == wanted[item.service]["name"]}
     rename: dict[str, str] = {}
@@ -51,7 +58,11 @@ def plan_containers(wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Con
                 rename[item.id] = wanted[item.service]["name"]
                 own[item.service] = item
     recreate = {
-        service for service, item in own.items() if item.spec != wanted[service]["spec"] or (service in blind and item.state == "running")
+        service
+        for service, item in own.items()
+        if item.spec != wanted[service]["spec"]
+        or (service in blind and item.state == "running")
+        or (service in cut and not _finished(item, wanted[service]))
     }
     create = {service for service in wanted if service not in own}
     grown = True
@@ -60,7 +71,7 @@ def plan_containers(wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Con
         more = {
             service
             for service, item in wanted.items()
-            if service in own and service not in recreate and fresh & set(item.get("joins") or ())
+            if service in own and service not in recreate and fresh & set(item.get("joins") or ()) and not _finished(own[service], item)
         }
         recreate |= more
         grown = bool(more)
@@ -78,6 +89,25 @@ def plan_containers(wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Con
         tuple(sorted(drop)),
         tuple(sorted(item.id for item in own.values() if item.state == "paused")),
     )
+
+
+def networks_of(model: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Service -> names its networks have on the host, sorted."""
+    names = {key: str((entry or {}).get("name") or key) for key, entry in (model.get("networks") or {}).items()}
+    return {
+        service: sorted({names[key] for key in definition.get("networks") or () if key in names})
+        for service, definition in (model.get("services") or {}).items()
+    }
+
+
+def _finished(container: Container, wanted: Mapping[str, Any]) -> bool:
+    """A one-shot that has done its work: what becomes of others is no reason to run it again."""
+    return container.state == "exited" and done(container, bool(wanted["ends"]))
+
+
+def out_of_network(container: Container, networks: Iterable[str]) -> bool:
+    """Whether a container lacks one of its networks. One that is in more than its own was put there by somebody who wants it so."""
+    return container.networks is not None and not set(networks) <= set(container.networks.split(","))
 
 
 def plan_stop(found: Iterable[Container]) -> list[Action]:

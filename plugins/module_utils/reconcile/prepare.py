@@ -26,20 +26,21 @@ from ..conflicts.versions import recorded_images, version_problems
 from ..docker.compose import Compose
 from ..docker.engine import Container, Engine
 from ..docker.images import ImageKeeper, Images
-from ..docker.model import Model, secret_variables
+from ..docker.model import Model
 from ..docker.names import project
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, folder_actions, settled_folders, wanted_folders
-from ..instance.identity import identify, recorded_of, spec_digest
+from ..instance.identity import identify, recorded_of
 from ..instance.store import InstanceStore, Store
 from ..policy.image_labels import judge_image_labels
 from ..policy.key_owners import settle_owners
 from ..policy.mounts import Layout, folders_of
-from ..policy.pipeline import Shaped, Wanted, compose_text, pin, shape
+from ..policy.pipeline import Shaped, Wanted, pin, shape
 from ..system import files, resources
 from ..system.scratch import Scratch, require_tree, unpack
 from ..system.trees import tree_digest, tree_files
-from .plan import ContainerPlan, plan_containers
+from .made import made
+from .plan import ContainerPlan, networks_of, out_of_network, plan_containers
 from .resolve import resolve
 
 RELEASE, SECRETS = "release", "secrets"
@@ -82,7 +83,8 @@ class Draft:
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that ``apply`` needs. ``text`` is the compose file, ``variables`` secret name -> variable in it.
+    """All that ``apply`` needs. ``text`` is the compose file, ``variables`` secret name -> variable in it, ``networks`` service -> names
+    of its networks on the host.
 
     ``networks_first`` go before containers are made: they are made anew, or in the way of one that is. ``networks_last`` are not
     used any more.
@@ -95,7 +97,9 @@ class Prepared:
     variables: Mapping[str, str]
     lock: Mapping[str, str]
     digest: str
+    transform: int
     containers: ContainerPlan
+    networks: Mapping[str, list[str]]
     networks_first: tuple[str, ...]
     networks_last: tuple[str, ...]
     fresh_release: bool
@@ -155,21 +159,25 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
     lock = item.images.lock
     image_users = {name: item.images.users.get(image, "") for name, image in item.shaped.images.items()}
     views, owners = settle_owners(spec, item.shaped.views, image_users)
-    shaped, wanted = pin(replace(item.shaped, views=views), lock, item.identities, lambda path: _content(item.tree, path))
-    text = compose_text(shaped)
-    variables = secret_variables(shaped.model, shaped.resolved.tokens)
-    digest = spec_digest(spec, item.identities)
+    pinned = pin(replace(item.shaped, views=views), lock, item.identities, lambda path: _content(item.tree, path))
+    thing = made(spec, own, state, *pinned, lock, item.identities, bool(around.settings.get("renew")))
+    shaped, wanted = thing.shaped, thing.wanted
     blind = [service for service in shaped.views if not os.path.isdir(os.path.join(own.keys, service))]
-    containers = plan_containers({name: {**one.as_dict(), "joins": one.joins} for name, one in wanted.items()}, item.before, blind)
-    networks = _names(shaped.model, "networks")
+    networks, joined = _names(shaped.model, "networks"), networks_of(shaped.model)
+    # A container remembers the very network it was made in; one of that name made since is another one.
+    lost = set(networks) - set(around.host.networks)
+    cut = [
+        one.service for one in item.before if out_of_network(one, joined.get(one.service, ())) or lost & set(joined.get(one.service, ()))
+    ]
+    containers = plan_containers({name: {**one.as_dict(), "joins": one.joins} for name, one in wanted.items()}, item.before, blind, cut)
     stale = _stale(around, spec, state, shaped.model)
     renewed = sorted(existing.changed_networks(shaped.model, around.host.inspected).values())
     crossed = _crossed(around, spec, state, shaped.model)
-    fresh = _release_differs(item, text)
+    fresh = not thing.kept and _release_differs(item, thing.text)
     actions = [
         *(Action("image", name, "pull") for name in item.images.missing),
-        *_file_actions(around, item, fresh or digest != state.get("applying", state.get("spec_digest"))),
-        *_key_actions(item, shaped, variables),
+        *_file_actions(around, item, fresh or thing.digest != state.get("applying", state.get("spec_digest"))),
+        *_key_actions(item, shaped, thing.variables),
         *existence("volume", _names(shaped.model, "volumes"), around.volumes),
         *existence("network", networks, around.host.networks),
         *(Action("network", name, "remove") for name in stale),
@@ -183,16 +191,18 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         item,
         shaped,
         wanted,
-        text,
-        variables,
-        lock,
-        digest,
+        thing.text,
+        thing.variables,
+        thing.lock,
+        thing.digest,
+        thing.transform,
         containers,
+        joined,
         (*renewed, *crossed),
         tuple(name for name in stale if name not in crossed),
         fresh,
         tuple(ordered(actions)),
-        (*item.findings, *owners, *users, *_unnamed(item)),
+        (*item.findings, *owners, *users, *_unnamed(item), *thing.findings),
     )
 
 
@@ -277,10 +287,9 @@ def _release_differs(item: Draft, text: str) -> bool:
         return True
     for name, wanted in item.shaped.resolved.configs.items():
         try:
-            with open(os.path.join(own.current, "configs", name), encoding="utf-8") as handle:
-                if handle.read() != wanted:
-                    return True
-        except FileNotFoundError:
+            if files.read(os.path.join(own.current, "configs", name)) != wanted.encode():
+                return True
+        except OSError:
             return True
     return False
 
@@ -324,8 +333,7 @@ def secrets_settled(item: Draft, variables: Mapping[str, str]) -> bool:
     stored = key_files.stored(item.files)
     if not key_files.secrets_in_place(item.files, item.identities, stored):
         return False
-    with open(item.files.secrets_env, encoding="utf-8") as handle:
-        return handle.read() == key_files.env_text(stored, variables)
+    return files.read(item.files.secrets_env) == key_files.env_text(stored, variables).encode()
 
 
 def _unnamed(item: Draft) -> list[Finding]:

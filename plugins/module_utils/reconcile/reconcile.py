@@ -11,19 +11,19 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ..common.errors import HostError
+from ..common.errors import AvsError, HostError
 from ..common.findings import Finding, by_severity
 from ..common.names import is_name
 from ..common.rules import finding
 from ..common.words import ABSENT, STARTED
 from ..docker.engine import Container, Engine
 from ..instance.store import Store, host_store
-from ..status.entry import entry_of, held
+from ..status.entry import entry_of, held, merged, strange, suspects
 from ..system.prefetch import Ahead
 from ..system.scratch import sweep
 from ..system.trees import tree_digest
 from .job import Job, look
-from .unchanged import needed_secrets
+from .unchanged import made_by_older, needed_secrets
 
 SCHEMA = 1
 _REQUIRED = ("compose", "env", "secrets", "keys", "health", "profile")
@@ -42,7 +42,7 @@ def reconcile(
     check = check or bool(document.get("trial"))
     store = store or host_store()
     specs = read_specs(document)
-    listed = Ahead(engine.containers)
+    listed = Ahead(engine.listing)
     do = None
     if document.get("complete"):
         # There is work. Asking whether the engine is up to it takes about as long as reading the rest of this library.
@@ -50,21 +50,29 @@ def reconcile(
         from .batch import run
 
         do = partial(run, usable=usable)
-    listing = listed.answer()
+    listing, strangers = listed.answer()
     host_key = store.host_key()
-    jobs = [look(spec, store, listing, host_key) for spec in specs]
+    renew = bool((document.get("settings") or {}).get("renew"))
+    jobs = [look(spec, store, listing, host_key, renew) for spec in specs]
     work = [job for job in jobs if job.reason is not None]
     result: dict[str, Any] = {"changed": False, "diff": [], "instances": []}
     if work and do is None:
         result["needs"] = {job.id: need(job, store) for job in work}
     elif work and do is not None:
-        result.update(do(work, document, secret_values or {}, check, diff, store, engine))
+        try:
+            result.update(do(work, document, secret_values or {}, check, diff, store, engine))
+        except AvsError as error:
+            raise type(error)(
+                error.message, [*error.findings, *(item for job in jobs if job.refusal for item in job.refusal.findings)]
+            ) from None
     else:
         sweep()
     for job in jobs:
         if job.reason is None:
-            job.entry = entry_of(job.spec, job.state, job.containers)
+            job.entry = _left_alone(job, store, engine)
     result["instances"] = [job.entry for job in jobs if job.entry]
+    if "needs" not in result:
+        result.update(failures(result["instances"]))
     result["unlisted"] = unlisted(store, listing, {job.id for job in jobs})
     if not document.get("complete"):
         busy = [job.id for job in work if job.state is not None]
@@ -73,8 +81,41 @@ def reconcile(
     found += [
         finding("INV-003", instance, "is on the host, but not in the inventory; it was left alone") for instance in result["unlisted"]
     ]
+    found += strange(strangers)
     result["findings"] = [item.as_dict() for item in by_severity(found)]
     return result
+
+
+def _left_alone(job: Job, store: Store, engine: Engine) -> dict[str, Any]:
+    """The entry of an instance nothing is done to."""
+    entry = entry_of(job.spec, job.state, job.containers)
+    problems = []
+    if job.refusal is not None:
+        problems = job.refusal.findings
+        entry["error"] = "\n".join([job.refusal.message, *(f"  {item.as_line()}" for item in problems)])
+        entry["health"] = {"status": "unknown", "detail": job.refusal.message}
+    elif job.state is not None and job.spec["state"] == STARTED:
+        problems = [*made_by_older(job.spec, job.state)]
+        if suspects(job.state, job.containers):
+            from ..status.restarts import restarted
+
+            health, found = restarted(engine, store.instance(job.id), job.state, job.containers)
+            entry["health"] = health or entry["health"]
+            problems += found
+    if problems:
+        entry["findings"] = merged({"findings": entry["findings"]}, [item.as_dict() for item in problems])
+    return entry
+
+
+def failures(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """``failed`` and ``msg`` where an instance has an error."""
+    failed = [entry for entry in entries if entry["error"]]
+    if not failed:
+        return {}
+    return {
+        "failed": True,
+        "msg": "\n".join([f"{len(failed)} of {len(entries)} instances failed", *(f"  {entry['error']}" for entry in failed)]),
+    }
 
 
 def read_specs(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -116,7 +157,12 @@ def unlisted(store: Store, listing: Sequence[Container], listed: set[str]) -> li
     present = {container.instance for container in listing}
     for instance in store.ids():
         if instance not in listed and instance not in present:
-            state = store.instance(instance).state()
+            try:
+                state = store.instance(instance).state()
+            except HostError:
+                # Whatever it is, it is there.
+                present.add(instance)
+                continue
             if state is not None and state.get("phase") != ABSENT:
                 present.add(instance)
     return sorted(present - listed)

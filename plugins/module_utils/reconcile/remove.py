@@ -14,7 +14,7 @@ from ..common.actions import Action, ordered
 from ..common.errors import HostError
 from ..common.rules import finding
 from ..common.words import ABSENT
-from ..docker.compose import Compose, engine_error
+from ..docker.compose import engine_error
 from ..docker.engine import REMOVAL, Container, Done, Engine
 from ..docker.names import project
 from ..instance.store import InstanceStore
@@ -59,20 +59,24 @@ def own_volumes(own: InstanceStore, state: Mapping[str, Any] | None, volumes: Ma
 def remove(
     engine: Engine, own: InstanceStore, state: Mapping[str, Any] | None, purge: bool, actions: Sequence[Action], hold: tuple[int, ...]
 ) -> dict[str, Any]:
-    """Follow the plan; files go last, so that an interrupted run is seen. Returns what was kept: ``volumes`` and ``data``."""
+    """Follow the plan for an instance whose containers have ended; files go last, so that an interrupted run is seen. Returns what was
+    kept: ``volumes`` and ``data``."""
 
     def must(done: Done) -> None:
         if done.code:
             raise HostError(f"{own.id} could not be removed", [finding("OPS-005", own.id, f"the engine says: {engine_error(done)}")])
 
-    if os.path.isdir(own.root):
+    if os.path.isdir(own.root) and not os.path.islink(own.root):
         own.note("remove", purge=purge, actions=[action.as_dict() for action in actions])
     kinds = {action.kind for action in actions}
     if kinds & {"container", "network"}:
-        must(Compose(engine, project(own.id), "/", hold).down())
-        left = [container.id for container in engine.containers(own.id)]
+        # By their own names: what a container says it depends on may be gone, and one of a command may be left.
+        left = engine.belonging(own.id)
         if left:
             must(engine.run(["rm", "-f", "--", *left], timeout=REMOVAL, hold=hold))
+        networks = sorted(name for name, owner in engine.networks().items() if owner == project(own.id))
+        if networks:
+            must(engine.run(["network", "rm", "--", *networks], timeout=REMOVAL, hold=hold))
     volumes = own_volumes(own, state, engine.volumes())
     if purge and volumes:
         must(engine.run(["volume", "rm", "--", *volumes], timeout=REMOVAL, hold=hold))
@@ -88,7 +92,7 @@ def remove(
 
 def _keep(own: InstanceStore, state: Mapping[str, Any] | None, volumes: list[str]) -> dict[str, Any]:
     data = own.data if os.path.isdir(own.data) and os.listdir(own.data) else None
-    if os.path.isdir(own.root):
+    if os.path.lexists(own.root):
         old = state or {}
         own.write_state({
             "schema": STATE_SCHEMA,

@@ -10,17 +10,26 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..common.findings import Finding
+from ..common.rules import finding
 from ..common.words import ABSENT, COMMITTED, GONE, STARTED, STOPPED
 from ..docker.engine import Container, done, running
 from ..instance import key_files
-from ..instance.identity import UNKNOWN, identify, matches, recorded_of, spec_digest
+from ..instance.identity import FIRST_TRANSFORM, UNKNOWN, identify, matches, recorded_of, spec_digest
 from ..instance.store import InstanceStore
+from ..policy import baseline
+from .plan import out_of_network
 
 
 def why_work(
-    spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container], store: InstanceStore, host_key: bytes | None
+    spec: Mapping[str, Any],
+    state: Mapping[str, Any] | None,
+    containers: Sequence[Container],
+    store: InstanceStore,
+    host_key: bytes | None,
+    renew: bool = False,
 ) -> str | None:
-    """``None`` if there is nothing to do, else the first reason found."""
+    """``None`` if there is nothing to do, else the first reason found. ``renew``: rules of an older release are reason enough."""
     if spec["state"] == GONE:
         return _absent(spec, state, containers, store)
     if spec["state"] == STOPPED:
@@ -32,7 +41,11 @@ def why_work(
     recorded, aliases = recorded_of(state)
     stored = key_files.stored(store)
     identities = identify(spec["secrets"], recorded, stored, {}, host_key, key_files.stored_identities(store), aliases)
-    if any(identity.startswith(UNKNOWN) for identity in identities.values()) or spec_digest(spec, identities) != state["spec_digest"]:
+    made_by = None if renew else transform_of(state)
+    if (
+        any(identity.startswith(UNKNOWN) for identity in identities.values())
+        or spec_digest(spec, identities, made_by) != state["spec_digest"]
+    ):
         return "the spec changed"
     known = {item.name: item for item in containers}
     wanted = state["containers"]
@@ -40,8 +53,11 @@ def why_work(
         return "containers differ"
     for item in wanted.values():
         container = known[item["name"]]
-        if container.spec != item["spec"] or not done(container, item["ends"]):
+        # One that keeps restarting runs as far as a run can make it; a finding names it.
+        if container.spec != item["spec"] or not (done(container, item["ends"]) or container.state == "restarting"):
             return f"{item['name']} is {container.state}"
+        if out_of_network(container, item.get("networks") or ()):
+            return f"{item['name']} is out of a network"
     if not key_files.secrets_in_place(store, identities, stored):
         return "secrets are not in place"
     views = state["views"]
@@ -52,6 +68,20 @@ def why_work(
     if store.release() != state["release"]:
         return "the release is not in place"
     return None
+
+
+def transform_of(state: Mapping[str, Any]) -> int:
+    """By which rules a committed instance was made."""
+    found = state.get("transform")
+    return FIRST_TRANSFORM if found is None else int(found)
+
+
+def made_by_older(spec: Mapping[str, Any], state: Mapping[str, Any]) -> list[Finding]:
+    """OPS-013 for an instance that is as it was specified, and was made by the rules of an older release."""
+    if state.get("phase") != COMMITTED or transform_of(state) >= baseline.TRANSFORM:
+        return []
+    message = "its containers were made by the rules of an older release of this collection; they were left alone"
+    return [finding("OPS-013", str(spec["id"]), message)]
 
 
 def _stopped(state: Mapping[str, Any] | None, containers: Sequence[Container]) -> str | None:

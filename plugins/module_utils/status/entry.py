@@ -6,14 +6,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..common.findings import Finding, by_severity
+from ..common.findings import WARNING, Finding, by_severity
+from ..common.rules import finding
 from ..common.words import ABSENT, COMMITTED, GONE, STARTED
 from ..docker.engine import Container, running
 from ..instance.key_files import with_marks
 from ..instance.store import Store
+from ..system.clock import seconds_since
+
+# Seconds a container has to run after a restart until it counts as well again.
+RECENT = 600.0
+# The engine's words for how long a container has been up, as far as they may mean less than that.
+_UP = re.compile(r"Up (?:(?P<moment>Less than a second)|(?P<minute>About a minute)|(?P<number>\d+) (?P<unit>second|minute)s?)\b")
 
 
 def entry_of(spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container]) -> dict[str, Any]:
@@ -46,10 +54,45 @@ def merged(spec: Mapping[str, Any], host: Sequence[Mapping[str, Any]]) -> list[d
     return [item.as_dict() for item in by_severity(found)]
 
 
+def strange(containers: Sequence[Container]) -> list[Finding]:
+    """Containers that carry our label and were not made by us: nothing is done to them, and nothing is believed of them."""
+    remedy = "Whoever made it: take the label avs.instance off (docker has no way but to make the container anew), or remove it."
+    return [
+        finding(
+            "OPS-010",
+            f"containers.{item.name}",
+            f"carries the label avs.instance={item.instance[:80]!r}, but was not made by this collection; it was left alone",
+            remedy,
+            severity=WARNING,
+        )
+        for item in containers
+    ]
+
+
+def suspects(state: Mapping[str, Any], containers: Sequence[Container]) -> list[str]:
+    """Ids of containers that may have been restarted since the commit, and not long ago. Of these alone the engine is asked more."""
+    age = seconds_since(str(state.get("committed_at") or ""))
+    if age is None:
+        return []
+    return [
+        item.id for item in containers if item.state == "restarting" or (item.state == "running" and _up(item.status) < min(age, RECENT))
+    ]
+
+
+def _up(status: str) -> float:
+    """Seconds a container has been up at most."""
+    match = _UP.match(status)
+    if match is None:
+        return float("inf")
+    if match["moment"] or match["minute"]:
+        return 1.0 if match["moment"] else 120.0
+    return (int(match["number"]) + 1) * (60.0 if match["unit"] == "minute" else 1.0)
+
+
 def held(store: Store, instance: str) -> dict[str, Any]:
     """Keys an instance has had until now, whatever becomes of it in this run: nobody else may start with them meanwhile."""
     own = store.instance(instance)
-    state = with_marks(own, own.state()) or {}
+    state = with_marks(own, own.known()) or {}
     gone = state.get("phase") == ABSENT
     return {"id": instance, "state": GONE if gone else STARTED, "keystores": {} if gone else state.get("keys") or {}}
 

@@ -6,8 +6,26 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 
 def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def seconds_since(instant: str) -> float | None:
+    """Seconds since an instant as this library or the engine writes it (``2026-01-15T08:00:00.123456789Z``), by the host's clock;
+    ``None`` for what is none, and for one still to come."""
+    from datetime import datetime, timezone
+
+    match = re.match(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?Z\Z", instant)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = map(int, match.groups()[:6])
+    try:
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    age = time.time() - moment.timestamp() - float(match[7] or 0)
+    return age if age >= 0 else None

@@ -6,14 +6,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import stat
 from typing import Any
 
 from ..common.errors import HostError
 
 TEMPORARY = ".tmp"
+# Bytes; no record of ours comes near.
+_LARGEST = 256 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -29,7 +33,9 @@ def write(path: str, data: bytes, mode: int = 0o600, owner: tuple[int, int] | No
     """Replace ``path``. One writer at a time (the instance's lock), so the temporary name is fixed and a leftover is overwritten."""
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}{TEMPORARY}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    if os.path.lexists(temporary):
+        remove(temporary)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as out:
         if owner is not None:
             os.fchown(out.fileno(), *owner)
@@ -45,13 +51,35 @@ def write_json(path: str, value: Any, mode: int = 0o600) -> None:
     write(path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode(), mode)
 
 
-def read_json(path: str) -> Any:
-    """The content, or ``None`` where there is no such file."""
+def read(path: str) -> bytes:
+    """Content of a file of ours. Raises ``OSError`` also where a link, a pipe or anything else but a file stands: to open a pipe
+    would wait for a writer for ever."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as reader:
+        seen = os.fstat(reader.fileno())
+        if not stat.S_ISREG(seen.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", path)
+        if seen.st_size > _LARGEST:
+            raise OSError(errno.EFBIG, "it is too large", path)
+        return reader.read()
+
+
+def is_file(path: str) -> bool:
+    """Whether a regular file stands at this very path, no link to one."""
     try:
-        with open(path, "rb") as handle:
-            return json.loads(handle.read())
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def read_json(path: str) -> Any:
+    """The content, or ``None`` where there is no such file. Raises ``OSError`` and ``ValueError``."""
+    try:
+        return json.loads(read(path))
     except FileNotFoundError:
         return None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def link(path: str, target: str) -> None:
@@ -116,11 +144,11 @@ def has_link(root: str, relative: str) -> bool:
 
 
 def remove(path: str) -> bool:
-    """Remove a file, a symlink or a whole folder; says whether there was one."""
-    if os.path.islink(path) or os.path.isfile(path):
-        os.unlink(path)
-    elif os.path.isdir(path):
+    """Remove a whole folder, or a file, link, pipe or whatever else is there; says whether there was anything."""
+    if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
     else:
         return False
     return True
@@ -144,6 +172,8 @@ def copy_tree(source: str, target: str, beside: str | None = None) -> None:
         folders.sort()
         for name in names:
             origin, copy = os.path.join(current, name), os.path.join(made, name)
+            if not is_file(origin):
+                continue
             known = os.path.join(beside, relative, name) if beside else None
             if known is not None and _same(origin, known):
                 os.link(known, copy)
@@ -158,11 +188,7 @@ def copy_tree(source: str, target: str, beside: str | None = None) -> None:
 
 def _same(one: str, other: str) -> bool:
     try:
-        if (
-            os.path.islink(other)
-            or os.stat(one).st_size != os.stat(other).st_size
-            or (os.stat(one).st_mode ^ os.stat(other).st_mode) & 0o100
-        ):
+        if not is_file(other) or os.stat(one).st_size != os.stat(other).st_size or (os.stat(one).st_mode ^ os.stat(other).st_mode) & 0o100:
             return False
         with open(one, "rb") as first, open(other, "rb") as second:
             return first.read() == second.read()

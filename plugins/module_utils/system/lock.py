@@ -45,6 +45,9 @@ class Lock:
         files.folder(os.path.dirname(self.path))
         deadline = self._clock() + self.timeout
         while True:
+            if os.path.lexists(self.path) and not files.is_file(self.path):
+                # Nothing of ours: no run can hold a lock on it.
+                files.remove(self.path)
             self._made = not os.path.lexists(self.path)
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 
+from .files import is_file, read
+
 
 def tree_files(root: str) -> list[str]:
     """Relative POSIX paths of the regular files below ``root``, sorted bytewise; symlinks are not followed."""
@@ -17,7 +19,7 @@ def tree_files(root: str) -> list[str]:
         folders[:] = sorted(name for name in folders if not os.path.islink(os.path.join(folder, name)))
         for name in files:
             path = os.path.join(folder, name)
-            if not os.path.islink(path):
+            if is_file(path):
                 found.append(os.path.relpath(path, root).replace(os.sep, "/"))
     return sorted(found, key=lambda path: path.encode())
 
@@ -26,6 +28,6 @@ def tree_digest(root: str) -> str:
     """SHA-256 over ``<sha256 of the file>  <relative path>\\n`` of every regular file, sorted: the tree's ``tree_sha256``."""
     total = hashlib.sha256()
     for path in tree_files(root):
-        with open(os.path.join(root, path), "rb") as handle:
-            total.update(f"{hashlib.sha256(handle.read()).hexdigest()}  {path}\n".encode())
+        content = hashlib.sha256(read(os.path.join(root, path))).hexdigest()
+        total.update(f"{content}  {path}\n".encode())
     return total.hexdigest()

@@ -67,12 +67,15 @@ def build_specs(entries: Iterable[Entry], load: Load, references: References, kn
     findings made before."""
     findings = list(known)
     drafts = []
+    named: list[tuple[Entry, str]] = []
     for entry in entries:
         draft, found = _draft(entry, load)
         findings += found
         if draft is not None:
             drafts.append(draft)
-    findings += _same_id(drafts)
+        if draft is not None or entry.package_name:
+            named.append((entry, draft.spec["id"] if draft is not None else entry.instance))
+    findings += _same_id(named)
     needs = [need for draft in drafts for need in draft.needs]
     found_references, found = references.identify(needs)
     findings += found
@@ -196,14 +199,17 @@ def _placed(item: Finding, entry: Entry) -> Finding:
     return replace(item, place=": ".join(part for part in (entry.place, item.place) if part))
 
 
-def _same_id(drafts: Sequence[_Draft]) -> list[Finding]:
+def _same_id(named: Sequence[tuple[Entry, str]]) -> list[Finding]:
+    """Also two whose names run into each other: ``herald-x`` with the tag ``1``, ``herald`` with the tag ``x-1``."""
     findings = []
     first: dict[str, Entry] = {}
-    for draft in drafts:
-        before = first.setdefault(draft.spec["id"], draft.entry)
-        if before is not draft.entry:
-            message = f"{draft.spec['id']} is {before.place} already"
-            findings.append(finding("INV-001", f"{draft.entry.place}.tag", message, "Give each instance of a package a tag of its own."))
+    for entry, instance in named:
+        before = first.setdefault(instance, entry)
+        if before is not entry:
+            message = f"{instance} is {before.place} already"
+            if before.tag != entry.tag:
+                message += f", the tag {before.tag} there and {entry.tag} here: an id is <package>-<tag>"
+            findings.append(finding("INV-001", f"{entry.place}.tag", message, "Give each instance of a package a tag of its own."))
     return findings
 
 

@@ -38,8 +38,9 @@ def problems_text(labels: Mapping[str, str], findings: Iterable[Finding], host: 
     return "\n".join(lines)
 
 
-# Said in every run: what is forgotten, and what lies open. The rest is said when something changes, so that a quiet run is quiet.
-_ALWAYS = ("INV-003", "SEC-004")
+# Said in every run: what is forgotten, what lies open, what is not as it should be just now. The rest is said when something changes,
+# so that a quiet run is quiet.
+_ALWAYS = ("INV-003", "SEC-004", "OPS-010", "OPS-012")
 
 
 def told(result: Mapping[str, Any]) -> list[str]:

@@ -50,7 +50,7 @@ def model_of(profile: Profile, files: ComposeFiles) -> Model:
         declared = _known(files.sections.get(section) or {}, values, budget)
         model[section] = {name: _entry(entry, folder) for name, entry in declared.items() if name in used}
     # Others are the host's to refuse, whatever they hold.
-    model.update({section: _known(entries, values) for section, entries in files.sections.items() if section not in _SECTIONS})
+    model.update({section: _known(entries, values, budget) for section, entries in files.sections.items() if section not in _SECTIONS})
     return model
 
 

@@ -130,9 +130,18 @@ class Bench:
         }  # fmt: skip
         return {**spec, **changes}
 
-    def call(self, specs: list[dict[str, Any]], check: bool = False, diff: bool = False, timeout: float = 5) -> dict[str, Any]:
+    def call(
+        self,
+        specs: list[dict[str, Any]],
+        check: bool = False,
+        diff: bool = False,
+        timeout: float = 5,
+        settings: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """Both calls of the action plugin; raises what the library raises."""
-        document = {"schema": 1, "specs": specs, "trees": {}, "holder": "test", "lock_timeout": timeout, "settings": {}, "complete": False}
+        document = {
+            "schema": 1, "specs": specs, "trees": {}, "holder": "test", "lock_timeout": timeout, "settings": settings or {}, "complete": False,
+        }  # fmt: skip
         document = json.loads(json.dumps(document))
         first = reconcile(document, self.engine, None, check, diff, self.store)
         if "needs" not in first:

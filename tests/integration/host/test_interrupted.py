@@ -69,7 +69,7 @@ def test_killed_calls_are_finished_by_the_next(bench: Bench, tree: Path, keys: d
     tag = f"k{seed}"
     spec = bench.spec(tag, tree, keys)
     changed = {**spec, "env": {**spec["env"], "GATEWAY_TIMEOUT": "7.5", "LOG_LEVEL": "debug"}}
-    gone = {"schema": 1, "id": spec["id"], "tag": tag, "state": "absent", "purge": True, "package": {"name": "x"}}
+    gone = {"schema": 1, "id": spec["id"], "tag": tag, "state": "absent", "purge": True, "package": {"name": spec["package"]["name"]}}
     killed = 0
     for wanted, longest in ((spec, 2.5), (changed, 2.0), (gone, 1.2), (spec, 2.5), (gone, 1.2)):
         for _time in range(2):
@@ -116,4 +116,6 @@ def test_the_lock_outlives_a_killed_call(bench: Bench, tree: Path, keys: dict[st
         child.kill()
         child.wait()
         healthy(bench, [spec])
-        bench.call([{"schema": 1, "id": spec["id"], "tag": "race", "state": "absent", "purge": True, "package": {"name": "x"}}])
+        bench.call(
+            [{"schema": 1, "id": spec["id"], "tag": "race", "state": "absent", "purge": True, "package": {"name": spec["package"]["name"]}}]
+        )

@@ -47,7 +47,8 @@ def changed(spec: dict[str, Any], **env: str) -> dict[str, Any]:
 
 def bare(spec: dict[str, Any], state: str, purge: bool = False) -> dict[str, Any]:
     """All a controller sends of an instance that is not to run."""
-    return {"schema": 1, "id": spec["id"], "tag": spec["tag"], "state": state, "purge": purge, "package": {"name": "x"}}
+    package = {"name": spec["package"]["name"]}
+    return {"schema": 1, "id": spec["id"], "tag": spec["tag"], "state": state, "purge": purge, "package": package}
 
 
 def asked(spec: dict[str, Any], path: str) -> Any:

@@ -159,7 +159,9 @@ def test_what_the_engine_refuses_is_told_without_the_secret(bench: Bench, edited
     assert "token-0123456789" not in str(result)
     again = bench.call([spec])
     assert "OPS-005" in {item["id"] for item in again["instances"][0]["findings"]}
-    bench.call([{"schema": 1, "id": spec["id"], "tag": "one", "state": "absent", "purge": True, "package": {"name": "x"}}])
+    bench.call(
+        [{"schema": 1, "id": spec["id"], "tag": "one", "state": "absent", "purge": True, "package": {"name": spec["package"]["name"]}}]
+    )
     assert good["id"] not in str(bench.containers())
 
 
@@ -209,6 +211,8 @@ def test_a_link_left_by_a_container_is_not_followed(bench: Bench, tree: Path, ke
     (data / "data").mkdir(parents=True)
     (data / "data" / "work").symlink_to("/etc")
     assert refused(bench, spec) == [("PKG-019", f"{spec['id']}: services.node.volumes")]
-    bench.call([{"schema": 1, "id": spec["id"], "tag": "linked", "state": "absent", "purge": True, "package": {"name": "x"}}])
+    bench.call(
+        [{"schema": 1, "id": spec["id"], "tag": "linked", "state": "absent", "purge": True, "package": {"name": spec["package"]["name"]}}]
+    )
     assert Path("/etc/passwd").exists()
     assert not data.exists()

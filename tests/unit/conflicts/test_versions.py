@@ -25,7 +25,10 @@ PACKAGE = {"name": "demo-avs", "version": "v1.0.0", "commit": "a" * 40}
         ({"package": PACKAGE, "profile": "hoodi"}, {"commit": None, "tree_sha256": "other"}, []),
         ({"package": PACKAGE, "phase": "absent", "volumes": ["v"], "profile": "hoodi"}, {"version": "v1.1.0"}, ["UPG-005"]),
         ({"package": PACKAGE, "phase": "absent", "volumes": [], "kept_data": None}, {"version": "v1.1.0"}, []),
-        ({"package": PACKAGE, "phase": "applying", "profile": "hoodi"}, {"version": "v1.1.0"}, ["UPG-005"]),
+        ({"package": PACKAGE, "phase": "applying", "profile": "hoodi", "committed_at": "t"}, {"version": "v1.1.0"}, ["UPG-005"]),
+        ({"package": PACKAGE, "phase": "applying", "profile": "hoodi", "removed_at": "t"}, {"version": "v1.1.0"}, ["UPG-005"]),
+        ({"package": PACKAGE, "phase": "applying", "profile": "hoodi"}, {"version": "v1.1.0"}, []),
+        ({"package": PACKAGE, "phase": "applying", "profile": "mainnet"}, {}, []),
     ],
 )
 def test_versions_change_on_purpose_only(state: dict[str, Any] | None, package: dict[str, Any], rules: list[str]) -> None:

@@ -40,7 +40,8 @@ class Looked(Engine):
         return self.text
 
     def run(self, arguments: Sequence[str], *_rest: Any, **_more: Any) -> Done:
-        raise AssertionError(arguments)
+        assert arguments[0] == "events", arguments
+        return Done(0, '{"Action": "oom"}\n{"Action": "die", "Actor": {"Attributes": {"exitCode": "3"}}}\nodd\n', "")
 
 
 def container(service: str = "node", state: str = "running", **changes: Any) -> dict[str, Any]:
@@ -180,14 +181,44 @@ def test_a_job_that_ended_well_is_done() -> None:
 def test_containers_have_to_stay_up_for_a_moment() -> None:
     one, clock = gate(Looked([container()]), {"type": "container", "timeout": 30})
     assert one.wait(["id"]) == Health("healthy", "all containers run")
-    assert 2 <= clock.now < 4
+    assert 10 <= clock.now < 12
+
+
+@pytest.mark.parametrize(("health", "waits"), [({"steady": 3}, 3), ({"steady": 60, "timeout": 20}, 20), ({"timeout": 4}, 4)])
+def test_the_moment_is_the_packages_to_choose_and_never_longer_than_the_wait(health: dict[str, Any], waits: float) -> None:
+    one, clock = gate(Looked([container()]), {"type": "container", "timeout": 30, **health})
+    assert one.wait(["id"]).status == "healthy"
+    assert waits <= clock.now < waits + 1.5
+
+
+def test_what_has_run_for_long_is_not_waited_for() -> None:
+    one, clock = gate(Looked([container(started="2026-01-01T00:00:00.5Z")]), {"type": "container", "timeout": 30})
+    assert one.wait(["id"]).status == "healthy"
+    assert clock.now == 0
 
 
 def test_a_restart_begins_the_moment_anew() -> None:
     looks = [[container(started="a")], [container(started="a")], [container(started="b")]]
     one, clock = gate(Looked(*looks), {"type": "container", "timeout": 30})
     one.wait(["id"])
-    assert clock.now > 2.2
+    assert clock.now > 10.2
+
+
+@pytest.mark.parametrize("kind", ["container", "node_api", "http"])
+def test_a_node_that_answers_and_was_restarted_meanwhile_is_not_well_yet(kind: str) -> None:
+    health = {"type": kind, "service": "node", "port": 8080, "path": "/eigen/node/health", "timeout": 60}
+    one, clock = gate(Looked([container(started="b", restarts=1)]), health, answers(GOOD))
+    assert "restarted once" in one.probe([Peer.of(container(started="b", restarts=1))], steady=True).detail
+    assert one.wait(["id"]).status == "healthy"
+    assert 10 <= clock.now < 14
+
+
+def test_a_node_that_restarts_again_and_again_never_passes() -> None:
+    looks = [[container(started=f"t{number}", restarts=number)] for number in range(9)]
+    one, _clock = gate(Looked(*looks, logs="bad-config-line"), API, answers({"/eigen/node/health": 206}))
+    with pytest.raises(GateError) as caught:
+        one.wait(["id"])
+    assert "keeps restarting (exit code 3)" in str(caught.value)
 
 
 @pytest.mark.parametrize(("check", "expected"), [("healthy", "healthy"), ("starting", "starting"), ("unhealthy", "unhealthy")])

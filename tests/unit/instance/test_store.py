@@ -102,8 +102,8 @@ def test_releases_are_numbered_and_pruned(tmp_path: Path, own: InstanceStore) ->
 
 def test_state_is_read_back_or_said_to_be_broken(own: InstanceStore) -> None:
     assert own.state() is None
-    own.write_state({"phase": "committed"})
-    assert own.state() == {"phase": "committed"}
+    own.write_state({"phase": "absent"})
+    assert own.state() == {"phase": "absent"}
     Path(own.state_file).write_text("{")
     with pytest.raises(HostError, match="demo-avs-op1"):
         own.state()

@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was changed by hand on containers: what the engine says of them beside what they were made as. Read-only, on request: to look
+for it costs an inspect of every container, and a run that finds nothing to do makes none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..docker.engine import Container
+from ..instance.store import InstanceStore
+from ..policy.memory import size
+
+_NANO = 1_000_000_000
+# A setting `docker update` reaches -> what the compose file asks for, and where the engine keeps it. Left out of the file, it is 0 or
+# empty, which is the engine's word for it, too.
+_SETTINGS: Mapping[str, tuple[Callable[[Mapping[str, Any]], Any], str]] = {
+    "memory": (lambda service: size(service.get("mem_limit")) or 0, "Memory"),
+    "memory reservation": (lambda service: _reserved(service), "MemoryReservation"),
+    "cpus": (lambda service: round(float(service.get("cpus") or 0) * _NANO), "NanoCpus"),
+    "cpu shares": (lambda service: int(service.get("cpu_shares") or 0), "CpuShares"),
+    "cpu period": (lambda service: int(service.get("cpu_period") or 0), "CpuPeriod"),
+    "cpu quota": (lambda service: int(service.get("cpu_quota") or 0), "CpuQuota"),
+    "cpuset": (lambda service: str(service.get("cpuset") or ""), "CpusetCpus"),
+    "pids": (lambda service: int(service.get("pids_limit") or 0), "PidsLimit"),
+}
+
+
+def drift_of(
+    files: InstanceStore, state: Mapping[str, Any], containers: Sequence[Container], inspected: Mapping[str, Any]
+) -> list[dict[str, str]]:
+    """Differences as ``service``, ``what``, ``wanted`` and ``found``, sorted; empty where nothing was changed or nothing is known."""
+    model = _model(files)
+    names = {key: str((entry or {}).get("name") or key) for key, entry in (model.get("networks") or {}).items()}
+    found: list[dict[str, str]] = []
+    for item in containers:
+        seen, service = inspected.get(item.id), (model.get("services") or {}).get(item.service)
+        if seen is None or not isinstance(service, dict):
+            continue
+        try:
+            differences = [*_settings(service, seen.get("HostConfig") or {}), *_name(state, item)]
+        except (TypeError, ValueError):
+            differences = [("compose.json", "as it was written", "changed by hand")]
+        if service.get("networks"):
+            wanted = {names[key] for key in service["networks"] if key in names}
+            there = set((seen.get("NetworkSettings") or {}).get("Networks") or {})
+            differences += [("network", name, "none") for name in wanted - there]
+            differences += [("network", "none", name) for name in there - wanted]
+        found += [{"service": item.service, "what": what, "wanted": want, "found": is_} for what, want, is_ in differences]
+    return sorted(found, key=lambda item: (item["service"], item["what"], item["wanted"], item["found"]))
+
+
+def _settings(service: Mapping[str, Any], host: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    found = []
+    for what, (wish, field) in _SETTINGS.items():
+        wanted, there = wish(service), host.get(field) or type(wish(service))()
+        if wanted != there and not (what == "pids" and wanted <= 0 and int(there) <= 0):
+            found.append((what, str(wanted), str(there)))
+    policy = host.get("RestartPolicy") or {}
+    retries = int(policy.get("MaximumRetryCount") or 0)
+    there = f"{policy.get('Name') or 'no'}{f':{retries}' if retries else ''}"
+    wanted = str(service.get("restart") or "no")
+    if wanted != there:
+        found.append(("restart", wanted, there))
+    swap, memory = int(host.get("MemorySwap") or 0), int(host.get("Memory") or 0)
+    if "memswap_limit" not in service and swap not in (0, memory, 2 * memory, 2 * (size(service.get("mem_limit")) or 0)):
+        found.append(("memory with swap", "twice the memory", str(swap)))
+    return found
+
+
+def _reserved(service: Mapping[str, Any]) -> int:
+    declared = ((service.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
+    return size(service.get("mem_reservation")) or size(declared.get("memory")) or 0
+
+
+def _name(state: Mapping[str, Any], container: Container) -> list[tuple[str, str, str]]:
+    wanted = ((state.get("containers") or {}).get(container.service) or {}).get("name")
+    return [("name", str(wanted), container.name)] if wanted and wanted != container.name else []
+
+
+def _model(files: InstanceStore) -> Mapping[str, Any]:
+    try:
+        model = json.loads(files.compose_file() or "{}")
+    except ValueError:
+        return {}
+    return model if isinstance(model, dict) else {}

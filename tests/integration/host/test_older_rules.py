@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A newer release of the collection, which would make containers otherwise, leaves those that are there until it is asked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.policy import baseline
+
+from tests.integration.host.small import SLEEP, service, spec, tree
+from tests.integration.host.support import Bench, docker
+from tests.integration.host.test_lifecycle import actions, bare, step
+
+
+@pytest.fixture(scope="module")
+def node(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    package = tree(tmp_path_factory.mktemp("older"), {"node": service(SLEEP), "other": service(SLEEP)})
+    found = spec(bench, "older", package, ["node", "other"])
+    step(bench, found)
+    # As a release before the record of its rules left it.
+    path = Path(bench.store.instance(found["id"]).state_file)
+    state = json.loads(path.read_text())
+    assert state.pop("transform") == baseline.TRANSFORM
+    for item in state["containers"].values():
+        for name in ("networks", "restarts"):
+            item.pop(name)
+    path.write_text(json.dumps(state))
+    return found
+
+
+@pytest.fixture
+def newer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline, "TRANSFORM", baseline.TRANSFORM + 1)
+    monkeypatch.setattr(baseline, "PIDS", 1234)
+
+
+def pids(found: dict[str, Any]) -> list[str]:
+    return docker("inspect", "-f", "{{.HostConfig.PidsLimit}}", *(f"avs-{found['id']}-{name}" for name in ("node", "other"))).split()
+
+
+def notes(result: dict[str, Any]) -> list[str]:
+    return [item["id"] for item in result["instances"][0]["findings"] if item["id"].startswith("OPS-013")]
+
+
+def test_what_the_release_before_left_is_found_unchanged(bench: Bench, node: dict[str, Any]) -> None:
+    done = bench.call([node])
+    assert (done["changed"], notes(done)) == (False, [])
+
+
+@pytest.mark.usefixtures("newer")
+def test_a_newer_release_says_so_and_changes_nothing(bench: Bench, node: dict[str, Any]) -> None:
+    before = bench.containers()
+    for check in (True, False):
+        done = bench.call([node], check=check)
+        assert (done["changed"], notes(done)) == (False, ["OPS-013"])
+    assert bench.containers() == before
+
+
+@pytest.mark.usefixtures("newer")
+def test_nor_does_other_work_bring_its_rules_in(bench: Bench, node: dict[str, Any]) -> None:
+    name = f"avs-{node['id']}-node"
+    before = bench.containers()
+    docker("stop", "-t", "1", name)
+    assert step(bench, node) == [("container", "node", "start")]
+    step(bench, bare(node, "stopped"))
+    assert step(bench, node) == [("container", "node", "start"), ("container", "other", "start")]
+    assert bench.containers() == before
+    docker("rm", "-f", name)
+    assert step(bench, node) == [("container", "node", "create")]
+    assert pids(node) == ["4096", "4096"]
+    shutil.rmtree(bench.store.instance(node["id"]).run, ignore_errors=True)
+    step(bench, node)
+    assert notes(bench.call([node])) == ["OPS-013"] and pids(node) == ["4096", "4096"]
+
+
+@pytest.mark.usefixtures("newer")
+def test_the_operator_asks_for_them(bench: Bench, node: dict[str, Any]) -> None:
+    renew = {"renew": True}
+    wanted = [("files", "release", "update"), ("container", "node", "recreate"), ("container", "other", "recreate")]
+    for check in (True, False):
+        assert actions(bench.call([node], check=check, settings=renew)) == wanted
+    assert pids(node) == ["1234", "1234"]
+    for settings in (renew, None):
+        done = bench.call([node], settings=settings)
+        assert (done["changed"], notes(done)) == (False, [])
