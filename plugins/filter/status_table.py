@@ -95,7 +95,10 @@ def _instance(host: str, instance: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _text(value: Any) -> str:
-    return " ".join(str(value).split()) if value not in (None, "") else NONE
+    if value in (None, ""):
+        return NONE
+    # A detail may quote a node: nothing in it is for the terminal.
+    return "".join(char if char.isprintable() else "?" for char in " ".join(str(value).split()))
 
 
 def _digest(image: Any) -> str:

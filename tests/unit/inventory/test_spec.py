@@ -164,6 +164,17 @@ def test_two_instances_with_one_id() -> None:
     assert found.place == "avs_instances[1].tag" and "demo-avs-op1 is avs_instances[0] already" in found.message
 
 
+def test_two_packages_whose_ids_run_into_each_other() -> None:
+    (found,) = problems(entry(package="herald-x", tag="1", state="absent"), entry(package="herald", tag="x-1", state="absent"))
+    assert (found.id, found.place) == ("INV-001", "avs_instances[1].tag")
+    assert "herald-x-1 is avs_instances[0] already, the tag 1 there and x-1 here" in found.message
+
+
+def test_an_id_is_taken_by_an_entry_something_else_is_wrong_with() -> None:
+    found = problems(entry(profile="nowhere"), entry(keys=entry()["keys"]))
+    assert [item.place for item in found] == ["avs_instances[0].profile", "avs_instances[1].tag"]
+
+
 def test_an_id_must_not_grow_too_long() -> None:
     (found,) = problems(entry(tag="t" * 60))
     assert "longer than 63" in found.message

@@ -86,7 +86,7 @@ RESULT: dict[str, Any] = {
     "instances": [
         {
             "id": "demo-avs-op1", "version": "v1.0.0", "commit": "0123456789abcdef0123", "profile": "hoodi", "state": "started",
-            "health": {"status": "healthy", "detail": ""},
+            "health": {"status": "healthy", "detail": "well,\n\x1b[2Jso"},
             "images": {"node": "registry.example.org/demo@sha256:aabbccddeeff00112233", "gateway": "demo:v1"},
             "keystores": {"ecdsa": {"fingerprint": "sha256:1111"}, "bls": {"fingerprint": "sha256:2222"}},
         },
@@ -97,11 +97,11 @@ RESULT: dict[str, Any] = {
 
 def test_the_table() -> None:
     lines = status_table({"host2": {"instances": []}, "host1": RESULT, "host3": {"unreachable": True}}).splitlines()
-    assert lines[0].split() == ["host", "instance", "version", "commit", "profile", "state", "health", "image", "keys"]
-    assert lines[1].split() == ["host1", "a-avs-x", "-", "-", "-", "absent", "-", "-", "-"]
+    assert lines[0].split() == ["host", "instance", "version", "commit", "profile", "state", "health", "image", "keys", "detail"]
+    assert lines[1].split() == ["host1", "a-avs-x", "-", "-", "-", "absent", "-", "-", "-", "-"]
     assert lines[2].split() == [
         "host1", "demo-avs-op1", "v1.0.0", "0123456789ab", "hoodi", "started", "healthy",
-        "gateway=demo:v1,node=aabbccddeeff", "bls=sha256:2222,ecdsa=sha256:1111",
+        "gateway=demo:v1,node=aabbccddeeff", "bls=sha256:2222,ecdsa=sha256:1111", "well,", "?[2Jso",
     ]  # fmt: skip
     assert lines[3].startswith("host2  (no instances)") and lines[4].startswith("host3  (no result)")
     assert lines[0].index("instance") == lines[2].index("demo-avs-op1")
@@ -125,12 +125,14 @@ def test_warnings_of_what_changes_and_those_that_are_always_said() -> None:
             ("KEY-003", "warning", "b-2: services.node"),
             ("INV-003", "warning", "c-3"),
             ("OPS-001", "info", "a-1"),
+            ("OPS-012", "warning", "b-2: services.node"),
         )
     ]
     instances = [{"id": "a-1", "changed": True}, {"id": "b-2", "changed": False}]
     result = {"findings": findings, "instances": instances, "changed": True}
-    assert told(result) == ["a-1: services.node: m -> r (KEY-003)", "c-3: m -> r (INV-003)"]
-    assert told({**result, "changed": False}) == ["c-3: m -> r (INV-003)"]
+    always = ["b-2: services.node: m -> r (OPS-012)", "c-3: m -> r (INV-003)"]
+    assert told(result) == ["a-1: services.node: m -> r (KEY-003)", *always]
+    assert told({**result, "changed": False}) == always
 
 
 def test_steps_are_a_part_of_the_diff() -> None:
