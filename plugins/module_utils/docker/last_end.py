@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .engine import Engine
@@ -34,6 +34,23 @@ def last_end(engine: Engine, container: str) -> tuple[int | None, bool]:
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
     return code, starved
+
+
+def killed_since(engine: Engine, started: float, containers: Sequence[str]) -> list[str]:
+    """Those of the containers, gone by now or not, that the engine ended by force since ``started`` (seconds of the host's clock), as far as
+    it remembers."""
+    chosen = [part for container in containers for part in ("--filter", f"container={container}")]
+    span = ["--since", f"{started:.6f}", "--until", f"{time.time():.6f}"]
+    done = engine.run(["events", *span, "--filter", "event=kill", *chosen, "--format", "{{json .}}"])
+    found = set()
+    for line in done.out.splitlines() if done.code == 0 else ():
+        try:
+            actor = json.loads(line)["Actor"]
+            if str(actor["Attributes"]["signal"]) == "9":
+                found.add(str(actor["ID"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return sorted(found & set(containers))
 
 
 def last_words(engine: Engine, inspected: Mapping[str, Any]) -> str:

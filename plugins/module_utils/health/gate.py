@@ -83,6 +83,14 @@ def _address(inspected: Mapping[str, Any]) -> str:
     return next((item["IPAddress"] for _name, item in sorted(networks.items()) if item.get("IPAddress")), "")
 
 
+def last_lines(engine: Engine, container: str, service: str, mask: Callable[[str], str]) -> str:
+    """The end of a container's log, as the end of a message about it."""
+    logs = mask(engine.logs(container, _LOG_LINES))
+    if not logs:
+        return "; it logged nothing"
+    return f"; last lines of {service}:\n" + "\n".join(f"    {line}" for line in logs.splitlines())
+
+
 class Gate:
     """Waits for one instance. ``ends``: services that are done once they exit with 0; ``mask`` hides secrets in logs."""
 
@@ -196,12 +204,7 @@ class Gate:
     def _error(self, problem: str, peer: Peer | None) -> GateError:
         message = self.mask(problem)
         if peer is not None:
-            logs = self.mask(self.engine.logs(peer.id, _LOG_LINES))
-            message += (
-                f"; last lines of {peer.service}:\n" + "\n".join(f"    {line}" for line in logs.splitlines())
-                if logs
-                else "; it logged nothing"
-            )
+            message += last_lines(self.engine, peer.id, peer.service, self.mask)
         service = peer.service if peer is not None else "<service>"
         remedy = (
             f"Read more with `docker logs avs-{self.instance}-{service}` on the host; a slow start may need a longer gate_timeout. "

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..common.words import ABSENT, APPLYING, COMMITTED, STOPPED
 from ..docker.compose import Compose, engine_error
 from ..docker.engine import REMOVAL, Container, Done, Engine
 from ..docker.names import project
-from ..health.gate import DEFAULT_TIMEOUT, Gate
+from ..health.gate import DEFAULT_TIMEOUT, Gate, last_lines, peers_of
 from ..health.probes import Health
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, place_folders
@@ -31,7 +32,7 @@ from ..system import files
 from ..system.clock import now
 from .plan import observed
 from .prepare import Prepared, data_folders, secrets_settled, settled_data
-from .stopping import end, longest
+from .stopping import end, longest, replaced_by_force
 
 STATE_SCHEMA = 1
 
@@ -87,6 +88,7 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: fl
     compose = Compose(engine, project(item.id), own.current, hold, patience)
     compose_file = os.path.join(own.current, "compose.json")
     told: list[Finding] = []
+    began = time.time()
 
     def must(done: Done) -> None:
         if done.code:
@@ -109,12 +111,23 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: fl
         must(engine.run(["rm", "-f", "--", *(one.id for one in gone)], timeout=REMOVAL, hold=hold))
     if plan.recreate:
         old = engine.inspect(one.id for one in item.draft.before if one.service in plan.recreate and one.id not in plan.drop)
-        must(compose.recreate(compose_file, own.secrets_env, plan.recreate, longest(old, bound)))
+        limit = longest(old, bound)
+        must(compose.recreate(compose_file, own.secrets_env, plan.recreate, limit))
+        told += replaced_by_force(engine, item.id, old, float(bound if limit is None else limit), began)
     if plan.starting:
-        must(compose.up(compose_file, own.secrets_env, plan.starting))
+        done = compose.up(compose_file, own.secrets_env, plan.starting)
+        if done.code:
+            raise refused(item.id, mask(engine_error(done)) + _of_those_that_ended(engine, item, mask))
     for network in item.networks_last:
         must(engine.run(["network", "rm", "--", network], hold=hold))
     return told
+
+
+def _of_those_that_ended(engine: Engine, item: Prepared, mask: Mask) -> str:
+    """What the containers logged that ended badly while others waited for them: compose says who, not why."""
+    names = [item.wanted[service].name for service in item.containers.starting]
+    ended = [peer for peer in peers_of(engine.inspect(names)) if peer.state == "exited" and peer.exit_code]
+    return "".join(last_lines(engine, peer.id, peer.service, mask) for peer in ended)
 
 
 def refused(instance: str, message: str) -> HostError:

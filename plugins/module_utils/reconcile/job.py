@@ -12,7 +12,7 @@ from typing import Any
 
 from ..common.errors import HostError
 from ..common.rules import finding
-from ..common.words import STARTED
+from ..common.words import ABSENT, STARTED
 from ..docker.engine import Container
 from ..instance.key_files import with_marks
 from ..instance.store import Store
@@ -58,6 +58,8 @@ def _other_package(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -> 
     installed = ((state or {}).get("package") or {}).get("name")
     wanted = (spec.get("package") or {}).get("name")
     if not installed or not wanted or installed == wanted:
+        return None
+    if state is not None and state.get("phase") == ABSENT and not state.get("volumes") and not state.get("kept_data"):
         return None
     message = f"is an instance of {installed} on this host, the entry is of {wanted}; it was left alone"
     problem = finding("INV-001", f"{spec['id']}: tag", message, "Give the entry another tag: id = <package>-<tag>.")

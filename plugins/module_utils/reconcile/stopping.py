@@ -16,6 +16,7 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..docker.compose import engine_error
 from ..docker.engine import Container, Engine, running
+from ..docker.last_end import killed_since
 from ..system.prefetch import Ahead
 
 # Seconds a node has to end in where nobody says otherwise; the longest that public packages of nodes ask for.
@@ -23,6 +24,8 @@ STOP_TIMEOUT = 300.0
 # Seconds: what the engine gives a container that asks for nothing, and what it may need beyond a grace period.
 _ENGINE_DEFAULT, _BEYOND = 10, 60.0
 _KILLED = 137
+# Signals that mean no request.
+_FORCE = ("SIGKILL", "KILL", "9")
 
 
 def stop_bound(settings: Mapping[str, Any]) -> float:
@@ -104,7 +107,7 @@ def killed(instance: str, before: Mapping[str, Any], after: Mapping[str, Any] | 
     """What is to be said of a container that was stopped: nothing, unless it did not end by itself in the time it was given."""
     given, asked = grace(before, bound)
     code = ((after or {}).get("State") or {}).get("ExitCode")
-    if code != _KILLED or took < given - 0.5 or str((before.get("Config") or {}).get("StopSignal")) in ("SIGKILL", "KILL", "9"):
+    if code != _KILLED or took < given - 0.5 or str((before.get("Config") or {}).get("StopSignal")) in _FORCE:
         return []
     return [told_killed(instance, _label(before, "avs.service"), given, asked)]
 
@@ -118,6 +121,15 @@ def told_killed(instance: str, service: str, given: int, asked: int | None) -> F
         )
     remedy = "Ask the AVS team for a node that ends when asked to, or for a longer stop_grace_period."
     return finding("OPS-011", f"{instance}: services.{service}", message, remedy)
+
+
+def replaced_by_force(engine: Engine, instance: str, before: Sequence[Mapping[str, Any]], bound: float, since: float) -> list[Finding]:
+    """The same of containers compose has replaced: they are gone, and only the engine's events tell. ``before``: as they were
+    inspected; ``since``: when that began, by the host's clock."""
+    known = {str(item["Id"]): item for item in before if (item.get("State") or {}).get("Running")}
+    forced = killed_since(engine, since, sorted(known)) if known else []
+    wanted = [name for name in forced if str((known[name].get("Config") or {}).get("StopSignal")) not in _FORCE]
+    return [told_killed(instance, _label(known[name], "avs.service"), *grace(known[name], bound)) for name in wanted]
 
 
 def longest(inspected: Collection[Mapping[str, Any]], bound: float) -> int | None:

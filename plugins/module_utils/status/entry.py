@@ -75,7 +75,9 @@ def suspects(state: Mapping[str, Any], containers: Sequence[Container]) -> list[
     if age is None:
         return []
     return [
-        item.id for item in containers if item.state == "restarting" or (item.state == "running" and _up(item.status) < min(age, RECENT))
+        item.id
+        for item in containers
+        if item.state == "restarting" or (item.state == "running" and _up(item.status) < min(age - 1, RECENT))
     ]
 
 

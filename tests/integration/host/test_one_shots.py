@@ -91,3 +91,14 @@ def test_one_that_failed_is_announced_and_runs_again(bench: Bench, node: dict[st
 def test_one_that_ended_well_and_is_to_run_on_is_started(bench: Bench, node: dict[str, Any]) -> None:
     docker("stop", "-t", "5", f"avs-{node['id']}-helper")
     assert step(bench, node) == [("container", "helper", "start")]
+
+
+def test_one_that_fails_is_quoted(bench: Bench, tmp_path: Path) -> None:
+    services = {
+        "init": service(["sh", "-c", "echo boom-cause >&2; exit 3"]),
+        "node": service(SLEEP, depends_on={"init": {"condition": "service_completed_successfully"}}),
+    }
+    found = spec(bench, "fails", tree(tmp_path, services), list(services))
+    for _again in range(2):
+        (entry,) = bench.call([found])["instances"]
+        assert "init" in entry["error"] and "exit 3" in entry["error"].replace("code ", "") and "boom-cause" in entry["error"]

@@ -67,6 +67,7 @@ def test_nor_does_it_keep_a_node_from_being_made_anew_or_removed(bench: Bench, n
     done = bench.call([changed(node, LEVEL="debug")], settings=BOUND)
     assert [entry["error"] for entry in done["instances"]] == [None]
     assert ("container", "db", "recreate") in actions(done)
+    assert rules(done) == [("OPS-011", f"{node['id']}: services.db")]
     gone = bench.call([bare(node, "absent", purge=True)], settings=BOUND)
     assert (bench.containers(), bench.networks()) == ({}, [])
     assert rules(gone) == [("OPS-011", f"{node['id']}: services.db")]
