@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -50,7 +51,17 @@ def start(bench: Bench, specs: list[dict[str, Any]]) -> subprocess.Popen[str]:
 def leftovers(bench: Bench) -> list[str]:
     found = [path for path in bench.files() if ".tmp" in path or ".staging" in path or path.endswith(".partial")]
     scratch = Path(tempfile.gettempdir())
-    return found + [str(path) for path in scratch.glob("avs-*") if (path / ".lock").exists()]
+    return found + [str(path) for path in scratch.glob("avs-*") if abandoned(path / ".lock")]
+
+
+def abandoned(lock: Path) -> bool:
+    """Other runs on this machine hold theirs."""
+    try:
+        with lock.open("r+") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def healthy(bench: Bench, specs: list[dict[str, Any]]) -> dict[str, Any]:
