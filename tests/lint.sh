@@ -56,6 +56,7 @@ check "mypy" types
 check "rooms" rooms
 check "licences" python -m tests.tools.licences
 check "generated pages" python -m tests.tools.generate --check
+check "blocks of pages" python -m tests.tools.blocks
 check "changelog" bash tests/tools/changelog.sh lint
 check "yamllint" yamllint --strict .
 check "playbooks" playbooks

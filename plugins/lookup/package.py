@@ -22,7 +22,7 @@ requirements:
 options:
   _terms:
     description:
-      - Names of packages in the taps, such as V(mock-avs) or V(core/mock-avs), or a dictionary with one of C(git), C(path), C(archive).
+      - Names of packages in the taps, such as V(demo-avs) or V(core/demo-avs), or a dictionary with one of C(git), C(path), C(archive).
     required: true
     type: list
     elements: raw
@@ -47,13 +47,13 @@ seealso:
 EXAMPLES = r"""
 - name: Show the options of a profile
   ansible.builtin.debug:
-    msg: "{{ package.profiles['option-returner'].options | map(attribute='name') }}"
+    msg: "{{ package.profiles['hoodi'].options | map(attribute='name') }}"
   vars:
-    package: "{{ lookup('restaking.avs.package', 'mock-avs', version='v5.5.2') }}"
+    package: "{{ lookup('restaking.avs.package', 'demo-avs', version='v1.0.0') }}"
 
 - name: Show the newest version of a package
   ansible.builtin.debug:
-    msg: "{{ lookup('restaking.avs.package', 'mock-avs').versions | first }}"
+    msg: "{{ lookup('restaking.avs.package', 'demo-avs').versions | first }}"
 """
 
 RETURN = r"""

@@ -38,7 +38,7 @@ EXAMPLES = r"""
 
 - name: List the versions of one package
   ansible.builtin.debug:
-    msg: "{{ lookup('restaking.avs.tap', 'core').packages['mock-avs'].versions }}"
+    msg: "{{ lookup('restaking.avs.tap', 'core').packages['demo-avs'].versions }}"
 """
 
 RETURN = r"""

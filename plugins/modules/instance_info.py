@@ -71,7 +71,7 @@ instances:
     id:
       description: Package name and tag.
       type: str
-      sample: mock-avs-op1
+      sample: demo-avs-op1
     package:
       description: Name of the package.
       type: str

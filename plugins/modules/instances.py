@@ -82,9 +82,9 @@ EXAMPLES = r"""
       - name: core
         url: https://git.example.org/avs/tap.git
     instances:
-      - package: mock-avs
-        version: v5.5.2
-        profile: option-returner
+      - package: demo-avs
+        version: v1.0.0
+        profile: hoodi
         tag: op1
         options:
           main-port: 8080
@@ -97,16 +97,20 @@ EXAMPLES = r"""
             kind: bn254
             source: vault
             path: avs/op1/bls
-      - package: mock-avs
-        version: v5.5.2
-        profile: option-returner
+          - name: ecdsa
+            kind: ecdsa
+            source: vault
+            path: avs/op1/ecdsa
+      - package: demo-avs
+        version: v1.0.0
+        profile: hoodi
         tag: op2
         state: stopped
 
 - name: Remove a node, keep its volumes and data
   restaking.avs.instances:
     instances:
-      - package: mock-avs
+      - package: demo-avs
         tag: op1
         state: absent
 """
@@ -121,7 +125,7 @@ instances:
     id:
       description: Package name and tag.
       type: str
-      sample: mock-avs-op1
+      sample: demo-avs-op1
     package:
       description: Name of the package.
       type: str

@@ -33,10 +33,10 @@ options:
     description: Address of a package's git repository.
     type: str
   package:
-    description: Name of a package in the taps. C(core/mock-avs) asks the tap C(core) only.
+    description: Name of a package in the taps. C(core/demo-avs) asks the tap C(core) only.
     type: str
   version:
-    description: The package's version, a git tag such as V(v5.5.2). By default the newest release.
+    description: The package's version, a git tag such as V(v1.0.0). By default the newest release.
     type: str
   commit:
     description: Commit to use, 40 hexadecimal digits. It wins over a tag that has moved.
@@ -83,20 +83,20 @@ EXAMPLES = r"""
 
 - name: Check what is to be installed, with my options
   restaking.avs.package_info:
-    package: mock-avs
-    version: v5.5.2
-    profile: option-returner
+    package: demo-avs
+    version: v1.0.0
+    profile: hoodi
     options:
       main-port: 8080
     taps: "{{ avs_taps }}"
-  register: mock_avs
+  register: demo_avs
 
 - name: List the options of a package in a repository of its own
   restaking.avs.package_info:
-    git: https://git.example.org/avs/mock-avs-pkg.git
-    version: v5.5.2
+    git: https://git.example.org/avs/demo-avs.git
+    version: v1.0.0
     fail_on: never
-  register: mock_avs
+  register: demo_avs
 """
 
 RETURN = r"""
@@ -109,12 +109,12 @@ package:
       description: Name of the package, the first part of an instance's id.
       type: str
       returned: success
-      sample: mock-avs
+      sample: demo-avs
     version:
       description: Version. V(null) for a folder or archive without O(version).
       type: str
       returned: success
-      sample: v5.5.2
+      sample: v1.0.0
     commit:
       description: Commit of the package's repository, for an adapter of the repository it pins. V(null) for a folder or archive.
       type: str
@@ -134,7 +134,7 @@ package:
       description: Where the package comes from, without credentials.
       type: str
       returned: success
-      sample: https://git.example.org/avs/mock-avs-pkg.git
+      sample: https://git.example.org/avs/demo-avs.git
     hardware_requirements:
       description: Cores, MiB of RAM and MiB of free space, of profiles that state no other.
       type: dict
@@ -144,7 +144,7 @@ package:
       description: Image of the plugin. V(null) where there is none.
       type: dict
       returned: success
-      sample: {image: "registry.example.org/mock-avs-plugin:v0.1.0"}
+      sample: {image: "registry.example.org/demo-avs-plugin:v0.1.0"}
     profiles:
       description: Name of a profile to what it offers.
       type: dict
@@ -223,7 +223,7 @@ versions:
   returned: always
   type: list
   elements: str
-  sample: [v5.5.2, v5.5.1]
+  sample: [v2.2.0, v2.1.0]
 """
 
 from ansible.module_utils.basic import AnsibleModule

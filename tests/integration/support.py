@@ -202,9 +202,10 @@ class Fleet:
 
 
 @contextmanager
-def lab_fleet(folders: pytest.TempPathFactory, login: Mapping[str, Any]) -> Iterator[Fleet]:
-    """The lab's hosts without instances, and the variables every test's inventory has."""
+def lab_fleet(folders: pytest.TempPathFactory, login: Mapping[str, Any], only: str | None = None) -> Iterator[Fleet]:
+    """The lab's hosts, or the ``only`` one asked for, without instances, and the variables every test's inventory has."""
     fleet = Fleet(Path(folders.mktemp("fleet")))
+    fleet.hosts = {name: host for name, host in fleet.hosts.items() if only in (None, name)}
     fleet.variables = {
         "avs_taps": [{"name": "core", "url": fleet.facts["lab_tap_url"]}],
         "docker_daemon_options": {"registry-mirrors": [fleet.facts["lab_registry_mirror"]]},

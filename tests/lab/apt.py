@@ -19,6 +19,9 @@ from .shell import run, say
 # Debian 12 has neither Compose v2 nor cosign; the next suite's packages run on it as they are.
 NEXT = {"bookworm": "trixie"}
 BORROWED = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd", "cosign")
+# Where a host with the newest engine takes it from: libc, runc and systemd stay the suite's own.
+NEWEST = {"trixie": "forky"}
+NEWEST_BORROWED = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd", "tini", "tini-static")
 NEXT_SOURCES = Path("/etc/apt/sources.list.d/avs-lab-next.sources")
 NEXT_PREFERENCES = Path("/etc/apt/preferences.d/avs-lab-next")
 
@@ -165,12 +168,13 @@ def preferences(codename: str, packages: Iterable[str]) -> str:
     )
 
 
-def next_files(machine: Machine, suite: str) -> Mapping[str, str]:
+def next_files(machine: Machine, suite: str, *, newest: bool = False) -> Mapping[str, str]:
     """Files (path: content) that let ``suite`` borrow the engine from the suite after it; none where it need not."""
-    following = NEXT.get(suite)
+    following = (NEWEST if newest else NEXT).get(suite)
     if following is None:
         return {}
-    return {str(NEXT_SOURCES): machine.sources_for(following), str(NEXT_PREFERENCES): preferences(following, BORROWED)}
+    packages = NEWEST_BORROWED if newest else BORROWED
+    return {str(NEXT_SOURCES): machine.sources_for(following), str(NEXT_PREFERENCES): preferences(following, packages)}
 
 
 def installed(packages: Iterable[str]) -> bool:

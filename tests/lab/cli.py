@@ -17,16 +17,16 @@ from .hosts import Host
 from .paths import this_lab
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
+    commands = whole.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start hosts, registry, git tap, artifacts and vault; again: start what is missing")
     up.add_argument("--hosts", type=int, default=2, metavar="N", help="number of hosts (default 2)")
     up.add_argument("--suite", choices=hosts.SUITES, default="trixie", help="Debian suite of the hosts (default trixie)")
-    up.add_argument("--docker", action=argparse.BooleanOptionalAction, default=True, help="engine preinstalled on the hosts (default yes)")
+    _engine_of(up)
     add = commands.add_parser("add", help="one more host; prints its name")
     add.add_argument("--suite", choices=hosts.SUITES, default="trixie")
-    add.add_argument("--docker", action=argparse.BooleanOptionalAction, default=True)
+    _engine_of(add)
     remove = commands.add_parser("remove", help="take one host away")
     remove.add_argument("host")
     reboot = commands.add_parser("reboot", help="restart one host; what it had on tmpfs is gone")
@@ -41,17 +41,29 @@ def _parser() -> argparse.ArgumentParser:
     shell.add_argument("rest", nargs=argparse.REMAINDER, metavar="command")
     logs = commands.add_parser("logs", help="what a part said: engine, registry, vault, git, artifacts or a host")
     logs.add_argument("what")
-    return parser
+    return whole
+
+
+def _engine_of(command: argparse.ArgumentParser) -> None:
+    engine = command.add_mutually_exclusive_group()
+    engine.add_argument("--docker", dest="engine", action="store_const", const=hosts.OWN, help="the suite's engine preinstalled (default)")
+    engine.add_argument("--no-docker", dest="engine", action="store_const", const=hosts.NONE, help="no engine")
+    engine.add_argument(
+        "--engine",
+        choices=hosts.ENGINES,
+        default=hosts.OWN,
+        help=f"`{hosts.NEWEST}`: the engine of the suite after this one, with the containerd image store and systemd's cgroup driver",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         lab = this_lab()
         if options.command == "up":
-            fleet.up(lab, [Host(number, options.suite, options.docker) for number in range(1, options.hosts + 1)])
+            fleet.up(lab, [Host(number, options.suite, options.engine) for number in range(1, options.hosts + 1)])
         elif options.command == "add":
-            print(fleet.add(lab, options.suite, options.docker).name(lab))
+            print(fleet.add(lab, options.suite, options.engine).name(lab))
         elif options.command == "remove":
             fleet.remove(lab, status.resolve(lab, options.host))
         elif options.command == "reboot":

@@ -46,27 +46,26 @@ def up(lab: Lab, fleet: Sequence[Host]) -> None:
             bases = {suite: pool.submit(base.ensure, lab, machine, suite) for suite in suites}
             serving = pool.submit(lambda: _serve(lab, bridge, bases[services.SUITE].result()))
             flavoured = {
-                (suite, docker): pool.submit(_image, machine, bases[suite], suite, docker)
-                for suite, docker in {(host.suite, host.docker) for host in fleet}
+                (suite, kind): pool.submit(_image, machine, bases[suite], suite, kind) for suite, kind in {host.flavour for host in fleet}
             }
             for surplus in set(hosts.running(lab)) - set(fleet):
                 containers.remove(lab, surplus.name(lab))
             built = {flavour: image.result() for flavour, image in flavoured.items()}
-            booting = [pool.submit(hosts.ensure, lab, bridge, host, built[host.suite, host.docker]) for host in fleet]
+            booting = [pool.submit(hosts.ensure, lab, bridge, host, built[host.flavour]) for host in fleet]
             for step in (serving, *booting):
                 step.result()
         inventory.write(lab, bridge, fleet)
         say(f"up: {len(fleet)} hosts in .lab/inventory.yml")
 
 
-def _image(machine: apt.Machine | None, base_image: Future[str], suite: str, docker: bool) -> str:
-    return hosts.image(machine, base_image.result(), suite, docker)
+def _image(machine: apt.Machine | None, base_image: Future[str], suite: str, kind: str) -> str:
+    return hosts.image(machine, base_image.result(), suite, kind)
 
 
-def add(lab: Lab, suite: str, docker: bool) -> Host:
-    """One more host beside those that run; `up` takes it away again."""
+def add(lab: Lab, suite: str, kind: str) -> Host:
+    """One more host beside those that run, with an engine of ``kind``; `up` takes it away again."""
     present = hosts.running(lab) if engine.answers() else []
-    host = Host(max((one.number for one in present), default=0) + 1, suite, docker)
+    host = Host(max((one.number for one in present), default=0) + 1, suite, kind)
     up(lab, [*present, host])
     return host
 

@@ -6,19 +6,27 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import apt, build, containers, keys, registry, trust
 from .containers import Container, File
+from .errors import LabError
 from .network import PLACES, Bridge
 from .paths import LABEL, Lab
 from .shell import run, wait
 
 SUITES = ("trixie", "bookworm")
+# What a host has at first: no engine, the one of its suite, or the newest there is, set up as new distributions set it up.
+NONE, OWN, NEWEST = "none", "suite", "newest"
+ENGINES = (OWN, NEWEST)
 # Beside the engine: what the roles install for backups and for image signatures.
 _EXTRA = "restic cosign"
+# With this, the tests of the host library run on the host itself.
+_EXTRA_NEWEST = "python3-pytest python3-hypothesis python3-cryptography python3-yaml"
+_SETTINGS_NEWEST = {"features": {"containerd-snapshotter": True}, "exec-opts": ["native.cgroupdriver=systemd"]}
 _DOCKERFILE = Path(__file__).parent / "dockerfiles" / "host.Dockerfile"
 
 
@@ -28,26 +36,42 @@ class Host:
 
     number: int
     suite: str
-    docker: bool
+    engine: str
 
     def name(self, lab: Lab) -> str:
         return lab.called(f"host{self.number}")
 
     @property
-    def flavour(self) -> str:
-        return f"{self.suite}-docker" if self.docker else self.suite
+    def docker(self) -> bool:
+        """Whether the host has an engine at first."""
+        return self.engine != NONE
+
+    @property
+    def flavour(self) -> tuple[str, str]:
+        """What decides on the host's image: suite and engine."""
+        return self.suite, self.engine
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Folders whose file system has to be no overlay, because the engine makes overlays of its own in there."""
+        return ("/var/lib/docker", "/var/lib/containerd") if self.engine == NEWEST else ("/var/lib/docker",)
 
 
-def image(machine: apt.Machine | None, base: str, suite: str, docker: bool) -> str:
+def image(machine: apt.Machine | None, base: str, suite: str, engine: str) -> str:
     """Build the flavour's image on the suite's base."""
-    following = apt.next_files(machine, suite) if machine else {}
+    newest = engine == NEWEST
+    if newest and (machine is None or suite not in apt.NEWEST):
+        raise LabError(f"a host with the newest engine is a Debian {' or '.join(apt.NEWEST)}, made on a Debian whose archives can be read")
+    following = apt.next_files(machine, suite, newest=newest) if machine else {}
     files = {f"next{path}": build.Entry(content.encode()) for path, content in following.items()} or {"next/.keep": build.Entry(b"")}
+    if newest:
+        files["next/etc/docker/daemon.json"] = build.Entry(json.dumps(_SETTINGS_NEWEST).encode())
     dockerfile = _DOCKERFILE.read_text(encoding="utf-8")
-    if docker:
-        return build.ensure(
-            f"host-{suite}-docker", dockerfile, files=files, arguments={"BASE": base, "EXTRA": _EXTRA}, target="host-docker"
-        )
-    return build.ensure(f"host-{suite}", dockerfile, files=files, arguments={"BASE": base}, target="host")
+    if engine == NONE:
+        return build.ensure(f"host-{suite}", dockerfile, files=files, arguments={"BASE": base}, target="host")
+    name = f"host-{suite}-newest" if newest else f"host-{suite}-docker"
+    extra = f"{_EXTRA} {_EXTRA_NEWEST}" if newest else _EXTRA
+    return build.ensure(name, dockerfile, files=files, arguments={"BASE": base, "EXTRA": extra}, target="host-docker")
 
 
 def ensure(lab: Lab, bridge: Bridge, host: Host, image_of_host: str) -> None:
@@ -57,7 +81,7 @@ def ensure(lab: Lab, bridge: Bridge, host: Host, image_of_host: str) -> None:
     repository = registry.host(lab)
     authority = trust.authority(lab).path.read_bytes()
     key = keys.host(lab, name)
-    arguments = ["--privileged", *_cgroup(), "--tmpfs", "/run", "--tmpfs", "/run/lock", "--stop-timeout", "10"]
+    arguments = ["--privileged", *_cgroup(host), "--tmpfs", "/run", "--tmpfs", "/run/lock", "--stop-timeout", "10"]
     for part in PLACES:
         arguments += ["--add-host", f"{part}.{lab.name}.test:{bridge.address(part)}"]
     command = ["/sbin/init"]
@@ -80,8 +104,8 @@ def ensure(lab: Lab, bridge: Bridge, host: Host, image_of_host: str) -> None:
                 File("/usr/local/share/ca-certificates/avs-lab.crt", authority),
                 File(f"/etc/docker/certs.d/{repository}/ca.crt", authority),
             ),
-            volumes=((f"{name}-docker", "/var/lib/docker"),),
-            facts=(("host", str(host.number)), ("suite", host.suite), ("docker", "yes" if host.docker else "no")),
+            volumes=tuple((f"{name}-{path.rpartition('/')[2]}", path) for path in host.data),
+            facts=(("host", str(host.number)), ("suite", host.suite), ("engine", host.engine)),
         ),
     )
     _await(name, address, host.docker)
@@ -120,9 +144,10 @@ def _legacy_cgroups() -> bool:
     return not Path("/sys/fs/cgroup/cgroup.controllers").exists()
 
 
-def _cgroup() -> list[str]:
-    # With cgroup v2 each host gets a tree of its own; with v1, systemd needs the machine's hierarchies.
-    if _legacy_cgroups():
+def _cgroup(host: Host) -> list[str]:
+    # With cgroup v2 each host gets a tree of its own; with v1, systemd needs the machine's hierarchies, but an engine that leaves
+    # cgroups to systemd needs systemd to be at their root.
+    if _legacy_cgroups() and host.engine != NEWEST:
         return ["--cgroupns=host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"]
     return ["--cgroupns=private"]
 
@@ -133,5 +158,5 @@ def running(lab: Lab) -> list[Host]:
     for state in containers.every(lab):
         labels = state["Config"]["Labels"]
         if labels.get(f"{LABEL}.kind") == "host":
-            found.append(Host(int(labels[f"{LABEL}.host"]), labels[f"{LABEL}.suite"], labels[f"{LABEL}.docker"] == "yes"))
+            found.append(Host(int(labels[f"{LABEL}.host"]), labels[f"{LABEL}.suite"], labels.get(f"{LABEL}.engine", NONE)))
     return sorted(found, key=lambda host: host.number)

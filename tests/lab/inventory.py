@@ -26,7 +26,7 @@ def inventory(lab: Lab, bridge: Bridge, fleet: Sequence[Host]) -> dict[str, Any]
     return {
         "avs_hosts": {
             "hosts": {
-                host.name(lab): {"ansible_host": bridge.host(host.number), "lab_suite": host.suite, "lab_docker": host.docker}
+                host.name(lab): {"ansible_host": bridge.host(host.number), "lab_suite": host.suite, "lab_engine": host.engine}
                 for host in fleet
             },
             "vars": {

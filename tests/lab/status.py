@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
-from . import containers, engine
+from . import containers, engine, hosts
 from .errors import LabError
 from .paths import LABEL, Lab
+
+_ENGINES = {hosts.NONE: "", hosts.OWN: " with docker", hosts.NEWEST: " with the newest docker"}
 
 
 def table(lab: Lab) -> str:
@@ -20,7 +22,7 @@ def table(lab: Lab) -> str:
         labels = state["Config"]["Labels"]
         kind = labels[f"{LABEL}.kind"]
         if kind == "host":
-            kind = f"host {labels[f'{LABEL}.suite']}{' with docker' if labels[f'{LABEL}.docker'] == 'yes' else ''}"
+            kind = f"host {labels[f'{LABEL}.suite']}{_ENGINES[labels.get(f'{LABEL}.engine', hosts.NONE)]}"
         addresses = [net["IPAddress"] for net in state["NetworkSettings"]["Networks"].values()]
         rows.append((state["Name"].lstrip("/"), kind, state["State"]["Status"], " ".join(addresses)))
     if len(rows) == 1:

@@ -51,7 +51,7 @@ def _plugin(root: Path, path: Path) -> str:
     if rows:
         parts.append("\n" + table(("option", "type", "default", "meaning"), rows))
     if blocks.get("EXAMPLES", "").strip():
-        parts.append(f"\n```yaml\n{blocks['EXAMPLES'].strip()}\n```\n")
+        parts.append(f"\n<!-- block: tasks -->\n```yaml\n{blocks['EXAMPLES'].strip()}\n```\n")
     returned = [*_returned(yaml.safe_load(blocks.get("RETURN", "")) or {})]
     if returned:
         parts.append("\n" + table(("returned", "type", "when", "meaning"), returned))
@@ -70,6 +70,11 @@ def _blocks(path: Path) -> dict[str, str]:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant):
             found[node.targets[0].id] = str(node.value.value)
     return found
+
+
+def options_of(root: Path, path: Path) -> dict[str, Any]:
+    """The options a plugin documents, those of fragments among them."""
+    return _with_fragments(root, documentation(path))
 
 
 def _with_fragments(root: Path, doc: dict[str, Any]) -> dict[str, Any]:

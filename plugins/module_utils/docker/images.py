@@ -52,6 +52,7 @@ class ImageKeeper:
         lost = [reference for reference, name in names.items() if name.startswith("sha256:") and name not in self._known]
         names.update({reference: reference for reference in lost})
         self._look(lost)
+        names.update(self._by_content({reference: name for reference, name in names.items() if name not in self._known}))
         result = Images()
         for service, reference in sorted(wanted.items()):
             name = names[reference]
@@ -66,6 +67,13 @@ class ImageKeeper:
             result.labels[reference] = dict(config.get("Labels") or {})
             result.findings.extend(self._platform(f"{instance}: services.{service}.image", reference, known))
         return result
+
+    def _by_content(self, missing: Mapping[str, str]) -> dict[str, str]:
+        """Reference -> digest, for recorded images that are here under no name any more: an engine with containerd's store gives an
+        image that came from no registry a name by digest, which goes when its tag moves on."""
+        digests = {reference: name.partition("@")[2] for reference, name in missing.items() if name != reference and "@sha256:" in name}
+        self._look(digests.values())
+        return {reference: digest for reference, digest in digests.items() if digest in self._known}
 
     def _look(self, names: Iterable[str]) -> None:
         self._known.update(self.engine.images(name for name in names if name not in self._known))
@@ -160,7 +168,8 @@ def platforms_of(manifest: Any) -> set[str]:
 def pull_problem(name: str, done: Done, platform: str) -> tuple[str, str]:
     """Rule and message for a pull that failed."""
     said = done.message.splitlines()[-1]
-    low = said.lower()
+    # The engine repeats what it was asked for, and a name may hold any word.
+    low = re.sub(r'"https?://[^"]*"', "", said.lower().replace(name.lower(), ""))
     if "no matching manifest" in low or "does not match the specified platform" in low:
         return "IMG-005", f"{name} is not built for this host's platform {platform}"
     registry = repository_of(name).split("/")[0]

@@ -54,12 +54,34 @@ def test_digest_of_is_the_references_own() -> None:
         ("unauthorized: authentication required", "IMG-006", "does not let this host"),
         ("no matching manifest for linux/arm64 in the manifest list entries", "IMG-005", "linux/arm64"),
         ("something new", "IMG-006", "something new"),
+        # An engine with containerd's store.
+        (
+            "no matching manifest for linux/arm64 in the manifest list entries: no match for platform in manifest: not found",
+            "IMG-005",
+            "linux/arm64",
+        ),
+        ('failed to resolve reference "r.test/app:1": r.test/app:1: not found', "IMG-006", "does not exist at r.test"),
+        (
+            'failed to resolve reference "r.test/app:1": failed to do request: Head "https://r.test/v2/app/manifests/1": dial tcp: '
+            "lookup r.test on 10.0.0.1:53: no such host",
+            "IMG-006",
+            "cannot be reached",
+        ),
     ],
 )
 def test_pull_problems(said: str, rule: str, words: str) -> None:
     found = pull_problem("r.test/app:1", Done(1, "", f"Error response from daemon: {said}\n"), "linux/arm64")
     assert found[0] == rule
     assert words in found[1]
+
+
+def test_words_of_an_images_name_say_nothing_of_its_pull() -> None:
+    name = "r.test/denied/not-found-timeout:1"
+    said = f'failed to resolve reference "{name}": failed to do request: Head "https://r.test/v2/denied/not-found-timeout/manifests/1": odd'
+    assert pull_problem(name, Done(1, "", f"Error response from daemon: {said}\n"), "linux/amd64") == (
+        "IMG-006",
+        f"{name} cannot be pulled: {said}",
+    )
 
 
 class Shelf(Engine):
@@ -146,6 +168,14 @@ def test_a_local_image_that_is_gone_is_looked_for_by_name() -> None:
     shelf = Shelf({}, {"r.test/app:1": image("aa")})
     assert ImageKeeper(shelf).pull("x", ["r.test/app:1"], recorded) == []
     assert shelf.pulled == ["r.test/app:1"]
+
+
+def test_a_local_image_whose_tag_moved_on_is_found_by_its_content() -> None:
+    # As containerd's store has it: the name by digest went with the tag, what a container runs on stays.
+    recorded = {"local/app:1": "local/app@sha256:old"}
+    keeper = ImageKeeper(Shelf({"sha256:old": image("old"), "local/app:1": image("new")}, {}))
+    found = keeper.find("x", {"a": "local/app:1"}, recorded)
+    assert (found.lock, found.missing) == ({"local/app:1": "sha256:old"}, [])
 
 
 def test_a_missing_image_is_pulled_once_and_told_for_every_instance() -> None:

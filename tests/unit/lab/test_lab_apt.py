@@ -95,6 +95,12 @@ def test_the_next_suite_is_borrowed_from_only_where_it_must() -> None:
     assert "docker.io" in pins
 
 
+def test_the_newest_engine_comes_from_the_suite_after_that_and_brings_nothing_else() -> None:
+    sources, pins = next_files(machine(), "trixie", newest=True).values()
+    assert "Suites: forky forky-updates" in sources and "bookworm" not in sources
+    assert "docker-compose" in pins and "runc" not in pins and "cosign" not in pins
+
+
 @pytest.mark.parametrize(("package", "priority"), [("*", "50"), ("docker.io cosign", "990")])
 def test_everything_else_of_the_next_suite_stays_out(package: str, priority: str) -> None:
     stanzas = preferences("trixie", ["docker.io", "cosign"]).split("\n\n")
