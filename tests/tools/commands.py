@@ -144,6 +144,8 @@ def _python(words: list[str], root: Path) -> Iterator[str]:
             except SystemExit:
                 if words[2:] != ["..."]:
                     yield f"python -m tests.lab {' '.join(words[2:])}: {said.getvalue().splitlines()[-1]}"
+    elif words[:2] == ["-m", "pytest"]:
+        yield from (f"there are no tests at {word}" for word in words[2:] if not word.startswith("-") and not (root / word).exists())
     elif words[:1] != ["-m"] or not any((root / words[1].replace(".", "/")).with_suffix(suffix).exists() for suffix in (".py", "")):
         yield f"python {' '.join(words)}: there is no such module"
 

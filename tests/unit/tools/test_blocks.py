@@ -141,6 +141,17 @@ def run_playbook(folder: Path, *arguments: str, **more: str) -> subprocess.Compl
     return subprocess.run(command, cwd=folder, env={**kept, **own, **more}, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.parametrize("name", ["profile.yml", "runtime.yml"])
+def test_files_of_a_package(name: str, tmp_path: Path) -> None:
+    own = Block("the example's own", 1, "yaml", name, (PACKAGES / "v1.0.0/pkg/hoodi" / name).read_text())
+    for number, block in enumerate([own, *all_blocks(name)]):
+        folder = tmp_path / str(number)
+        shutil.copytree(PACKAGES / "v1.0.0", folder)
+        (folder / "checksum.txt").unlink()
+        (folder / "pkg/hoodi" / name).write_text(block.text)
+        load_package(PackageRequest({"path": str(folder)}, None, None), [], Cache(tmp_path / "cache", None))
+
+
 @marked("python")
 def test_python_names_what_is_there(block: Block) -> None:
     tree = ast.parse(block.text)
