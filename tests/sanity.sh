@@ -38,17 +38,6 @@ usable_path() {
   echo "$folder:$(tr : '\n' <<< "$PATH" | grep -v '/shims$' | paste -sd :)"
 }
 
-# A Python that the newest ansible-core runs on; nothing where the machine has none.
-newest_python() {
-  local candidate
-  for candidate in python3.14 python3.13 python3.12 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[2-9]*/bin/python; do
-    if "$candidate" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then
-      "$candidate" -c 'import sys; print(sys.executable)'
-      return
-    fi
-  done
-}
-
 sanity() {
   local core=$1 home target version
   home=$(own_home "$core")
@@ -69,7 +58,7 @@ core() {
 
 newest() {
   local python
-  python=$(newest_python)
+  python=$(bash tests/tools/newest_core.sh --python)
   if [ -n "$python" ]; then
     sanity "$(bash tests/tools/venv.sh newest-core "$python" 'ansible-core>=2.20')"
   else

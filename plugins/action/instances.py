@@ -22,6 +22,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, InputError, SecretError
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import ERROR, Finding, by_severity, errors_of
+from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless
 from ansible_collections.restaking.avs.plugins.module_utils.common.rules import finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import Entry, labels, parse_instances
@@ -36,7 +37,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use im
     uses_of,
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import build_specs
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording import problems_text, steps, told
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording import outcome, problems_text, told
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.calls import Terms, carries_macs, reconcile, scrubbed
@@ -47,6 +48,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import (
     died,
     is_missing,
     last_line,
+    module_said,
     said,
     start,
 )
@@ -82,7 +84,8 @@ class ActionModule(ActionBase):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(None, task_vars)
+        # What the base class returns is Ansible's to change; a task's result is made of our own fields alone.
+        super().run(None, task_vars)
         self._vars: dict[str, Any] = task_vars or {}
         self._labels: dict[str, str] = {}
         self._changed = False
@@ -90,15 +93,15 @@ class ActionModule(ActionBase):
         self._missing: str | None = None
         _validation, arguments = self.validate_argument_spec(_ARGUMENTS)
         try:
-            result.update(self._reconcile(arguments))
+            answer = self._reconcile(arguments)
         except AvsError as error:
             problems = error.findings or [Finding("", ERROR, "", error.message)]
             text = problems_text(self._labels, errors_of(problems) or problems, self._target(), self._changed)
-            result.update(failed=True, changed=self._changed, msg=text, instances=[], findings=[item.as_dict() for item in error.findings])
-        result.pop("invocation", None)
-        result.setdefault("warnings", []).extend(told(result))
-        if self._task.diff:
-            result["diff"] = [*(result.get("diff") or []), *steps(result.get("instances") or ())]
+            found = [item.as_dict() for item in error.findings]
+            answer = {"failed": True, "changed": self._changed, "msg": text, "instances": [], "findings": found}
+        result = outcome(answer, bool(self._task.diff))
+        for line in told(result):
+            display.warning(line)
         return result
 
     def _reconcile(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,13 +239,6 @@ class ActionModule(ActionBase):
                 raise
             # What is wrong with the inventory is worth telling, whether or not the host can be asked about the rest.
             return {"failed": True, "msg": str(error)}
-        answer.pop("invocation", None)
-        # A refusal in order is told in words of the inventory; Ansible's own account of it would stand beside them.
-        orderly = "findings" in answer
-        died = answer.pop("exception", None) if secret_values or orderly else None
-        if died is not None and not orderly:
-            # What Ansible captured of a module that died is shown as it is; of a text the caller cuts the secrets out.
-            answer["msg"] = f"the module failed on {self._target()}: {_error_text(died) or answer.get('msg', '')}"
         self._changed = self._changed or bool(answer.get("changed") and not document["trial"])
         return answer
 
@@ -266,7 +262,7 @@ class ActionModule(ActionBase):
         if arguments["document"]["complete"] and not is_missing(done["rc"]):
             return died(done["rc"], errors, self._copy)
         # Nothing was changed. The second call need not try again, and a module that goes all the way leaves a new copy.
-        display.vv(f"no answer from {self._copy} ({done['rc']}: {last_line(errors)}), asking a module", self._target())
+        display.vv(f"no answer from {self._copy} ({done['rc']}: {harmless(last_line(errors))}), asking a module", self._target())
         self._copy, self._missing = None, self._copy
         return None
 
@@ -276,7 +272,13 @@ class ActionModule(ActionBase):
             self._set_pipelining(True)
         if self._missing and not (self._task.check_mode or document["trial"]):
             arguments = {**arguments, "document": {**document, "copy": {"name": self._missing, "archive": archive()}}}
-        answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
+        returned = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self._vars)
+        answer, warnings, errors = module_said(returned, self._target())
+        values = [value for own in arguments.get("secret_values", {}).values() for value in own.values()]
+        for line in warnings:
+            display.warning(harmless(scrubbed(line, values)))
+        if errors:
+            display.vvv(harmless(scrubbed(errors, values)), self._target())
         return answer
 
     def _setting(self, name: str) -> Any:
@@ -336,12 +338,6 @@ def _is_encrypted(instances: Any, position: int, option: str) -> bool:
         return VaultHelper.get_ciphertext(instances[position]["options"][option], with_tags=False) is not None
     except (LookupError, TypeError):
         return False
-
-
-def _error_text(captured: Any) -> str:
-    """The message of an error as ansible-core hands it over: an object with an event, or the text of a traceback."""
-    event = getattr(captured, "event", None)
-    return str(getattr(event, "msg", "")) if event is not None else str(captured).strip().rpartition("\n")[2]
 
 
 def _unsafe(message: str, remedy: str) -> SecretError:

@@ -14,6 +14,7 @@ from ansible import constants as C
 from ansible.plugins.action import ActionBase
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding
+from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless, shown_findings
 from ansible_collections.restaking.avs.plugins.module_utils.common.rules import finding
 from ansible_collections.restaking.avs.plugins.modules.package_info import ARGUMENTS, SOURCES
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
@@ -30,7 +31,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(None, task_vars)
+        super().run(None, task_vars)
         _validation, given = self.validate_argument_spec(ARGUMENTS, mutually_exclusive=[SOURCES], required_one_of=[SOURCES])
         arguments = plain(given)
         try:
@@ -45,11 +46,11 @@ class ActionModule(ActionBase):
         except InputError as error:
             problems = error.findings or [finding("SRC-001", "", error.message)]
             verdict = Verdict(error.message, None, tuple(problems))
-        result.update(changed=False, **verdict.as_dict())
+        told = verdict.as_dict()
+        result = {"changed": False, **told, "findings": shown_findings(told["findings"])}
         problems = _failing(verdict.findings, arguments["fail_on"])
         if problems:
-            result.update(failed=True, msg=str(counted(verdict.label, problems)))
-        result.pop("invocation", None)
+            result.update(failed=True, msg=harmless(str(counted(verdict.label, problems))))
         return result
 
     def _request(self, arguments: Mapping[str, Any]) -> PackageRequest:

@@ -41,6 +41,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless
 
 COLUMNS = ("host", "instance", "version", "commit", "profile", "state", "health", "image", "keys", "detail")
 SHORT = 12
@@ -58,7 +59,8 @@ def status_table(results: Any) -> str:
         raise AnsibleFilterError(f"status_table needs a dictionary of results by host, not a {type(results).__name__}")
     rows: list[tuple[str, ...]] = [COLUMNS]
     for host in sorted(results, key=str):
-        rows += _rows(str(host), results[host])
+        # What a package or a container calls itself is not to draw other lines than these.
+        rows += [tuple(harmless(" ".join(cell.split())) for cell in row) for row in _rows(str(host), results[host])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 

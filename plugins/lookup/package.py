@@ -71,6 +71,7 @@ from ansible import constants as C
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError
+from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless, shown_findings
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
@@ -88,7 +89,7 @@ class LookupModule(LookupBase):
             cache = Cache(Path(folder).expanduser() if folder else None, Path(C.DEFAULT_LOCAL_TMP))
             return [self._read(PackageRequest(_source(plain(term), base), **options), taps, cache) for term in terms]
         except AvsError as error:
-            raise AnsibleLookupError(str(error)) from None
+            raise AnsibleLookupError(harmless(str(error))) from None
 
     def _setting(self, name: str, direct: dict[str, Any]) -> Any:
         """An option; one that comes from a variable still has its templates in it."""
@@ -97,7 +98,7 @@ class LookupModule(LookupBase):
 
     def _read(self, request: PackageRequest, taps: list[Any], cache: Cache) -> dict[str, Any]:
         package = load_package(request, taps, cache)
-        return {**package.as_dict(), "versions": list(package.versions), "findings": [item.as_dict() for item in package.findings]}
+        return {**package.as_dict(), "versions": list(package.versions), "findings": shown_findings(item.as_dict() for item in package.findings)}
 
 
 def _source(term: Any, base: Path) -> Any:

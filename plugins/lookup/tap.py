@@ -57,6 +57,7 @@ from ansible import constants as C
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError
+from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless, shown_findings
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.offer import offer
@@ -76,11 +77,15 @@ class LookupModule(LookupBase):
             if unknown:
                 known = ", ".join(taps) or "none"
                 raise AnsibleLookupError(f"there is no tap {', '.join(unknown)}; taps configured: {known}")
-            return [offer(open_tap(taps[name], cache), cache) for name in names]
+            return [_shown(offer(open_tap(taps[name], cache), cache)) for name in names]
         except AvsError as error:
-            raise AnsibleLookupError(str(error)) from None
+            raise AnsibleLookupError(harmless(str(error))) from None
 
     def _setting(self, name: str, direct: dict[str, Any]) -> Any:
         """An option; one that comes from a variable still has its templates in it."""
         value = self.get_option(name)
         return plain(value if name in direct else self._templar.template(value))
+
+
+def _shown(offered: dict[str, Any]) -> dict[str, Any]:
+    return {**offered, "findings": shown_findings(offered["findings"])}

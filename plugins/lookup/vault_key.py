@@ -204,6 +204,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, SecretError
+from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem, SecretPath, SecretRequest
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import VARIABLES, connection
@@ -220,7 +221,7 @@ class LookupModule(LookupBase):
         try:
             return self._read([str(plain(term)).strip("/") for term in terms], variables or {})
         except AvsError as error:
-            raise AnsibleLookupError(str(error)) from None
+            raise AnsibleLookupError(harmless(str(error))) from None
 
     def _connection_variables(self, variables: dict[str, Any]) -> dict[str, Any]:
         """The option system takes variables as they are written; addresses and credentials are often templates."""

@@ -186,6 +186,7 @@ findings:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common.errors import AvsError
+from ..module_utils.common.harmless import harmless_deep, shown_entry
 from ..module_utils.docker.engine import Engine
 from ..module_utils.status.read import read_host
 
@@ -195,9 +196,9 @@ def main() -> None:
     module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
     try:
         found = read_host(Engine(module.run_command), module.params["ids"], drift=module.params["drift"])
-        module.exit_json(changed=False, instances=found.instances, findings=found.findings)
+        module.exit_json(changed=False, instances=[shown_entry(item) for item in found.instances], findings=harmless_deep(found.findings))
     except AvsError as error:
-        module.fail_json(changed=False, **error.as_result())
+        module.fail_json(changed=False, **harmless_deep(error.as_result()))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import secrets
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,9 +20,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.core import bin_folder, collections_path
+
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / ".lab"
-BIN = Path(sys.executable).parent
+BIN = bin_folder()
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class Fleet:
         return {
             **keep,
             "PATH": f"{BIN}:{os.environ['PATH']}",
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+            "ANSIBLE_COLLECTIONS_PATH": collections_path(ROOT / ".cache" / "collections"),
             "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
             "ANSIBLE_NOCOLOR": "1",

@@ -11,8 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...module_utils.common.findings import WARNING, Finding, by_severity
+from ...module_utils.common.harmless import harmless, harmless_deep, shown_entry, shown_findings
 
 _BETWEEN = ".: "
+# What a task returns. Ansible acts on some other names, and a host is not to say them.
+_RESULT = ("failed", "unlisted", "ansible_facts")
 # A node that the inventory does not list, and whose key somebody else is to get.
 _UNLISTED = re.compile(r"(?P<entry>[a-z0-9][a-z0-9-]{0,62})\.(?P<rest>keys\..+)\Z", re.DOTALL)
 _ENTRY = re.compile(r"(?P<entry>\w+\[\d+\])(?P<rest>.*)\Z", re.DOTALL)
@@ -36,6 +39,22 @@ def problems_text(labels: Mapping[str, str], findings: Iterable[Finding], host: 
     if not changed:
         lines.append(f"nothing was changed on {host}")
     return "\n".join(lines)
+
+
+def outcome(answer: Mapping[str, Any], with_steps: bool = False) -> dict[str, Any]:
+    """A task's result: the fields of an answer that a result has, their texts harmless; ``with_steps``: for ``--diff``."""
+    result = {name: answer[name] for name in _RESULT if name in answer}
+    result["changed"] = bool(answer.get("changed"))
+    if answer.get("failed"):
+        result["msg"] = harmless(str(answer.get("msg") or "it failed, and nothing is known of why"))
+    if "instances" in answer:
+        result["instances"] = [shown_entry(item) for item in answer["instances"] or ()]
+    if "findings" in answer:
+        result["findings"] = shown_findings(answer["findings"])
+    if answer.get("diff") or with_steps:
+        parts = [*(answer.get("diff") or ()), *(steps(answer.get("instances") or ()) if with_steps else ())]
+        result["diff"] = harmless_deep(parts)
+    return result
 
 
 # Said in every run: what is forgotten, what lies open, what is not as it should be just now. The rest is said when something changes,

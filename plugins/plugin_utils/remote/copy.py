@@ -30,6 +30,7 @@ _MISSING = (126, 127)
 _START = 'if [ -O {folder} ] && [ -O {path} ] && [ -x {path} ]; then {path}; else (exit 127); fi; code=$?; cat >/dev/null; (exit "$code")'
 # A host says what became of its instances, and nothing else: Ansible acts on some other names.
 _TOLD = ("changed", "failed", "msg", "findings", "instances", "unlisted", "diff", "needs", "held")
+_INTERPRETER = "discovered_interpreter_"
 
 
 @functools.cache
@@ -80,6 +81,38 @@ def said(output: str) -> dict[str, Any] | None:
                 if "changed" in result or "failed" in result:
                     return {name: value for name, value in result.items() if name in _TOLD}
     return None
+
+
+def module_said(returned: Mapping[str, Any], host: str) -> tuple[dict[str, Any], list[str], str]:
+    """What a module's result says: the fields a host may tell, its warnings as texts, and what it died of.
+
+    ``returned`` is Ansible's own, with objects of a core's choice in it; nothing of it is changed, and nothing but what is named here is
+    passed on. A module that died says no ``findings``: what is known of it is put into words.
+    """
+    answer = {name: value for name, value in returned.items() if name in _TOLD}
+    interpreter = {name: value for name, value in (returned.get("ansible_facts") or {}).items() if name.startswith(_INTERPRETER)}
+    if interpreter:
+        # Which Python was found on the host: without it the next task would look for one again.
+        answer["ansible_facts"] = interpreter
+    warnings = [_event_text(item) for item in returned.get("warnings") or ()]
+    if not answer.get("failed") or "findings" in answer:
+        return answer, warnings, ""
+    captured = returned.get("exception")
+    why = _event_text(captured) or str(returned.get("msg") or "") or "no message"
+    details = [str(returned[name]).strip() for name in ("module_stderr", "module_stdout") if returned.get(name)]
+    if details:
+        why = f"{why} {last_line(details[0])}"
+    answer["msg"] = f"the module failed on {host}: {why}; how far it came is not known, run again (-vvv shows all it printed)"
+    trace = str(getattr(getattr(captured, "event", None), "formatted_traceback", None) or (captured if isinstance(captured, str) else ""))
+    return answer, warnings, "\n".join([trace, *details]).strip()
+
+
+def _event_text(item: Any) -> str:
+    """The message of a warning or an error as ansible-core hands it over: an object with an event, or a text (of a traceback, the last line)."""
+    if item is None:
+        return ""
+    event = getattr(item, "event", None)
+    return str(getattr(event, "msg", "")) if event is not None else str(item).strip().rpartition("\n")[2]
 
 
 def died(code: int, errors: str, name: str) -> dict[str, Any]:

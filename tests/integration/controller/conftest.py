@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.core import cores
 from tests.integration.controller.controller import Controller
 from tests.integration.controller.openbao import OpenBao
 from tests.unit.support.keystores import keystore
@@ -26,9 +27,19 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     server.stop()
 
 
+def pytest_report_header() -> str:
+    return f"the controller's tests run on ansible-core: {', '.join(cores())}"
+
+
+@pytest.fixture(params=cores())
+def core(request: pytest.FixtureRequest) -> str:
+    """Each ansible-core this machine can run."""
+    return str(request.param)
+
+
 @pytest.fixture
-def controller(tmp_path: Path, bao: OpenBao) -> Controller:
-    return Controller(tmp_path, bao)
+def controller(tmp_path: Path, bao: OpenBao, core: str) -> Controller:
+    return Controller(tmp_path, bao, core)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 from ansible_collections.restaking.avs.plugins.module_utils.avsctl.install import FOLDER
 
+from tests.core import OLDEST, bin_folder, collections_path
 from tests.integration.controller.openbao import OpenBao
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,11 +53,11 @@ class Run:
 class Controller:
     """A folder with a collection, an inventory and playbooks."""
 
-    def __init__(self, folder: Path, store: OpenBao) -> None:
-        self.folder, self.store = folder, store
+    def __init__(self, folder: Path, store: OpenBao, core: str = OLDEST) -> None:
+        self.folder, self.store, self.core = folder, store, core
         collection = folder / "collections/ansible_collections/restaking/avs"
         (collection / "plugins/modules").mkdir(parents=True)
-        for name in ("action", "lookup", "filter", "plugin_utils"):
+        for name in ("action", "doc_fragments", "lookup", "filter", "plugin_utils"):
             (collection / "plugins" / name).symlink_to(ROOT / "plugins" / name)
         # These hosts are this machine: what it may keep as a host of its own is not theirs.
         self.copies = folder / "copies"
@@ -85,7 +86,7 @@ class Controller:
         (self.folder / "play.yml").write_text(play)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))}
         own = {
-            "ANSIBLE_COLLECTIONS_PATH": f"{self.folder / 'collections'}:{Path(sys.prefix) / 'lib'}",
+            "ANSIBLE_COLLECTIONS_PATH": collections_path(self.folder / "collections"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_LOG_PATH": str(self.log),
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"),
@@ -93,7 +94,7 @@ class Controller:
             **({"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"} if json_output else {}),
         }
         return subprocess.Popen(
-            [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory.yml", "play.yml", *arguments],
+            [str(bin_folder(self.core) / "ansible-playbook"), "-i", "inventory.yml", "play.yml", *arguments],
             cwd=self.folder,
             env={**kept, **own, **environment},
             stdout=subprocess.PIPE,

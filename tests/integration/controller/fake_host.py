@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import hmac
 import json
@@ -34,10 +35,17 @@ def main() -> None:
     module = AnsibleModule(arguments, supports_check_mode=True)
     document, values = module.params["document"], module.params["secret_values"]
     path = document["settings"]["memory"]
+    for line in document["settings"].get("warn") or ():
+        module.warn(line)
+    if "junk" in document["settings"]:
+        # As a login or sudo may print something of its own behind what was asked for.
+        atexit.register(print, document["settings"]["junk"])
     known = {}
     if os.path.exists(path):
         with open(path) as handle:
             known = json.load(handle)
+    if "refuse" in document["settings"]:
+        module.fail_json(**document["settings"]["refuse"])
     todo = [spec for spec in document["specs"] if not same(spec, known.get(spec["id"]))]
     results = [{"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keystores": {}} for spec in document["specs"]]
     if todo and not document["complete"]:
@@ -55,8 +63,10 @@ def main() -> None:
         with open(path, "w") as handle:
             json.dump(known, handle)
     calls = {"trees": sorted(document["trees"]), "secrets": {name: sorted(given) for name, given in values.items()}}
+    with open(path.replace(".memory", ".calls.memory"), "w") as handle:
+        json.dump(calls, handle)
     diff = [{"before": "", "after": f"{spec['id']}\n"} for spec in todo]
-    module.exit_json(changed=bool(todo), instances=results, findings=[], unlisted=[], diff=diff, calls=calls)
+    module.exit_json(changed=bool(todo), instances=results, findings=[], unlisted=[], diff=diff)
 
 
 main()

@@ -61,8 +61,9 @@ def test_a_new_version_of_a_secret_is_a_change(controller: Controller, approle: 
     controller.inventory({"h": [entry(canaries.put("rotated"))]}, approle)
     assert controller.play().outcome("h")["changed"] is True
     bao.put("avs/rotated/rpc", token="another-token-of-the-node")
-    changed = controller.play().outcome("h")
-    assert changed["changed"] is True and "option.rpc-token" in changed["calls"]["secrets"]["demo-avs-rotated"]
+    assert controller.play().outcome("h")["changed"] is True
+    calls = json.loads((controller.folder / "h.calls.memory").read_text())
+    assert "option.rpc-token" in calls["secrets"]["demo-avs-rotated"]
     assert controller.play().outcome("h")["changed"] is False
 
 
@@ -107,6 +108,7 @@ def test_a_policy_without_metadata(controller: Controller, canaries: Canaries, b
 
 def test_secrets_that_cannot_be_had(controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao) -> None:
     tag = canaries.put("broken")
+    newest = bao.put("avs/broken/rpc", token="deleted soon")
     keys = [
         {"name": "bls", "kind": "bn254", "source": "vault", "path": "avs/none"},
         {"name": "ecdsa", "kind": "ecdsa", "source": "vault", "path": "elsewhere/ecdsa"},
@@ -119,7 +121,7 @@ def test_secrets_that_cannot_be_had(controller: Controller, approle: dict[str, A
     assert lines[0].endswith("profile hoodi, tag broken: 3 problems") and lines[-1] == "nothing was changed on h"
     assert "  keys.bls: there is no secret at secret/avs/none" in lines[1]
     assert "  keys.ecdsa: permission denied to read secret/elsewhere/ecdsa" in lines[2] and "capabilities" in lines[2]
-    assert "  options.rpc-token: version 1 of secret/avs/broken/rpc was deleted" in lines[3]
+    assert f"  options.rpc-token: version {newest} of secret/avs/broken/rpc was deleted" in lines[3]
     assert {item["id"] for item in outcome["findings"] if item["severity"] == "error"} == {"SEC-002", "SEC-003"}
 
 
@@ -214,7 +216,9 @@ def test_arguments_with_secrets_never_are_a_file(controller: Controller, approle
     controller.inventory({"h": [entry(canaries.put("stdin"))]}, approle)
     run = controller.play("-vvvv", json_output=False, ANSIBLE_PIPELINING="0")
     assert run.code == 0
-    assert run.output.count("AnsiballZ_instances.py") > 0 and run.output.count("Pipelining is enabled.") == 1
+    assert run.output.count("AnsiballZ_instances.py") > 0
+    # What a shell gets by its input is no file on the host: the second call is started by one that only names the interpreter.
+    assert canaries.found_in(controller.left_behind()) == []
 
 
 def test_a_module_that_dies_shows_no_secret(controller: Controller, approle: dict[str, Any], canaries: Canaries) -> None:

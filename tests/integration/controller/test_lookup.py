@@ -77,7 +77,7 @@ def test_options_win_over_variables(controller: Controller, bao: OpenBao) -> Non
     [
         ("'avs/nowhere'", "there is no secret at secret/avs/nowhere"),
         ("'avs/there', field='b'", "secret/avs/there has no field b"),
-        ("'avs/there', version=7", "secret/avs/there version 7"),
+        ("'avs/there', version=777", "secret/avs/there version 777"),
         ("'other/x'", "permission denied to read secret/other/x"),
         ("'avs/there', url='http://127.0.0.1:1'", "the secret store http://127.0.0.1:1 cannot be reached"),
     ],
@@ -146,9 +146,9 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
         ({"ansible_hashi_vault_url": "{{ open }}"}, "speaks TLS"),
     ],
 )
-def test_tls(tmp_path: Path, secure: OpenBao, variables: dict[str, Any], words: str | None) -> None:
+def test_tls(tmp_path: Path, core: str, secure: OpenBao, variables: dict[str, Any], words: str | None) -> None:
     assert secure.certificate is not None
-    controller = Controller(tmp_path, secure)
+    controller = Controller(tmp_path, secure, core)
     (tmp_path / "files").mkdir()
     (tmp_path / "files/ca.crt").symlink_to(secure.certificate[0])
     addresses = {
@@ -164,8 +164,8 @@ def test_tls(tmp_path: Path, secure: OpenBao, variables: dict[str, Any], words: 
         assert run.code != 0 and words in run.output, run.output
 
 
-def test_tls_of_the_action(tmp_path: Path, secure: OpenBao) -> None:
-    controller = Controller(tmp_path, secure)
+def test_tls_of_the_action(tmp_path: Path, core: str, secure: OpenBao) -> None:
+    controller = Controller(tmp_path, secure, core)
     assert secure.certificate is not None
     (tmp_path / "files").mkdir()
     (tmp_path / "files/ca.crt").symlink_to(secure.certificate[0])
