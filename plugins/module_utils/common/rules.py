@@ -347,6 +347,13 @@ _TABLE = (
         "",
         "Use a path below the package, a volume, or an option of type path_dir.",
     ),
+    Rule(
+        "PKG-021",
+        WARNING,
+        "Comments are comments",
+        "A # without a space before it, or right behind the = of an .env file, is part of the value.",
+        "Put a space before the # of a comment (in .env files: a line of its own), or quotes around a value that is meant.",
+    ),
 )
 
 RULES = {rule.id: rule for rule in _TABLE}

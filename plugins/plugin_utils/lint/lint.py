@@ -17,6 +17,7 @@ from ...module_utils.docker.references import floats
 from ..packages.package import Package
 from ..packages.profile import Profile
 from ..parsing.env_file import Outgrown
+from .comments import became_values
 from .compose_file import ComposeFiles, env_files, environment, outgrown, read_compose
 from .host_rules import judged
 from .outside_files import judge_files
@@ -52,6 +53,7 @@ def lint_profile(profile: Profile) -> list[Finding]:
         found += _secrets(name, settings, place, profile)
     found += _variables(profile, files)
     found += _commands(profile, files)
+    found += became_values(profile)
     return found
 
 

@@ -16,11 +16,14 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from ..parsing.spelling import Respelled, Rewritten
 from ..parsing.yaml_file import Plain
 
 # Linux hands a process no longer single variable than this (MAX_ARG_STRLEN).
 MAX_VALUE_BYTES = 131_071
 _MAX_REGEX = 4096
+# Numbers up to here are plausible as numbers (ids, amounts in wei); an address or a key that lost its quotes is far larger.
+_LARGEST = 10**30
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?\Z")
@@ -41,9 +44,14 @@ _AUTHORITY = re.compile(
 _FUTURE = re.compile(r"[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\Z")
 
 
+QUOTE = "Write it in quotes."
+
+
 class Invalid(ValueError):
-    """A value its type does not accept. The message reads after the value (``80800 is not a port``) and never repeats it; ``remedy`` is
-    there where another value is not what helps."""
+    """A value its type does not accept. The message reads after the value (``80800 is not a port``) and never repeats it.
+
+    ``remedy`` is there where what is wrong with the value says what to do.
+    """
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
         super().__init__(message)
@@ -78,6 +86,25 @@ def _text(raw: Any) -> str:
         raise Invalid("is not valid Unicode text") from None
     if size > MAX_VALUE_BYTES:
         raise Invalid(f"is longer than {MAX_VALUE_BYTES} bytes")
+    return text
+
+
+def _unchanged(raw: Any) -> str:
+    """The text of a value of a type that is text, where YAML has left it as it was written.
+
+    A whole number without leading zeros is the same as text. ``1.10``, ``yes``, ``0x1f``, ``0700``, ``1:30`` and moments are not.
+    """
+    text = _text(raw)
+    if isinstance(raw, Respelled):
+        raise Invalid("is a number to YAML, and another text then", QUOTE)
+    if isinstance(raw, bool):
+        raise Invalid("is a boolean, which YAML makes of yes, no, on and off, too", QUOTE)
+    if isinstance(raw, float):
+        raise Invalid("is a decimal number, of which YAML does not keep the text (1.10 is 1.1 to it)", QUOTE)
+    if isinstance(raw, Rewritten):
+        raise Invalid("is what YAML makes of a moment", QUOTE)
+    if isinstance(raw, int) and abs(raw) > _LARGEST:
+        raise Invalid("is a number larger than any that is written as one (YAML reads an address like 0x12ab without quotes as a number)", QUOTE)
     return text
 
 
@@ -120,7 +147,7 @@ def _bool(raw: Any, rules: Mapping[str, Any]) -> Checked:
 
 
 def _str(raw: Any, rules: Mapping[str, Any]) -> Checked:
-    text = _text(raw)
+    text = _unchanged(raw)
     pattern = rules.get("re2_regex")
     if pattern is not None and not compile_re2(str(pattern)).search(text):
         raise Invalid(f"does not match the regular expression {pattern}")
@@ -137,7 +164,7 @@ def _port(raw: Any, rules: Mapping[str, Any]) -> Checked:
 def _path(raw: Any, rules: Mapping[str, Any]) -> Checked:
     text = _text(raw)
     if isinstance(raw, (bool, int, float, Plain)) or not text:
-        raise Invalid("is not a path")
+        raise Invalid("is not a path", QUOTE if text else "")
     if any(char.isspace() or ord(char) < 32 or 127 <= ord(char) < 160 for char in text):
         raise Invalid("is not a path without spaces and control characters")
     if ".." in text.split("/"):
@@ -157,7 +184,7 @@ def _uri(raw: Any, rules: Mapping[str, Any]) -> Checked:
     text = _text(raw)
     match = None if isinstance(raw, (bool, int, float)) else _URI.match(text)
     if match is None or (match["authority"] is not None and not _is_authority(match["authority"])):
-        raise Invalid("is not a URI with a scheme (RFC 3986)")
+        raise Invalid("is not a URI with a scheme (RFC 3986)", "" if isinstance(raw, str) else QUOTE)
     schemes = rules.get("uri_scheme")
     if schemes and match["scheme"].lower() not in [str(scheme).lower() for scheme in schemes]:
         raise Invalid(f"does not have one of the schemes {', '.join(str(scheme) for scheme in schemes)}")
@@ -177,10 +204,12 @@ def _is_authority(text: str) -> bool:
 
 
 def _select(raw: Any, rules: Mapping[str, Any]) -> Checked:
-    text = _text(raw)
     choices = [_text(choice) for choice in rules.get("options") or ()]
+    listed = ", ".join(choices)
+    # Whatever word was written for a boolean: the choice it is, is among those the package names.
+    text = _text(raw) if isinstance(raw, bool) else _unchanged(raw)
     if text not in choices:
-        raise Invalid(f"is not one of {', '.join(choices)}")
+        raise Invalid(f"is not one of {listed}", "" if isinstance(raw, str) else f"{QUOTE[:-1]}, as one of: {listed}.")
     return Checked(text, text)
 
 

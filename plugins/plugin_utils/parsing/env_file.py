@@ -14,7 +14,8 @@ MAX_VALUE = 131_071
 MAX_TOTAL = 8 << 20
 
 _LINE = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*(?P<mark>[=:])[ \t]*(?P<rest>.*)", re.DOTALL)
-_COMMENT = re.compile(r"(?:^|[ \t])#.*\Z")
+# Compose takes what follows the mark for a value even where it begins with a #, as in `KEY= # comment`.
+_COMMENT = re.compile(r"[ \t]#.*\Z")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$$"}
 _REFERENCE = re.compile(r"\$(?:\$|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<operator>:?[-+?])?)")
 

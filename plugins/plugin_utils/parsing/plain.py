@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from datetime import date, time
 from typing import Any
 
+from .spelling import moment, number
+
 _DEPTH = 64
 # More than a float can hold; Python refuses to write numbers much larger than this as text.
 _BITS = 1023
@@ -32,7 +34,8 @@ def plain(value: Any) -> Any:
     """Copy of a value tree made of exact builtin types.
 
     Ansible hands over subclasses of the builtins that carry tags (origin, trust); those must not reach files, digests or results.
-    A date, which YAML makes of ``2026-01-01`` without quotes, becomes text again. What JSON has no form for becomes ``Odd``.
+    A date, which YAML makes of ``2026-01-01`` without quotes, becomes text again; a number that was written as another stays one that
+    remembers how (``spelling.Respelled``). What JSON has no form for becomes ``Odd``.
     """
     return _plain(value, ())
 
@@ -43,11 +46,11 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
-        return int(value) if value.bit_length() <= _BITS else Odd("number too large")
+        return number(value) if value.bit_length() <= _BITS else Odd("number too large")
     if isinstance(value, float):
         return float(value)
     if isinstance(value, (date, time)):
-        return value.isoformat()
+        return moment(value)
     if isinstance(value, (Mapping, list, tuple, set, frozenset)):
         # An anchor of YAML may stand inside of what it names.
         if id(value) in above or len(above) >= _DEPTH:

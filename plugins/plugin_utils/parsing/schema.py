@@ -72,7 +72,7 @@ def integer(low: int, high: int, what: str) -> Check:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
-            return value
+            return int(value)
         report.add(report.rules.type, path, f"{shown(value)} is not {what}")
         return None
 

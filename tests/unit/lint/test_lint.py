@@ -181,3 +181,26 @@ def test_a_package_with_a_key_is_refused(tmp_path: Path, cache: Cache) -> None:
     verdict = lint(tmp_path, cache, env=f"MAIN_PORT=1\nPRIVATE_KEY={HEX}\n")
     assert ("KEY-001", "error") in ids(verdict)
     assert HEX not in json.dumps(verdict.as_dict())
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [("A=x#y", "x#y"), ("A= # comment", "# comment"), ("A=#c", "#c"), ("export A=8080# port", "8080# port")],
+)
+def test_a_comment_in_an_env_file_that_became_a_value(tmp_path: Path, cache: Cache, line: str, value: str) -> None:
+    verdict = lint(tmp_path, cache, env=f"RPC_URL=\nPASSWORD=\nMAIN_PORT=\n{line}\n")
+    (odd,) = [item for item in verdict.findings if item.id == "PKG-021"]
+    assert odd.place.endswith(".env: A") and repr(value) in odd.message
+
+
+@pytest.mark.parametrize("line", ["A=x #y", "A='x#y'", 'A="# x"', "# A=x#y", "A=http://x/#y", "A="])
+def test_what_is_a_comment_or_meant(tmp_path: Path, cache: Cache, line: str) -> None:
+    verdict = lint(tmp_path, cache, env=f"RPC_URL=\nPASSWORD=\nMAIN_PORT=\n{line}\n")
+    assert "PKG-021" not in {item.id for item in verdict.findings}
+
+
+def test_a_comment_in_yaml_that_became_a_value(tmp_path: Path, cache: Cache) -> None:
+    compose = f"services:\n  main:\n    image: {IMAGE}\n    environment:\n      A: b#c\n      B: 'b#c'\n      C: b #c\n      D: http://x/#c\n"
+    verdict = lint(tmp_path, cache, compose=compose)
+    odd = [(item.place.rpartition("/")[2], item.severity) for item in verdict.findings if item.id == "PKG-021"]
+    assert odd == [("docker-compose.yml: line 5", "warning")]

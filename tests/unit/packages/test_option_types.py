@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.option_types import TYPES, Invalid, check_value
+from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.spelling import Respelled, Rewritten
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ ACCEPTED = [
     ("float", 0.1, {"min_value": 0.1, "max_value": 0.1}, "0.1"), ("float", 1e22, {}, "1" + "0" * 22),
     *[("bool", text, {}, "true") for text in ("true", "TRUE", "True", "t", "T", "1", 1, True)],
     *[("bool", text, {}, "false") for text in ("false", "FALSE", "False", "f", "F", "0", 0, False)],
-    ("str", "", {}, ""), ("str", "a b=c#d'\"$x\\", {}, "a b=c#d'\"$x\\"), ("str", 5, {}, "5"), ("str", True, {}, "true"),
+    ("str", "", {}, ""), ("str", "a b=c#d'\"$x\\", {}, "a b=c#d'\"$x\\"), ("str", 8080, {}, "8080"), ("str", -5, {}, "-5"),
     ("str", "xabcx", {"re2_regex": "abc"}, "xabcx"), ("str", "abc", {"re2_regex": "^[a-c]+$"}, "abc"),
     ("port", 1, {}, "1"), ("port", "65535", {}, "65535"),
     ("path_dir", "/var/lib", {}, "/var/lib"), ("path_dir", "data/..db/x..", {}, "data/..db/x.."), ("path_dir", "./a", {}, "./a"),
@@ -40,6 +41,8 @@ REFUSED = [
     ("float", True, {}), ("float", "", {}), ("float", ".", {}), ("float", "1e999", {}), ("float", 0.09, {"min_value": 0.1}),
     *[("bool", text, {}) for text in ("yes", "no", "on", "tRUE", "2", "", 2, 1.0, "y")],
     ("str", "a\nb", {}), ("str", "a\0b", {}), ("str", {}, {}), ("str", "\ud800", {}), ("str", "x" * 131072, {}),
+    ("str", True, {}), ("str", 1.1, {}), ("id", 1.1, {}), ("str", Respelled(18, "0x12"), {}), ("str", 2**160 - 1, {}),
+    ("str", Rewritten("2026-01-01T10:00:00"), {}), ("select", 1.1, {"options": ["1.1", "1.10"]}), ("select", Respelled(8, "010"), {"options": ["8"]}),
     ("str", "xyz", {"re2_regex": "abc"}), ("str", "xabc", {"re2_regex": "^abc"}),
     ("port", 0, {}), ("port", 65536, {}), ("port", "http", {}), ("port", 80.0, {}), ("port", True, {}), ("port", "-1", {}),
     *[("path_dir", text, {}) for text in ("", "a b", "/a/../b", "..", "a\tb", "a\x7f", "a\xa0b", 5)],
@@ -150,3 +153,26 @@ def test_hostile_values_take_linear_time(kind: str, value: str, rules: dict[str,
 def test_re2_has_no_backreferences() -> None:
     with pytest.raises(Invalid, match="RE2"):
         check_value("str", "aa", {"re2_regex": r"(a)\1"})
+
+
+@pytest.mark.parametrize("value", [True, False, 1.1, Respelled(18, "0x12"), Rewritten("2026-01-01T10:00:00"), 2**160 - 1])
+def test_a_value_that_yaml_changed_is_to_be_quoted(value: Any) -> None:
+    with pytest.raises(Invalid) as caught:
+        check_value("str", value, {})
+    assert caught.value.remedy == "Write it in quotes."
+
+
+@pytest.mark.parametrize("kind", ["select", "uri", "path_dir", "path_file"])
+@pytest.mark.parametrize("value", [False, 1.1, Respelled(18, "0x12")])
+def test_so_is_one_of_the_other_types_that_are_text(kind: str, value: Any) -> None:
+    with pytest.raises(Invalid) as caught:
+        check_value(kind, value, {"options": ["no", "1.10", "0x12"]})
+    assert caught.value.remedy.startswith("Write it in quotes")
+
+
+def test_a_boolean_that_is_a_choice_is_that_choice() -> None:
+    assert check_value("select", True, {"options": ["true", "false"]}).text == "true"
+
+
+def test_numbers_stay_numbers() -> None:
+    assert check_value("int", Respelled(18, "0x12"), {}).text == "18" and check_value("port", Respelled(80, "0x50"), {}).value == 80

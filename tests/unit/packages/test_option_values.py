@@ -18,6 +18,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.packages.options imp
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.profile import Profile
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.runtime import RULES, parse_runtime
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.report import Report
+from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.spelling import Respelled
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import SecretValue
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,10 +63,17 @@ def test_null_counts_as_not_given() -> None:
     assert resolve_options(profile({"default": "d"}), {"o": None}).env == {"O": "d"}
 
 
-@pytest.mark.parametrize("value", ["", 0, False])
-def test_falsy_values_count_as_given(value: Any) -> None:
-    resolved = resolve_options(profile({"default": "d"}), {"o": value})
-    assert resolved.env["O"] != "d"
+@pytest.mark.parametrize(("kind", "value"), [("str", ""), ("str", 0), ("bool", False)])
+def test_falsy_values_count_as_given(kind: str, value: Any) -> None:
+    resolved = resolve_options(profile({"type": kind, "default": "true"}), {"o": value})
+    assert resolved.env["O"] != "true"
+
+
+def test_a_value_that_yaml_changed_is_shown_as_it_was_written() -> None:
+    (found,) = resolve_options(profile({}), {"o": Respelled(18, "0x12")}).findings
+    assert (found.message, found.remedy) == ("0x12 is a number to YAML, and another text then", "Write it in quotes.")
+    (found,) = resolve_options(profile({"hidden": True}), {"o": Respelled(18, "0x12")}).findings
+    assert "0x12" not in found.message and "18" not in found.message and found.remedy == "Write it in quotes."
 
 
 def test_unknown_options_name_what_was_meant() -> None:
