@@ -69,6 +69,7 @@ _ARGUMENTS = {
     "settings": {"type": "dict", "default": {}},
     "cache_dir": {"type": "path"},
     "partial": {"type": "bool", "default": False},
+    "inventory_only": {"type": "bool", "default": False},
 }
 
 display = Display()
@@ -100,7 +101,7 @@ class ActionModule(ActionBase):
             found = [item.as_dict() for item in error.findings]
             answer = {"failed": True, "changed": self._changed, "msg": text, "instances": [], "findings": found}
         result = outcome(answer, bool(self._task.diff))
-        for line in told(result):
+        for line in told(result) if not arguments["inventory_only"] else ():
             display.warning(line)
         return result
 
@@ -132,9 +133,16 @@ class ActionModule(ActionBase):
             for spec, entry in zip(built.specs, built.entries):
                 self._labels[entry.place] = self._labels[spec["id"]] = entry.label(spec["id"])
             terms = Terms(arguments["lock_timeout"], plain(arguments["settings"]), bool(self._task.check_mode))
+            if arguments["inventory_only"] and not errors_of(built.findings):
+                return {"changed": False, "findings": [item.as_dict() for item in built.findings]}
+            # Where the inventory is wrong already, the host is asked for what it finds wrong with the rest.
             answer = reconcile(
                 built, terms, self._call, partial(self._values, sources), partial(_review, run_folder, host, kinds_of(built.specs))
             )
+        except AvsError as error:
+            # What becomes of an engine that is not there is not for the inventory to say.
+            own = [item for item in error.findings if item.id != "OPS-004"] if arguments["inventory_only"] else error.findings
+            raise type(error)(error.message, own) from None
         finally:
             sources.close()
         theirs = answer.get("findings")

@@ -50,6 +50,12 @@ options:
     description: The list is not all the host is to run; instances that are not in it are then not reported.
     type: bool
     default: false
+  inventory_only:
+    description:
+      - Check what the inventory, the packages and the secret store say, and do nothing. The host is only asked where something is wrong
+        already, so that all problems are told at once. Nothing but C(findings) is returned.
+    type: bool
+    default: false
   document:
     description: What the action plugin sends to the host. Not for playbooks.
     type: dict
@@ -219,6 +225,7 @@ def main() -> None:
             "lock_timeout": {"type": "int", "default": 60},
             "settings": {"type": "dict", "default": {}},
             "partial": {"type": "bool", "default": False},
+            "inventory_only": {"type": "bool", "default": False},
             "cache_dir": {"type": "path"},
             "document": {"type": "dict"},
             "secret_values": {"type": "dict", "no_log": True},

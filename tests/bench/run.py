@@ -78,7 +78,9 @@ def remote_calls(result: Any, host: str) -> int:
             if outcome is None or outcome.get("skipped"):
                 continue
             action = str(outcome.get("action", "")).rsplit(".", 1)[-1]
-            count += not action.startswith(LOCAL)
+            # With `inventory_only` the action asks no host, and tells of no instance.
+            asks = action != "instances" or "instances" in outcome
+            count += asks and not action.startswith(LOCAL)
     return count
 
 

@@ -65,7 +65,7 @@ class Controller:
         shutil.copytree(ROOT / "plugins/module_utils", collection / "plugins/module_utils")
         install = collection / "plugins/module_utils/avsctl/install.py"
         install.write_text(install.read_text().replace(f'"{FOLDER}"', f'"{self.copies}"'))
-        for name in ("galaxy.yml", "meta"):
+        for name in ("galaxy.yml", "meta", "playbooks", "roles"):
             (collection / name).symlink_to(ROOT / name)
         (collection / "plugins/modules/instances.py").symlink_to(Path(__file__).with_name("fake_host.py"))
         self.log = folder / "ansible.log"
