@@ -37,7 +37,8 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use im
     uses_of,
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import build_specs
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording import outcome, problems_text, told
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.outcome import beginning, done, outcome, told
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording import failures_text, problems_text
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.calls import Terms, carries_macs, reconcile, scrubbed
@@ -92,6 +93,7 @@ class ActionModule(ActionBase):
         self._changed = False
         self._copy: str | None = None
         self._missing: str | None = None
+        self._needs: Mapping[str, Any] = {}
         _validation, arguments = self.validate_argument_spec(_ARGUMENTS)
         try:
             answer = self._reconcile(arguments)
@@ -100,10 +102,18 @@ class ActionModule(ActionBase):
             text = problems_text(self._labels, errors_of(problems) or problems, self._target(), self._changed)
             found = [item.as_dict() for item in error.findings]
             answer = {"failed": True, "changed": self._changed, "msg": text, "instances": [], "findings": found}
-        result = outcome(answer, bool(self._task.diff))
-        for line in told(result) if not arguments["inventory_only"] else ():
-            display.warning(line)
+        result = outcome(answer, bool(self._task.diff), brief=not display.verbosity)
+        if not arguments["inventory_only"]:
+            self._say(answer, result)
         return result
+
+    def _say(self, answer: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+        """What a person should know whatever callback shows the result; beside it, so that a callback's output stays its own."""
+        if not self._task.diff:
+            for line in done(answer.get("instances") or (), self._target(), bool(self._task.check_mode)):
+                display.display(line, stderr=True)
+        for line in told(answer.get("findings") or (), result):
+            display.warning(line)
 
     def _reconcile(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         host = str(self._vars.get("inventory_hostname", ""))
@@ -154,6 +164,8 @@ class ActionModule(ActionBase):
         # A module that died gives no findings, and nobody knows how far it came.
         if answer.get("failed") and theirs is not None and not began:
             answer["msg"] = self._refusal(str(answer.get("msg", "")), theirs)
+        elif answer.get("failed") and any(instance.get("error") for instance in answer.get("instances") or ()):
+            answer["msg"] = failures_text(self._labels, answer["instances"], self._target())
         return answer
 
     def _refusal(self, message: str, findings: Iterable[Mapping[str, Any]]) -> str:
@@ -235,6 +247,8 @@ class ActionModule(ActionBase):
 
     def _call(self, document: dict[str, Any], secret_values: dict[str, dict[str, str]]) -> dict[str, Any]:
         log = not self._setting("DEFAULT_NO_TARGET_SYSLOG")
+        if document["complete"] and not document["trial"] and not self._task.check_mode:
+            display.display(beginning(self._needs, document["specs"], self._target()), stderr=True)
         arguments: dict[str, Any] = {"document": {**document, "log": log}}
         if secret_values:
             arguments["secret_values"] = secret_values
@@ -248,6 +262,7 @@ class ActionModule(ActionBase):
             # What is wrong with the inventory is worth telling, whether or not the host can be asked about the rest.
             return {"failed": True, "msg": str(error)}
         self._changed = self._changed or bool(answer.get("changed") and not document["trial"])
+        self._needs = answer.get("needs") or {}
         return answer
 
     def _ask_copy(self, arguments: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -10,12 +10,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ...module_utils.common.findings import WARNING, Finding, by_severity
-from ...module_utils.common.harmless import harmless, harmless_deep, shown_entry, shown_findings
+from ...module_utils.common.findings import Finding, by_severity, errors_of
 
 _BETWEEN = ".: "
-# What a task returns. Ansible acts on some other names, and a host is not to say them.
-_RESULT = ("failed", "unlisted", "ansible_facts")
 # A node that the inventory does not list, and whose key somebody else is to get.
 _UNLISTED = re.compile(r"(?P<entry>[a-z0-9][a-z0-9-]{0,62})\.(?P<rest>keys\..+)\Z", re.DOTALL)
 _ENTRY = re.compile(r"(?P<entry>\w+\[\d+\])(?P<rest>.*)\Z", re.DOTALL)
@@ -41,50 +38,18 @@ def problems_text(labels: Mapping[str, str], findings: Iterable[Finding], host: 
     return "\n".join(lines)
 
 
-def outcome(answer: Mapping[str, Any], with_steps: bool = False) -> dict[str, Any]:
-    """A task's result: the fields of an answer that a result has, their texts harmless; ``with_steps``: for ``--diff``."""
-    result = {name: answer[name] for name in _RESULT if name in answer}
-    result["changed"] = bool(answer.get("changed"))
-    if answer.get("failed"):
-        result["msg"] = harmless(str(answer.get("msg") or "it failed, and nothing is known of why"))
-    if "instances" in answer:
-        result["instances"] = [shown_entry(item) for item in answer["instances"] or ()]
-    if "findings" in answer:
-        result["findings"] = shown_findings(answer["findings"])
-    if answer.get("diff") or with_steps:
-        parts = [*(answer.get("diff") or ()), *(steps(answer.get("instances") or ()) if with_steps else ())]
-        result["diff"] = harmless_deep(parts)
-    return result
-
-
-# Said in every run: what is forgotten, what lies open, what is not as it should be just now. The rest is said when something changes,
-# so that a quiet run is quiet.
-_ALWAYS = ("INV-003", "SEC-004", "OPS-010", "OPS-012")
-
-
-def told(result: Mapping[str, Any]) -> list[str]:
-    """Warnings of a module's result that a person should see without asking for details."""
-    found = (Finding.from_dict(dict(item)) for item in result.get("findings") or ())
-    quiet = tuple(f"{item['id']}:" for item in result.get("instances") or () if not item.get("changed"))
-    return [
-        f"{item.as_line()} ({item.id})"
-        for item in by_severity(found)
-        if item.severity == WARNING and (item.id in _ALWAYS or (result.get("changed") and not item.place.startswith(quiet)))
-    ]
-
-
-def steps(instances: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """What is done to each instance, one line a step, as a part of ``--diff``: a stop or a removal changes no file to compare."""
-    parts = []
-    for instance in instances:
-        lines = [f"{step['action']} {step['kind']} {step['name']}" for step in instance.get("actions") or ()]
-        if lines:
-            kept = instance.get("kept") or {}
-            lines += [f"keep volume {name}" for name in kept.get("volumes") or ()]
-            header = f"{instance.get('id')}: steps"
-            text = "".join(f"{line}\n" for line in lines)
-            parts.append({"before_header": header, "after_header": header, "before": "", "after": text})
-    return parts
+def failures_text(labels: Mapping[str, str], entries: Sequence[Mapping[str, Any]], host: str) -> str:
+    """What failed while it was done: the count, a paragraph an instance, and in each the shortest first, what its containers logged last."""
+    failed = [entry for entry in entries if entry.get("error")]
+    lines = [f"{len(failed)} of {len(entries)} instances failed on {host}"]
+    for entry in failed:
+        name = str(entry["id"])
+        head, *rest = str(entry["error"]).split("\n")
+        problems = errors_of(Finding.from_dict(dict(item)) for item in entry.get("findings") or ())
+        label = labels.get(name, name)
+        lines.append(f"{label}: {head.removeprefix(name).lstrip(_BETWEEN)}")
+        lines += _problem_lines([(_split(item.place, {name: label})[1], item) for item in problems]) if problems else rest
+    return "\n".join(lines)
 
 
 def _split(place: str, labels: Mapping[str, str]) -> tuple[str, str]:
@@ -105,16 +70,23 @@ def _position(entry: str) -> tuple[str, int]:
 
 
 def _paragraph(label: str, items: Sequence[tuple[str, Finding]]) -> list[str]:
+    texts = len({(item.message, item.remedy) for _place, item in items})
+    count = f"{texts} problem{'s' if texts > 1 else ''}"
+    return [f"{label}: {count}" if label else count, *_problem_lines(items)]
+
+
+def _problem_lines(items: Sequence[tuple[str, Finding]]) -> list[str]:
+    """A line each, problem and remedy; what a message has beyond its first line (a log) stands below all of them."""
     # One cause with many effects (a sealed store) is one problem.
     places: dict[tuple[str, str], list[str]] = {}
     for place, item in items:
         places.setdefault((item.message, item.remedy), []).append(place)
-    texts = [": ".join(part for part in (", ".join(filter(None, where)), cause[0]) if part) for cause, where in places.items()]
-    count = f"{len(texts)} problem{'s' if len(texts) > 1 else ''}"
+    heads, below = [], []
+    for (message, _remedy), where in places.items():
+        head, _newline, rest = message.partition("\n")
+        heads.append(": ".join(part for part in (", ".join(filter(None, where)), head) if part))
+        below += [line for line in rest.split("\n") if rest]
     # A column for the remedies is easier to read, as long as the problems beside it are short.
-    width = max((len(text) for text in texts if len(text) <= 80), default=0)
-    remedies = [remedy for _message, remedy in places]
-    return [
-        f"{label}: {count}" if label else count,
-        *(f"  {text.ljust(width)}  {remedy}".rstrip() for text, remedy in zip(texts, remedies, strict=True)),
-    ]
+    width = max((len(head) for head in heads if len(head) <= 80), default=0)
+    lines = [f"  {head.ljust(width)}  {remedy}".rstrip() for head, (_message, remedy) in zip(heads, places, strict=True)]
+    return [*lines, *below]

@@ -12,7 +12,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.restaking.avs.plugins.filter.status_table import FilterModule, status_table
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording import problems_text, steps, told
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording import failures_text, problems_text
 
 
 def found(place: str, message: str, remedy: str = "") -> Finding:
@@ -117,25 +117,27 @@ def test_anything_but_results() -> None:
         status_table([RESULT])
 
 
-def test_warnings_of_what_changes_and_those_that_are_always_said() -> None:
-    findings = [
-        {"id": rule, "severity": severity, "place": place, "message": "m", "remedy": "r"}
-        for rule, severity, place in (
-            ("KEY-003", "warning", "a-1: services.node"),
-            ("KEY-003", "warning", "b-2: services.node"),
-            ("INV-003", "warning", "c-3"),
-            ("OPS-001", "info", "a-1"),
-            ("OPS-012", "warning", "b-2: services.node"),
-        )
+def test_a_cell_draws_no_line_of_its_own() -> None:
+    evil = {"instances": [{"id": "a-1", "version": "v1\x1b[1A\r", "images": {"x\ny": "z\u202e"}, "keystores": {"k\x9b": {"fingerprint": "f"}}}]}
+    table = status_table({"h": evil})
+    assert len(table.splitlines()) == 2 and all(char.isprintable() or char == "\n" for char in table)
+    assert "v1\\x1b[1A" in table and "k\\x9b=f" in table
+
+
+def test_what_failed_while_it_was_done() -> None:
+    """The shortest first: the count, the instance, its problem and the remedy; then what the container logged, once."""
+    problem = {"id": "OPS-006", "severity": "error", "place": "a-1", "message": "node has exited; last lines of node:\n    one\n    two",
+               "remedy": "Read more."}  # fmt: skip
+    entries = [
+        {"id": "a-1", "error": "a-1 did not become healthy\n  a-1: node has exited ...", "findings": [problem]},
+        {"id": "b-2", "error": None},
+        {"id": "c-3", "error": "c-3: unexpected ValueError: x"},
     ]
-    instances = [{"id": "a-1", "changed": True}, {"id": "b-2", "changed": False}]
-    result = {"findings": findings, "instances": instances, "changed": True}
-    always = ["b-2: services.node: m -> r (OPS-012)", "c-3: m -> r (INV-003)"]
-    assert told(result) == ["a-1: services.node: m -> r (KEY-003)", *always]
-    assert told({**result, "changed": False}) == always
-
-
-def test_steps_are_a_part_of_the_diff() -> None:
-    gone = {"id": "a-1", "actions": [{"action": "remove", "kind": "container", "name": "node"}], "kept": {"volumes": ["avs-a-1_db"]}}
-    (part,) = steps([gone, {"id": "b-2", "actions": []}])
-    assert part["after"] == "remove container node\nkeep volume avs-a-1_db\n" and part["before"] == ""
+    assert failures_text({"a-1": "demo v1, a-1"}, entries, "h").splitlines() == [
+        "2 of 3 instances failed on h",
+        "demo v1, a-1: did not become healthy",
+        "  node has exited; last lines of node:  Read more.",
+        "    one",
+        "    two",
+        "c-3: unexpected ValueError: x",
+    ]
