@@ -36,8 +36,8 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use im
     still_held,
     uses_of,
 )
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.outcome import beginning, done, outcome, told
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording import failures_text, problems_text
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
@@ -283,6 +283,7 @@ class ActionModule(ActionBase):
         values = [value for own in arguments.get("secret_values", {}).values() for value in own.values()]
         errors = scrubbed(done["stderr"], values)
         if arguments["document"]["complete"] and not is_missing(done["rc"]):
+            display.vvv(harmless(errors), self._target())
             return died(done["rc"], errors, self._copy)
         # Nothing was changed. The second call need not try again, and a module that goes all the way leaves a new copy.
         display.vv(f"no answer from {self._copy} ({done['rc']}: {harmless(last_line(errors))}), asking a module", self._target())

@@ -159,7 +159,7 @@ _TABLE = (
         ERROR,
         "Names, ports and subnets are free on the host",
         "Two containers cannot share a port, a name or a network by accident, and a subnet over the host's own network cuts the host off.",
-        "Choose another port or tag, or remove what stands in the way.",
+        "Remove what stands in the way, or choose what the package lets you choose: a port of an option, another tag.",
     ),
     Rule(
         "OPS-001",

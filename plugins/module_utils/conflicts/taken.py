@@ -22,6 +22,12 @@ from ..system.prefetch import Ahead
 from .reached import Reached, reached
 from .subnets import engine_subnets, subnets_of
 
+_OTHER_PORT = "Choose another port: an option of the package sets it. Or stop what has it (`ss -ltnup` on the host names a process)."
+_SAME_PORT = (
+    "The package fixes the port: stop what has it (`ss -ltnup` on the host names a process), or publish it on another address of the host "
+    "with `ports` of the entry."
+)
+_NETWORK = "Choose another tag, or remove that network if nobody needs it (docker network rm)."
 _LISTEN = {"tcp": "0A", "udp": "07"}
 
 
@@ -85,14 +91,21 @@ def _networks(engine: Engine) -> tuple[dict[str, str], dict[str, Mapping[str, An
 
 
 def check(
-    instance: str, model: Model, wanted: Iterable[Published], host: Host, reserved: Iterable[tuple[Published, str, str]] = ()
+    instance: str,
+    model: Model,
+    wanted: Iterable[Published],
+    host: Host,
+    reserved: Iterable[tuple[Published, str, str]] = (),
+    options: Collection[str] = (),
 ) -> list[Finding]:
-    """What stands in the way of one instance; its own containers do not. ``reserved``: ports other instances of this call want."""
+    """What stands in the way of one instance; its own containers do not. ``reserved``: ports other instances of this call want;
+    ``options``: values that options of the package set, a port among them can be chosen anew."""
     found = []
     foreign = [(port, holder) for port, holder, owner in (*reserved, *host.ports) if owner != instance]
     for port, holder in collisions(wanted, foreign):
         number = f"{port.address or '0.0.0.0'}:{port.port}/{port.protocol}"
-        found.append(finding("NET-002", f"{instance}: services.{port.service}.ports", f"{number} is taken by {holder}"))
+        remedy = _OTHER_PORT if port.port in options else _SAME_PORT
+        found.append(finding("NET-002", f"{instance}: services.{port.service}.ports", f"{number} is taken by {holder}", remedy))
     own = project(instance)
     for service in (model.get("services") or {}).values():
         name = service["container_name"]
@@ -100,7 +113,10 @@ def check(
             owner = host.containers[name]
             found.append(
                 finding(
-                    "NET-002", f"{instance}: containers.{name}", f"the name {name} is taken by a container of {owner or 'somebody else'}"
+                    "NET-002",
+                    f"{instance}: containers.{name}",
+                    f"the name {name} is taken by a container of {owner or 'somebody else'}",
+                    "Choose another tag, or remove or rename that container.",
                 )
             )
     for key, network in (model.get("networks") or {}).items():
@@ -116,7 +132,7 @@ def check(
                     )
                 )
         elif host.networks.get(name, own) != own:
-            found.append(finding("NET-002", f"{instance}: networks.{key}", f"the network {name} belongs to somebody else"))
+            found.append(finding("NET-002", f"{instance}: networks.{key}", f"the network {name} belongs to somebody else", _NETWORK))
     return found
 
 

@@ -21,6 +21,7 @@ from ..common.words import ABSENT, APPLYING, COMMITTED, STOPPED
 from ..docker.compose import Compose, engine_error
 from ..docker.engine import REMOVAL, Container, Done, Engine
 from ..docker.names import project
+from ..docker.remedies import remedy_for
 from ..health.gate import DEFAULT_TIMEOUT, Gate, last_lines, peers_of
 from ..health.probes import Health
 from ..instance import artifacts, key_files
@@ -131,7 +132,7 @@ def _of_those_that_ended(engine: Engine, item: Prepared, mask: Mask) -> str:
 
 
 def refused(instance: str, message: str) -> HostError:
-    return HostError(f"{instance} could not be started", [finding("OPS-005", instance, f"the engine says: {message}")])
+    return HostError(f"{instance} could not be started", [finding("OPS-005", instance, f"the engine says: {message}", remedy_for(message))])
 
 
 def gate(engine: Engine, item: Prepared) -> Health:

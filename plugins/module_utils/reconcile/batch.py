@@ -29,6 +29,7 @@ from ..instance.store import Store
 from ..policy.ports import Published
 from ..status.entry import entry_of, merged
 from ..system import resources
+from ..system.full import os_error_text
 from ..system.lock import Lock
 from ..system.prefetch import Ahead
 from ..system.scratch import Scratch
@@ -210,7 +211,7 @@ def _problems(instance: str, error: AvsError) -> list[Finding]:
 def _doubles(drafted: Draft, instance: str, reserved: list[tuple[Published, str, str]]) -> list[Finding]:
     """Ports two instances of this very call want."""
     wanted = drafted.shaped.ports
-    found = taken.check(instance, {}, wanted, taken.Host(), reserved)
+    found = taken.check(instance, {}, wanted, taken.Host(), reserved, set(drafted.spec["env"].values()))
     reserved += [(port, f"instance {instance}", instance) for port in wanted]
     return found
 
@@ -247,12 +248,12 @@ def _apply(around: Surroundings, work: Sequence[_Work], terms: _Terms, mask: Mas
     up = [item for item in work if item.prepared is not None]
     if up and around.store.keep_host_key(around.host_key) != around.host_key:
         raise HostError("another run has just set this host up; nothing was changed, run again")
-    _side_by_side(down, mask, lambda item: _take_down(around, item, terms, room))
-    _side_by_side(up, mask, lambda item: _bring_up(around, item, terms, room))
+    _side_by_side(down, mask, around.store.root, lambda item: _take_down(around, item, terms, room))
+    _side_by_side(up, mask, around.store.root, lambda item: _bring_up(around, item, terms, room))
 
 
-def _side_by_side(work: Sequence[_Work], mask: Mask, step: Callable[[_Work], None]) -> None:
-    threads = [threading.Thread(target=_guarded, args=(item, mask, step)) for item in work]
+def _side_by_side(work: Sequence[_Work], mask: Mask, root: str, step: Callable[[_Work], None]) -> None:
+    threads = [threading.Thread(target=_guarded, args=(item, mask, root, step)) for item in work]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -280,16 +281,14 @@ def _bring_up(around: Surroundings, item: _Work, terms: _Terms, room: threading.
     apply.commit(around.engine, item.prepared, item.health)
 
 
-def _guarded(item: _Work, mask: Mask, step: Callable[[_Work], None]) -> None:
+def _guarded(item: _Work, mask: Mask, root: str, step: Callable[[_Work], None]) -> None:
     """One instance's failure is its own: it is told at the end, the others go on."""
     try:
         step(item)
     except AvsError as error:
         item.error = error
     except OSError as error:
-        item.error = HostError(
-            f"{item.job.id}: {error.strerror or error} ({error.filename})" if error.filename else f"{item.job.id}: {error}"
-        )
+        item.error = HostError(f"{item.job.id}: {os_error_text(error, root)}")
     except Exception as error:
         item.error = HostError(f"{item.job.id}: unexpected {type(error).__name__}: {mask(str(error))}")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..common.errors import AvsError
 from ..docker.engine import Engine
+from ..instance.store import host_store
 from ..system.command import RunCommand
 from .reconcile import reconcile
 
@@ -27,6 +28,11 @@ def answer(call: Mapping[str, Any], run_command: RunCommand, via: str) -> dict[s
         return reconcile(call["document"], Engine(run_command), call.get("secret_values"), bool(call.get("check")), bool(call.get("diff")))
     except AvsError as error:
         return {"failed": True, "changed": False, **error.as_result()}
+    except OSError as error:
+        from ..system.full import os_error_text
+
+        # No findings: as of any call that died, how far it came is not known.
+        return {"failed": True, "msg": f"{os_error_text(error, host_store().root)}; how far it came is not known, run again"}
 
 
 def _log(document: Mapping[str, Any], via: str) -> None:

@@ -141,7 +141,7 @@ def _resolved(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str,
         *images.findings,
         *outside(spec, shaped),
         *links(spec, shaped, own),
-        *taken.check(instance, shaped.model, shaped.ports, around.host),
+        *taken.check(instance, shaped.model, shaped.ports, around.host, options=set(spec["env"].values())),
         *existing.check_networks(
             instance, shaped.model, around.host.inspected, around.host.containers, _crossed(around, spec, state, shaped.model)
         ),

@@ -102,4 +102,4 @@ def _message(path: str, timeout: float) -> str:
         who = f"by {held['holder']} (process {held['pid']}) since {held['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         who = "by a process that left no name"
-    return f"{instance} is locked {who}; waited {timeout:g} s for the lock {path}. Let that run end, or raise lock_timeout"
+    return f"{instance} is locked {who}; waited {timeout:g} s for the lock {path}. Let that run end, or raise avs_lock_timeout"

@@ -113,7 +113,7 @@ def _bounded(number: Decimal, rules: Mapping[str, Any]) -> None:
     if (low is not None and number < Decimal(str(low))) or (high is not None and number > Decimal(str(high))):
         wanted = [f"at least {low}"] if low is not None else []
         wanted += [f"at most {high}"] if high is not None else []
-        raise Invalid(f"is out of bounds ({', '.join(wanted)})")
+        raise Invalid(f"is out of bounds ({', '.join(wanted)})", f"Choose a number of {' and '.join(wanted)}.")
 
 
 def _int(raw: Any, rules: Mapping[str, Any]) -> Checked:

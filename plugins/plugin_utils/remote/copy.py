@@ -30,6 +30,7 @@ _MISSING = (126, 127)
 _START = 'if [ -O {folder} ] && [ -O {path} ] && [ -x {path} ]; then {path}; else (exit 127); fi; code=$?; cat >/dev/null; (exit "$code")'
 # A host says what became of its instances, and nothing else: Ansible acts on some other names.
 _TOLD = ("changed", "failed", "msg", "findings", "instances", "unlisted", "diff", "needs", "held")
+_UNKNOWN = "how far it came is not known"
 _INTERPRETER = "discovered_interpreter_"
 
 
@@ -102,7 +103,8 @@ def module_said(returned: Mapping[str, Any], host: str) -> tuple[dict[str, Any],
     details = [str(returned[name]).strip() for name in ("module_stderr", "module_stdout") if returned.get(name)]
     if details:
         why = f"{why} {last_line(details[0])}"
-    answer["msg"] = f"the module failed on {host}: {why}; how far it came is not known, run again (-vvv shows all it printed)"
+    unknown = "" if _UNKNOWN in why else f"; {_UNKNOWN}, run again (-vvv with ANSIBLE_DISPLAY_TRACEBACK=error shows where it died)"
+    answer["msg"] = f"the module failed on {host}: {why}{unknown}"
     trace = str(getattr(getattr(captured, "event", None), "formatted_traceback", None) or (captured if isinstance(captured, str) else ""))
     return answer, warnings, "\n".join([trace, *details]).strip()
 
@@ -117,7 +119,7 @@ def _event_text(item: Any) -> str:
 
 def died(code: int, errors: str, name: str) -> dict[str, Any]:
     """A result for a command that printed none: what is known of it."""
-    text = f"{FOLDER}/{name} ended with {code}: {last_line(errors)}; how far it came is not known, run again"
+    text = f"{FOLDER}/{name} ended with {code}: {last_line(errors)}; {_UNKNOWN}, run again"
     return {"failed": True, "msg": text}
 
 

@@ -132,7 +132,8 @@ def _login(get: Callable[[str], Any], env: Mapping[str, str], findings: list[Fin
     token = _text(get("token")) or env.get("VAULT_TOKEN") or _token_file(get, env)
     if not token:
         message = "no token for the secret store"
-        remedy = "Set ansible_hashi_vault_token (or VAULT_TOKEN), or ansible_hashi_vault_auth_method: approle with role_id and secret_id."
+        role = "ansible_hashi_vault_auth_method: approle with ansible_hashi_vault_role_id and ansible_hashi_vault_secret_id"
+        remedy = f"Set ansible_hashi_vault_token (or VAULT_TOKEN), or {role}."
         findings.append(finding("SEC-002", VARIABLES["token"][0], message, remedy))
         return None
     return Login(method, token=token)

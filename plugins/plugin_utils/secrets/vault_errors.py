@@ -96,7 +96,8 @@ def unavailable(url: str, error: Exception, hide: Iterable[str]) -> Problem | No
 def refused_login(url: str, method: str, mount_point: str, error: Exception, hide: Iterable[str]) -> Problem:
     words = _words(error, hide)
     message = f"the secret store {url} refuses the {method} login at auth/{mount_point}" + (f": {words}" if words else "")
-    remedy = "Check ansible_hashi_vault_role_id and _secret_id (used up or expired?), _mount_point and _namespace."
+    names = "ansible_hashi_vault_mount_point and ansible_hashi_vault_namespace"
+    remedy = f"Check ansible_hashi_vault_role_id and ansible_hashi_vault_secret_id (used up or expired?), {names}."
     return Problem("SEC-002", message, remedy)
 
 

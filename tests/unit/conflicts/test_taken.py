@@ -100,6 +100,14 @@ def test_its_own_ports_and_containers_are_in_nobodys_way(host: taken.Host) -> No
     assert taken.check("x-op1", own, [Published("127.0.0.1", "8080", "tcp")], host) == []
 
 
+def test_another_port_is_proposed_where_one_can_be_chosen(host: taken.Host) -> None:
+    port = Published("", "22", "tcp")
+    (fixed,) = taken.check("x-op2", {}, [port], host)
+    (chosen,) = taken.check("x-op2", {}, [port], host, options={"22", "other"})
+    assert "another port" not in fixed.remedy and "`ports`" in fixed.remedy
+    assert chosen.remedy.startswith("Choose another port: an option of the package sets it.")
+
+
 def test_a_process_on_an_instances_own_port_stands_in_its_way(proc: str) -> None:
     """It was stopped, or never came up, and somebody took its port meanwhile."""
     recorded = [{"address": "", "port": "22", "protocol": "tcp"}, {"address": "", "port": "7000", "protocol": "tcp"}]

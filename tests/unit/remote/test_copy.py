@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.avsctl import install
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote import copy
-from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import copy_name, died, is_missing, said, start
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import copy_name, died, is_missing, module_said, said, start
 
 # More than a pipe holds: who does not read it breaks the writer's connection.
 CALL = '{"document": "' + "x" * 2_000_000 + '"}'
@@ -132,3 +132,31 @@ def test_one_that_died_is_named(place: Path, text: str, expected: str) -> None:
     assert said(done.stdout) is None and not is_missing(done.returncode)
     result = died(done.returncode, done.stderr, "copy")
     assert result["failed"] is True and str(place) in result["msg"] and expected in result["msg"]
+
+
+class Event:
+    def __init__(self, msg: str, trace: str = "") -> None:
+        self.event = self
+        self.msg, self.formatted_traceback = msg, trace
+
+
+def test_of_a_modules_result_the_named_fields_are_taken_and_nothing_is_changed() -> None:
+    warnings = [Event("one"), "two"]
+    returned = {"changed": True, "instances": [], "findings": [], "warnings": warnings, "add_host": {}, "invocation": {}, "_ansible_parsed": True,
+                "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3", "made_up": 1}}  # fmt: skip
+    before = dict(returned)
+    answer, told, errors = module_said(returned, "h")
+    assert answer == {"changed": True, "instances": [], "findings": [], "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"}}
+    assert told == ["one", "two"] and errors == "" and returned == before and returned["warnings"] is warnings and len(warnings) == 2
+
+
+@pytest.mark.parametrize("captured", [Event("died over it", "Traceback\n  line"), "Traceback\n  line\ndied over it"])
+def test_of_a_module_that_died_one_line_is_told_and_the_rest_on_request(captured: object) -> None:
+    returned = {"failed": True, "msg": "died", "exception": captured, "module_stderr": "noise\nlast words"}
+    answer, _told, errors = module_said(returned, "h")
+    assert answer == {
+        "failed": True,
+        "msg": "the module failed on h: died over it last words; how far it came is not known, "
+        "run again (-vvv with ANSIBLE_DISPLAY_TRACEBACK=error shows where it died)",
+    }
+    assert "Traceback" in errors and "noise" in errors

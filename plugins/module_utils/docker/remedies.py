@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to do about words of the engine that say what is wrong, and not how to mend it."""
+
+from __future__ import annotations
+
+import re
+from typing import Optional
+
+_KNOWN = (
+    (
+        r"non-overlapping IPv4 address pool|predefined address pools have been fully subnetted",
+        "The engine has no subnet left for one more network: give it more with docker_daemon_options, for example "
+        "{default-address-pools: [{base: 10.201.0.0/16, size: 24}]}, and run site; or remove networks that nobody uses (docker network prune).",
+    ),
+    (
+        r"no space left on device|disk quota exceeded",
+        "Make room on the file system of the engine's data (`docker info` names it as Docker Root Dir, `docker system df` shows what is in it), "
+        "and run again.",
+    ),
+    (
+        r"port is already allocated|address already in use",
+        "Something took the port since it was looked at: `ss -ltnup` on the host names it. Run again once it is free.",
+    ),
+)
+
+
+def remedy_for(text: str) -> Optional[str]:
+    """The remedy for an error of the engine, ``None`` where its own words are all there is."""
+    return next((remedy for pattern, remedy in _KNOWN if re.search(pattern, text, re.IGNORECASE)), None)
