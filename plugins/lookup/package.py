@@ -98,7 +98,11 @@ class LookupModule(LookupBase):
 
     def _read(self, request: PackageRequest, taps: list[Any], cache: Cache) -> dict[str, Any]:
         package = load_package(request, taps, cache)
-        return {**package.as_dict(), "versions": list(package.versions), "findings": shown_findings(item.as_dict() for item in package.findings)}
+        return {
+            **package.as_dict(),
+            "versions": list(package.versions),
+            "findings": shown_findings(item.as_dict() for item in package.findings),
+        }
 
 
 def _source(term: Any, base: Path) -> Any:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-from typing import Optional
 
 _KNOWN = (
     (
@@ -27,6 +26,6 @@ _KNOWN = (
 )
 
 
-def remedy_for(text: str) -> Optional[str]:
+def remedy_for(text: str) -> str | None:
     """The remedy for an error of the engine, ``None`` where its own words are all there is."""
     return next((remedy for pattern, remedy in _KNOWN if re.search(pattern, text, re.IGNORECASE)), None)

@@ -69,15 +69,15 @@ def steps(instances: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
 def done(instances: Iterable[Mapping[str, Any]], host: str, check: bool) -> list[str]:
     """One line an action, of what was done or would be."""
     return [
-        harmless(f"{host}: {instance.get('id')}: {_said(step, check)}")
-        for instance in instances
-        for step in instance.get("actions") or ()
+        harmless(f"{host}: {instance.get('id')}: {_said(step, check)}") for instance in instances for step in instance.get("actions") or ()
     ]
 
 
 def beginning(needs: Mapping[str, Any], specs: Sequence[Mapping[str, Any]], host: str) -> str:
     """What the host is about to be busy with, before the call that may take minutes."""
-    waits = [int((spec.get("health") or {}).get("timeout") or _GATE) for spec in specs if spec["id"] in needs and spec["state"] == "started"]
+    waits = [
+        int((spec.get("health") or {}).get("timeout") or _GATE) for spec in specs if spec["id"] in needs and spec["state"] == "started"
+    ]
     long = f"; missing images are pulled, and a node has {max(waits)} s to become healthy" if waits else ""
     return f"{host}: working on {', '.join(needs)}{long}"
 

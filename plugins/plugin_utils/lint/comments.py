@@ -63,7 +63,7 @@ def _yaml(data: bytes) -> Iterator[tuple[int, str]]:
             value = event.value if isinstance(event, yaml.ScalarEvent) else ""
             plain = isinstance(event, yaml.ScalarEvent) and event.implicit[0]
             if plain and _is_odd(value) and before not in _PROSE:
-                yield event.start_mark.line + 1, value
+                yield (event.start_mark.line + 1 if event.start_mark else 0), value
             before = value
     except yaml.YAMLError:
         return

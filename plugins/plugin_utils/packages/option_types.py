@@ -104,7 +104,9 @@ def _unchanged(raw: Any) -> str:
     if isinstance(raw, Rewritten):
         raise Invalid("is what YAML makes of a moment", QUOTE)
     if isinstance(raw, int) and abs(raw) > _LARGEST:
-        raise Invalid("is a number larger than any that is written as one (YAML reads an address like 0x12ab without quotes as a number)", QUOTE)
+        raise Invalid(
+            "is a number larger than any that is written as one (YAML reads an address like 0x12ab without quotes as a number)", QUOTE
+        )
     return text
 
 

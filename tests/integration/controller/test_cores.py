@@ -50,8 +50,8 @@ def entry(root: Path, tag: str = "a", **changes: Any) -> dict[str, Any]:
 
 SAYING = {
     # Of a module, warnings arrive as objects; what a core finds odd about the call, it adds to a list of its own.
-    "module": PLAY.replace("settings: \"{{ {", "settings: \"{{ {'warn': ['the host warns'], "),
-    "core": PLAY.replace("settings: \"{{ {", "settings: \"{{ {'junk': 'the host warns', "),
+    "module": PLAY.replace('settings: "{{ {', "settings: \"{{ {'warn': ['the host warns'], "),
+    "core": PLAY.replace('settings: "{{ {', "settings: \"{{ {'junk': 'the host warns', "),
 }
 
 

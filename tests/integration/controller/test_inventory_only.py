@@ -19,7 +19,9 @@ BARE = {"id": "OPS-004", "severity": "error", "place": "engine", "message": "the
 
 
 def test_a_sound_inventory_costs_no_call(controller: Controller, approle: dict[str, Any], canaries: Canaries) -> None:
-    controller.inventory({"h": [entry(canaries.put("sound"))]}, {**approle, "ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1})
+    controller.inventory(
+        {"h": [entry(canaries.put("sound"))]}, {**approle, "ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    )
     for arguments in ((), ("--check",)):
         run = controller.play(*arguments, play=ONLY)
         outcome = run.outcome("h")
@@ -30,12 +32,17 @@ def test_a_sound_inventory_costs_no_call(controller: Controller, approle: dict[s
 
 def test_what_the_controller_can_tell_is_told_of_a_host_without_an_engine(controller: Controller, approle: dict[str, Any]) -> None:
     (controller.folder / "refusal.json").write_text(json.dumps({"msg": "no engine", "findings": [BARE]}))
-    play = ONLY.replace("settings: \"{{ {", "settings: \"{{ {'refuse': lookup('file', folder ~ '/refusal.json') | from_json, ")
+    play = ONLY.replace('settings: "{{ {', "settings: \"{{ {'refuse': lookup('file', folder ~ '/refusal.json') | from_json, ")
     root = package(controller.folder)
     entries = [small(root), small(root, "b", options={"word": "w", "choice": "three"}), entry("nowhere"), small(root, "c", profile="other")]
     controller.inventory({"h": entries}, approle)
     message = controller.play("--check", play=play).outcome("h")["msg"]
-    for words in ("is not one of one, 1.10", "there is no secret at secret/avs/nowhere/bls", "small has no profile other", "nothing was changed on h"):
+    for words in (
+        "is not one of one, 1.10",
+        "there is no secret at secret/avs/nowhere/bls",
+        "small has no profile other",
+        "nothing was changed on h",
+    ):
         assert words in message, message
     assert "engine" not in message
 
@@ -43,7 +50,7 @@ def test_what_the_controller_can_tell_is_told_of_a_host_without_an_engine(contro
 def test_what_the_host_finds_wrong_with_the_rest_is_told_with_it(controller: Controller) -> None:
     taken = {**BARE, "id": "NET-002", "place": "small-a", "message": "port 80 is taken"}
     (controller.folder / "refusal.json").write_text(json.dumps({"msg": "no", "findings": [taken]}))
-    play = ONLY.replace("settings: \"{{ {", "settings: \"{{ {'refuse': lookup('file', folder ~ '/refusal.json') | from_json, ")
+    play = ONLY.replace('settings: "{{ {', "settings: \"{{ {'refuse': lookup('file', folder ~ '/refusal.json') | from_json, ")
     root = package(controller.folder)
     controller.inventory({"h": [small(root), small(root, "c", profile="other")]}, {})
     message = controller.play(play=play).outcome("h")["msg"]

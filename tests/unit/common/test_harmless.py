@@ -33,7 +33,9 @@ def test_no_control_or_format_character_of_unicode_is_left() -> None:
     left = [
         hex(code)
         for code in range(sys.maxunicode + 1)
-        if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Zl", "Zp") and chr(code) not in "\n\t" and harmless(chr(code)) == chr(code)
+        if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        and chr(code) not in "\n\t"
+        and harmless(chr(code)) == chr(code)
     ]
     assert left == []
 

@@ -12,7 +12,10 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile.apply impo
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        ("failed to create network x: could not find an available, non-overlapping IPv4 address pool among the defaults", "default-address-pools"),
+        (
+            "failed to create network x: could not find an available, non-overlapping IPv4 address pool among the defaults",
+            "default-address-pools",
+        ),
         ("all predefined address pools have been fully subnetted", "docker_daemon_options"),
         ("write /var/lib/docker/tmp/x: no space left on device", "docker system df"),
         ("driver failed programming external connectivity: Bind for 0.0.0.0:80 failed: port is already allocated", "ss -ltnup"),

@@ -60,7 +60,10 @@ def test_a_result_has_the_documented_fields_and_foreign_text_is_harmless() -> No
 
 
 def test_a_line_an_action() -> None:
-    entry = {"id": "a-1", "actions": [{"action": "pull", "kind": "image", "name": "x\x1b"}, {"action": "stop", "kind": "container", "name": "n"}]}
+    entry = {
+        "id": "a-1",
+        "actions": [{"action": "pull", "kind": "image", "name": "x\x1b"}, {"action": "stop", "kind": "container", "name": "n"}],
+    }
     assert done([entry], "h", check=False) == ["h: a-1: pulled image x\\x1b", "h: a-1: stopped container n"]
     assert done([entry], "h", check=True)[1] == "h: a-1: would stop container n"
 

@@ -118,7 +118,9 @@ def test_anything_but_results() -> None:
 
 
 def test_a_cell_draws_no_line_of_its_own() -> None:
-    evil = {"instances": [{"id": "a-1", "version": "v1\x1b[1A\r", "images": {"x\ny": "z\u202e"}, "keystores": {"k\x9b": {"fingerprint": "f"}}}]}
+    evil = {
+        "instances": [{"id": "a-1", "version": "v1\x1b[1A\r", "images": {"x\ny": "z\u202e"}, "keystores": {"k\x9b": {"fingerprint": "f"}}}]
+    }
     table = status_table({"h": evil})
     assert len(table.splitlines()) == 2 and all(char.isprintable() or char == "\n" for char in table)
     assert "v1\\x1b[1A" in table and "k\\x9b=f" in table

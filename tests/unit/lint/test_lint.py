@@ -184,8 +184,7 @@ def test_a_package_with_a_key_is_refused(tmp_path: Path, cache: Cache) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "value"),
-    [("A=x#y", "x#y"), ("A= # comment", "# comment"), ("A=#c", "#c"), ("export A=8080# port", "8080# port")],
+    ("line", "value"), [("A=x#y", "x#y"), ("A= # comment", "# comment"), ("A=#c", "#c"), ("export A=8080# port", "8080# port")]
 )
 def test_a_comment_in_an_env_file_that_became_a_value(tmp_path: Path, cache: Cache, line: str, value: str) -> None:
     verdict = lint(tmp_path, cache, env=f"RPC_URL=\nPASSWORD=\nMAIN_PORT=\n{line}\n")
@@ -200,7 +199,9 @@ def test_what_is_a_comment_or_meant(tmp_path: Path, cache: Cache, line: str) -> 
 
 
 def test_a_comment_in_yaml_that_became_a_value(tmp_path: Path, cache: Cache) -> None:
-    compose = f"services:\n  main:\n    image: {IMAGE}\n    environment:\n      A: b#c\n      B: 'b#c'\n      C: b #c\n      D: http://x/#c\n"
+    compose = (
+        f"services:\n  main:\n    image: {IMAGE}\n    environment:\n      A: b#c\n      B: 'b#c'\n      C: b #c\n      D: http://x/#c\n"
+    )
     verdict = lint(tmp_path, cache, compose=compose)
     odd = [(item.place.rpartition("/")[2], item.severity) for item in verdict.findings if item.id == "PKG-021"]
     assert odd == [("docker-compose.yml: line 5", "warning")]

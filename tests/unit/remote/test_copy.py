@@ -146,7 +146,12 @@ def test_of_a_modules_result_the_named_fields_are_taken_and_nothing_is_changed()
                 "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3", "made_up": 1}}  # fmt: skip
     before = dict(returned)
     answer, told, errors = module_said(returned, "h")
-    assert answer == {"changed": True, "instances": [], "findings": [], "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"}}
+    assert answer == {
+        "changed": True,
+        "instances": [],
+        "findings": [],
+        "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"},
+    }
     assert told == ["one", "two"] and errors == "" and returned == before and returned["warnings"] is warnings and len(warnings) == 2
 
 
