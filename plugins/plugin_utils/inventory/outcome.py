@@ -109,5 +109,4 @@ def _findings(findings: Iterable[Mapping[str, Any]], failed: bool, brief: bool) 
 
 
 def _first(text: str) -> str:
-    head, _newline, rest = text.partition("\n")
-    return f"{head.rstrip(':;')} (see msg)" if rest else head
+    return text.partition("\n")[0]

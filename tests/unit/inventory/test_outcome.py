@@ -45,8 +45,8 @@ def failed() -> dict[str, Any]:
 def test_of_a_failed_task_the_log_is_in_the_message_alone() -> None:
     result = outcome(failed(), brief=True)
     assert str(result).count("    one") == 1 and "    one" in result["msg"]
-    assert result["instances"][0]["error"] == "a-1 failed (see msg)" and result["instances"][0]["findings"] == []
-    assert [item["message"] for item in result["findings"]] == ["node has exited; last lines of node (see msg)"]
+    assert result["instances"][0]["error"] == "a-1 failed" and result["instances"][0]["findings"] == []
+    assert [item["message"] for item in result["findings"]] == ["node has exited; last lines of node:"]
     assert [item["id"] for item in outcome(failed())["findings"]] == ["OPS-006", "PKG-014"]
 
 
