@@ -22,7 +22,8 @@ python=$(newest_python)
 if [ "${1:-}" = --python ]; then
   echo "$python"
 elif [ -n "$python" ]; then
-  bash tests/tools/venv.sh newest "$python" 'ansible-core>=2.20' $(grep -v '^#' requirements.txt)
+  mapfile -t needed < <(grep -v '^#' requirements.txt)
+  bash tests/tools/venv.sh newest "$python" 'ansible-core>=2.20' "${needed[@]}"
 else
   echo "newest_core: there is no Python >= 3.12 on this machine, which the newest ansible-core needs" >&2
   exit 3
