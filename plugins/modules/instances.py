@@ -191,7 +191,9 @@ unlisted:
   type: list
   elements: str
 findings:
-  description: All verdicts, errors first, each with C(id), C(severity), C(place), C(message) and C(remedy).
+  description:
+    - All verdicts, errors first, each with C(id), C(severity), C(place), C(message) and C(remedy).
+    - Of a task that failed, the errors; with C(-v) all. What a container logged is in C(msg) alone.
   returned: always
   type: list
   elements: dict
