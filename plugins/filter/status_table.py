@@ -97,10 +97,7 @@ def _instance(host: str, instance: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _text(value: Any) -> str:
-    if value in (None, ""):
-        return NONE
-    # A detail may quote a node: nothing in it is for the terminal.
-    return "".join(char if char.isprintable() else "?" for char in " ".join(str(value).split()))
+    return NONE if value in (None, "") else str(value)
 
 
 def _digest(image: Any) -> str:

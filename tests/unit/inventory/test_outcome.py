@@ -17,12 +17,14 @@ def test_warnings_of_what_changes_and_those_that_are_always_said() -> None:
             ("KEY-003", "warning", "b-2: services.node"),
             ("INV-003", "warning", "c-3"),
             ("OPS-001", "info", "a-1"),
+            ("OPS-012", "warning", "b-2: services.node"),
         )
     ]
     instances = [{"id": "a-1", "changed": True}, {"id": "b-2", "changed": False}]
     result = {"findings": findings, "instances": instances, "changed": True}
-    assert told(findings, result) == ["a-1: services.node: m -> r (KEY-003)", "c-3: m -> r (INV-003)"]
-    assert told(findings, {**result, "changed": False}) == ["c-3: m -> r (INV-003)"]
+    always = ["b-2: services.node: m -> r (OPS-012)", "c-3: m -> r (INV-003)"]
+    assert told(findings, result) == ["a-1: services.node: m -> r (KEY-003)", *always]
+    assert told(findings, {**result, "changed": False}) == always
 
 
 def test_steps_are_a_part_of_the_diff() -> None:

@@ -101,7 +101,7 @@ def test_the_table() -> None:
     assert lines[1].split() == ["host1", "a-avs-x", "-", "-", "-", "absent", "-", "-", "-", "-"]
     assert lines[2].split() == [
         "host1", "demo-avs-op1", "v1.0.0", "0123456789ab", "hoodi", "started", "healthy",
-        "gateway=demo:v1,node=aabbccddeeff", "bls=sha256:2222,ecdsa=sha256:1111", "well,", "?[2Jso",
+        "gateway=demo:v1,node=aabbccddeeff", "bls=sha256:2222,ecdsa=sha256:1111", "well,", "\\x1b[2Jso",
     ]  # fmt: skip
     assert lines[3].startswith("host2  (no instances)") and lines[4].startswith("host3  (no result)")
     assert lines[0].index("instance") == lines[2].index("demo-avs-op1")
