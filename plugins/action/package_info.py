@@ -18,6 +18,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.harmless impo
 from ansible_collections.restaking.avs.plugins.module_utils.common.rules import finding
 from ansible_collections.restaking.avs.plugins.modules.package_info import ARGUMENTS, SOURCES
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_exceptions, parse_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.lint.verdict import Verdict, judge
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import PackageRequest, counted
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
@@ -42,7 +43,12 @@ class ActionModule(ActionBase):
                 "taps",
             )
             cache = Cache(_folder(arguments["cache_dir"]), Path(C.DEFAULT_LOCAL_TMP))
-            verdict = judge(self._request(arguments), taps, cache, arguments["profile"], arguments["options"])
+            exceptions, problems = parse_exceptions(arguments["exceptions"])
+            package, found = (None, []) if arguments["package"] is None else parse_package(arguments["package"])
+            if problems or found:
+                raise InputError("the arguments are not well formed", [*problems, *found])
+            request = self._request({**arguments, "package": package})
+            verdict = judge(request, taps, cache, arguments["profile"], arguments["options"], exceptions)
         except InputError as error:
             problems = error.findings or [finding("SRC-001", "", error.message)]
             verdict = Verdict(error.message, None, tuple(problems))
@@ -59,10 +65,14 @@ class ActionModule(ActionBase):
             value = arguments[kind]
             if value is None:
                 continue
-            if kind in ("path", "archive"):
-                value = str(Path(self._loader.get_basedir()) / value)
-            source = value if kind == "package" else {kind: value}
+            source = self._local(value if kind == "package" else {kind: value})
         return PackageRequest(source, arguments["version"], arguments["commit"], arguments["require_checksum"])
+
+    def _local(self, source: str | dict[str, str]) -> str | dict[str, str]:
+        """Folders and archives from the playbook's folder, addresses and names as they are."""
+        if isinstance(source, str) or "git" in source:
+            return source
+        return {kind: str(Path(self._loader.get_basedir()) / Path(value).expanduser()) for kind, value in source.items()}
 
 
 def _folder(path: str | None) -> Path | None:

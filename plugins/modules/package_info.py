@@ -33,8 +33,11 @@ options:
     description: Address of a package's git repository.
     type: str
   package:
-    description: Name of a package in the taps. C(core/demo-avs) asks the tap C(core) only.
-    type: str
+    description:
+      - Name of a package in the taps. C(core/demo-avs) asks the tap C(core) only.
+      - >-
+        What C(package) of an entry of C(avs_instances) may be is accepted too, so also C({git: URL}), C({path: DIR}) and C({archive: FILE}).
+    type: raw
   version:
     description: The package's version, a git tag such as V(v1.0.0). By default the newest release.
     type: str
@@ -50,6 +53,14 @@ options:
       - A secret is given as a reference, a dictionary with C(source), which is not resolved here.
       - A hidden option's value is never returned or shown.
     type: dict
+  exceptions:
+    description:
+      - What an operator is going to grant, in the form of C(exceptions) of an entry of C(avs_instances). What is granted is no error here
+        either, but told as PRIV-005.
+      - An author whose package cannot do without writes the reason here, and keeps O(fail_on) at V(warning).
+    type: list
+    elements: dict
+    default: []
   fail_on:
     description: The mildest severity of a finding that makes the task fail.
     type: str
@@ -90,6 +101,15 @@ EXAMPLES = r"""
       main-port: 8080
     taps: "{{ avs_taps }}"
   register: demo_avs
+
+- name: Check a package that needs an exception, as its author
+  restaking.avs.package_info:
+    path: "{{ playbook_dir }}"
+    fail_on: warning
+    exceptions:
+      - service: tracer
+        allow: [pid_host]
+        reason: it looks at the node's threads
 
 - name: List the options of a package in a repository of its own
   restaking.avs.package_info:
@@ -238,11 +258,12 @@ ARGUMENTS = {
     "path": {"type": "path"},
     "archive": {"type": "path"},
     "git": {"type": "str"},
-    "package": {"type": "str"},
+    "package": {"type": "raw"},
     "version": {"type": "str"},
     "commit": {"type": "str"},
     "profile": {"type": "str"},
     "options": {"type": "dict"},
+    "exceptions": {"type": "list", "elements": "dict", "default": []},
     "fail_on": {"type": "str", "choices": ["error", "warning", "never"], "default": "error"},
     "require_checksum": {"type": "bool", "default": False},
     "taps": {"type": "list", "elements": "dict", "default": [], "options": _TAP},

@@ -348,6 +348,13 @@ _TABLE = (
         "Use a path below the package, a volume, or an option of type path_dir.",
     ),
     Rule(
+        "PKG-020",
+        ERROR,
+        "The engine takes every setting",
+        "What it refuses would be known only after others were stopped.",
+        "Correct the setting in the compose file or the option that fills it.",
+    ),
+    Rule(
         "PKG-021",
         WARNING,
         "Comments are comments",

@@ -15,7 +15,11 @@ from typing import Any
 from ..common.findings import Finding
 from ..common.rules import finding
 from .engine import Done, Engine
+from .model import Model, services
 from .references import digest_of, is_locked, reference_problem, repository_of
+
+# Other names of processors (containerd's platforms package).
+_MACHINES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm", "armel": "arm"}
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,19 @@ class ImageKeeper:
         if built == self.engine.platform():
             return []
         return [finding("IMG-005", place, f"{reference} is built for {built}, this host is {self.engine.platform()}")]
+
+
+def asked_platforms(instance: str, model: Model, platform: str) -> list[Finding]:
+    """Services that ask for another platform (``linux/arm64/v8``, ``arm64``) than the host's; the engine would refuse their image."""
+    found = []
+    for name, service in services(model).items():
+        asked = str(service.get("platform") or "")
+        system, _slash, rest = asked.lower().partition("/") if "/" in asked else ("linux", "/", asked.lower())
+        machine = rest.partition("/")[0]
+        if asked and f"{system}/{_MACHINES.get(machine, machine)}" != platform:
+            message = f"asks for {asked}, this host is {platform}"
+            found.append(finding("IMG-005", f"{instance}: services.{name}.platform", message))
+    return found
 
 
 def _insecure(registry: str, config: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ container will see them, and ``dump`` doubles them once more.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
@@ -30,7 +31,7 @@ def probe(expressions: Mapping[str, str]) -> str:
     ``parse`` takes it out again; it never runs.
     """
     environment = {_DOLLAR: "$$", **expressions}
-    return json.dumps({"services": {PROBE: {"image": PROBE, "network_mode": "none", "environment": environment}}})
+    return written_as_json({"services": {PROBE: {"image": PROBE, "network_mode": "none", "environment": environment}}})
 
 
 def parse(text: str) -> tuple[Model, dict[str, str]]:
@@ -54,7 +55,14 @@ def dump(model: Model, tokens: Mapping[str, str]) -> str:
             text = text.replace(token, variable)
         return text
 
-    return json.dumps(map_texts(model, written), indent=2, sort_keys=True) + "\n"
+    return written_as_json(map_texts(model, written), indent=2) + "\n"
+
+
+def written_as_json(value: Any, indent: int | None = None) -> str:
+    """JSON that compose can read, whose reader of YAML knows no surrogates: characters beyond U+FFFF stand there as they are. All others
+    that are not ASCII are escaped: YAML refuses some, and takes others for line breaks."""
+    text = json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)
+    return re.sub("[\x7f-\uffff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def secret_variables(model: Model, tokens: Mapping[str, str]) -> dict[str, str]:
@@ -117,10 +125,12 @@ def with_services(model: Model, changed: Mapping[str, Mapping[str, Any]]) -> Mod
 
 @dataclass(frozen=True)
 class Resolved:
-    """``values``: compose variable -> value, for those that name ports; ``configs``: file name -> generated text."""
+    """``values``: compose variable -> value, for those that name ports; ``configs``: file name -> generated text;
+    ``inactive``: services of compose profiles that are not chosen, where somebody speaks of a service that is not there."""
 
     model: Model
     values: dict[str, str]
     tokens: dict[str, str]
     configs: dict[str, str]
     findings: list[Finding]
+    inactive: frozenset[str] = frozenset()

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..common.errors import HostError
@@ -192,8 +192,8 @@ class InstanceStore:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def stage(self, tree: str, compose: str, configs: Mapping[str, str], version: str | None) -> str:
-        """Write a release and return its name; a half-written one never gets it. ``tree`` is copied."""
+    def stage(self, tree: str, compose: str, configs: Mapping[str, str], version: str | None, folders: Iterable[str] = ()) -> str:
+        """Write a release and return its name; a half-written one never gets it. ``tree`` is copied, with ``folders`` made in it."""
         files.folder(self.releases, 0o750)
         staging = os.path.join(self.releases, ".staging")
         files.remove(staging)
@@ -201,6 +201,8 @@ class InstanceStore:
         current = self.release()
         beside = os.path.join(self.releases, current, "tree") if current else None
         files.copy_tree(tree, os.path.join(staging, "tree"), beside)
+        for name in folders:
+            files.folder(os.path.join(staging, "tree", name))
         for name, text in configs.items():
             path = os.path.join(staging, "configs", name)
             files.folder(os.path.dirname(path))

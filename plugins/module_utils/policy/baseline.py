@@ -126,6 +126,10 @@ def _limited(spec: Mapping[str, Any], name: str, service: dict[str, Any], memory
     service.pop("cpus", None)
     if cpus:
         service["cpus"] = float(cpus)
+    if operator.get("cpus"):
+        # The engine takes one way to say it; the operator's wins.
+        for field in ("cpu_quota", "cpu_period"):
+            service.pop(field, None)
     return service
 
 

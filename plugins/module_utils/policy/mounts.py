@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,11 +23,20 @@ _SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd", "/var
 _HOST = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var/run",
          "/var/lib/docker", "/var/lib/containerd", "/var/lib/avs", "/var/spool/cron")  # fmt: skip
 
+# Endings of files; what else stands behind a dot may be a version, or part of a folder's name.
+_FILE_NAME = re.compile(
+    r"(?:\.(?:bin|cer|cfg|cnf|conf|config|crt|csv|db|dat|env|gz|hcl|html?|ini|ipc|jar|js|json5?|jsonl|jwt|key|keystore|list|lock|log|lua|md|p12|"
+    r"pass|password|pem|pid|point|properties|proto|pub|py|rb|rules|secret|service|sh|so|sock|sql|sqlite3?|srs|ssz|tar|template|tgz|tmpl|toml|"
+    r"txt|wasm|xml|ya?ml|zip|zst)|^\.(?:env.*|[a-z]+rc|gitconfig|htpasswd|netrc|pgpass|profile))\Z",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True)
 class Layout:
     """Paths on the host. ``scratch`` is where compose resolved the package's tree, ``folder`` the compose folder below it
-    (``.`` for the root); ``files`` and ``folders`` are the tree's relative paths."""
+    (``.`` for the root); ``files`` and ``folders`` are the tree's relative paths; ``written`` the compose files as their author wrote
+    them: compose drops the slash that says of a path that it is a folder."""
 
     scratch: str
     folder: str
@@ -36,6 +46,7 @@ class Layout:
     configs: str
     files: frozenset[str] = frozenset()
     folders: frozenset[str] = frozenset()
+    written: str = ""
 
     def relative(self, path: str) -> str | None:
         """The path below the tree's root, ``None`` outside of it."""
@@ -111,6 +122,18 @@ def place_mounts(spec: Mapping[str, Any], model: Model, layout: Layout) -> Mount
     for name, volume in (model.get("volumes") or {}).items():
         placer.volume(name, volume or {})
     return Mounted(changed_model, result.findings, result.folders, result.content, result.configs, result.outside)
+
+
+def is_folder(source: str, target: str, written: str) -> bool:
+    """Whether a mount of something that is nowhere can only mean a folder: by a slash behind it in the compose files as they were
+    ``written``, or by names that no file has. Of a name that starts with a dot nobody can tell."""
+    names = (posixpath.basename(source), posixpath.basename(target))
+    if any(re.search(rf"(?:^|[/\s\"':]){re.escape(name)}/+(?=[\s\"':,}}\]]|$)", written, re.MULTILINE) for name in names if name):
+        return True
+    if _FILE_NAME.search(names[0]) or _FILE_NAME.search(names[1]):
+        return False
+    # A folder that programs hide is mounted from one with a plain name; ./.secret on /.secret may be either.
+    return "." not in names[1] or "." not in names[0] or names[1].endswith(".d")
 
 
 class _Placer:
@@ -259,11 +282,11 @@ class _Placer:
     def _undeclared(self, service: str, label: str, name: str, source: str, target: str, config: Mapping[str, Any]) -> None:
         """A relative source that nothing provides. Compose would make a folder of it, whatever it was meant to be."""
         place = f"{self.spec['id']}: services.{service}.volumes"
-        if "." in posixpath.basename(target) or "." in posixpath.basename(source):
+        if not is_folder(source, target, self.layout.written):
             self._refuse(
                 place,
-                f"{label}: the file is neither in the package nor among its artifacts",
-                "Add the file to the package, or declare it under artifacts in runtime.yml.",
+                f"{label} is neither in the package nor among its artifacts, and may be a file or a folder",
+                "A file: add it to the package, or declare it under artifacts in runtime.yml. A folder: declare it under directories.",
             )
             return
         user = str(((self.spec.get("privileges") or {}).get(service) or {}).get("user") or config.get("user") or "")

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
@@ -17,10 +17,13 @@ from ..docker.names import LABEL_SPEC, container_name
 from .baseline import apply_baseline, may_end
 from .key_mounts import Views, place_keys
 from .memory import fit_memory
+from .mount_points import Points, mount_points
 from .mounts import Layout, Mounted, place_mounts
 from .networks import joined, label_networks
-from .ports import Published, bind_ports, container_port, published
+from .ports import Published, bind_ports, container_port, published, published_twice
+from .processors import fit_processors
 from .secrets import confine
+from .service_names import service_of, without_absent
 from .services import check
 
 
@@ -31,6 +34,7 @@ class Shaped:
     model: Model
     resolved: Resolved
     mounted: Mounted
+    points: Points
     views: Views
     ports: list[Published]
     health: dict[str, Any]
@@ -57,20 +61,36 @@ class Wanted:
         return {"name": self.name, "spec": self.spec, "image": self.image, "ends": self.ends}
 
 
-def shape(spec: Mapping[str, Any], resolved: Resolved, layout: Layout, memory: int, image_policy: str) -> Shaped:
-    """Apply the policy. Findings of severity error end the run; the model is then of no use."""
-    findings = [*resolved.findings, *check(spec, resolved.model, image_policy)]
-    keyed = place_keys(spec, resolved.model, layout.keys)
+def shape(
+    spec: Mapping[str, Any], resolved: Resolved, layout: Layout, memory: int, image_policy: str, processors: Collection[int] = ()
+) -> Shaped:
+    """Apply the policy. Findings of severity error end the run; the model is then of no use. ``memory`` in bytes, and ``processors`` by
+    number, are the host's."""
+    findings = [*resolved.findings, *check(spec, resolved.model, image_policy, resolved.inactive)]
+    keyed = place_keys(spec, without_absent(resolved.model), layout.keys)
     mounted = place_mounts(spec, keyed.model, layout)
     model, secret_findings = confine(spec, mounted.model, resolved.tokens)
     model, port_findings = bind_ports(spec, model, resolved.values)
     model, memory_findings = fit_memory(spec["id"], label_networks(apply_baseline(spec, model, memory)))
-    findings += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings, *memory_findings]
+    model, processor_findings = fit_processors(spec, model, processors)
+    points = mount_points(spec, model, layout)
+    findings += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings, *memory_findings, *processor_findings]
+    findings += [*points.findings, *published_twice(spec["id"], model)]
+    health, metrics = _asked(spec, resolved)
+    return Shaped(model, resolved, mounted, points, keyed.views, published(model), health, metrics, findings)
+
+
+def _asked(spec: Mapping[str, Any], resolved: Resolved) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The gate and the targets to scrape, by service and container port; a target whose service is not there is left out."""
+    known = services(resolved.model)
     health = {**spec["health"]}
+    if health.get("service"):
+        health["service"] = service_of(health["service"], known) or health["service"]
     if health.get("port") is not None:
         health["port"] = container_port(health["port"], resolved.values)
-    metrics = [{**target, "port": container_port(target["port"], resolved.values)} for target in spec.get("metrics") or ()]
-    return Shaped(model, resolved, mounted, keyed.views, published(model), health, metrics, findings)
+    targets = [(service_of(target["service"], known), target) for target in spec.get("metrics") or ()]
+    metrics = [{**target, "service": name, "port": container_port(target["port"], resolved.values)} for name, target in targets if name]
+    return health, [target for target in metrics if target["port"] is not None]
 
 
 def pin(

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..common.findings import Finding
+from ..common.findings import ERROR, WARNING, Finding
 from ..common.names import is_variable
 from ..common.rules import finding
 from ..docker.model import Model, services, with_services
@@ -35,7 +35,7 @@ def variables(spec: Mapping[str, Any]) -> set[str]:
     keys = [*(spec.get("ports") or {})]
     for privileges in (spec.get("privileges") or {}).values():
         keys += privileges.get("ports") or {}
-    keys += [str(place.get("port")) for place in (spec.get("health") or {}, *(spec.get("metrics") or ()))]
+    keys += [place.get("port") for place in (spec.get("health") or {}, *(spec.get("metrics") or ()))]
     return {key for key in keys if is_variable(key)}
 
 
@@ -80,18 +80,49 @@ def bind_ports(spec: Mapping[str, Any], model: Model, values: Mapping[str, str])
 
 def _match(declared: Mapping[str, str], port: Mapping[str, Any], values: Mapping[str, str], on_host: Collection[str]) -> str | None:
     """The key that means this port. A variable means the host's port it holds, the container's only where it holds none of the
-    service's ports on the host (``on_host``); a number means the container's."""
+    service's ports on the host (``on_host``); a number means the container's. Compose makes an entry of each port of a range."""
     target, published = str(port["target"]), str(port.get("published") or "")
     protocol = str(port.get("protocol") or "tcp")
     for key in declared:
         number, _slash, wanted = str(key).partition("/")
         if is_variable(key):
-            value = values.get(key) or ""
-            if value and value == (published if value in on_host else target):
+            meant = port_range(values.get(key) or "")
+            if meant and _within(published if any(_within(one, meant) for one in on_host) else target, meant):
                 return key
         elif number == target and wanted in ("", protocol):
             return key
     return None
+
+
+def port_range(text: str) -> tuple[int, int] | None:
+    """First and last port of what a compose file may have in a variable: ``9000``, ``9000-9010``, ``127.0.0.1:9000/udp``."""
+    found = re.fullmatch(r"(?:.*:)?(\d{1,5})(?:-(\d{1,5}))?(?:/[a-z]+)?", text)
+    low, high = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    return (low, high) if 0 < low <= high < 65536 else None
+
+
+def _within(port: str, meant: tuple[int, int]) -> bool:
+    if not port:
+        return False
+    low, high = _range(port)
+    return meant[0] <= low and high <= meant[1]
+
+
+def no_ports(spec: Mapping[str, Any], values: Mapping[str, str]) -> list[Finding]:
+    """Variables of the package that are to name a port and do not; without the gate's nothing can be installed. ``values`` of those that
+    are known."""
+    gate = (spec.get("health") or {}).get("port")
+    targets = {metric.get("port") for metric in spec.get("metrics") or ()}
+    declared = {key for stated in (spec.get("privileges") or {}).values() for key in stated.get("ports") or {}}
+    found = []
+    for name, value in sorted(values.items()):
+        single = name == gate or name in targets
+        if container_port(name, values) is not None or (not single and (name not in declared or port_range(value))):
+            continue
+        message = f"the variable {name} is to name a port, but it is {value or 'empty'}"
+        severity = ERROR if name == gate else WARNING
+        found.append(finding("PKG-016", f"{spec['id']}: {name}", message, "Correct it in runtime.yml or the .env.", severity=severity))
+    return found
 
 
 def _is_loopback(address: str) -> bool:
@@ -108,6 +139,21 @@ def published(model: Model) -> list[Published]:
             if re.fullmatch(r"[0-9]+(?:-[0-9]+)?", str(port.get("published") or "")):
                 found.append(Published(str(port.get("host_ip") or ""), str(port["published"]), str(port.get("protocol") or "tcp"), name))
     return sorted(found)
+
+
+def published_twice(instance: str, model: Model) -> list[Finding]:
+    """Ports of the host that an instance asks for twice; of a range the engine takes what is free."""
+    found = []
+    before: list[tuple[Published, str]] = []
+    for port in published(model):
+        if port.port.isdigit():
+            for _port, service in collisions([port], before):
+                message = f"{port.address or '0.0.0.0'}:{port.port}/{port.protocol} is published twice, by {service} too"
+                found.append(
+                    finding("NET-002", f"{instance}: services.{port.service}.ports", message, "Remove one, or publish another port.")
+                )
+            before.append((port, port.service))
+    return found
 
 
 def container_port(port: Any, values: Mapping[str, str]) -> int | None:

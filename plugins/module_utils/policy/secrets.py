@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,10 @@ from ..docker.model import Model, secrets_in, services, with_services
 
 # Where a container's own settings are; elsewhere a secret would end up in a name, a path or a label anybody may list.
 _VISIBLE = ("command", "entrypoint", "healthcheck")
+# What is called so is one, whether or not the package says so.
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|MNEMONIC|PRIVATE_?KEY|API_?KEY|AUTH_?TOKEN)(?:$|_(?!FILE|PATH|DIR))", re.IGNORECASE
+)
 
 
 def confine(spec: Mapping[str, Any], model: Model, tokens: Mapping[str, str]) -> tuple[Model, list[Finding]]:
@@ -44,7 +49,7 @@ def confine(spec: Mapping[str, Any], model: Model, tokens: Mapping[str, str]) ->
             if environment
             else {field: value for field, value in service.items() if field != "environment"}
         )
-        held = sorted(variable for variable, value in environment.items() if secrets_in(value, tokens))
+        held = sorted(name for name, value in environment.items() if value and (secrets_in(value, tokens) or _SECRET_NAME.search(name)))
         if held:
             findings.append(finding("KEY-003", f"{place}.environment", f"{', '.join(held)} holds a secret"))
         findings += _elsewhere(place, name, service, wanted, tokens)

@@ -9,13 +9,14 @@ Which settings are known at all, and which values they may have, says the table 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..common.findings import ERROR, Finding
 from ..common.rules import finding
 from ..docker.model import Model, services
 from ..docker.references import floats, reference_problem, tag_of
+from .engine_limits import judge_limits
 from .exceptions import capability, granted, grants
 from .model_names import judge_names
 from .service_names import unknown_services
@@ -28,8 +29,11 @@ HARMLESS_CAPABILITIES = frozenset(
 _UPDATERS = ("watchtower", "ouroboros", "shepherd", "dockcheck")
 
 
-def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag") -> list[Finding]:
-    """Everything wrong with the services as the vendor wrote them; mounts and ports are judged where they are changed."""
+def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag", inactive: Collection[str] = ()) -> list[Finding]:
+    """Everything wrong with the services as the vendor wrote them; mounts and ports are judged where they are changed.
+
+    ``inactive``: services of compose profiles that are not chosen.
+    """
     found: list[Finding] = []
     instance = spec["id"]
     known = services(model)
@@ -42,7 +46,8 @@ def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag") -> l
         found += _shape(place, service)
     found += judge_names(instance, model)
     found += judge_settings(spec, model)
-    found += unknown_services(spec, known)
+    found += unknown_services(spec, known, inactive)
+    found += judge_limits(spec, model)
     if not known:
         found.append(
             finding("PKG-018", instance, "the compose files declare no service", "Name a compose profile, or correct the compose files.")

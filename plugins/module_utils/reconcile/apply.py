@@ -60,7 +60,7 @@ def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...], b
     own.write_state(_applying(item, data_folders(draft)))
     if item.fresh_release:
         configs = item.shaped.resolved.configs
-        own.switch(own.stage(draft.tree, item.text, configs, spec["package"].get("version")))
+        own.switch(own.stage(draft.tree, item.text, configs, spec["package"].get("version"), item.shaped.points.tree))
     return _containers(engine, item, hold, bound)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,8 +25,8 @@ from ..conflicts.subnets import check_subnets, in_the_way
 from ..conflicts.versions import recorded_images, version_problems
 from ..docker.compose import Compose
 from ..docker.engine import Container, Engine
-from ..docker.images import ImageKeeper, Images
-from ..docker.model import Model
+from ..docker.images import ImageKeeper, Images, asked_platforms
+from ..docker.model import Model, services
 from ..docker.names import project
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, folder_actions, settled_folders, wanted_folders
@@ -130,15 +130,17 @@ def _resolved(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str,
     compose = Compose(around.engine, project(instance), os.path.join(tree, spec["compose"]["dir"]))
     resolved = resolve(spec, tree, own.keys, compose)
     memory = int((state or {}).get("memory_default") or resources.default_memory(around.resources))
-    shaped = shape(spec, resolved, _layout(spec, tree, own), memory, str(around.settings.get("image_policy") or "tag"))
+    policy = str(around.settings.get("image_policy") or "tag")
+    shaped = shape(spec, resolved, _layout(spec, tree, own), memory, policy, around.resources.processors)
     stored = key_files.stored(own)
     given = around.values.get(instance, {})
     recorded, aliases = recorded_of(state)
     identities = identify(spec["secrets"], recorded, stored, given, around.host_key, key_files.stored_identities(own), aliases)
-    images = _found_images(around, spec, state, shaped)
+    images = _found_images(around, spec, state, shaped, _built(resolved.model))
     findings = [
         *shaped.findings,
         *images.findings,
+        *asked_platforms(instance, resolved.model, around.engine.platform()),
         *outside(spec, shaped),
         *links(spec, shaped, own),
         *taken.check(instance, shaped.model, shaped.ports, around.host, options=set(spec["env"].values())),
@@ -208,13 +210,21 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
 
 def with_images(around: Surroundings, item: Draft) -> Draft:
     """The draft once more, with the images that were pulled since."""
-    found = _found_images(around, item.spec, item.state, item.shaped)
+    found = _found_images(around, item.spec, item.state, item.shaped, _built(item.shaped.resolved.model))
     return replace(item, images=replace(found, missing=item.images.missing), findings=(*item.findings, *found.findings))
 
 
-def _found_images(around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, shaped: Shaped) -> Images:
+def _built(model: Model) -> set[str]:
+    """Services whose image is to be built: it can be had nowhere, and that it cannot be built here was said."""
+    return {name for name, service in services(model).items() if service.get("build") or not service.get("image")}
+
+
+def _found_images(
+    around: Surroundings, spec: Mapping[str, Any], state: Mapping[str, Any] | None, shaped: Shaped, built: Collection[str]
+) -> Images:
     """The images that are here, judged by what only the image says."""
-    found = around.images.find(str(spec["id"]), shaped.images, recorded_images(spec, state))
+    wanted = {name: image for name, image in shaped.images.items() if name not in built}
+    found = around.images.find(str(spec["id"]), wanted, recorded_images(spec, state))
     return replace(found, findings=[*found.findings, *judge_image_labels(str(spec["id"]), shaped.model, found.labels)])
 
 
@@ -245,7 +255,13 @@ def _layout(spec: Mapping[str, Any], tree: str, own: InstanceStore) -> Layout:
         os.path.join(current, "configs"),
         frozenset(known),
         folders_of(known),
+        "\n".join(_text(os.path.join(tree, spec["compose"]["dir"], name)) for name in spec["compose"]["files"]),
     )
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as handle:
+        return handle.read()
 
 
 def _content(tree: str, path: str) -> str:
@@ -305,7 +321,7 @@ def _file_actions(around: Surroundings, item: Draft, changed: bool) -> list[Acti
 
 
 def data_folders(item: Draft) -> Folders:
-    return wanted_folders(item.spec, item.shaped.mounted.folders)
+    return wanted_folders(item.spec, {**dict.fromkeys(item.shaped.points.data), **item.shaped.mounted.folders})
 
 
 def settled_data(item: Draft) -> Folders:

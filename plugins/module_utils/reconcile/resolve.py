@@ -11,14 +11,15 @@ import posixpath
 import secrets as randomness
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Callable
 
-from ..common.rules import finding
+from ..common.errors import HostError
 from ..docker import dotenv, model
 from ..docker.compose import Compose
 from ..docker.model import Resolved
 from ..policy import config_files, key_mounts
-from ..policy.ports import container_port, variables
+from ..policy.ports import no_ports, variables
+from ..policy.service_names import strangers
 from ..system.confinement import Cell
 
 _PROBE = "avs-probe.json"
@@ -49,9 +50,10 @@ def resolve(spec: Mapping[str, Any], tree: str, keys: str, compose: Compose) -> 
         place = f"{spec['id']}: {posixpath.normpath(posixpath.join(spec['compose']['dir'], spec['compose']['files'][0]))}"
         cell = Cell(os.path.dirname(tree), os.path.join(os.path.dirname(os.path.dirname(tree)), "room"))
         os.makedirs(cell.room, mode=0o700, exist_ok=True)
-        text, findings = compose.config(
-            [*files, probe], [os.path.join(folder, name) for name in env_files], spec["compose"].get("profiles") or (), place, cell
-        )
+        ask = partial(compose.config, [*files, probe], [os.path.join(folder, name) for name in env_files], place=place, cell=cell)
+        text, findings = ask(spec["compose"].get("profiles") or ())
+        found, probed = model.parse(text)
+        inactive = _inactive(spec, found, partial(ask, ["*"]))
     finally:
         for name, content in originals.items():
             path = os.path.join(folder, name)
@@ -59,21 +61,24 @@ def resolve(spec: Mapping[str, Any], tree: str, keys: str, compose: Compose) -> 
                 _write(path, content)
             elif os.path.exists(path):
                 os.unlink(path)
-    found, probed = model.parse(text)
     configs, problems = config_files.render(spec, partial(_read, folder), probed, tokens)
     ports = {name: probed[f"P_{name}"] for name in wanted}
-    findings += problems
-    findings += [
-        finding(
-            "PKG-016",
-            f"{spec['id']}: {name}",
-            f"the variable {name} is to name a port, but it is {value or 'empty'}",
-            "Correct it in runtime.yml or the .env.",
-        )
-        for name, value in sorted(ports.items())
-        if container_port(name, ports) is None
-    ]
-    return Resolved(found, ports, tokens, configs, findings)
+    findings += [*problems, *no_ports(spec, ports)]
+    return Resolved(found, ports, tokens, configs, findings, inactive)
+
+
+def _inactive(spec: Mapping[str, Any], found: model.Model, whole: Callable[[], tuple[str, Any]]) -> frozenset[str]:
+    """Services of compose profiles that are not chosen; asked only where somebody speaks of a service that is not there. ``whole``:
+    the model with all profiles."""
+    active = model.services(found)
+    if not strangers(spec, active):
+        return frozenset()
+    try:
+        everything, _probed = model.parse(whole()[0])
+    except HostError:
+        # What is not started may lack files or variables; nobody can say then what is in it.
+        return frozenset()
+    return frozenset(model.services(everything)) - frozenset(active)
 
 
 def _environment(folder: str, env_files: list[str], values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, bytes | None]]:

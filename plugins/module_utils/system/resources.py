@@ -22,11 +22,12 @@ _MEMORY_SHOWN = 0.94
 
 @dataclass(frozen=True)
 class Resources:
-    """``memory`` and ``free`` (of the data folder's file system) in MiB."""
+    """``memory`` and ``free`` (of the data folder's file system) in MiB; ``processors`` by number, where they are known."""
 
     cores: int
     memory: int
     free: int
+    processors: frozenset[int] = frozenset()
 
 
 def measure(path: str, meminfo: str = "/proc/meminfo") -> Resources:
@@ -38,7 +39,8 @@ def measure(path: str, meminfo: str = "/proc/meminfo") -> Resources:
         for line in handle:
             if line.startswith("MemTotal:"):
                 total = int(line.split()[1]) // 1024
-    return Resources(len(os.sched_getaffinity(0)), total, shutil.disk_usage(path).free // MIB)
+    processors = frozenset(os.sched_getaffinity(0))
+    return Resources(len(processors), total, shutil.disk_usage(path).free // MIB, processors)
 
 
 def check(instance: str, requirements: Mapping[str, Any], found: Resources, installed: bool) -> list[Finding]:

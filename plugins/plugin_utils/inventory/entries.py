@@ -144,6 +144,11 @@ def _memory(value: Any, path: str, report: Report) -> Any:
     return None
 
 
+_exceptions = list_of(record({
+    "service": Field(schema.service, required=True),
+    "allow": Field(list_of(text(lambda value: _GRANT.match(value) is not None, "a grant like network_host or cap:SYS_NICE"), nonempty=True), required=True),
+    "reason": Field(schema.line, required=True),
+}))  # fmt: skip
 _entry = record({
     "package": Field(_package, required=True),
     "version": Field(schema.version),
@@ -155,11 +160,7 @@ _entry = record({
     "options": Field(_options, default=dict),
     "keys": Field(keys, default=list),
     "ports": Field(map_of(_port_key, schema.binding), default=dict),
-    "exceptions": Field(list_of(record({
-        "service": Field(schema.service, required=True),
-        "allow": Field(list_of(text(lambda value: _GRANT.match(value) is not None, "a grant like network_host or cap:SYS_NICE"), nonempty=True), required=True),
-        "reason": Field(schema.line, required=True),
-    })), default=list),
+    "exceptions": Field(_exceptions, default=list),
     "limits": Field(map_of(schema.service, record({
         "memory": Field(_memory),
         "cpus": Field(_cpus),
@@ -193,6 +194,19 @@ def parse_instances(
             encrypted = frozenset(name for name in checked["options"] if is_encrypted(position, name))
             entries.append(Entry(where, keys=own, encrypted=encrypted, exceptions=tuple(checked.pop("exceptions")), **checked))
     return entries, report.findings
+
+
+def parse_package(value: Any, place: str = "package") -> tuple[Any, list[Finding]]:
+    """A package as an entry names it (a name, ``{git: URL}``, ``{path: DIR}``, ``{archive: FILE}``), ``None`` where that is none."""
+    report = Report("", RULES)
+    return _package(value, place, report), report.findings
+
+
+def parse_exceptions(value: Any, place: str = "exceptions") -> tuple[list[Mapping[str, Any]], list[Finding]]:
+    """``exceptions`` of an entry: the well-formed ones, and what is wrong with the others."""
+    report = Report("", RULES)
+    found = [item for item in _exceptions(value, place, report) if item["service"] and item["allow"] and item["reason"]]
+    return found, report.findings
 
 
 def labels(value: Any, place: str = INSTANCES) -> dict[str, str]:

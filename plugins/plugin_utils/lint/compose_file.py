@@ -12,11 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...module_utils.common.findings import Finding
+from ...module_utils.common.names import is_inside
 from ...module_utils.common.rules import finding
+from ...module_utils.policy.ports import variables
 from ..packages.profile import Profile
-from ..parsing.env_file import MAX_TOTAL, Outgrown, interpolate, references, resolve_env
+from ..parsing.env_file import MAX_TOTAL, references
 from ..parsing.report import Report
 from ..parsing.yaml_file import load_yaml
+
+# Compose files one package may be spread over.
+_MANY = 100
 
 
 @dataclass(frozen=True)
@@ -24,24 +29,16 @@ class ComposeFiles:
     """``services``: name -> settings as written, of all files, later ones laid over earlier ones. ``used``: variable -> needs a value.
 
     ``sections`` are the other top sections likewise; ``places``: ``services.main`` -> file and field.
-    ``included``: entries of ``include`` with their place. ``passes_all``: some service hands the whole env file to its container.
-    ``values``: variables as they are without an operator.
+    ``passes_all``: some service hands the whole env file to its container. ``written``: the files' texts, one after another.
     """
 
     services: Mapping[str, Mapping[str, Any]]
     used: Mapping[str, bool]
     passes_all: bool
-    values: Mapping[str, str]
+    written: str = ""
     places: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
-    included: tuple[tuple[str, Any], ...] = ()
-
-    def text(self, value: Any) -> str | None:
-        """A scalar with its variables filled, ``None`` where one has no value yet."""
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        return interpolate(str(value), self.values) if isinstance(value, (str, int, float)) else None
 
 
 def read_compose(profile: Profile) -> ComposeFiles:
@@ -50,18 +47,16 @@ def read_compose(profile: Profile) -> ComposeFiles:
     places: dict[str, str] = {}
     used: dict[str, bool] = {}
     findings: list[Finding] = []
-    passed: set[str] = set()
-    included: list[tuple[str, Any]] = []
+    written: list[str] = []
     for name in profile.compose_files:
-        path = profile.compose_path(name)
         report = Report(posixpath.join(profile.compose_dir, name))
-        document = load_yaml(path.read_bytes(), report) if path.is_file() else {}
+        document, text = _read(profile, name, report)
+        written.append(text)
         findings += report.findings
-        for scalar in _scalars(document):
-            for variable, needed in references(scalar).items():
-                used[variable] = used.get(variable, False) or needed
-        listed = document.get("include") if isinstance(document, Mapping) else None
-        included += [(f"{report.file}: include", item) for item in (listed if isinstance(listed, list) else [])]
+        for part in (document, *_others(profile, name, document)):
+            for scalar in _scalars(part):
+                for variable, needed in references(scalar).items():
+                    used[variable] = used.get(variable, False) or needed
         for section, entries in (document if isinstance(document, Mapping) else {}).items():
             for item, settings in (entries if isinstance(entries, Mapping) else {}).items():
                 if section == "services" and isinstance(settings, Mapping):
@@ -69,21 +64,59 @@ def read_compose(profile: Profile) -> ComposeFiles:
                 elif section != "services":
                     sections.setdefault(section, {})[item] = settings
                 places.setdefault(f"{section}.{item}", f"{report.file}: {section}.{item}")
-    for settings in services.values():
-        passed.update(env_files(settings))
-        for variable in _taken_over(settings):
-            used.setdefault(variable, False)
+    for variable in (*(name for settings in services.values() for name in _taken_over(settings)), *_used_elsewhere(profile)):
+        used.setdefault(variable, False)
     raw = profile.env_values
     for variable in [name for name in raw if name in used]:
         _follow(variable, raw, used)
-    defaults = {option.target: option.default_text for option in profile.options if option.default_text is not None}
-    passes_all = bool(passed & {posixpath.normpath(name) for name in profile.env_files})
-    try:
-        values = resolve_env(raw, defaults)
-    except Outgrown:
-        values = defaults
-        findings.append(outgrown(profile.name))
-    return ComposeFiles(services, used, passes_all, values, places, sections, tuple(findings), tuple(included))
+    # Where a service reads .env and the package has an example file in its place, the host makes a .env of that.
+    own = {".env", *(posixpath.normpath(name) for name in profile.env_files)}
+    passes_all = any(not own.isdisjoint(env_files(settings)) for settings in services.values())
+    return ComposeFiles(services, used, passes_all, "\n".join(written), places, sections, tuple(findings))
+
+
+def _read(profile: Profile, name: str, report: Report) -> tuple[Any, str]:
+    path = profile.compose_path(name)
+    data = path.read_bytes() if path.is_file() else b""
+    return (load_yaml(data, report) if data else {}), data.decode("utf-8", "replace")
+
+
+def _others(profile: Profile, name: str, document: Any) -> Iterator[Any]:
+    """Files of the package that compose reads with this one (``extends``, ``include``), and what those name. Their services are the
+    host's to judge; here it counts which variables they use."""
+    waiting, seen = [(posixpath.dirname(name), document)], {posixpath.normpath(name)}
+    while waiting:
+        folder, current = waiting.pop()
+        for other in _named_files(current):
+            path = posixpath.normpath(posixpath.join(folder, other))
+            if path not in seen and len(seen) < _MANY and is_inside(posixpath.join(profile.compose_dir, path).lstrip("/") or "."):
+                seen.add(path)
+                found, _text = _read(profile, path, Report(path))
+                waiting.append((posixpath.dirname(path), found))
+                yield found
+
+
+def _named_files(document: Any) -> list[str]:
+    if not isinstance(document, Mapping):
+        return []
+    found: list[Any] = []
+    services = document.get("services")
+    for settings in services.values() if isinstance(services, Mapping) else ():
+        extends = settings.get("extends") if isinstance(settings, Mapping) else None
+        found.append(extends.get("file") if isinstance(extends, Mapping) else None)
+    included = document.get("include")
+    for entry in included if isinstance(included, list) else ():
+        path = entry.get("path") if isinstance(entry, Mapping) else entry
+        found += path if isinstance(path, list) else [path]
+    return [name for name in found if isinstance(name, str) and name]
+
+
+def _used_elsewhere(profile: Profile) -> set[str]:
+    """Variables that ``runtime.yml`` reads (ports, values of generated files), and those that compose itself obeys."""
+    runtime = profile.runtime
+    spec = {"privileges": runtime.privileges, "health": runtime.health, "metrics": runtime.metrics}
+    merged = (name for config in runtime.configs for scalar in _scalars(config["merge"]) for name in references(scalar))
+    return {"COMPOSE_PROFILES", *variables(spec), *merged}
 
 
 def outgrown(profile: str) -> Finding:

@@ -4,43 +4,58 @@
 
 """Compose files in the shape of the model compose resolves on the host, so that the host's own rules can judge them.
 
-Only what holds whatever the operator sets: a value that depends on an option without a default, a path the operator chooses or a key
-is left out, and so is what lies in other files (``extends``, ``include``). The host judges those.
+Only what holds whatever the operator sets: what depends on an option without a default, or on a path the operator chooses, is left out,
+and so is what lies in other files (``extends``, ``include``). The host judges those.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...module_utils.docker.model import Model
-from ...module_utils.policy.mounts import below
 from ..packages.profile import Profile
-from ..parsing.env_file import Budget, interpolate, resolve_env
-from .compose_file import ComposeFiles
+from ..parsing.env_file import Budget, interpolate, parse_env, resolve_env
+from . import compose_fields as fields
+from .compose_file import ComposeFiles, env_files, environment
 
 # Where the package's tree is taken to lie; nothing a package may mount is there.
 ROOT = "/avs-package"
 # No text of YAML holds it: marks values that only the host knows.
-_OPEN = "\0"
+OPEN = "\0"
 _OPEN_IMAGE = f"open@sha256:{'0' * 64}"
-_TRUE = frozenset(("true", "yes", "y", "on", "1"))
 _LISTS = ("cap_add", "security_opt", "volumes_from")
-_TEXTS = ("pid", "ipc", "network_mode", "uts", "userns_mode", "cgroup", "user", "pull_policy")
+_TEXTS = ("pid", "ipc", "network_mode", "uts", "userns_mode", "cgroup", "user", "pull_policy", "container_name", "hostname", "domainname",
+          "working_dir", "restart", "stop_signal", "cpus", "cpu_quota", "cpu_period", "cpuset", "mem_limit", "mem_reservation",
+          "memswap_limit", "mem_swappiness", "platform")  # fmt: skip
+_SHAPES: dict[str, Callable[[Any], Any]] = {
+    "depends_on": fields.dependencies,
+    "dns": fields.texts,
+    "dns_opt": fields.texts,
+    "dns_search": fields.texts,
+    "expose": fields.texts,
+    "healthcheck": fields.healthcheck,
+    "links": fields.texts,
+    "networks": fields.networks,
+    "sysctls": fields.pairs,
+    "tmpfs": fields.texts,
+    "ulimits": fields.ulimits,
+}
 _SECTIONS = ("networks", "volumes", "configs", "secrets")
+Values = Mapping[str, str]
 
 
-def model_of(profile: Profile, files: ComposeFiles) -> Model:
+def model_of(profile: Profile, files: ComposeFiles, values: Values) -> Model:
     """Active services and the networks, volumes, configs and secrets they use, as ``docker compose config`` prints them.
 
-    Raises ``Outgrown`` where variables multiply what is written.
+    ``values``: compose variable -> value, ``OPEN`` where only the host knows it. Raises ``Outgrown`` where variables multiply what is written.
     """
-    values, budget = _values(profile), Budget()
+    budget = Budget()
     folder = posixpath.join(ROOT, profile.compose_dir)
-    keys = [key["mount"] for key in profile.runtime.keys if key["mount"]]
     services = {
-        name: _service(_known(settings, values, budget), settings, folder, keys)
+        name: _service(_known(settings, values, budget), settings, folder, _environment(settings, profile, values))
         for name, settings in files.services.items()
         if is_active(settings, profile, values)
     }
@@ -54,115 +69,129 @@ def model_of(profile: Profile, files: ComposeFiles) -> Model:
     return model
 
 
-def is_active(settings: Mapping[str, Any], profile: Profile, values: Mapping[str, str]) -> bool:
+def refused(files: ComposeFiles, values: Values) -> list[str]:
+    """Why compose itself would refuse the files: a required variable nobody sets, a mount one side of which is empty, ports that are
+    none. Nothing of a service that depends on what only the host knows."""
+    found = []
+    for variable, colon in re.findall(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)(:?)\?", files.written):
+        if values.get(variable, None if not colon else "") in (None, *([""] if colon else [])):
+            found.append(f"the variable {variable} is required, and nothing sets it")
+    # Of services of other compose profiles, too: compose reads them all.
+    for name, settings in files.services.items():
+        known = _known(settings, values)
+        bad = [item for item in fields.as_list(known.get("volumes")) if isinstance(item, str) and "" in item.split(":")]
+        found += [f"services.{name}.volumes: {item!r} has an empty part" for item in bad]
+        bad = [item for item in fields.as_list(known.get("ports")) if not fields.ports(item)]
+        found += [f"services.{name}.ports: {item!r} is no port, or a range of another length" for item in bad]
+    return list(dict.fromkeys(found))
+
+
+def is_active(settings: Mapping[str, Any], profile: Profile, values: Values) -> bool:
     """Whether compose starts a service with the package's compose profiles."""
     asked = settings.get("profiles")
     chosen = {*profile.compose_profiles, *values.get("COMPOSE_PROFILES", "").split(",")}
     return not (isinstance(asked, list) and asked) or "*" in chosen or not chosen.isdisjoint(map(str, asked))
 
 
-def _values(profile: Profile) -> dict[str, str]:
-    left = {part for key in profile.runtime.keys for part in (key["keystore"], key["password"], key["password_file"], key["folder"])}
-    given: dict[str, str] = {name: _OPEN for name in left if name}
-    for option in profile.options:
-        chosen = option.hidden or option.type in ("path_dir", "path_file")
-        if not chosen and option.default_text is not None:
-            given[option.target] = option.default_text
-        elif chosen or option.target not in profile.env_values:
-            given[option.target] = _OPEN
+def values_of(profile: Profile, given: Values) -> dict[str, str]:
+    """Every variable of the environment files with the ``given`` values in place."""
     return resolve_env(profile.env_values, given)
 
 
-def _known(value: Any, values: Mapping[str, str], budget: Budget) -> Any:
+def _known(value: Any, values: Values, budget: Budget) -> Any:
     """A copy with variables filled; what depends on one without a value is left out of lists and mappings."""
     if isinstance(value, str):
-        text = budget.take(interpolate(value, values))
-        return _OPEN if text is None or _OPEN in text else text
+        text = budget.take(interpolate(value, values, unset=""))
+        return OPEN if text is None or OPEN in text else text
     if isinstance(value, Mapping):
         filled = {str(name): _known(item, values, budget) for name, item in value.items()}
-        return {name: item for name, item in filled.items() if item != _OPEN}
+        return {name: item for name, item in filled.items() if item != OPEN}
     if isinstance(value, list):
-        return [item for item in (_known(entry, values, budget) for entry in value) if item != _OPEN]
+        return [item for item in (_known(entry, values, budget) for entry in value) if item != OPEN]
     return value
 
 
-def _service(known: Mapping[str, Any], written: Mapping[str, Any], folder: str, keys: Collection[str]) -> dict[str, Any]:
+def _environment(settings: Mapping[str, Any], profile: Profile, values: Values) -> dict[str, str]:
+    """What a service's process gets: its env files, ``environment`` laid over them. A variable nobody knows the value of is empty."""
+    found: dict[str, str] = {}
+    own = {posixpath.normpath(name) for name in profile.env_files}
+    for name in env_files(settings):
+        if name in own or name == ".env":
+            found.update({variable: values.get(variable, "") for variable in (*profile.env_values, *values)})
+        elif (path := profile.compose_path(name)).is_file():
+            found.update(resolve_env(parse_env(path.read_bytes()), values))
+    for variable, value in environment(settings).items():
+        text = values.get(variable) if value is None else fields.scalar(value)
+        if text is not None:
+            found[str(variable)] = (interpolate(text, values, unset="") or "") if value is not None else text
+    return {name: "" if OPEN in text else text for name, text in found.items()}
+
+
+def _service(known: Mapping[str, Any], written: Mapping[str, Any], folder: str, handed: Mapping[str, str]) -> dict[str, Any]:
     service = {name: value for name, value in known.items() if value not in (None, "", [], {}, False)}
     for name in _LISTS:
-        _keep(service, name, [item for item in map(_text, _list(service.get(name))) if item])
+        _keep(service, name, fields.texts(fields.as_list(service.get(name))))
     for name in _TEXTS:
-        _keep(service, name, _text(service.get(name)))
-    _keep(service, "privileged", _is_true(service.get("privileged")))
+        _keep(service, name, fields.scalar(service.get(name)))
+    for name, shaped in _SHAPES.items():
+        _keep(service, name, shaped(service.get(name)))
+    _keep(service, "environment", dict(handed))
+    _keep(service, "ports", [port for item in fields.as_list(service.get("ports")) for port in fields.ports(item)])
+    hosts = service.get("extra_hosts")
+    _keep(service, "extra_hosts", fields.pairs(hosts) or [text for text in fields.texts(fields.as_list(hosts)) if "=" not in text])
+    _keep(service, "privileged", fields.is_true(service.get("privileged")))
     # An image of a variable, or of a service in another file, is one all the same.
     hidden = written.get("image") is not None or "extends" in written
-    _keep(service, "image", _text(service.get("image")) or (_OPEN_IMAGE if hidden else None))
+    _keep(service, "image", fields.scalar(service.get("image")) or (_OPEN_IMAGE if hidden else None))
     for name in ("configs", "secrets"):
-        uses = [item for item in _list(service.get(name)) if isinstance(item, (str, Mapping))]
-        _keep(service, name, [{"source": item} if isinstance(item, str) else item for item in uses])
-    mounts = [_mount(item, folder) for item in _list(service.get("volumes"))]
-    free = [item for item in mounts if item and not any(below(item["target"], key) is not None for key in keys)]
-    _keep(service, "volumes", free)
+        uses = [item for item in fields.as_list(service.get(name)) if isinstance(item, (str, Mapping))]
+        named = [{"source": item} if isinstance(item, str) else {**item, "source": fields.scalar(item.get("source"))} for item in uses]
+        _keep(service, name, [item for item in named if item["source"]])
+    mounts = [fields.mount(item, folder) for item in fields.as_list(service.get("volumes"))]
+    _keep(service, "volumes", [item for item in mounts if item])
     for hook in ("post_start", "pre_stop"):
-        _keep(service, hook, [
-            {**step, "privileged": _is_true(step.get("privileged"))} for step in _list(service.get(hook)) if isinstance(step, Mapping)
-        ])  # fmt: skip
-    deploy = _mapping(service.get("deploy"))
-    reserved = _mapping(_mapping(deploy.get("resources")).get("reservations"))
-    _keep(service, "scale", _whole(service.get("scale")))
-    _keep(service, "deploy", {
-        **({"replicas": _whole(deploy["replicas"])} if "replicas" in deploy else {}),
-        "resources": {"reservations": {"devices": reserved.get("devices")}},
-    })  # fmt: skip
+        steps = [step for step in fields.as_list(service.get(hook)) if isinstance(step, Mapping)]
+        _keep(service, hook, [{**step, "privileged": fields.is_true(step.get("privileged"))} for step in steps])
+    _keep(service, "scale", fields.whole(service.get("scale")))
+    _keep(service, "deploy", _deploy(fields.mapping(service.get("deploy"))))
     return service
 
 
-def _mount(item: Any, folder: str) -> dict[str, Any] | None:
-    """A mount in long form; ``None`` for one that cannot be known, or that compose itself refuses."""
-    if isinstance(item, str):
-        source, colon, rest = item.partition(":")
-        if not colon:
-            return {"type": "volume", "target": item}
-        target, _colon, mode = rest.partition(":")
-        kind = "bind" if source.startswith((".", "/", "~")) else "volume"
-        mount: dict[str, Any] = {"type": kind, "source": source, "target": target, "read_only": "ro" in mode.split(",")}
-    else:
-        given = _mapping(item)
-        mount = {name: _text(given.get(name)) for name in ("type", "target")}
-        mount |= {"source": _text(given.get("source", given.get("src"))), "read_only": _is_true(given.get("read_only"))}
-        mount["target"] = mount["target"] or _text(given.get("destination", given.get("dst")))
-    if not mount["type"] or not mount["target"]:
-        return None
-    if mount["type"] == "bind":
-        # What ~ is, is the host's to say.
-        if not mount["source"] or mount["source"].startswith("~"):
-            return None
-        mount["source"] = posixpath.normpath(posixpath.join(folder, mount["source"]))
-    return mount
+def _deploy(given: Mapping[str, Any]) -> dict[str, Any]:
+    resources = fields.mapping(given.get("resources"))
+    found: dict[str, Any] = {}
+    for part in ("limits", "reservations"):
+        block = fields.mapping(resources.get(part))
+        kept: dict[str, Any] = {name: text for name in ("cpus", "memory", "pids") if (text := fields.scalar(block.get(name)))}
+        if part == "reservations" and block.get("devices"):
+            kept["devices"] = block["devices"]
+        _keep(found, part, kept)
+    return {**({"replicas": fields.whole(given["replicas"])} if "replicas" in given else {}), "resources": found}
 
 
 def _used(section: str, service: Mapping[str, Any]) -> list[str]:
     used = service.get(section) or ()
     if section == "networks":
-        if not used and not service.get("network_mode"):
-            return ["default"]
-        return [str(name) for name in used] if isinstance(used, (list, Mapping)) else []
+        return list(used) or ([] if service.get("network_mode") else ["default"])
     if section == "volumes":
         return [item["source"] for item in used if item["type"] == "volume" and item.get("source")]
-    return [str(item.get("source")) for item in used]
+    return [item["source"] for item in used]
 
 
 def _entry(given: Any, folder: str) -> dict[str, Any]:
     """An item of a top section."""
-    entry = dict(_mapping(given))
+    entry = dict(fields.mapping(given))
     for name in ("driver", "name", "file", "environment"):
-        _keep(entry, name, _text(entry.get(name)))
-    options = {option: str(value) for option, value in _mapping(entry.get("driver_opts")).items()}
+        _keep(entry, name, fields.scalar(entry.get(name)))
+    options = {option: str(value) for option, value in fields.mapping(entry.get("driver_opts")).items()}
     _keep(entry, "driver_opts", options)
-    _keep(entry, "ipam", {"driver": driver} if (driver := _text(_mapping(entry.get("ipam")).get("driver"))) else None)
+    ipam = fields.mapping(entry.get("ipam"))
+    configs = [fields.pairs(config) for config in fields.as_list(ipam.get("config")) if isinstance(config, Mapping)]
+    _keep(entry, "ipam", {name: value for name, value in (("driver", fields.scalar(ipam.get("driver"))), ("config", configs)) if value})
     external = entry.get("external")
     if isinstance(external, Mapping):
-        _keep(entry, "name", _text(external.get("name")) or entry.get("name"))
-    _keep(entry, "external", _is_true(external) or isinstance(external, Mapping))
+        _keep(entry, "name", fields.scalar(external.get("name")) or entry.get("name"))
+    _keep(entry, "external", fields.is_true(external) or isinstance(external, Mapping))
     if "file" in entry:
         entry["file"] = posixpath.normpath(posixpath.join(folder, entry["file"]))
     return entry
@@ -174,24 +203,3 @@ def _keep(data: dict[str, Any], name: str, value: Any) -> None:
         data[name] = value
     else:
         data.pop(name, None)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: Any) -> str | None:
-    return str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) and value != "" else None
-
-
-def _is_true(value: Any) -> bool:
-    return value is True or (isinstance(value, (str, int)) and str(value).lower() in _TRUE)
-
-
-def _whole(value: Any) -> int | None:
-    text = _text(value) or ""
-    return int(text) if text.isdecimal() and len(text) < 10 else None

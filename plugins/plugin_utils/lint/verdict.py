@@ -18,6 +18,7 @@ from ..packages.package import Package, inspect_package
 from ..packages.profile import Profile
 from ..taps.locate import PackageRequest
 from ..taps.tap import TapConfig
+from .host_rules import Wishes
 from .lint import lint_package
 
 
@@ -40,22 +41,40 @@ class Verdict:
 
 
 def judge(
-    request: PackageRequest, taps: Sequence[TapConfig], cache: Cache, profile: str | None = None, options: Mapping[str, Any] | None = None
+    request: PackageRequest,
+    taps: Sequence[TapConfig],
+    cache: Cache,
+    profile: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    exceptions: Sequence[Mapping[str, Any]] = (),
 ) -> Verdict:
-    """The package with every finding on it; ``options`` are checked against ``profile``, or the only profile there is."""
+    """The package with every finding on it; ``options`` are checked against ``profile``, or the only profile there is, and it is judged
+    with them. ``exceptions``: what an operator grants, as in ``avs_instances``."""
     inspection = inspect_package(request, taps, cache)
     found = list(inspection.findings)
     package = inspection.package
     label = inspection.label
     if package is not None:
-        found += lint_package(package)
         chosen, problem = _choose(package, profile, options is not None)
         found += [problem] if problem else []
+        found += lint_package(package, _wishes(package, chosen, options, exceptions))
         if chosen is not None and profile is not None:
             label = f"{label}, profile {chosen.name}"
         if chosen is not None and options is not None:
             found += resolve_options(chosen, options).findings
     return Verdict(label, package, tuple(by_severity(found)))
+
+
+def _wishes(
+    package: Package, chosen: Profile | None, options: Mapping[str, Any] | None, exceptions: Sequence[Mapping[str, Any]]
+) -> dict[str, Wishes]:
+    """Exceptions hold for every profile; options for the one they are for, as far as they are well formed."""
+    found = {name: Wishes(exceptions=exceptions) for name in package.profiles}
+    if chosen is not None and options is not None:
+        filled = resolve_options(chosen, options).env
+        given = {option.name: filled[option.target] for option in chosen.options if option.name in options and option.target in filled}
+        found[chosen.name] = Wishes(given, exceptions)
+    return found
 
 
 def _choose(package: Package, name: str | None, needed: bool) -> tuple[Profile | None, Finding | None]:

@@ -108,8 +108,9 @@ def resolve_env(raw: Mapping[str, str], overrides: Mapping[str, str]) -> dict[st
     return {**overrides, **values}
 
 
-def interpolate(text: str, values: Mapping[str, str], depth: int = 8) -> str | None:
-    """The text with its references filled as compose does, or ``None`` where that needs a value nobody gives."""
+def interpolate(text: str, values: Mapping[str, str], depth: int = 8, unset: str | None = None) -> str | None:
+    """The text with its references filled as compose does, or ``None`` where that needs a value nobody gives. ``unset`` stands in for a
+    variable without one; compose takes it for empty."""
     result, position, length = [], 0, 0
     while True:
         match = _REFERENCE.search(text, position)
@@ -121,12 +122,12 @@ def interpolate(text: str, values: Mapping[str, str], depth: int = 8) -> str | N
         if not name:
             result.append("$")
             continue
-        filled = values.get(name)
+        filled = values.get(name, None if match["braced"] else unset)
         if match["braced"]:
             end = _brace(text, position)
             if end is None or depth <= 0:
                 return None
-            filled = _operate(filled, match["operator"], text[position:end], values, depth)
+            filled = _operate(filled, match["operator"], text[position:end], values, depth, unset)
             position = end + 1
         if filled is None:
             return None
@@ -152,13 +153,15 @@ def _brace(text: str, position: int) -> int | None:
     return None
 
 
-def _operate(value: str | None, operator: str | None, word: str, values: Mapping[str, str], depth: int) -> str | None:
+def _operate(
+    value: str | None, operator: str | None, word: str, values: Mapping[str, str], depth: int, unset: str | None = None
+) -> str | None:
     """One reference with compose's operators: ``-`` default, ``+`` alternative, ``?`` required; the colon counts empty as unset."""
     if operator is None:
-        return value if not word else None
-    unset = value is None or (operator.startswith(":") and value == "")
+        return None if word else unset if value is None else value
+    missing = value is None or (operator.startswith(":") and value == "")
     if operator.endswith("-"):
-        return interpolate(word, values, depth - 1) if unset else value
+        return interpolate(word, values, depth - 1, unset) if missing else value
     if operator.endswith("+"):
-        return "" if unset else interpolate(word, values, depth - 1)
-    return None if unset else value
+        return "" if missing else interpolate(word, values, depth - 1, unset)
+    return None if missing else value

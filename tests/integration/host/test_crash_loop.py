@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.status.read import read_host, read_instances
 
-from tests.integration.host.small import SLEEP, service, spec, tree
+from tests.integration.host.handmade import SLEEP, service, spec, tree
 from tests.integration.host.support import IMAGE, Bench, docker, reference
 from tests.integration.host.test_lifecycle import bare, changed, step
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.policy import baseline
 
-from tests.integration.host.small import SLEEP, service, spec, tree
+from tests.integration.host.handmade import SLEEP, service, spec, tree
 from tests.integration.host.support import Bench, docker
 from tests.integration.host.test_lifecycle import actions, bare, step
 

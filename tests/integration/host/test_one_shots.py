@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.host.small import SLEEP, service, spec, tree
+from tests.integration.host.handmade import SLEEP, service, spec, tree
 from tests.integration.host.support import Bench, docker
 from tests.integration.host.test_lifecycle import actions, bare, changed, step
 

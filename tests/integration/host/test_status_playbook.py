@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.host.small import SLEEP, service, spec, tree
+from tests.integration.host.handmade import SLEEP, service, spec, tree
 from tests.integration.host.support import Bench
 
 

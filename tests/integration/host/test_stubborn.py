@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.status.read import read_host, read_instances
 
-from tests.integration.host.small import SLEEP, STUBBORN, service, spec, tree
+from tests.integration.host.handmade import SLEEP, STUBBORN, service, spec, tree
 from tests.integration.host.support import Bench, docker
 from tests.integration.host.test_lifecycle import actions, bare, changed, step
 

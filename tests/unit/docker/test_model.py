@@ -32,6 +32,15 @@ def test_dump_doubles_dollars_but_not_its_own_variables() -> None:
     assert json.loads(text)["services"]["node"]["environment"] == {"A": "x$$y", "B": "https://u:${AVS_SECRET_2}@h", "C": "${AVS_SECRET_1}"}
 
 
+def test_characters_beyond_the_first_plane_are_written_as_they_are_and_all_others_as_before() -> None:
+    """Compose's reader of YAML refuses halves of a character; what was escaped before still is, byte by byte."""
+    plain = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x10000)))) + "\\ud83d"
+    assert model.dump({"a": plain.replace("$", "")}, {}) == json.dumps({"a": plain.replace("$", "")}, indent=2, sort_keys=True) + "\n"
+    rocket = model.dump({"services": {"node": {"labels": {"\U0001f680": "\U0001f680\x85"}}}}, {})
+    assert '"\U0001f680": "\U0001f680\\u0085"' in rocket
+    assert "\U0010ffff" in model.probe({"P": "\U0010ffff"})
+
+
 def test_variables_are_numbered_by_name_among_those_used() -> None:
     used = {"services": {"a": {"environment": {"T": "avs00x0x"}}}}
     assert model.secret_variables(used, TOKENS) == {"option.token": "AVS_SECRET_1"}

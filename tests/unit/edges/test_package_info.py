@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.support.builders import GitRepo, package_files, write
+from tests.unit.support.builders import COMPOSE, GitRepo, package_files, write
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "hunter2-hunter2"
@@ -33,9 +33,16 @@ TASKS: dict[str, Any] = {
     "checksum": {"path": "odd", "require_checksum": True},
     "missing": {"path": "nowhere", "fail_on": "never"},
     "taps": {"package": "x", "taps": [{"name": "Not A Name", "url": "/x"}]},
+    "waived": {"path": "wants", "fail_on": "error", "exceptions": [{"service": "main", "allow": ["pid_host"], "reason": "traces"}]},
+    "refused": {"path": "wants"},
+    "mapping": {"package": {"git": "{{ repo }}"}, "version": "v5.5.2"},
+    "mapping_path": {"package": {"path": "pkgdir"}},
+    "mapping_odd": {"package": {"git": "x", "path": "y"}},
+    "exceptions_odd": {"path": "wants", "exceptions": [{"service": "main", "allow": ["everything"]}]},
     "two": {"path": "x", "git": "y"},
     "nothing": {"version": "v1.0.0"},
 }
+KEPT = [("KEY-003", "pkg/option-returner/docker-compose.yml: services.main.environment")]
 LOOKUPS = {
     "lookup_package": "{{ lookup('restaking.avs.package', 'mock-avs', version='v5.5.2') }}",
     "lookup_path": "{{ lookup('restaking.avs.package', {'path': 'pkgdir'}) }}",
@@ -54,6 +61,7 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     repo.commit(package_files(), "v5.5.2")
     write(root / "pkgdir", package_files())
     write(root / "odd", package_files(checksums=False))
+    write(root / "wants", package_files(compose=COMPOSE + "    pid: host\n"))
     write(root, {"tap/tap.yml": "schema: 1\nname: core\n", "tap/packages/mock-avs.yml": "name: mock-avs\nurl: ../repo\n"})
     collection = root / "collections/ansible_collections/restaking"
     collection.mkdir(parents=True)
@@ -93,7 +101,8 @@ def findings(result: dict[str, Any]) -> list[tuple[str, str]]:
 
 def test_a_folder_with_options(results: dict[str, Any]) -> None:
     found = results["path"]
-    assert found["valid"] is True and found["findings"] == [] and found["changed"] is False
+    assert found["valid"] is True and found["changed"] is False
+    assert findings(found) == KEPT
     assert found["package"]["name"] == "mock-avs"
     assert set(found["package"]["profiles"]["option-returner"]) >= {"options", "monitoring", "api", "hardware_requirements", "plugin"}
 
@@ -118,7 +127,7 @@ def test_errors_in_options(results: dict[str, Any]) -> None:
 def test_never_failing_still_tells(results: dict[str, Any]) -> None:
     found = results["never"]
     assert found["valid"] is False and "msg" not in found
-    assert findings(found) == [("OPT-001", "options.main-port"), ("OPT-002", "options.password"), ("OPT-002", "options.rpc")]
+    assert findings(found) == [("OPT-001", "options.main-port"), ("OPT-002", "options.password"), ("OPT-002", "options.rpc"), *KEPT]
     assert results["missing"]["package"] is None and results["missing"]["valid"] is False
     assert [rule for rule, _place in findings(results["missing"])] == ["SRC-001"]
 
@@ -126,9 +135,22 @@ def test_never_failing_still_tells(results: dict[str, Any]) -> None:
 def test_what_fails_on_which_severity(results: dict[str, Any]) -> None:
     assert results["odd"]["valid"] is True and "msg" not in results["odd"]
     assert results["warning"]["valid"] is True and "checksum.txt" in results["warning"]["msg"]
-    assert results["checksum"]["valid"] is False and findings(results["checksum"]) == [("PKG-014", "checksum.txt")]
-    assert findings(results["profile"]) == [("INV-002", "profile")]
+    assert results["checksum"]["valid"] is False and findings(results["checksum"]) == [("PKG-014", "checksum.txt"), *KEPT]
+    assert findings(results["profile"]) == [("INV-002", "profile"), *KEPT]
     assert {rule for rule, _place in findings(results["taps"])} == {"INV-001"}
+
+
+def test_what_the_operator_grants_is_no_error(results: dict[str, Any]) -> None:
+    assert findings(results["refused"])[0] == ("PRIV-002", "pkg/option-returner/docker-compose.yml: services.main.pid")
+    assert results["refused"]["valid"] is False and results["waived"]["valid"] is True
+    assert "PRIV-005" in [rule for rule, _place in findings(results["waived"])]
+    assert findings(results["exceptions_odd"]) == [("INV-001", "exceptions[0].allow[0]"), ("INV-001", "exceptions[0].reason")]
+
+
+def test_a_package_as_the_inventory_writes_it(results: dict[str, Any]) -> None:
+    assert results["mapping"]["package"]["version"] == "v5.5.2"
+    assert results["mapping_path"]["package"]["name"] == "mock-avs"
+    assert [rule for rule, _place in findings(results["mapping_odd"])] == ["INV-001"]
 
 
 def test_arguments(results: dict[str, Any]) -> None:

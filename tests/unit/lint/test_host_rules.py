@@ -15,8 +15,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.restaking.avs.plugins.module_utils.policy.mounts import place_mounts
-from ansible_collections.restaking.avs.plugins.module_utils.policy.services import check
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.lint import host_rules
 from ansible_collections.restaking.avs.plugins.plugin_utils.lint.compose_file import read_compose
@@ -131,10 +129,14 @@ RUNTIMES: list[tuple[dict[str, Any], dict[str, Any], Told]] = [
     ({"privileges": {"side": {}}}, {"cap_add": ["SYS_NICE"]}, [*refused("cap_add"), *UNSTATED]),
     ({"privileges": {"main": {"cap_add": ["SYS_NICE"]}, "side": {}}}, {}, refused("cap_add")),
     ({"privileges": {"main": {"cap_add": ["CHOWN"]}, "side": {}}}, {}, []),
-    ({"privileges": {"main": {}, "side": {}, "nod": {}}}, {}, [("PKG-016", "error", "privileges.nod")]),
+    ({"privileges": {"main": {}, "side": {}, "nod": {}}}, {}, [("PKG-016", "warning", "privileges.nod")]),
     ({"health": {"type": "container", "service": "nod"}}, {}, [("PKG-016", "error", "health.service")]),
-    ({"metrics": [{"service": "nod", "port": 1}]}, {}, [("PKG-016", "error", "metrics[0].service")]),
-    ({"keys": [{"name": "bls", "kind": "bn254", "folder": "KEYS", "services": ["nod"]}]}, {}, [("PKG-016", "error", "keys.bls.services")]),
+    ({"metrics": [{"service": "nod", "port": 1}]}, {}, [("PKG-016", "warning", "metrics[0].service")]),
+    (
+        {"keys": [{"name": "bls", "kind": "bn254", "folder": "KEYS", "services": ["nod"]}]},
+        {},
+        [("PKG-012", "warning", "keys.bls"), ("PKG-016", "error", "keys.bls.services")],
+    ),
 ]
 CASES = [
     *({"service": service, "expected": expected} for service, expected in SERVICES),
@@ -166,10 +168,9 @@ def told(findings: Any) -> Told:
 
 def expected_of(case: dict[str, Any]) -> Told:
     inactive = "profiles" in case["service"]
-    # Of a service that is not active, the monitoring target and the node API are dangling.
-    dangling = [("PKG-016", "error", field) for field in ("api.service", "health.service", "metrics[0].service")]
-    found = sorted([*case["expected"], *(dangling if inactive else ())])
-    return sorted([*found, ("PKG-016", "error", "privileges.main")]) if inactive else found
+    # Of a service that is not active, the monitoring target and the node API are dangling; without a gate nothing can be installed.
+    dangling = [("PKG-016", "info", field) for field in ("api.service", "metrics[0].service")]
+    return sorted([*case["expected"], *([*dangling, ("PKG-016", "error", "health.service")] if inactive else ())])
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: json.dumps(case.get("service"))[:60])
@@ -191,6 +192,8 @@ def test_at_an_install(tmp_path: Path, cache: Cache, case: dict[str, Any]) -> No
     if "is not a docker command" in done.stderr or "unknown shorthand" in done.stderr:
         pytest.skip("no compose")
     assert done.returncode == 0, done.stderr
-    model, spec = json.loads(done.stdout), host_rules._spec(profile)
-    layout = replace(host_rules._layout(profile), scratch=str(profile.tree))
-    assert told([*check(spec, model), *place_mounts(spec, model, layout).findings]) == expected_of(case)
+    files, model = read_compose(profile), json.loads(done.stdout)
+    layout = replace(host_rules.layout_of(profile, files), scratch=str(profile.tree))
+    inactive = sorted(set(files.services) - set(model["services"]))
+    spec = host_rules.spec_of(profile, host_rules.Wishes())
+    assert told(host_rules.host_findings(spec, model, layout, {}, {}, inactive)) == expected_of(case)

@@ -80,7 +80,7 @@ def test_the_adapter_loads_and_says_what_is_odd(tmp_path: Path, cache: Cache) ->
     found = {(item.id, item.place) for item in verdict.findings}
     assert ("IMG-001", "mainnet/docker-compose.yml: services.reverse-proxy.image") in found
     assert {place for rule, place in found if rule == "NET-001" and place.startswith("mainnet")} == {
-        f"mainnet/docker-compose.yml: services.{service}.ports[{number}]" for service in ("reverse-proxy", "da-node") for number in (0, 1)
+        f"mainnet/docker-compose.yml: services.{service}.ports" for service in ("reverse-proxy", "da-node")
     }
     assert {"PRIV-001", "OPS-001"} <= {rule for rule, _place in found}
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.policy.mounts import below, host_grant, place_mounts
+from ansible_collections.restaking.avs.plugins.module_utils.policy.mounts import below, host_grant, is_folder, place_mounts
 
 from tests.unit.support.models import CURRENT, DATA, SCRATCH, bind, layout, model, spec, told
 
@@ -221,3 +221,29 @@ def test_of_a_refused_part_of_the_host_not_also_what_lies_in_it() -> None:
     mounts = [bind("/", "/host"), bind("/var/run/docker.sock"), bind(f"{HERE}/peers.json", "/peers", read_only=True)]
     result = place_mounts(spec(privileges=STATED), model(node={"volumes": mounts}), layout())
     assert told(result.findings) == [("PRIV-002", "error", "services.node.volumes")] * 2
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "written", "expected"),
+    [
+        (".charon", "/opt/charon", "", True),
+        ("chain-v1.2", "/opt/v", "", True),
+        ("conf.d", "/opt/d", "", True),
+        ("sites.d", "/etc/sites.d", "", True),
+        ("data", "/root/.ethereum", "", True),
+        (".thing", "/root/.thing", "", False),
+        (".thing", "/root/.thing", "- ./.thing/:/root/.thing", True),
+        (".thing", "/root/.thing", '["./.thing:/root/.thing/"]', True),
+        (".thing", "/root/.thing", "source: ./.thing/\n", True),
+        (".thing", "/root/.thing", "- ./.thing/file:/root/.thing/file", False),
+        ("x.thing", "/thing", "- ./yx.thing/:/z", True),
+        ("config.json", "/config", "", False),
+        ("config", "/etc/app.conf", "", False),
+        ("genesis.JSON", "/opt/genesis", "", False),
+        ("config.json", "/config.json", "- ./config.json/:/config.json", True),
+        (".env.example", "/env", "", False),
+        ("chain-v1.2", "/chain-v1.2", "", False),
+    ],
+)
+def test_what_can_only_be_a_folder(source: str, target: str, written: str, expected: bool) -> None:
+    assert is_folder(f"{HERE}/{source}", target, written) is expected

@@ -96,3 +96,21 @@ def test_a_generated_config_counts_for_its_service() -> None:
     assert before["other"] == after["other"]
     shaped = shape(wanted, resolved(found), layout(), 1 << 30, "tag")
     assert shaped.model["services"]["node"]["volumes"][0]["source"] == f"{CURRENT}/configs/conf/a.json"
+
+
+def test_an_optional_dependency_on_what_is_not_there_is_dropped() -> None:
+    """Compose drops it where it starts the services itself; of what is handed back to it, it knows nothing of the other any more."""
+    waits = {"off": {"condition": "service_started", "required": False}, "on": {"condition": "service_started"}}
+    shaped = shape(
+        spec(), resolved(model(node={"depends_on": waits}, on={}, alone={"depends_on": {"off": waits["off"]}})), layout(), 1 << 30, "tag"
+    )
+    assert shaped.model["services"]["node"]["depends_on"] == {"on": waits["on"]}
+    assert "depends_on" not in shaped.model["services"]["alone"]
+
+
+def test_a_container_named_in_place_of_its_service_is_asked_and_a_target_nobody_has_is_left_out() -> None:
+    metrics = [{"service": name, "port": 1, "path": "/m"} for name in ("vendor", "nobody")]
+    wanted = spec(health={"type": "tcp", "service": "vendor", "port": 1}, metrics=metrics)
+    shaped = shape(wanted, resolved(model(node={"container_name": "vendor"})), layout(), 1 << 30, "tag")
+    assert shaped.health["service"] == "node"
+    assert [target["service"] for target in shaped.metrics] == ["node"]

@@ -11,8 +11,11 @@ from ansible_collections.restaking.avs.plugins.module_utils.policy.ports import 
     bind_ports,
     collisions,
     container_port,
+    no_ports,
     overlap,
+    port_range,
     published,
+    published_twice,
     variables,
 )
 
@@ -79,6 +82,52 @@ def test_variables_that_name_ports() -> None:
         metrics=[{"service": "n", "port": "D"}, {"service": "n", "port": 9}],
     )
     assert variables(one) == {"A", "B", "C", "D"}
+
+
+def test_a_gate_or_target_without_a_port_names_no_variable() -> None:
+    """The documented default, a gate of type container, has none."""
+    assert variables(spec(health={"type": "container"}, metrics=[{"service": "n"}, {"service": "n", "port": None}])) == set()
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("80", (80, 80)), ("7000-7001", (7000, 7001)), ("127.0.0.1:80", (80, 80)), ("[::1]:80-81/udp", (80, 81)), ("80/tcp", (80, 80)),
+    ("", None), ("0", None), ("70000", None), ("9-8", None), ("x", None), ("80-", None),
+])  # fmt: skip
+def test_what_a_variable_may_say_of_ports(text: str, expected: tuple[int, int] | None) -> None:
+    assert port_range(text) == expected
+
+
+def test_a_range_in_a_variable_means_each_of_its_ports() -> None:
+    one = spec(privileges={"node": {"ports": {"RANGE": "public"}}})
+    ports = [port(7000, "7000"), port(7001, "7001", "udp"), port(7002, "7002")]
+    changed, found = bind_ports(one, model(node={"ports": ports}), {"RANGE": "7000-7001"})
+    assert [item.get("host_ip") for item in changed["services"]["node"]["ports"]] == [None, None, "127.0.0.1"]
+    assert [item.id for item in found] == ["NET-001"]
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "expected"),
+    [
+        ({"health": {"type": "tcp", "port": "P"}}, {"P": ""}, [("PKG-016", "error", "P")]),
+        ({"health": {"type": "tcp", "port": "P"}}, {"P": "80-81"}, [("PKG-016", "error", "P")]),
+        ({"metrics": [{"service": "n", "port": "P"}]}, {"P": "x"}, [("PKG-016", "warning", "P")]),
+        ({"privileges": {"n": {"ports": {"P": "public"}}}}, {"P": ""}, [("PKG-016", "warning", "P")]),
+        ({"privileges": {"n": {"ports": {"P": "public"}}}}, {"P": "80-81"}, []),
+        ({"ports": {"P": "public"}}, {"P": ""}, []),
+        ({"health": {"type": "tcp", "port": "P"}}, {"P": "80"}, []),
+    ],
+)
+def test_variables_that_name_no_port(part: dict[str, Any], values: dict[str, str], expected: list[tuple[str, str, str]]) -> None:
+    """Without the gate's nothing can be installed; what an operator misspelt is told where it is used."""
+    assert told(no_ports(spec(**part), values)) == expected
+
+
+def test_one_port_for_two() -> None:
+    local = {"host_ip": "127.0.0.1"}
+    two = model(a={"ports": [port(80, "80", **local)]}, b={"ports": [port(80, "80", **local), port(80, "80", "udp", **local)]})
+    assert told(published_twice("demo-avs-op1", two)) == [("NET-002", "error", "services.b.ports")]
+    ranges = model(a={"ports": [port(80, "8000-8010", **local)]}, b={"ports": [port(80, "8000-8010", **local)]})
+    assert published_twice("demo-avs-op1", ranges) == []
 
 
 @pytest.mark.parametrize(("given", "expected"), [(80, 80), ("80", 80), ("MAIN", 9080), ("NONE", None), (0, None), (70000, None)])

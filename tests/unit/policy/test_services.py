@@ -138,21 +138,22 @@ def test_digests_only_where_the_operator_wants_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "rule", "field"),
+    ("part", "rule", "severity", "field"),
     [
-        ({"privileges": {"node": {}, "nod": {}}}, "PKG-016", "privileges.nod"),
-        ({"limits": {"nod": {}}}, "INV-001", "limits.nod"),
-        ({"exceptions": [{"service": "nod", "allow": ["privileged"], "reason": "x"}]}, "INV-001", "exceptions[0].service"),
-        ({"health": {"type": "container", "service": "nod"}}, "PKG-016", "health.service"),
-        ({"health": {"type": "http", "service": "nod", "port": 80}}, "PKG-016", "health.service"),
-        ({"metrics": [{"service": "node", "port": 1}, {"service": "nod", "port": 1}]}, "PKG-016", "metrics[1].service"),
-        ({"api": {"service": "nod", "port": 1}}, "PKG-016", "api.service"),
-        ({"keys": [{"name": "bls", "services": ["node", "nod"]}]}, "PKG-016", "keys.bls.services"),
+        ({"privileges": {"node": {}, "nod": {}}}, "PKG-016", "warning", "privileges.nod"),
+        ({"limits": {"nod": {}}}, "INV-001", "error", "limits.nod"),
+        ({"exceptions": [{"service": "nod", "allow": ["privileged"], "reason": "x"}]}, "INV-001", "error", "exceptions[0].service"),
+        ({"health": {"type": "container", "service": "nod"}}, "PKG-016", "error", "health.service"),
+        ({"health": {"type": "http", "service": "nod", "port": 80}}, "PKG-016", "error", "health.service"),
+        ({"metrics": [{"service": "node", "port": 1}, {"service": "nod", "port": 1}]}, "PKG-016", "warning", "metrics[1].service"),
+        ({"api": {"service": "nod", "port": 1}}, "PKG-016", "warning", "api.service"),
+        ({"keys": [{"name": "bls", "services": ["node", "nod"]}]}, "PKG-016", "error", "keys.bls.services"),
     ],
 )
-def test_services_nobody_has_are_named(part: dict[str, Any], rule: str, field: str) -> None:
+def test_services_nobody_has_are_named(part: dict[str, Any], rule: str, severity: str, field: str) -> None:
+    """An error only where the node would lack its gate or key, or where the operator can correct it at once."""
     (found,) = check(spec(**{"privileges": STATED, **part}), model(node={}))
-    assert (found.id, found.severity, found.place) == (rule, "error", f"demo-avs-op1: {field}")
+    assert (found.id, found.severity, found.place) == (rule, severity, f"demo-avs-op1: {field}")
     assert found.message == "there is no service nod; the package's services are node"
 
 
@@ -164,6 +165,34 @@ def test_services_that_are_named_and_exist() -> None:
         "keys": [{"name": "bls", "services": ["node"]}, {"name": "tls", "services": None}],
     }
     assert check(spec(privileges=STATED, **named), model(node={})) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ({"privileges": {"node": {}, "off": {}}, "limits": {"off": {"pids": 5}}}, []),
+        ({"exceptions": [{"service": "off", "allow": ["privileged"], "reason": "x"}]}, []),
+        ({"keys": [{"name": "bls", "services": ["node", "off"]}]}, []),
+        ({"metrics": [{"service": "off", "port": 1}]}, [("PKG-016", "info", "metrics[0].service")]),
+        ({"api": {"service": "off", "port": 1}}, [("PKG-016", "info", "api.service")]),
+        ({"health": {"type": "container", "service": "off"}}, [("PKG-016", "error", "health.service")]),
+    ],
+)
+def test_services_of_a_compose_profile_that_is_not_chosen(part: dict[str, Any], expected: list[tuple[str, str, str]]) -> None:
+    assert told(check(spec(**{"privileges": STATED, **part}), model(node={}), inactive=["off"])) == expected
+
+
+@pytest.mark.parametrize(
+    ("part", "field"),
+    [
+        ({"health": {"type": "container", "service": "vendor-node"}}, "health.service"),
+        ({"metrics": [{"service": "vendor-node", "port": 1}]}, "metrics[0].service"),
+        ({"api": {"service": "vendor-node", "port": 1}}, "api.service"),
+    ],
+)
+def test_a_container_named_in_place_of_its_service(part: dict[str, Any], field: str) -> None:
+    found = check(spec(privileges=STATED, **part), model(node={"container_name": "vendor-node"}))
+    assert told(found) == [("PKG-016", "info", field)]
 
 
 def test_no_service_and_names_that_are_paths() -> None:

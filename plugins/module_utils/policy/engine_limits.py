@@ -1,0 +1,257 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Values compose lets through and the engine does not take (rule PKG-020): said before anything is touched, not by the engine.
+
+Where the limits come from: moby's ``daemon_unix.go`` and ``container.go`` (resources, health checks), ``runconfig/hostconfig.go``
+(namespaces), runc's ``validator.go`` (sysctls, rlimits), Linux' ``sethostname(2)``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import signal
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..common.findings import Finding
+from ..common.rules import finding
+from ..docker.model import Model, services
+from .memory import size
+
+Problem = tuple[str, str, str]
+
+_LEAST_MEMORY = 6 << 20
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_RESTART = re.compile(r"(?:no|always|unless-stopped|on-failure(?::\d+)?)\Z")
+_NAMESPACES = {"pid": ("host",), "ipc": ("host", "none", "private", "shareable"), "uts": ("host",)}
+_OWN_SYSCTLS = re.compile(r"(?:kernel\.(?:msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+|net\..+)\Z")
+_ULIMITS = frozenset((
+    "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime",
+    "sigpending", "stack",
+))  # fmt: skip
+_TMPFS = frozenset((
+    "atime", "dev", "diratime", "exec", "mand", "noatime", "nodev", "nodiratime", "noexec", "nomand", "norelatime", "nostrictatime",
+    "nosuid", "nosymfollow", "relatime", "ro", "rw", "strictatime", "suid", "private", "rprivate", "shared", "rshared", "slave", "rslave",
+    "unbindable", "runbindable",
+))  # fmt: skip
+_TMPFS_VALUES = re.compile(r"(?:size=\d+[kmgKMG%]?|(?:mode|uid|gid)=\d+|nr_(?:inodes|blocks)=\d+[kmgKMG]?|mpol=\S+)\Z")
+_TMPFS_REMEDY = "Use size=64m, mode=1777, uid=, gid=, noexec and the like."
+# Of a container in another one's network these belong to the other.
+_THE_OTHERS = ("ports", "expose", "hostname", "dns", "dns_search", "dns_opt", "extra_hosts", "links")
+
+
+def judge_limits(spec: Mapping[str, Any], model: Model) -> list[Finding]:
+    """``model`` as compose resolved it, before anything was changed."""
+    found = []
+    for name, service in services(model).items():
+        stated = (spec.get("privileges") or {}).get(name) or {}
+        limited = ((spec.get("limits") or {}).get(name) or {}).get("memory") is not None
+        for field, message, remedy in (
+            *_memory(service, limited),
+            *_processors(service),
+            *_ulimits(service),
+            *_settings(service),
+            *_network(service),
+            *_places(service, stated),
+        ):
+            found.append(finding("PKG-020", f"{spec['id']}: services.{name}.{field}", message, remedy))
+    for name, limits in (spec.get("limits") or {}).items():
+        memory = size(limits.get("memory"))
+        if memory is not None and memory < _LEAST_MEMORY:
+            message = f"{limits['memory']} of memory are less than the 6 MiB the engine asks for"
+            found.append(finding("INV-001", f"{spec['id']}: limits.{name}.memory", message, "Raise it."))
+    for name, volume in (model.get("volumes") or {}).items():
+        if not (volume or {}).get("external") and len(f"avs-{spec['id']}_{name}".encode()) > 255:
+            found.append(finding("PKG-020", f"{spec['id']}: volumes.{name}", "the name is too long for the engine", "Shorten it."))
+        options = (volume or {}).get("driver_opts") or {}
+        for option in _no_tmpfs(str(options.get("o") or "")) if options.get("type") == "tmpfs" else ():
+            message = f"{option} is no option of a tmpfs"
+            found.append(finding("PKG-020", f"{spec['id']}: volumes.{name}.driver_opts", message, _TMPFS_REMEDY))
+    return [*found, *_networks(spec, model)]
+
+
+def _memory(service: Mapping[str, Any], limited: bool) -> Iterator[Problem]:
+    """``limited``: by the operator, whose limit stands in place of the package's."""
+    deploy = (service.get("deploy") or {}).get("resources") or {}
+    limits, reserved = deploy.get("limits") or {}, deploy.get("reservations") or {}
+    for field, value in (
+        ("mem_limit", service.get("mem_limit")),
+        ("mem_reservation", service.get("mem_reservation")),
+        ("deploy.resources.limits.memory", limits.get("memory")),
+        ("deploy.resources.reservations.memory", reserved.get("memory")),
+    ):
+        memory = size(value)
+        overruled = limited and field.endswith(("mem_limit", "limits.memory"))
+        if memory is not None and 0 < memory < _LEAST_MEMORY and not overruled:
+            yield field, f"{value} bytes are less than the 6 MiB the engine asks for", "Raise it."
+    swappiness = _number(service.get("mem_swappiness"))
+    if swappiness is not None and not -1 <= swappiness <= 100:
+        yield "mem_swappiness", f"{swappiness:g} is not within 0 and 100", "Correct it."
+
+
+def _processors(service: Mapping[str, Any]) -> Iterator[Problem]:
+    limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    cpus = _number(service.get("cpus") or limits.get("cpus"))
+    quota, period = _number(service.get("cpu_quota")), _number(service.get("cpu_period"))
+    if cpus and (quota or period):
+        yield "cpus", "stands beside cpu_quota or cpu_period; the engine takes one or the other", "Remove one of them."
+    if cpus and cpus < 0.01:
+        yield "cpus", f"{cpus:g} processors are fewer than 0.01", "Raise it."
+    if quota and 0 < quota < 1000:
+        yield "cpu_quota", f"{quota:g} is less than 1000 (1 ms)", "Raise it."
+    if period and not 1000 <= period <= 1_000_000:
+        yield "cpu_period", f"{period:g} is not within 1000 and 1000000 (1 ms to 1 s)", "Correct it."
+
+
+def _ulimits(service: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, value in (service.get("ulimits") or {}).items():
+        if name not in _ULIMITS:
+            yield f"ulimits.{name}", "is no limit Linux knows", f"Use one of: {', '.join(sorted(_ULIMITS))}."
+        elif isinstance(value, Mapping):
+            soft, hard = _number(value.get("soft")), _number(value.get("hard"))
+            if soft is not None and hard is not None and hard >= 0 and (soft > hard or soft < 0):
+                yield f"ulimits.{name}", f"the soft limit {soft:g} is above the hard one, {hard:g}", "Correct them."
+
+
+def _settings(service: Mapping[str, Any]) -> Iterator[Problem]:
+    check = service.get("healthcheck") or {}
+    for field in ("interval", "timeout", "start_period", "start_interval"):
+        seconds = duration(check.get(field))
+        if seconds is not None and 0 < seconds < 0.001:
+            yield f"healthcheck.{field}", f"{check[field]} is shorter than 1 ms", "Raise it."
+    if check.get("test") in (["CMD"], ["CMD-SHELL"]):
+        yield "healthcheck.test", "names no command, so the container would never be healthy", "Add the command, or write NONE."
+    if len(str(service.get("hostname") or "").encode()) > 64:
+        yield "hostname", "is longer than the 64 bytes Linux takes", "Shorten it."
+    folder = str(service.get("working_dir") or "/")
+    if not folder.startswith("/"):
+        yield "working_dir", f"{folder} is no absolute path", "Write it from the container's root."
+    restart = str(service.get("restart") or "no")
+    if (not _RESTART.match(restart) and not restart.startswith("on-failure:")) or restart.startswith("on-failure:-"):
+        yield "restart", f"{restart} is not one of no, always, on-failure[:times], unless-stopped", "Correct it."
+    if service.get("stop_signal") and not _is_signal(str(service["stop_signal"])):
+        yield "stop_signal", f"{service['stop_signal']} is no signal", "Write a name like SIGTERM."
+    for field, words in _NAMESPACES.items():
+        value = str(service.get(field) or "")
+        if value and value not in words and not (field in ("pid", "ipc") and value.startswith(("service:", "container:"))):
+            yield field, f"{value} is not one of {', '.join(words)}", "Correct it."
+    for name in service.get("sysctls") or {}:
+        if not _OWN_SYSCTLS.match(str(name)):
+            yield "sysctls", f"{name} is the host's, no container has one of its own", "Set it on the host, and remove it from the package."
+        elif str(name).startswith("net.") and str(service.get("network_mode") or "").startswith(("host", "service:", "container:")):
+            yield "sysctls", f"{name} belongs to a network that is not this container's", "Remove it."
+
+
+def _network(service: Mapping[str, Any]) -> Iterator[Problem]:
+    mode = str(service.get("network_mode") or "")
+    if mode.startswith("service:"):
+        for field in _THE_OTHERS:
+            if service.get(field):
+                yield (
+                    field,
+                    f"belongs to {mode[8:]}, whose network this service shares; the engine refuses it here",
+                    f"Move it to {mode[8:]}.",
+                )
+    hosts = service.get("extra_hosts") or ()
+    lines = (
+        [f"{name}={address}" for name, values in hosts.items() for address in _list(values)] if isinstance(hosts, Mapping) else _list(hosts)
+    )
+    for line in lines:
+        _name, _sign, address = re.sub(r"[=:]", "=", str(line), count=1).partition("=")
+        if address != "host-gateway" and not _is_address(address.strip("[]")):
+            yield "extra_hosts", f"{address or line} is no address", "Write an IP address, or host-gateway."
+    for server in _list(service.get("dns")):
+        if not _is_address(str(server)):
+            yield "dns", f"{server} is no address", "Write the address of a name server."
+
+
+def _networks(spec: Mapping[str, Any], model: Model) -> Iterator[Finding]:
+    subnets = {}
+    for name, network in (model.get("networks") or {}).items():
+        configs = [config or {} for config in ((network or {}).get("ipam") or {}).get("config") or ()]
+        subnets[name] = [net for net in (_subnet(config.get("subnet")) for config in configs) if net is not None]
+        for config in configs:
+            yield from _addressed(f"{spec['id']}: networks.{name}.ipam", config)
+    for name, service in services(model).items():
+        uses = service.get("networks")
+        for network, use in uses.items() if isinstance(uses, Mapping) else ():
+            own = not ((model.get("networks") or {}).get(network) or {}).get("external")
+            for field in ("ipv4_address", "ipv6_address"):
+                text = str((use or {}).get(field) or "")
+                if text and (not _is_address(text) or (own and not any(_address(text) in net for net in subnets.get(network, ())))):
+                    message = f"{text} is in none of the subnets of the network {network}"
+                    remedy = f"Give networks.{network}.ipam a subnet with it, or remove the address."
+                    yield finding("PKG-020", f"{spec['id']}: services.{name}.networks.{network}.{field}", message, remedy)
+
+
+def _addressed(place: str, config: Mapping[str, Any]) -> Iterator[Finding]:
+    net = _subnet(config.get("subnet"))
+    if net is None:
+        return
+    if (
+        str(config["subnet"]).partition("/")[0] != str(net.network_address)
+        and _address(str(config["subnet"]).partition("/")[0]) != net.network_address
+    ):
+        yield finding("PKG-020", place, f"{config['subnet']} is an address in a subnet", f"Write {net}.")
+    for field in ("gateway", "ip_range"):
+        text = str(config.get(field) or "")
+        inner = _subnet(text)
+        if text and (inner is None or inner.version != net.version or inner.network_address not in net):
+            yield finding("PKG-020", place, f"{field} {text} is not in {net}", "Correct it.")
+
+
+def _places(service: Mapping[str, Any], stated: Mapping[str, Any]) -> Iterator[Problem]:
+    for text in (*_list(service.get("tmpfs")), *(stated.get("tmpfs") or ())):
+        for option in _no_tmpfs(str(text).partition(":")[2]):
+            yield "tmpfs", f"{option} is no option of a tmpfs", _TMPFS_REMEDY
+
+
+def _no_tmpfs(options: str) -> list[str]:
+    return [option for option in options.split(",") if option and option not in _TMPFS and not _TMPFS_VALUES.match(option)]
+
+
+def duration(text: Any) -> float | None:
+    """Seconds of a duration as compose writes it (``1m30s``); ``None`` of what is none."""
+    parts = _DURATION.findall(str(text or ""))
+    return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if value in (None, "") or isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _list(value: Any) -> list[Any]:
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+def _is_signal(text: str) -> bool:
+    name = text.upper().replace("SIG", "", 1) if text.upper().startswith("SIG") else text.upper()
+    if name.isdigit():
+        return 0 < int(name) < 65
+    return f"SIG{name}" in signal.Signals.__members__ or re.fullmatch(r"RT(?:MIN|MAX)(?:[+-]\d{1,2})?", name) is not None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _address(text: str) -> Any:
+    return ipaddress.ip_address(text)
+
+
+def _subnet(text: Any) -> Any:
+    try:
+        return ipaddress.ip_network(str(text), strict=False) if text else None
+    except ValueError:
+        return None

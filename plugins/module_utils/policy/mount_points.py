@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where mounts go in their containers (rule PKG-019): the engine takes no place twice, and makes none below what is read-only."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..common.findings import Finding
+from ..common.rules import finding
+from ..docker.model import Model, services
+from .mounts import HARMLESS, Layout, below
+
+_FILE, _FOLDER = "file", "folder"
+
+
+@dataclass(frozen=True)
+class Points:
+    """Folders that must be there before a container starts, for something is mounted on them: ``tree`` relative to the package's tree,
+    ``data`` below ``data/``."""
+
+    findings: list[Finding] = field(default_factory=list)
+    tree: set[str] = field(default_factory=set)
+    data: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Mount:
+    target: str
+    kind: str
+    source: str | None = None
+    read_only: bool = False
+
+
+def mount_points(spec: Mapping[str, Any], model: Model, layout: Layout) -> Points:
+    """``model`` has its mounts in their final form (``place_mounts``)."""
+    points = Points()
+    artifacts = frozenset(posixpath.join(layout.data, posixpath.normpath(item["path"])) for item in spec.get("artifacts") or ())
+    for name, service in services(model).items():
+        place = f"{spec['id']}: services.{name}.volumes"
+        mounts = [*_mounts(service, model, layout, artifacts)]
+        for mount in mounts:
+            _judge_target(points, place, mount, [other for other in mounts if other is not mount])
+        for mount in {one.target: one for one in mounts}.values():
+            around = [other for other in mounts if below(mount.target, other.target) not in (None, ".")]
+            if around:
+                _judge_nested(points, place, mount, max(around, key=lambda other: len(other.target)), layout)
+    points.findings[:] = dict.fromkeys(points.findings)
+    return points
+
+
+def _mounts(service: Mapping[str, Any], model: Model, layout: Layout, artifacts: Collection[str]) -> Iterator[_Mount]:
+    for mount in service.get("volumes") or ():
+        source = str(mount["source"]) if mount.get("type") == "bind" else None
+        yield _Mount(
+            _normal(mount["target"]), _kind(source, layout, artifacts) if source else _FOLDER, source, bool(mount.get("read_only"))
+        )
+    places = service.get("tmpfs") or ()
+    for target in dict.fromkeys(_normal(str(text).partition(":")[0]) for text in ([places] if isinstance(places, str) else places)):
+        yield _Mount(target, _FOLDER)
+    for section, folder in (("secrets", "/run/secrets"), ("configs", "/")):
+        for use in service.get(section) or ():
+            source = ((model.get(section) or {}).get(use.get("source")) or {}).get("file")
+            if source:
+                yield _Mount(_normal(posixpath.join(folder, str(use.get("target") or use["source"]))), _FILE, str(source), True)
+
+
+def _normal(target: Any) -> str:
+    return posixpath.normpath(str(target))
+
+
+def _kind(source: str, layout: Layout, artifacts: Collection[str]) -> str:
+    relative = below(source, layout.tree)
+    if relative is not None:
+        return _FILE if relative in layout.files else _FOLDER
+    return _FILE if source in HARMLESS or source in artifacts or below(source, layout.configs) is not None else _FOLDER
+
+
+def _judge_target(points: Points, place: str, mount: _Mount, others: list[_Mount]) -> None:
+    if not mount.target.startswith("/"):
+        _refuse(
+            points,
+            place,
+            f"{mount.target} is no absolute path in the container",
+            "Write it from the root; the name of a volume has two letters or more.",
+        )
+    elif mount.target in ("/", "//"):
+        _refuse(points, place, "a mount on / would hide the whole image", "Mount a folder below it.")
+    elif mount.target in ("/dev", "/proc"):
+        _refuse(points, place, f"a mount on {mount.target} would hide what no process can do without", "Mount a folder below it.")
+    elif any(other.target == mount.target for other in others):
+        _refuse(points, place, f"two things are mounted on {mount.target}", "Mount one of them elsewhere, or remove it.")
+
+
+def _judge_nested(points: Points, place: str, mount: _Mount, outer: _Mount, layout: Layout) -> None:
+    """The engine makes a missing mount point, but not in what is mounted read-only."""
+    inner = str(below(mount.target, outer.target))
+    if outer.kind == _FILE:
+        _refuse(points, place, f"{mount.target} lies below {outer.target}, which is a file", "Mount it elsewhere.")
+        return
+    if not outer.read_only or outer.source is None:
+        return
+    tree = below(posixpath.join(outer.source, inner), layout.tree)
+    data = below(posixpath.join(outer.source, inner), layout.data)
+    if tree is not None:
+        there = _FILE if tree in layout.files else _FOLDER if tree in layout.folders else None
+        if there is None and mount.kind == _FOLDER:
+            points.tree.add(tree)
+        elif there != mount.kind:
+            what = "no such file" if there is None else f"a {there} of that name"
+            message = f"a {mount.kind} is mounted on {mount.target}, inside a folder of the package that is read-only and has {what}"
+            _refuse(points, place, message, f"Add an empty {mount.kind} {tree} to the package, or mount it elsewhere.")
+    elif data is not None and mount.kind == _FOLDER:
+        points.data.add(data)
+    elif data is not None or below(outer.source, layout.keys) is not None:
+        message = f"{mount.target} lies below {outer.target}, which is mounted read-only and has no such file"
+        _refuse(points, place, message, "Mount it elsewhere.")
+
+
+def _refuse(points: Points, place: str, message: str, remedy: str) -> None:
+    points.findings.append(finding("PKG-019", place, message, remedy))
