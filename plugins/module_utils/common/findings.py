@@ -36,7 +36,7 @@ class Finding:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Finding:
-        return cls(**{field: str(data.get(field, "")) for field in ("id", "severity", "place", "message", "remedy")})
+        return cls(**{field: str(data.get(field) or "") for field in ("id", "severity", "place", "message", "remedy")})
 
     def as_line(self) -> str:
         """``place: message`` with the remedy behind it, for error texts."""

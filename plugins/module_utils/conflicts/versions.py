@@ -14,6 +14,10 @@ from ..common.rules import finding
 from ..common.words import ABSENT, APPLYING
 
 
+# Of a package in a folder of the controller.
+_NO_VERSION = "a package without a version"
+
+
 def version_problems(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -> list[Finding]:
     """UPG-005: upgrades are taken on purpose. What was kept of a removed instance counts as well: its data has the old version's form."""
     if state is None or not state.get("package") or never_well(state):
@@ -24,13 +28,15 @@ def version_problems(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -
         return []
     place = f"{spec['id']}: version"
     what = "its kept data is of" if removed else "installed is"
-    back = f"Set version back to {have.get('version')}, which stays installed: this release does not upgrade instances" + (
-        ", or remove the data with purge: true." if removed else "."
-    )
-    if have.get("version") != want.get("version"):
-        return [finding("UPG-005", place, f"{what} {have.get('version')}, wanted is {want.get('version')}; nothing was changed", back)]
+    installed, wanted = (package.get("version") or _NO_VERSION for package in (have, want))
+    kept = f"version back to {installed}, which stays installed" if have.get("version") else "package back to the folder, without a version"
+    back = f"Set {kept}: this release does not upgrade instances" + (", or remove the data with purge: true." if removed else ".")
+    if installed != wanted:
+        return [finding("UPG-005", place, f"{what} {installed}, wanted is {wanted}; nothing was changed", back)]
     if have.get("commit") and want.get("commit") and have["commit"] != want["commit"]:
-        message = f"{what} {have.get('version')} at commit {have['commit']}, wanted is commit {want['commit']} of the same version; nothing was changed"
+        message = (
+            f"{what} {installed} at commit {have['commit']}, wanted is commit {want['commit']} of the same version; nothing was changed"
+        )
         return [
             finding(
                 "UPG-005", place, message, "Pin the installed commit (avs_instances[].commit): this release does not upgrade instances."

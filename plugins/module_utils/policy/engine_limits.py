@@ -28,17 +28,19 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, 
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _RESTART = re.compile(r"(?:no|always|unless-stopped|on-failure(?::\d+)?)\Z")
 _NAMESPACES = {"pid": ("host",), "ipc": ("host", "none", "private", "shareable"), "uts": ("host",)}
-_OWN_SYSCTLS = re.compile(r"(?:kernel\.(?:msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+|net\..+)\Z")
+_OWN_SYSCTLS = re.compile(
+    r"(?:kernel\.(?:domainname|msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+|net\..+)\Z"
+)
 _ULIMITS = frozenset((
     "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime",
     "sigpending", "stack",
 ))  # fmt: skip
 _TMPFS = frozenset((
-    "atime", "dev", "diratime", "exec", "mand", "noatime", "nodev", "nodiratime", "noexec", "nomand", "norelatime", "nostrictatime",
-    "nosuid", "nosymfollow", "relatime", "ro", "rw", "strictatime", "suid", "private", "rprivate", "shared", "rshared", "slave", "rslave",
+    "async", "atime", "defaults", "dev", "diratime", "dirsync", "exec", "mand", "noatime", "nodev", "nodiratime", "noexec", "nomand", "norelatime", "nostrictatime",
+    "nosuid", "nosymfollow", "relatime", "remount", "ro", "rw", "strictatime", "suid", "sync", "private", "rprivate", "shared", "rshared", "slave", "rslave",
     "unbindable", "runbindable",
 ))  # fmt: skip
-_TMPFS_VALUES = re.compile(r"(?:size=\d+[kmgKMG%]?|(?:mode|uid|gid)=\d+|nr_(?:inodes|blocks)=\d+[kmgKMG]?|mpol=\S+)\Z")
+_TMPFS_VALUES = re.compile(r"(?:size=\d+[kmgtKMGT%]?|(?:mode|uid|gid)=\d+|nr_(?:inodes|blocks)=\d+[kmgKMG]?|mpol=\S+)\Z")
 _TMPFS_REMEDY = "Use size=64m, mode=1777, uid=, gid=, noexec and the like."
 # Of a container in another one's network these belong to the other.
 _THE_OTHERS = ("ports", "expose", "hostname", "dns", "dns_search", "dns_opt", "extra_hosts", "links")
@@ -235,7 +237,12 @@ def _is_signal(text: str) -> bool:
     name = text.upper().replace("SIG", "", 1) if text.upper().startswith("SIG") else text.upper()
     if name.isdigit():
         return 0 < int(name) < 65
-    return f"SIG{name}" in signal.Signals.__members__ or re.fullmatch(r"RT(?:MIN|MAX)(?:[+-]\d{1,2})?", name) is not None
+    # Some of them have a name in newer Pythons only.
+    return (
+        f"SIG{name}" in signal.Signals.__members__
+        or name in ("IOT", "STKFLT", "UNUSED")
+        or re.fullmatch(r"RT(?:MIN|MAX)(?:[+-]\d{1,2})?", name) is not None
+    )
 
 
 def _is_address(text: str) -> bool:

@@ -49,7 +49,7 @@ def mount_points(spec: Mapping[str, Any], model: Model, layout: Layout) -> Point
         for mount in {one.target: one for one in mounts}.values():
             around = [other for other in mounts if below(mount.target, other.target) not in (None, ".")]
             if around:
-                _judge_nested(points, place, mount, max(around, key=lambda other: len(other.target)), layout)
+                _judge_nested(points, place, mount, max(around, key=lambda other: len(other.target)), layout, artifacts)
     points.findings[:] = dict.fromkeys(points.findings)
     return points
 
@@ -97,7 +97,7 @@ def _judge_target(points: Points, place: str, mount: _Mount, others: list[_Mount
         _refuse(points, place, f"two things are mounted on {mount.target}", "Mount one of them elsewhere, or remove it.")
 
 
-def _judge_nested(points: Points, place: str, mount: _Mount, outer: _Mount, layout: Layout) -> None:
+def _judge_nested(points: Points, place: str, mount: _Mount, outer: _Mount, layout: Layout, artifacts: Collection[str]) -> None:
     """The engine makes a missing mount point, but not in what is mounted read-only."""
     inner = str(below(mount.target, outer.target))
     if outer.kind == _FILE:
@@ -105,8 +105,11 @@ def _judge_nested(points: Points, place: str, mount: _Mount, outer: _Mount, layo
         return
     if not outer.read_only or outer.source is None:
         return
-    tree = below(posixpath.join(outer.source, inner), layout.tree)
-    data = below(posixpath.join(outer.source, inner), layout.data)
+    where = posixpath.join(outer.source, inner)
+    tree, data = below(where, layout.tree), below(where, layout.data)
+    if where in artifacts or (mount.source is not None and below(mount.source, layout.keys) is not None):
+        # An artifact is there before a container starts; which files a service's key folder has, policy.key_mounts knows.
+        return
     if tree is not None:
         there = _FILE if tree in layout.files else _FOLDER if tree in layout.folders else None
         if there is None and mount.kind == _FOLDER:

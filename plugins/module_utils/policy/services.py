@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from ..common.findings import ERROR, Finding
+from ..common.findings import ERROR, WARNING, Finding
 from ..common.rules import finding
 from ..docker.model import Model, services
 from ..docker.references import floats, reference_problem, tag_of
@@ -93,19 +93,19 @@ def _image(place: str, service: Mapping[str, Any], image_policy: str) -> Iterato
 
 def _upgrades(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:
     name = str(service.get("image") or "").partition("@")[0].rsplit("/", 1)[-1].split(":")[0]
-    if any(updater in name for updater in _UPDATERS):
+    if name in _UPDATERS:
         yield finding("UPG-001", f"{place}.image", f"{name} replaces running containers on its own")
+    elif any(updater in name for updater in _UPDATERS):
+        message = f"{name} is called like a program that replaces running containers"
+        yield finding("UPG-001", f"{place}.image", message, "Make sure that it is none.", severity=WARNING)
     policy = str(service.get("pull_policy") or "")
     if policy in ("always", "daily", "weekly", "refresh") or policy.startswith("every_"):
-        yield finding("UPG-001", f"{place}.pull_policy", f"pull_policy {policy} changes the image behind the operator's back")
+        message = f"pull_policy {policy} is not obeyed: an image changes with the package's version only"
+        yield finding("UPG-001", f"{place}.pull_policy", message, _REMOVE, severity=WARNING)
 
 
 def _shape(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:
     replicas = (service.get("deploy") or {}).get("replicas", service.get("scale"))
-    if isinstance(replicas, int) and replicas > 1:
-        yield finding(
-            "PKG-018",
-            f"{place}.deploy.replicas",
-            f"asks for {replicas} containers; an instance runs one a service",
-            "Remove replicas and scale.",
-        )
+    if isinstance(replicas, int) and replicas != 1:
+        message = f"asks for {replicas} containers; an instance runs one a service"
+        yield finding("PKG-018", f"{place}.deploy.replicas", message, "Remove replicas and scale.", severity=WARNING)

@@ -40,7 +40,7 @@ def _options(spec: Mapping[str, Any]) -> str:
         lines.append(f"{name}: {(secret.get('ref') or {}).get('version', '********')}")
     package = spec.get("package") or {}
     if package:
-        lines.append(f"package: {package.get('name')} {package.get('version')}, profile {spec.get('profile')}")
+        lines.append(f"package: {package.get('name')} {package.get('version') or '(no version)'}, profile {spec.get('profile')}")
     return "".join(f"{line}\n" for line in sorted(lines))
 
 

@@ -39,3 +39,13 @@ def test_versions_change_on_purpose_only(state: dict[str, Any] | None, package: 
     if rules == ["UPG-005"] and "version" in package:
         assert "v1.0.0" in found[0].message
         assert package["version"] in found[0].message
+
+
+def test_a_package_without_a_version_is_called_one() -> None:
+    """A folder of the controller has none; it is no version named None."""
+    state = {"phase": "committed", "package": {"name": "demo-avs", "version": None, "tree_sha256": "x"}}
+    (found,) = version_problems(spec(), state)
+    assert found.message == "installed is a package without a version, wanted is v1.0.0; nothing was changed"
+    assert "None" not in found.as_line()
+    (other,) = version_problems(spec(package={**spec()["package"], "version": None}), {**state, "package": spec()["package"]})
+    assert "wanted is a package without a version" in other.message and "version back to v1.0.0" in other.remedy

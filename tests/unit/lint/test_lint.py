@@ -48,7 +48,7 @@ def test_a_sound_package_has_no_findings(tmp_path: Path, cache: Cache) -> None:
     ({"volumes": [{"type": "bind", "source": "/run/docker.sock", "target": "/s"}]}, "PRIV-002", "error"),
     ({"volumes": ["${SOCKET:-/var/run/docker.sock}:/s"]}, "PRIV-002", "error"),
     ({"image": "containrrr/watchtower:1.7.1"}, "UPG-001", "error"),
-    ({"pull_policy": "always"}, "UPG-001", "error"), ({"pull_policy": "daily"}, "UPG-001", "error"),
+    ({"pull_policy": "always"}, "UPG-001", "warning"), ({"pull_policy": "daily"}, "UPG-001", "warning"),
     ({"image": "nginx:latest"}, "IMG-001", "warning"), ({"image": "nginx"}, "IMG-001", "warning"), ({"image": "localhost:5000/nginx"}, "IMG-001", "warning"),
     ({"image": "${IMAGE:-nginx:main}"}, "IMG-001", "warning"),
     ({"ports": ["8080:8080"]}, "NET-001", "warning"), ({"ports": ["0.0.0.0:8080:8080/udp"]}, "NET-001", "warning"),

@@ -68,6 +68,11 @@ def test_what_it_makes_itself() -> None:
     assert points(tmpfs=["/x", "/x:size=1m"]).findings == []
 
 
+def test_an_artifact_is_there_before_the_container_starts() -> None:
+    artifacts = [{"path": "r/big.bin"}]
+    assert points(bound(f"{DATA}/r", "/r", True), bound(f"{DATA}/r/big.bin", "/r/big.bin", True), artifacts=artifacts).findings == []
+
+
 def test_a_file_of_an_artifact_is_a_file() -> None:
     artifacts = [{"path": "big.bin"}]
     assert told(points(CONF, bound(f"{DATA}/big.bin", "/conf/big.bin"), artifacts=artifacts).findings) == REFUSED
