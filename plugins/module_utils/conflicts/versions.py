@@ -13,7 +13,6 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.words import ABSENT, APPLYING
 
-
 # Of a package in a folder of the controller.
 _NO_VERSION = "a package without a version"
 

@@ -36,9 +36,9 @@ _ULIMITS = frozenset((
     "sigpending", "stack",
 ))  # fmt: skip
 _TMPFS = frozenset((
-    "async", "atime", "defaults", "dev", "diratime", "dirsync", "exec", "mand", "noatime", "nodev", "nodiratime", "noexec", "nomand", "norelatime", "nostrictatime",
-    "nosuid", "nosymfollow", "relatime", "remount", "ro", "rw", "strictatime", "suid", "sync", "private", "rprivate", "shared", "rshared", "slave", "rslave",
-    "unbindable", "runbindable",
+    "async", "atime", "defaults", "dev", "diratime", "dirsync", "exec", "mand", "noatime", "nodev", "nodiratime", "noexec", "nomand",
+    "norelatime", "nostrictatime", "nosuid", "nosymfollow", "private", "relatime", "remount", "ro", "rprivate", "rshared", "rslave",
+    "runbindable", "rw", "shared", "slave", "strictatime", "suid", "sync", "unbindable",
 ))  # fmt: skip
 _TMPFS_VALUES = re.compile(r"(?:size=\d+[kmgtKMGT%]?|(?:mode|uid|gid)=\d+|nr_(?:inodes|blocks)=\d+[kmgKMG]?|mpol=\S+)\Z")
 _TMPFS_REMEDY = "Use size=64m, mode=1777, uid=, gid=, noexec and the like."
