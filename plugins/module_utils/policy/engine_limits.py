@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import signal
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -42,6 +41,12 @@ _TMPFS = frozenset((
 ))  # fmt: skip
 _TMPFS_VALUES = re.compile(r"(?:size=\d+[kmgtKMGT%]?|(?:mode|uid|gid)=\d+|nr_(?:inodes|blocks)=\d+[kmgKMG]?|mpol=\S+)\Z")
 _TMPFS_REMEDY = "Use size=64m, mode=1777, uid=, gid=, noexec and the like."
+# signal(7).
+_SIGNALS = frozenset((
+    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL", "PROF", "PWR", "QUIT",
+    "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "UNUSED", "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU",
+    "XFSZ",
+))  # fmt: skip
 # Of a container in another one's network these belong to the other.
 _THE_OTHERS = ("ports", "expose", "hostname", "dns", "dns_search", "dns_opt", "extra_hosts", "links")
 
@@ -237,12 +242,7 @@ def _is_signal(text: str) -> bool:
     name = text.upper().replace("SIG", "", 1) if text.upper().startswith("SIG") else text.upper()
     if name.isdigit():
         return 0 < int(name) < 65
-    # Some of them have a name in newer Pythons only.
-    return (
-        f"SIG{name}" in signal.Signals.__members__
-        or name in ("IOT", "STKFLT", "UNUSED")
-        or re.fullmatch(r"RT(?:MIN|MAX)(?:[+-]\d{1,2})?", name) is not None
-    )
+    return name in _SIGNALS or re.fullmatch(r"RT(?:MIN|MAX)(?:[+-]\d{1,2})?", name) is not None
 
 
 def _is_address(text: str) -> bool:
