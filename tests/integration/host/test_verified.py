@@ -19,6 +19,7 @@ from tests.integration.host.test_documented import inspected, installed, remove
 from tests.integration.host.test_refusals import refused
 
 PORT = 36500 + RUN % 200 * 2
+NEXT = 37000 + RUN % 100 * 5
 
 
 def node(**settings: Any) -> Small:
@@ -63,6 +64,17 @@ WORKS: dict[str, Small] = {
     ),
     "nobodys-target": Small(profile={"monitoring": {"targets": [{"service": "nobody", "port": 90, "path": "/metrics"}]}}),
     "nobodys-privileges": Small(runtime={"privileges": {"nod": {"user": "1000:1000"}}}),
+    "another-network": Small(
+        services={
+            "pause": {"ports": [f"{NEXT}:8000", f"{NEXT}:8000/udp", f"{NEXT + 1}-{NEXT + 2}:9000-9001/udp", "${RANGE}:7000-7001"]},
+            "app": {"network_mode": "service:pause", "depends_on": ["pause"], "entrypoint": ["python3", "-m", "http.server", "8000"]},
+        },
+        env=f"RANGE={NEXT + 3}-{NEXT + 4}\n",
+        runtime={
+            "privileges": {"pause": {"ports": {"8000": "public", "9000/udp": "public", "RANGE": "loopback"}}, "app": {"user": "1000:1000"}},
+            "health": {"type": "http", "service": "app", "port": 8000},
+        },
+    ),
     "no-port": Small(
         env="P=\n", runtime={"metrics": [{"service": "node", "port": "P"}], "privileges": {"node": {"ports": {"P": "public"}}}}
     ),
@@ -191,6 +203,9 @@ def test_what_is_made_to_work(way: Way) -> None:
     assert ("PKG-016", "info") in ids["container-name"]
     assert ("PKG-016", "warning") in ids["nobodys-target"] & ids["nobodys-privileges"] & ids["no-port"]
     assert not any(rule == "PKG-016" for rule, _severity in ids["optional"])
+    bound = {port: where[0]["HostIp"] for port, where in inspected(way, "another-network", "pause")["HostConfig"]["PortBindings"].items()}
+    assert {port for port, address in bound.items() if not address} == {"8000/tcp", "8000/udp", "9000/udp"}
+    assert {port for port, address in bound.items() if address == "127.0.0.1"} == {"9001/udp", "7000/tcp", "7001/tcp"}
     remove(way, WORKS)
 
 
