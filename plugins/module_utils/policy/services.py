@@ -20,6 +20,7 @@ from .engine_limits import judge_limits
 from .exceptions import capability, granted, grants
 from .model_names import judge_names
 from .service_names import unknown_services
+from .setting_values import REMOVE
 from .settings import judge_settings
 
 # Beyond these, a capability reaches the host's kernel, devices, network or other processes.
@@ -101,7 +102,7 @@ def _upgrades(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:
     policy = str(service.get("pull_policy") or "")
     if policy in ("always", "daily", "weekly", "refresh") or policy.startswith("every_"):
         message = f"pull_policy {policy} is not obeyed: an image changes with the package's version only"
-        yield finding("UPG-001", f"{place}.pull_policy", message, _REMOVE, severity=WARNING)
+        yield finding("UPG-001", f"{place}.pull_policy", message, REMOVE, severity=WARNING)
 
 
 def _shape(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:

@@ -95,7 +95,9 @@ def dependencies(value: Any) -> dict[str, dict[str, Any]]:
 def healthcheck(value: Any) -> dict[str, Any]:
     given = mapping(value)
     test = given.get("test")
-    found = {name: text for name in ("interval", "timeout", "start_period", "start_interval") if (text := scalar(given.get(name)))}
+    times = ("interval", "timeout", "start_period", "start_interval")
+    found = {str(name): value for name, value in given.items() if name not in (*times, "test")}
+    found |= {name: text for name in times if (text := scalar(given.get(name)))}
     if isinstance(test, str):
         return {**found, "test": ["CMD-SHELL", test]}
     return {**found, "test": [str(item) for item in test]} if isinstance(test, list) else found

@@ -71,14 +71,14 @@ def model_of(profile: Profile, files: ComposeFiles, values: Values) -> Model:
 
 def refused(files: ComposeFiles, values: Values) -> list[str]:
     """Why compose itself would refuse the files: a required variable nobody sets, a mount one side of which is empty, ports that are
-    none. Nothing of a service that depends on what only the host knows."""
-    found = []
+    none. Nothing of a service that depends on what only the host knows. Raises ``Outgrown``."""
+    found, budget = [], Budget()
     for variable, colon in re.findall(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)(:?)\?", files.written):
         if values.get(variable, None if not colon else "") in (None, *([""] if colon else [])):
             found.append(f"the variable {variable} is required, and nothing sets it")
     # Of services of other compose profiles, too: compose reads them all.
     for name, settings in files.services.items():
-        known = _known(settings, values)
+        known = _known(settings, values, budget)
         bad = [item for item in fields.as_list(known.get("volumes")) if isinstance(item, str) and "" in item.split(":")]
         found += [f"services.{name}.volumes: {item!r} has an empty part" for item in bad]
         bad = [item for item in fields.as_list(known.get("ports")) if not fields.ports(item)]

@@ -103,7 +103,6 @@ _TRIED: dict[str, tuple[list[Any], list[Any]]] = {
     f"{_S}depends_on.*.condition": (["service_started", "service_completed_successfully"], ["sometimes"]),
     f"{_S}depends_on.*.required": (_ENABLED, _ODD),
     f"{_S}depends_on.*.restart": (_ENABLED, _ODD),
-    f"{_S}deploy.replicas": ([1], [2]),
     f"{_S}deploy.resources.limits.cpus": (["0.5", 1], _NO_NUMBERS),
     f"{_S}deploy.resources.limits.memory": (_SIZES, _NO_SIZES),
     f"{_S}deploy.resources.limits.pids": ([-1, 100], _NO_NUMBERS),
@@ -170,11 +169,9 @@ _TRIED: dict[str, tuple[list[Any], list[Any]]] = {
     f"{_S}privileged": ([False], [True, "true"]),
     f"{_S}profiles": ([["a-b"]], [["--help"]]),
     f"{_S}provider": (_CLOSED, [{"type": "x"}]),
-    f"{_S}pull_policy": (["missing", "never", "if_not_present"], ["always", "daily", "weekly", "every_12h"]),
     f"{_S}read_only": (_ENABLED, _ODD),
     f"{_S}restart": (["no", "always", "on-failure:3", "unless-stopped"], ["sometimes", "on-failure:x"]),
     f"{_S}runtime": (_CLOSED, ["runc", "io.containerd.runc.v2", "nvidia"]),
-    f"{_S}scale": ([1], [3]),
     **{f"{_S}{section}[].{name}": ([value], _BAD_TEXT[:1]) for section in ("configs", "secrets")
        for name, value in (("source", "c"), ("target", "/x"), ("uid", "1"), ("gid", "1"), ("mode", 288))},
     f"{_S}security_opt": (
@@ -221,6 +218,8 @@ SAFE_WHATEVER = {
     "version": "3.8", "name": "a", "include": None, "networks.*.external": False, "networks.*.ipam.config[].subnet": "10.9.0.0/16",
     "networks.*.ipam.config[].aux_addresses": {"a": "10.9.0.9"}, "configs.*.content": "a",
     f"{_S}cap_drop": ["ALL"], f"{_S}command": ["--x"], f"{_S}entrypoint": ["sh"], f"{_S}environment": {"A": "--x"}, f"{_S}env_file": None,
+    # Not obeyed, which is a warning.
+    f"{_S}deploy.replicas": 2, f"{_S}scale": 3, f"{_S}pull_policy": "always",
     f"{_S}extends": None, f"{_S}label_file": None, f"{_S}develop": {"watch": []}, f"{_S}extra_hosts": ["h=host-gateway"], f"{_S}healthcheck.test": ["CMD", "a"],
     **{f"{_S}deploy.{name}": {} for name in ("mode", "endpoint_mode", "labels", "rollback_config", "update_config", "placement")},
     **{f"{_S}deploy.restart_policy.{name}": "1" for name in ("condition", "delay", "max_attempts", "window")},
