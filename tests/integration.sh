@@ -7,4 +7,8 @@ cd "$(dirname "$0")/.."
 python -m tests.lab up --hosts 2 --no-docker
 # On hosts without an engine, if they are new; the other tests need the one it brings.
 python -m pytest tests/integration/test_demo.py -q
+# Playbooks on lab hosts run on the newest ansible-core where this machine can have it; tests of the edges run on the oldest one as well.
+if [ -z "${AVS_TEST_CORE:-}" ] && [ -n "$(bash tests/tools/newest_core.sh --python)" ]; then
+  export AVS_TEST_CORE=newest
+fi
 python -m pytest tests/integration --ignore tests/integration/test_demo.py -q --durations=15 "$@"

@@ -140,6 +140,8 @@ class Fleet:
         self.hosts = {name: Host(name, {**shared, **(values or {})}) for name, values in group["hosts"].items()}
         self.facts: dict[str, Any] = yaml.safe_load((LAB / "vars.yml").read_text())
         self.variables: dict[str, Any] = {}
+        # The ansible-core its playbooks run on; ``None``: the one the run was started for.
+        self.core: str | None = None
 
     @property
     def first(self) -> Host:
@@ -149,7 +151,7 @@ class Fleet:
         keep = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))}
         return {
             **keep,
-            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "PATH": f"{bin_folder(self.core)}:{os.environ['PATH']}",
             "ANSIBLE_COLLECTIONS_PATH": collections_path(ROOT / ".cache" / "collections"),
             "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
@@ -183,7 +185,7 @@ class Fleet:
         name = playbook if "/" in playbook else f"restaking.avs.{playbook}"
         extra = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"} if parse else {}
         done = subprocess.run(
-            [str(BIN / "ansible-playbook"), name, "-i", str(inventory), *arguments],
+            [str(bin_folder(self.core) / "ansible-playbook"), name, "-i", str(inventory), *arguments],
             env=self.environment(**{**extra, **(environment or {})}),
             cwd=self.folder,
             capture_output=True,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.core import cores
 from tests.integration.support import Fleet
 
 # Serves 200 for whatever is asked.
@@ -45,14 +46,18 @@ def package(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree
 
 
-def test_the_smallest_of_each_installs_and_stays(fleet: Fleet, package: Path) -> None:
+@pytest.mark.parametrize("core", cores())
+def test_the_smallest_of_each_installs_and_stays(fleet: Fleet, package: Path, monkeypatch: pytest.MonkeyPatch, core: str) -> None:
+    monkeypatch.setattr(fleet, "core", core)
     host = fleet.first
-    entries = [{"package": {"path": str(package)}, "profile": name, "tag": name} for name in PROFILES]
+    entries = [{"package": {"path": str(package)}, "profile": name, "tag": f"{name}-{core}"} for name in PROFILES]
     first = fleet.play("install", {host.name: entries})
     assert first.code == 0, first.output[-4000:]
     found = {entry["id"]: entry["health"]["status"] for entry in first.reconcile(host.name)["instances"]}
-    assert found == {f"small-{name}": "healthy" for name in PROFILES}
+    assert found == {f"small-{name}-{core}": "healthy" for name in PROFILES}
     before = host.containers()
     again = fleet.play("install", {host.name: entries})
     assert again.code == 0 and again.stats[host.name]["changed"] == 0, again.output[-4000:]
     assert host.containers() == before
+    gone = fleet.play("install", {host.name: [{**entry, "state": "absent", "purge": True} for entry in entries]})
+    assert gone.code == 0, gone.output[-4000:]
