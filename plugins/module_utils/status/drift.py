@@ -16,11 +16,18 @@ from ..instance.store import InstanceStore
 from ..policy.memory import size
 
 _NANO = 1_000_000_000
+
+
+def _reserved(service: Mapping[str, Any]) -> int:
+    declared = ((service.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
+    return size(service.get("mem_reservation")) or size(declared.get("memory")) or 0
+
+
 # A setting `docker update` reaches -> what the compose file asks for, and where the engine keeps it. Left out of the file, it is 0 or
 # empty, which is the engine's word for it, too.
 _SETTINGS: Mapping[str, tuple[Callable[[Mapping[str, Any]], Any], str]] = {
     "memory": (lambda service: size(service.get("mem_limit")) or 0, "Memory"),
-    "memory reservation": (lambda service: _reserved(service), "MemoryReservation"),
+    "memory reservation": (_reserved, "MemoryReservation"),
     "cpus": (lambda service: round(float(service.get("cpus") or 0) * _NANO), "NanoCpus"),
     "cpu shares": (lambda service: int(service.get("cpu_shares") or 0), "CpuShares"),
     "cpu period": (lambda service: int(service.get("cpu_period") or 0), "CpuPeriod"),
@@ -70,11 +77,6 @@ def _settings(service: Mapping[str, Any], host: Mapping[str, Any]) -> list[tuple
     if "memswap_limit" not in service and swap not in (0, memory, 2 * memory, 2 * (size(service.get("mem_limit")) or 0)):
         found.append(("memory with swap", "twice the memory", str(swap)))
     return found
-
-
-def _reserved(service: Mapping[str, Any]) -> int:
-    declared = ((service.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
-    return size(service.get("mem_reservation")) or size(declared.get("memory")) or 0
 
 
 def _name(state: Mapping[str, Any], container: Container) -> list[tuple[str, str, str]]:

@@ -44,7 +44,8 @@ def moment(value: date | time) -> str:
 
 def number(value: int) -> int:
     """The number itself, or ``Respelled`` where the file it comes from is known and says it in another way."""
-    if type(value) is int:
+    # Ansible's own integers, which know where they stand, are of a class of their own.
+    if value.__class__ is int:
         return value
     text = _written(value)
     plain = int(value)

@@ -48,7 +48,7 @@ def sealed() -> Iterator[None]:
 NOBODY = {"ansible_hashi_vault_url": "http://127.0.0.1:9"}
 STRANGER = {"ansible_hashi_vault_secret_id": "wrong"}
 FORGER = {"ansible_hashi_vault_auth_method": "token", "ansible_hashi_vault_token": "wrong"}
-ROLE = "Check ansible_hashi_vault_role_id and _secret_id"
+ROLE = "Check ansible_hashi_vault_role_id and ansible_hashi_vault_secret_id"
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,10 @@ def test_what_is_no_program_names_no_loader(tmp_path: Path, content: bytes) -> N
 
 
 def test_nobody_else_is_the_user() -> None:
-    found = {stranger(ALL_IDS) for _ in range(20)}
+    found = {stranger(ALL_IDS) for _try in range(20)}
     assert len(found) > 1
     assert all(0x7F000000 <= user < 0x7FFFFFFE for user in found)
-    assert all(60578 <= stranger("0 100000 65536\n") < 61184 for _ in range(20))
+    assert all(60578 <= stranger("0 100000 65536\n") < 61184 for _try in range(20))
     assert 60578 <= stranger("0 1000 1\n1 100000 65535\n") < 61184
 
 
