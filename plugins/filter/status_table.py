@@ -53,6 +53,10 @@ class FilterModule:
         return {"status_table": status_table}
 
 
+# Ansible's YAML output breaks long lines at single spaces, and a row of a table is one line.
+_UNBROKEN = "\u00a0"
+
+
 def status_table(results: Any) -> str:
     """The table of ``{host: result}``. Raises ``AnsibleFilterError`` for anything else than a mapping."""
     if not isinstance(results, Mapping):
@@ -60,7 +64,8 @@ def status_table(results: Any) -> str:
     rows: list[tuple[str, ...]] = [COLUMNS]
     for host in sorted(results, key=str):
         # What a package or a container calls itself is not to draw other lines than these.
-        rows += [tuple(harmless(" ".join(cell.split())) for cell in row) for row in _rows(str(host), results[host])]
+        cells = [[harmless(" ".join(cell.split())) for cell in row] for row in _rows(str(host), results[host])]
+        rows += [(*row[:-1], row[-1].replace(" ", _UNBROKEN)) for row in cells]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 

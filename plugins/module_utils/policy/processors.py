@@ -36,7 +36,10 @@ def _pinned(place: str, text: str, processors: Collection[int]) -> list[Finding]
         return []
     ranges = [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part.strip()) for part in text.split(",")]
     wanted = [(int(found[1]), int(found[2] or found[1])) for found in ranges if found]
-    if len(wanted) < len(ranges) or any(low > high for low, high in wanted):
+    if len(wanted) < len(ranges):
+        # No form of this setting at all, which its row of the table says.
+        return []
+    if any(low > high for low, high in wanted):
         return [finding("PKG-020", f"{place}.cpuset", f"{text} names no processors", "Write them like 0-3,6.")]
     if processors and not all(number in processors for low, high in wanted for number in range(low, high + 1)):
         message = f"asks for the processors {text}, the host has {', '.join(map(str, sorted(processors)))}"

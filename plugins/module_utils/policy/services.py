@@ -9,10 +9,10 @@ Which settings are known at all, and which values they may have, says the table 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..common.findings import ERROR, WARNING, Finding
+from ..common.findings import ERROR, WARNING, Finding, errors_of
 from ..common.rules import finding
 from ..docker.model import Model, services
 from ..docker.references import floats, reference_problem, tag_of
@@ -46,14 +46,28 @@ def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag", inac
         found += _upgrades(place, service)
         found += _shape(place, service)
     found += judge_names(instance, model)
-    found += judge_settings(spec, model)
+    found += _untold(judge_settings(spec, model), found)
     found += unknown_services(spec, known, inactive)
-    found += judge_limits(spec, model)
+    found += _untold(judge_limits(spec, model), found)
     if not known:
         found.append(
             finding("PKG-018", instance, "the compose files declare no service", "Name a compose profile, or correct the compose files.")
         )
     return found
+
+
+def _untold(more: Iterable[Finding], told: Iterable[Finding]) -> list[Finding]:
+    """Those about settings of which nothing was refused yet: one fault is told once, by the rule that comes first."""
+    places = [item.place for item in errors_of(told) if item.id in ("PKG-005", "PRIV-002")]
+    return [item for item in more if not any(_same(item.place, place) for place in places)]
+
+
+def _same(place: str, other: str) -> bool:
+    """Whether one setting is the other, or a part of it: ``ulimits`` and ``ulimits.nofile``. What is said of a whole service is about no
+    setting: one with a bad name may have other faults."""
+    short, long = sorted((place, other), key=len)
+    about_one = short.count(".") > (1 if ": services." in short else 0)
+    return short == long or (about_one and long.startswith(f"{short}."))
 
 
 def _privileges(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import entries
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import entries, key_entries
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages import runtime
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.option_types import TYPES
 
@@ -349,7 +349,7 @@ def test_the_tables_leave_nothing_out() -> None:
     assert rules == {kind: set(known.rules) for kind, known in TYPES.items() if kind != "id"}
     forms = {name for case, _files in KEYS.values() if case.runtime for form in case.runtime["keys"] for name in form}
     assert forms == {"name", "kind", *runtime._WAYS, "services", "owner", "optional"}
-    assert {form["kind"] for case, _files in KEYS.values() if case.runtime for form in case.runtime["keys"]} == set(entries.KINDS)
+    assert {form["kind"] for case, _files in KEYS.values() if case.runtime for form in case.runtime["keys"]} == set(key_entries.KINDS)
     assert all(entries._GRANT.match(grant) for grant in GRANTS)
     sections = {
         name for case in (*FORMS.values(), *GATES.values(), *(case for case, _files in KEYS.values())) for name in case.runtime or ()

@@ -44,6 +44,6 @@ def test_status_fails_on_request(instance: str, fail: object, fails: bool) -> No
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode != 0) is fails, done.stdout + done.stderr
-    table = next(line for line in done.stdout.splitlines() if instance in line)
+    table = next(line.replace("\u00a0", " ") for line in done.stdout.splitlines() if instance in line)
     assert "started" in table and "unknown" in table and "state.json is not there, while its containers are" in table
     assert (f"{instance} is unknown: " in done.stdout) is fails
