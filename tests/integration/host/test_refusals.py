@@ -185,7 +185,8 @@ def test_a_sick_instance_does_not_keep_the_others(bench: Bench, tree: Path, keys
     assert bench.call([mended, well])["changed"]
     assert not bench.call([mended, well])["changed"]
     listed = bench.call([copy.deepcopy(mended)])
-    assert listed["unlisted"] == [well["id"]]
+    # Others may use this engine, too.
+    assert [instance for instance in listed["unlisted"] if instance.startswith(bench.name)] == [well["id"]]
     assert "INV-003" in {item["id"] for item in listed["findings"]}
 
 
