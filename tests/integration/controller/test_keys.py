@@ -71,6 +71,8 @@ def test_a_secret_in_an_inventory_is_refused_and_found_beside_it(controller: Con
 
     (inventory / "files").rename(controller.folder / "files")
     collection = controller.folder / "collections/ansible_collections/restaking/avs/playbooks"
+    # A folder of its own in place of the link to the project's.
+    collection.unlink()
     collection.mkdir()
     (collection / "try.yml").write_text(PLAY)
     (controller.folder / "imported.yml").write_text("- import_playbook: restaking.avs.try\n")
