@@ -31,7 +31,7 @@ SPEC = {"id": "apart-x", "secrets": {}, "env": {}, "keys": [], "health": {"type"
         "compose": {"dir": "pkg/main", "files": ["docker-compose.yml"], "env_files": [".env"], "profiles": []}}  # fmt: skip
 SERVICE: dict[str, Any] = {"image": IMAGE}
 # Seconds: a person waits for the answer. The bound on the time itself is met only where two processors have much else to do.
-SOON = PATIENCE + 15
+SOON = PATIENCE + 60
 MARK = "avs-test-mark-0123456789"
 
 

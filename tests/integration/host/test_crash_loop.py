@@ -18,8 +18,11 @@ from tests.integration.host.handmade import SLEEP, service, spec, tree
 from tests.integration.host.support import IMAGE, Bench, docker, reference
 from tests.integration.host.test_lifecycle import bare, changed, step
 
-# Ends of itself once a file is there, or after some seconds; its last line would ring a terminal's bell, and tells a secret.
-NODE = "for i in $(seq 1 $SECONDS_TO_LIVE); do test -e /data/crash && break; sleep 0.2; done; printf 'bad-config-line \\a%s\\n' $TOKEN >&2; exit 7"
+# Ends of itself while a file is there, once for another, or after some seconds; its last line would ring a terminal's bell, and tells a secret.
+NODE = (
+    "for i in $(seq 1 $SECONDS_TO_LIVE); do test -e /data/crash && break; test -e /data/once && rm /data/once && break; sleep 0.2; done; "
+    "printf 'bad-config-line \\a%s\\n' $TOKEN >&2; exit 7"
+)
 TOKEN = "very-secret-token"
 
 
@@ -114,13 +117,12 @@ def test_one_that_came_back_is_not_called_well_at_once(bench: Bench, node: dict[
     docker("run", "--rm", "-v", f"avs-{node['id']}_st:/data", "--entrypoint", "rm", IMAGE, "/data/crash")
     step(bench, node)
     assert crashes(bench.call([node])) == []
-    docker("exec", f"avs-{node['id']}-node", "sh", "-c", "touch /data/crash; sleep 0.7; rm -f /data/crash", check=False)
-    until(lambda: restarts(node) == 1)
-    docker("run", "--rm", "-v", f"avs-{node['id']}_st:/data", "--entrypoint", "rm", IMAGE, "-f", "/data/crash")
-    count = until(lambda: docker("inspect", "-f", "{{.State.Running}}", f"avs-{node['id']}-node").strip() == "true" and restarts(node))
+    time.sleep(3)  # `docker ps` tells times in whole seconds: a restart right after the commit could be the start itself
+    docker("exec", f"avs-{node['id']}-node", "touch", "/data/once")
+    until(lambda: docker("inspect", "-f", "{{.State.Running}} {{.RestartCount}}", f"avs-{node['id']}-node").strip() == "true 1")
     health = told(bench, node)["health"]
-    assert health["status"] == ("starting" if count < 3 else "unhealthy")
-    assert "restarted" in health["detail"]
+    assert health["status"] == "starting"
+    assert "restarted once" in health["detail"]
 
 
 def test_keys_that_are_gone_are_said_to_be(bench: Bench, node: dict[str, Any]) -> None:
