@@ -10,12 +10,47 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import astuple
 from typing import Any
 
-from ...module_utils.common.errors import SecretError
+from ...module_utils.common.errors import InputError, SecretError
+from ...module_utils.common.findings import Finding
 from ..parsing.plain import plain
 from ..secrets.base import SecretPath, vault_request
 from ..secrets.connection import VARIABLES, Connection, connection
+from ..secrets.run_cache import RunFolder
 from .entries import INSTANCES, Entry, parse_instances
-from .key_use import Use, uses_of
+from .key_use import Use, claimed_uses, kinds_of, public_uses, shared_keys, still_held, uses_of
+
+
+class Fleet:
+    """All hosts of the inventory, as the worker of one of them has to know them. ``record``: a ``survey``."""
+
+    def __init__(self, folder: RunFolder, host: str, record: Mapping[str, Any]) -> None:
+        self._folder, self._host, self._record = folder, host, record
+
+    def shared(self, entries: Iterable[Entry]) -> list[Finding]:
+        """Keys of this host's entries that the inventory gives to somebody else as well, by where they lie."""
+        others = [Use(**use) for use in self._record["uses"] if use["host"] != self._host]
+        return shared_keys(uses_of(self._host, entries), others)
+
+    def paths(self, store: Connection) -> list[SecretPath]:
+        """What the play's hosts want of a store."""
+        return [SecretPath(*path) for path in self._record["paths"].get(store.digest, ())]
+
+    def review(self, specs: Iterable[Mapping[str, Any]], first: Mapping[str, Any], values: Mapping[str, Mapping[str, str]]) -> None:
+        """Compare what tells keys apart (public id, content) of running keys and of those about to be sent with what other hosts of this
+        run reported. ``first``: the host's first answer; ``values``: instance -> secret -> value.
+
+        Raises ``InputError`` where a key would run twice.
+        """
+        # A node nobody lists any more still signs, and so does one that is about to be changed.
+        held = still_held(first.get("held") or (), values)
+        mine = [*public_uses(self._host, [*(first.get("instances") or ()), *held]), *claimed_uses(self._host, values, kinds_of(specs))]
+        with self._folder.locked("public"):
+            known = self._folder.read("public") or {"uses": []}
+            others = [Use(**use) for use in known["uses"] if use["host"] != self._host]
+            self._folder.write("public", {"uses": [use.as_dict() for use in (*others, *mine)]})
+        problems = shared_keys(mine, others)
+        if problems:
+            raise InputError("a key would run twice", problems)
 
 
 def store_paths(entries: Iterable[Entry]) -> list[SecretPath]:
@@ -53,15 +88,6 @@ def survey(hosts: Iterable[str], play: Container[str], variables: Callable[[str]
             known = paths.setdefault(store.digest, [])
             known += [list(astuple(path)) for path in wanted]
     return {"uses": uses, "paths": paths}
-
-
-def surveyed_uses(record: Mapping[str, Any], but: str) -> list[Use]:
-    """The keys of all hosts but one."""
-    return [Use(**use) for use in record["uses"] if use["host"] != but]
-
-
-def surveyed_paths(record: Mapping[str, Any], store: Connection) -> list[SecretPath]:
-    return [SecretPath(*path) for path in record["paths"].get(store.digest, ())]
 
 
 def connection_of(variables: Mapping[str, Any]) -> Connection | None:

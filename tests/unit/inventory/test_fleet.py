@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.contents import as_text
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
 from ansible_collections.restaking.avs.plugins.module_utils.common.keystores import record_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import store_paths, survey, surveyed_paths, surveyed_uses
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import Fleet, store_paths, survey
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import (
     Use,
     claimed_uses,
@@ -25,6 +27,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use im
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import SecretPath
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, connection
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder
 
 from tests.unit.support.fakes import entry
 from tests.unit.support.keystores import keystore, web3
@@ -50,7 +53,7 @@ def test_paths_of_started_instances() -> None:
     ]  # fmt: skip
 
 
-def test_a_survey_groups_paths_by_store_and_login() -> None:
+def test_a_survey_groups_paths_by_store_and_login(tmp_path: Path) -> None:
     other = {"ansible_hashi_vault_addr": "http://two", "ansible_hashi_vault_token": "canary-u"}
     hosts: dict[str, Mapping[str, Any]] = {
         "h1": {"avs_instances": [entry()], **TOKEN},
@@ -63,10 +66,12 @@ def test_a_survey_groups_paths_by_store_and_login() -> None:
         "h5": {"avs_instances": [entry()]},
     }
     record = json.loads(json.dumps(survey(hosts, hosts, hosts.__getitem__)))
-    assert SecretPath("secret", "avs/two") in surveyed_paths(record, store())
-    assert len(surveyed_paths(record, store())) == 4
+    fleet = Fleet(RunFolder(tmp_path), "h1", record)
+    assert SecretPath("secret", "avs/two") in fleet.paths(store())
+    assert len(fleet.paths(store())) == 4
     assert len(record["paths"]) == 2
-    assert {use.host for use in surveyed_uses(record, "h1")} == {"h2", "h3", "h5"}
+    (bls, _ecdsa) = fleet.shared(parse_instances([entry()])[0])
+    assert all(f"demo-avs-op1 on {host}" in bls.message for host in ("h3", "h5")) and "on h1" not in bls.message
     assert "canary" not in json.dumps(record)
 
 
@@ -217,7 +222,26 @@ def test_what_an_instance_holds_stays_held_until_another_key_comes() -> None:
         assert [(entry["id"], list(entry["keystores"])) for entry in still_held(held, values)] == [("a-op1", left)]
 
 
-def test_hosts_outside_the_play_count_by_their_keys_alone() -> None:
+def test_hosts_outside_the_play_count_by_their_keys_alone(tmp_path: Path) -> None:
     record = survey(["h1", "h2"], ["h1"], lambda _host: {"avs_instances": [entry()], **TOKEN})
     assert {use["host"] for use in record["uses"]} == {"h1", "h2"}
-    assert len(surveyed_paths(record, store())) == 3
+    assert len(Fleet(RunFolder(tmp_path), "h1", record).paths(store())) == 3
+
+
+def test_what_hosts_reported_meets_what_others_are_about_to_send(tmp_path: Path) -> None:
+    """By public id, which no inventory says: the first host to report goes on, the second is refused before anything is sent."""
+    specs = [{"id": "a-op1", "keys": [{"name": "k", "kind": "ecdsa"}]}]
+    values = {"a-op1": {"key.k.keystore": keystore("ecdsa", "one", "ab" * 20)}}
+    nobody: dict[str, Any] = {"uses": [], "paths": {}}
+    first = Fleet(RunFolder(tmp_path), "h1", nobody)
+    first.review(specs, {"instances": []}, values)
+    # Its own report of before is replaced, not compared with.
+    first.review(specs, {"instances": []}, values)
+    with pytest.raises(InputError) as caught:
+        Fleet(RunFolder(tmp_path), "h2", nobody).review(
+            specs, {"instances": []}, {"a-op1": {"key.k.keystore": keystore("ecdsa", "2", "ab" * 20)}}
+        )
+    assert [item.id for item in caught.value.findings] == ["KEY-006"]
+    running = {"id": "b-op1", "state": "started", "keystores": {"k": record_of("ecdsa", keystore("ecdsa", "3", "ab" * 20))}}
+    with pytest.raises(InputError):
+        Fleet(RunFolder(tmp_path), "h3", nobody).review([], {"instances": [], "held": [running]}, {})
