@@ -50,13 +50,16 @@ def bind_ports(spec: Mapping[str, Any], model: Model, values: Mapping[str, str])
         ports = []
         on_host = {str(port.get("published") or "") for port in service.get("ports") or ()}
         for port in service.get("ports") or ():
+            written = str(port.get("host_ip") or "")
             key = _match(operator, port, values, on_host)
             unused.discard(key or "")
             word = operator[key] if key is not None else None
             if word is None:
                 declared = _match(package, port, values, on_host)
                 word = package[declared] if declared is not None else None
-            written = str(port.get("host_ip") or "")
+                # Who gave the variable an address as well said where; a word of the package would only widen it.
+                if declared is not None and is_variable(declared) and ":" in values.get(declared, ""):
+                    word = written or word
             if word is None and not _is_loopback(written):
                 what = f"{port.get('published') or 'a free port'} -> {port['target']}/{port.get('protocol', 'tcp')}"
                 message = f"{what} is published, but not declared; it is bound to loopback"

@@ -20,8 +20,12 @@ _RESERVED = ("avs.", "com.docker.", "io.docker.", "org.dockerproject.", "desktop
 _AGENTS = re.compile(
     r"(?:traefik|ofelia|chadburn|swarm\.cronjob|docker-volume-backup|restic-compose-backup|deunhealth|sablier|lazytainer|dockflare|tsdproxy"
     r"|cloudflare\.tunnel|com\.github\.nginx-proxy|com\.github\.jrcs|com\.ouroboros|wud|dockcheck|mag37\.dockcheck|shepherd|io\.portainer"
-    r"|co\.elastic|com\.datadoghq|kuma|crowdsec)[./].*|(?:caddy|swag|autoheal)(?:[._-].*)?"
+    r"|co\.elastic|com\.datadoghq|kuma|crowdsec|deck-chores|ai\.ix|net\.reddec|bunkerweb)[./].*|(?:caddy|swag|autoheal)(?:[._-].*)?"
 )
+# Labels that describe, and names without a space of names that is not one of the above.
+_DESCRIBING = re.compile(r"org\.(?:opencontainers|label-schema)\..*|[^./]*")
+# Variables by which a container tells a proxy of the operator to publish it.
+_ORDERS = ("VIRTUAL_HOST", "VIRTUAL_HOST_MULTIPORTS")
 _SWITCHES = ("enable", "enabled", "autoheal")
 _WATCHTOWER = "com.centurylinklabs.watchtower."
 _HARMLESS_OPTIONS = ("no-new-privileges", "no-new-privileges:true", "apparmor:docker-default")
@@ -112,6 +116,16 @@ def label_orders(labels: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem(f"the label {shown(name)} lets an updater replace the container", rule="UPG-001")
         elif _AGENTS.fullmatch(low) and not (str(text).lower() == "false" and low.split(".")[-1] in _SWITCHES):
             yield Problem(f"the label {shown(name)} is an order to a program of the operator that reads labels")
+        elif not low.startswith(_RESERVED) and not _DESCRIBING.fullmatch(low):
+            message = f"the label {shown(name)} is for a program that reads labels; whichever of this host knows it will act on it"
+            yield Problem(message, rule="PRIV-006", remedy="Make sure none does, or have the package's authors remove it.")
+
+
+def _environment(value: Any, _about: About) -> Iterator[Problem]:
+    for name in pairs(value):
+        if name in _ORDERS:
+            message = f"the variable {name} has a proxy that reads it (nginx-proxy) publish the container"
+            yield Problem(message, rule="PRIV-006", remedy="Make sure none on this host does, or have the package's authors rename it.")
 
 
 def _annotations(value: Any, _about: About) -> Iterator[Problem]:
@@ -176,6 +190,9 @@ def _network(value: Any, about: About) -> Iterator[Problem]:
         called = str(value.get("name") or about.name)
         if called.startswith("avs-") or called in ("host", "bridge", "none"):
             yield Problem(f"joins the network {called}, which is not the package's")
+        else:
+            message = f"joins the network {called} of the operator: whoever is on it can be reached, a remote signer too"
+            yield Problem(message, rule="NET-003", remedy="Make sure that is wanted; what is on it must not trust everybody on it.")
 
 
 def _driver(value: Any, about: About) -> Iterator[Problem]:
@@ -227,15 +244,20 @@ PRIVILEGED = Allowed("false; true by the exception `privileged`", _privileged, w
 HOOK = Allowed("commands that are not privileged", _hook)
 SECURITY_OPT = Allowed(", ".join(f"`{option}`" for option in _HARMLESS_OPTIONS), _security_opt, whole=True)
 VOLUMES_FROM = Allowed("services of the package", _volumes_from, whole=True)
-LABELS = Allowed("any but those of `avs.`, of the engine (`com.docker.`) and of programs that act on labels, like traefik, ofelia, watchtower",
-                 _labels, whole=True)  # fmt: skip
+LABELS = Allowed("any but those of `avs.`, of the engine (`com.docker.`) and of programs that act on labels, like traefik, ofelia, watchtower;"
+                 " a warning (PRIV-006) where a label neither describes nor is a plain word", _labels, whole=True)  # fmt: skip
+ENVIRONMENT = Allowed(
+    "any; a warning (PRIV-006) for those by which a proxy is told to publish a container (`VIRTUAL_HOST`)", _environment, whole=True
+)
 ANNOTATIONS = Allowed("`org.opencontainers.image.*`", _annotations, whole=True)
 LOGGING = Allowed("`json-file`, `local` or `none`, with options of that driver; a buffer of at most 16m", _logging, whole=True)
 SYSCTLS = Allowed("`net.*`, `fs.mqueue.*` and those of System V IPC", _sysctls, whole=True)
 ULIMITS = Allowed("those of Linux; `nice` and `rtprio` only 0", _ulimits, whole=True)
 LINKS = Allowed("services of the package; none with `network_mode: bridge`", _links, whole=True)
 ALIASES, FIXED_ADDRESS = _on_shared("name"), _on_shared("address")
-NETWORK = Allowed("of the package's own, or one of the operator's that is no instance's and not the engine's", _network)
+NETWORK = Allowed(
+    "of the package's own, or, with a warning (NET-003), one of the operator's that is no instance's and not the engine's", _network
+)
 NETWORK_DRIVER = Allowed("`bridge`", _driver, whole=True)
 NETWORK_OPTIONS = Allowed("; ".join(f"`{name}`" for name in sorted(_NETWORK_OPTIONS)) + "; gateway modes `nat` and `isolated`",
                           _network_options, whole=True)  # fmt: skip

@@ -94,7 +94,7 @@ SERVICES: tuple[Setting, ...] = (
     _s("domainname", v.matching(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|", "a name"), _OWN),
     _s("entrypoint", v.ANY, _OWN),
     _s("env_file", v.elsewhere("files of the package"), "what lies outside is not the package's", _RESOLVED),
-    _s("environment", v.ANY, _OWN, "secrets as KEY-003 and KEY-004 say"),
+    _s("environment", verdict.ENVIRONMENT, _OWN, "secrets as KEY-003 and KEY-004 say"),
     _s("expose", v.PORT, "opens nothing by itself"),
     _s("extends", v.elsewhere("files of the package"), "what lies outside is not the package's", _RESOLVED),
     _s("external_links", v.never("reads the environment of a container of somebody else, secrets too"), "a link copies the other container's environment"),

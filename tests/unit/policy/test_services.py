@@ -71,7 +71,7 @@ def test_what_a_service_asks_for(service: dict[str, Any], expected: list[tuple[s
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
-        ({"external": True, "name": "shared-rpc"}, []),
+        ({"external": True, "name": "shared-rpc"}, [("NET-003", "warning", "networks.n")]),
         ({"external": True, "name": "avs-other-op1_default"}, [("PRIV-002", "error", "networks.n")]),
         ({"external": True, "name": "host"}, [("PRIV-002", "error", "networks.n")]),
         ({"driver": "bridge"}, []),
