@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries im
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import Fleet, survey
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.offers import Offers
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.outcome import done, outcome, told
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.settings import checked, misspelt
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.wording import failures_text, problems_text
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
@@ -36,10 +37,11 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources impo
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import TapConfig, parse_taps
 
+_LOCK_TIMEOUT = 60
 _ARGUMENTS = {
     "instances": {"type": "raw", "required": True},
     "taps": {"type": "raw", "default": []},
-    "lock_timeout": {"type": "int", "default": 60},
+    "lock_timeout": {"type": "raw", "default": _LOCK_TIMEOUT},
     "settings": {"type": "dict", "default": {}},
     "cache_dir": {"type": "path"},
     "partial": {"type": "bool", "default": False},
@@ -82,11 +84,14 @@ def _reconciled(task: Task, host: Host, arguments: Mapping[str, Any], names: dic
     given = plain(arguments["instances"])
     entries, findings = parse_instances(given, is_encrypted=partial(_is_encrypted, arguments["instances"]))
     names.update(labels(given))
+    settings, wrong = checked({**plain(arguments["settings"]), "lock_timeout": plain(arguments["lock_timeout"])})
+    findings += [*wrong, *misspelt(task.variables)]
     folder = RunFolder(task.temp)
-    fleet = Fleet(folder, task.host, folder.once(f"survey-{task.id}", lambda: _survey(task)))
+    find = cache(task.files.find)
+    fleet = Fleet(folder, task.host, folder.once(f"survey-{task.id}", lambda: _survey(task, find)), find, task.target)
     findings += fleet.shared(entries)
-    cache = Cache(Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(task.temp))
-    offers = Offers(_taps(task, arguments["taps"], findings), cache, task.base)
+    fetched = Cache(Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(task.temp))
+    offers = Offers(_taps(task, arguments["taps"], findings), fetched, task.base)
     sources = _sources(task, folder, fleet)
     try:
         built = build_specs(entries, offers.package, sources, findings)
@@ -95,7 +100,7 @@ def _reconciled(task: Task, host: Host, arguments: Mapping[str, Any], names: dic
         if arguments["inventory_only"] and not errors_of(built.findings):
             return {"changed": False, "findings": [item.as_dict() for item in built.findings]}
         # Where the inventory is wrong already, the host is asked for what it finds wrong with the rest.
-        terms = Terms(arguments["lock_timeout"], plain(arguments["settings"]), task.check)
+        terms = Terms(settings.pop("lock_timeout", _LOCK_TIMEOUT), settings, task.check)
         answer = reconcile(built, terms, host, sources, fleet)
     except AvsError as error:
         # What becomes of an engine that is not there is not for the inventory to say.
@@ -123,8 +128,8 @@ def _worded(answer: Mapping[str, Any], names: Mapping[str, str], host: Host, tar
     return {"msg": problems_text(names, problems or [Finding("", ERROR, "", str(answer.get("msg", "")))], target)}
 
 
-def _survey(task: Task) -> dict[str, Any]:
-    return survey(sorted(task.everybody | task.play | {task.host}), task.play, task.variables_of)
+def _survey(task: Task, find: Callable[[str], str | None]) -> dict[str, Any]:
+    return survey(sorted(task.everybody | task.play | {task.host}), task.play, task.variables_of, find)
 
 
 def _taps(task: Task, given: Any, findings: list[Finding]) -> list[TapConfig]:

@@ -36,7 +36,7 @@ options:
     default: []
   lock_timeout:
     description: Seconds to wait for another run that works on one of the instances.
-    type: int
+    type: raw
     default: 60
   settings:
     description:
@@ -224,7 +224,7 @@ def main() -> None:
                     "allowed_signers": {"type": "path"},
                 },
             },
-            "lock_timeout": {"type": "int", "default": 60},
+            "lock_timeout": {"type": "raw", "default": 60},
             "settings": {"type": "dict", "default": {}},
             "partial": {"type": "bool", "default": False},
             "inventory_only": {"type": "bool", "default": False},

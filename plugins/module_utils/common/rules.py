@@ -256,6 +256,13 @@ _TABLE = (
         "An instance nobody lists is an instance nobody upgrades.",
         "List it, or remove it with state: absent.",
     ),
+    Rule(
+        "INV-004",
+        WARNING,
+        "Variables are spelled as the collection reads them",
+        "A misspelt variable silently does nothing.",
+        "Correct its name; docs/inventory.md lists the variables.",
+    ),
     Rule("OPT-001", ERROR, "Options hold values of their type", "", "Set the option to a value its type accepts."),
     Rule(
         "OPT-002",

@@ -19,17 +19,25 @@ from ..secrets.run_cache import RunFolder
 from .entries import INSTANCES, Entry, parse_instances
 from .key_use import Use, claimed_uses, kinds_of, public_uses, shared_keys, still_held, uses_of
 
+Find = Callable[[str], "str | None"]
+
 
 class Fleet:
-    """All hosts of the inventory, as the worker of one of them has to know them. ``record``: a ``survey``."""
+    """All hosts of the inventory, as the worker of one of them has to know them. ``record``: a ``survey``; ``find`` turns the name of a
+    file of the controller into its path;
+    ``target`` is the host that is asked where the task is delegated."""
 
-    def __init__(self, folder: RunFolder, host: str, record: Mapping[str, Any]) -> None:
-        self._folder, self._host, self._record = folder, host, record
+    def __init__(
+        self, folder: RunFolder, host: str, record: Mapping[str, Any], find: Find = lambda _name: None, target: str | None = None
+    ) -> None:
+        self._folder, self._host, self._record, self._find = folder, host, record, find
+        # What runs, runs where the task was sent to, whoever's variables it has.
+        self._target = target or host
 
     def shared(self, entries: Iterable[Entry]) -> list[Finding]:
         """Keys of this host's entries that the inventory gives to somebody else as well, by where they lie."""
         others = [Use(**use) for use in self._record["uses"] if use["host"] != self._host]
-        return shared_keys(uses_of(self._host, entries), others)
+        return shared_keys(uses_of(self._host, entries, self._find), others)
 
     def paths(self, store: Connection) -> list[SecretPath]:
         """What the play's hosts want of a store."""
@@ -43,10 +51,10 @@ class Fleet:
         """
         # A node nobody lists any more still signs, and so does one that is about to be changed.
         held = still_held(first.get("held") or (), values)
-        mine = [*public_uses(self._host, [*(first.get("instances") or ()), *held]), *claimed_uses(self._host, values, kinds_of(specs))]
+        mine = [*public_uses(self._target, [*(first.get("instances") or ()), *held]), *claimed_uses(self._target, values, kinds_of(specs))]
         with self._folder.locked("public"):
             known = self._folder.read("public") or {"uses": []}
-            others = [Use(**use) for use in known["uses"] if use["host"] != self._host]
+            others = [Use(**use) for use in known["uses"] if use["host"] != self._target]
             self._folder.write("public", {"uses": [use.as_dict() for use in (*others, *mine)]})
         problems = shared_keys(mine, others)
         if problems:
@@ -65,7 +73,9 @@ def store_paths(entries: Iterable[Entry]) -> list[SecretPath]:
     return sorted(paths)
 
 
-def survey(hosts: Iterable[str], play: Container[str], variables: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
+def survey(
+    hosts: Iterable[str], play: Container[str], variables: Callable[[str], Mapping[str, Any]], find: Find = lambda _name: None
+) -> dict[str, Any]:
     """``uses``: the keys of all hosts, also of those a limit leaves out; ``paths``: connection digest -> paths the play's hosts want.
 
     Plain JSON, to be shared by the workers.
@@ -83,7 +93,7 @@ def survey(hosts: Iterable[str], play: Container[str], variables: Callable[[str]
             store = connection_of(own) if wanted else None
         except Exception:
             continue
-        uses += [use.as_dict() for use in uses_of(host, entries)]
+        uses += [use.as_dict() for use in uses_of(host, entries, find)]
         if store is not None:
             known = paths.setdefault(store.digest, [])
             known += [list(astuple(path)) for path in wanted]

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from ...module_utils.common.names import is_inside, is_name, is_variable
 from ..parsing import schema
@@ -34,13 +36,23 @@ class KeyEntry:
     reference: Mapping[str, Any]
     way: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def origin(self) -> str:
-        """The one place the key comes from: the same for two entries that would run one key twice."""
+    def origin(self, find: Callable[[str], str | None] = lambda _name: None) -> str:
+        """The one place the key comes from: the same for two entries that would run one key twice, however each spells it.
+
+        ``find`` turns the name of a file into its path (``None``: nowhere).
+        """
         if self.source == "file":
-            return f"file {posixpath.normpath(self.reference['keystore'])}"
+            name = str(self.reference["keystore"])
+            path = find(name)
+            return f"file {posixpath.realpath(path) if path else posixpath.normpath(name)}"
         reference = self.reference
-        return f"{reference.get('mount_point', 'secret')}/{reference['path'].strip('/')} field {reference.get('field', 'keystore')}"
+        place = f"{_as_stored(reference.get('mount_point', 'secret'))}/{_as_stored(reference['path'])}"
+        return f"{place} field {reference.get('field', 'keystore')}"
+
+
+def _as_stored(path: str) -> str:
+    """A path as the store sees it: slashes count once, and its address may hold any character as ``%2f``."""
+    return re.sub("/+", "/", unquote(path)).strip("/")
 
 
 _secret_path = text(lambda value: is_inside(value.strip("/")) and value.isprintable(), "a path in the store like avs/op1/bls")

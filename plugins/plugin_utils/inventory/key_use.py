@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,13 +35,13 @@ class Use:
         return asdict(self)
 
 
-def uses_of(host: str, entries: Iterable[Entry]) -> list[Use]:
-    """Keys of a host's entries by where they lie.
+def uses_of(host: str, entries: Iterable[Entry], find: Callable[[str], str | None] = lambda _name: None) -> list[Use]:
+    """Keys of a host's entries by where they lie; ``find`` turns the name of a file into its path.
 
     An entry that is to be absent counts as long as it names keys: hosts are worked on side by side, and one that cannot be reached
     still runs its node. So a key moves in two runs: first away, then to its new place.
     """
-    return [Use(key.origin, host, entry.instance, f"{entry.place}.keys.{key.name}") for entry in entries for key in entry.keys]
+    return [Use(key.origin(find), host, entry.instance, f"{entry.place}.keys.{key.name}") for entry in entries for key in entry.keys]
 
 
 def public_uses(host: str, results: Iterable[Mapping[str, Any]]) -> list[Use]:

@@ -16,7 +16,7 @@ from ...module_utils.common.harmless import harmless, harmless_deep, shown_entry
 _RESULT = ("failed", "unlisted", "ansible_facts")
 # Said in every run: what is forgotten, what lies open, what is not as it should be just now. The rest is said when something changes,
 # so that a quiet run is quiet.
-_ALWAYS = ("INV-003", "SEC-004", "OPS-010", "OPS-012")
+_ALWAYS = ("INV-003", "INV-004", "SEC-004", "OPS-010", "OPS-012")
 _DONE = {"create": "created", "recreate": "recreated", "start": "started", "stop": "stopped", "remove": "removed", "update": "updated",
          "pull": "pulled"}  # fmt: skip
 

@@ -79,7 +79,7 @@ def _text(raw: Any) -> str:
     else:
         raise Invalid("is not a single value")
     if "\0" in text or "\n" in text:
-        raise Invalid("holds a NUL or a newline")
+        raise Invalid("holds a NUL or a newline", "Write it as one line, without NUL.")
     try:
         size = len(text.encode("utf-8"))
     except UnicodeEncodeError:
@@ -110,6 +110,13 @@ def _unchanged(raw: Any) -> str:
     return text
 
 
+def _number_text(raw: Any) -> str:
+    """The text of a number that is the one its author wrote: ``0100`` is 64 to YAML, ``1:30`` is 90."""
+    if isinstance(raw, Respelled) and raw.misread:
+        raise Invalid(f"is the number {int(raw)} to YAML", f"Write {int(raw)} if that is meant, else the decimal number.")
+    return _text(raw)
+
+
 def _bounded(number: Decimal, rules: Mapping[str, Any]) -> None:
     low, high = rules.get("min_value"), rules.get("max_value")
     if (low is not None and number < Decimal(str(low))) or (high is not None and number > Decimal(str(high))):
@@ -119,7 +126,7 @@ def _bounded(number: Decimal, rules: Mapping[str, Any]) -> None:
 
 
 def _int(raw: Any, rules: Mapping[str, Any]) -> Checked:
-    text = _text(raw)
+    text = _number_text(raw)
     if isinstance(raw, (bool, float)) or not _INT.match(text) or len(text) > 100:
         raise Invalid("is not a whole number")
     _bounded(Decimal(text), rules)
@@ -129,7 +136,7 @@ def _int(raw: Any, rules: Mapping[str, Any]) -> Checked:
 def _float(raw: Any, rules: Mapping[str, Any]) -> Checked:
     if isinstance(raw, bool) or (isinstance(raw, float) and raw - raw != 0):
         raise Invalid("is not a decimal number")
-    text = _text(raw)
+    text = _number_text(raw)
     if not _FLOAT.match(text) or len(text) > 400:
         raise Invalid("is not a decimal number")
     value = float(text)
@@ -157,7 +164,7 @@ def _str(raw: Any, rules: Mapping[str, Any]) -> Checked:
 
 
 def _port(raw: Any, rules: Mapping[str, Any]) -> Checked:
-    text = _text(raw)
+    text = _number_text(raw)
     if isinstance(raw, (bool, float)) or not _INT.match(text) or len(text) > 100 or not 1 <= int(text) <= 65535:
         raise Invalid("is not a port (1-65535)")
     return Checked(str(int(text)), int(text))

@@ -19,6 +19,7 @@ from typing import Any
 from ...module_utils.common.names import is_inside, is_part, is_version
 from ...module_utils.docker.references import is_reference
 from .report import Report, path_of, shown
+from .spelling import Respelled
 from .yaml_file import Plain
 
 Check = Callable[[Any, str, Report], Any]
@@ -71,6 +72,10 @@ def integer(low: int, high: int, what: str) -> Check:
     def check(value: Any, path: str, report: Report) -> Any:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
             value = int(value)
+        if isinstance(value, Respelled) and value.misread:
+            wanted = f"Write {int(value)} if that is meant, else the decimal number."
+            report.add(report.rules.type, path, f"{shown(value)} is the number {int(value)} to YAML", wanted)
+            return None
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return int(value)
         report.add(report.rules.type, path, f"{shown(value)} is not {what}")

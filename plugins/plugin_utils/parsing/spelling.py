@@ -11,7 +11,10 @@ import re
 from datetime import date, datetime, time
 from typing import Any
 
+import yaml
+
 _TOKEN = re.compile(r"[-+]?[0-9][0-9a-zA-Z_:]*(?=[\s,\]}#'\"]|\Z)")
+_MISREAD = re.compile(r"[-+]?0[0-9_]+\Z|.*:")
 
 
 class Respelled(int):
@@ -28,6 +31,11 @@ class Respelled(int):
         return self.text
 
     __str__ = __repr__
+
+    @property
+    def misread(self) -> bool:
+        """Whether people read another number than YAML does: `0100` is 64 to it, `1:30` is 90. That `0x12` is 18 is no surprise."""
+        return _MISREAD.match(self.text) is not None
 
 
 class Rewritten(str):
@@ -49,7 +57,17 @@ def number(value: int) -> int:
         return value
     text = _written(value)
     plain = int(value)
-    return plain if text is None or text == str(plain) else Respelled(plain, text)
+    if text is None or text == str(plain) or not _reads_as(text, plain):
+        return plain
+    return Respelled(plain, text)
+
+
+def _reads_as(text: str, value: int) -> bool:
+    """Whether YAML makes this number of the text: what lies at that place now may be another text, or the cipher of it (Ansible Vault)."""
+    try:
+        return type(found := yaml.safe_load(text)) is int and found == value
+    except (yaml.YAMLError, ValueError):
+        return False
 
 
 def _written(value: Any) -> str | None:
@@ -64,7 +82,8 @@ def _written(value: Any) -> str | None:
         return None
     lines = _lines(str(path))
     match = _TOKEN.match(lines[line - 1], column - 1) if line <= len(lines) else None
-    return match.group() if match else None
+    # The colon behind a key is not part of it.
+    return match.group().rstrip(":") if match else None
 
 
 @functools.lru_cache(maxsize=64)

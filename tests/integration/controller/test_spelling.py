@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
 
 from tests.integration.controller.controller import Controller
 from tests.integration.controller.test_cores import PROFILE, entry, package
@@ -45,3 +46,31 @@ def test_a_number_of_the_command_line_passes(controller: Controller) -> None:
     assert run.outcome("h")["changed"] is True, run.output
     memory = json.loads((controller.folder / "h.memory").read_text())
     assert memory["small-a"]["env"]["WORD"] == "8080"
+
+
+def test_numbers_as_keys_and_numbers_people_read_otherwise(controller: Controller) -> None:
+    """``ports: {8080: ...}`` is how a port is written; ``0100`` seconds are 64 to YAML, and ``0x40`` are meant to be."""
+    root = package(controller.folder)
+    for ports, timeout, expected in (
+        ("{9100: loopback}", "0x40", ""),
+        ("{9100: loopback}", "0100", "gate_timeout: 0100 is the number 64 to YAML"),
+    ):
+        controller.inventory({"h": [{**entry(root, options={"word": "w"}), "ports": "PORTS", "gate_timeout": "TIME"}]}, {})
+        path = controller.folder / "inventory.yml"
+        path.write_text(path.read_text().replace("PORTS", ports).replace("TIME", timeout))
+        message = str(controller.play().outcome("h").get("msg") or "")
+        assert "ports" not in message and ((expected in message) if expected else not message), message
+
+
+def test_numbers_in_a_file_that_is_encrypted_as_a_whole(controller: Controller) -> None:
+    """Where Ansible says they stand, there is cipher."""
+    root = package(controller.folder)
+    controller.inventory({"h": [entry(root, options={"word": "{{ word }}"})]}, {})
+    (controller.folder / "password").write_text("p\n")
+    variables = controller.folder / "host_vars/h.yml"
+    variables.parent.mkdir(exist_ok=True)
+    variables.write_text("word: 8080\nother: 0x12\n")
+    secret = VaultSecret(b"p")
+    variables.write_bytes(VaultLib([("default", secret)]).encrypt(variables.read_bytes(), secret))
+    run = controller.play("--vault-password-file", "password")
+    assert run.outcome("h")["changed"] is True, run.output

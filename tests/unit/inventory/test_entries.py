@@ -42,7 +42,7 @@ def test_a_full_entry() -> None:
     assert parsed.limits == {"node": {"memory": "2g", "cpus": 1.5, "pids": 512}}
     assert parsed.exceptions[0]["allow"] == ["cap:SYS_NICE", "network_host"]
     assert (parsed.gate_timeout, parsed.require_checksum, parsed.commit) == (60, True, "a" * 40)
-    assert [(key.name, key.kind, key.origin) for key in parsed.keys] == [
+    assert [(key.name, key.kind, key.origin()) for key in parsed.keys] == [
         ("bls", "bn254", "secret/avs/op1/bls field keystore"),
         ("ecdsa", "ecdsa", "operators/avs/op1/ecdsa field keystore"),
     ]

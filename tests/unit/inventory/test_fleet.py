@@ -124,6 +124,44 @@ def test_versions_and_spelling_do_not_make_another_key() -> None:
     assert shared_keys(uses("h", with_path("a"), with_path("b", field="other")), []) == []
 
 
+@pytest.mark.parametrize(
+    "change", [{"path": "avs//x"}, {"path": "/avs///x//"}, {"path": "avs%2Fx"}, {"mount_point": "secret/"}, {"mount_point": "/secret"}]
+)
+def test_spellings_the_store_takes_for_one_path_are_one_key(change: dict[str, Any]) -> None:
+    key = {"name": "b", "kind": "bn254", "source": "vault", "path": "avs/x"}
+    assert len(shared_keys(uses("h", entry(tag="a", keys=[key]), entry(tag="b", keys=[{**key, **change}])), [])) == 2
+
+
+def test_one_file_by_two_names_is_one_key(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/k.json").write_text("{}")
+    (tmp_path / "link.json").symlink_to("files/k.json")
+    found = {"k.json": "files/k.json", "files/k.json": "files/k.json", "other.json": "link.json", str(tmp_path / "link.json"): "link.json"}
+
+    def find(name: str) -> str | None:
+        return str(tmp_path / found[name]) if name in found else None
+
+    def with_file(name: str, tag: str) -> dict[str, Any]:
+        return entry(tag=tag, keys=[{"name": "b", "kind": "file", "source": "file", "keystore": name}])
+
+    hosts = {"h1": {"avs_instances": [with_file("k.json", "a")]}}
+    record = survey(hosts, hosts, hosts.__getitem__, find)
+    for name in found:
+        fleet = Fleet(RunFolder(tmp_path), "h2", record, find)
+        (clash,) = fleet.shared(parse_instances([with_file(name, "b")])[0])
+        assert clash.id == "KEY-006" and "on h1" in clash.message
+    assert Fleet(RunFolder(tmp_path), "h2", record, find).shared(parse_instances([with_file("none.json", "b")])[0]) == []
+
+
+def test_a_delegated_task_speaks_of_the_host_it_was_sent_to(tmp_path: Path) -> None:
+    nobody: dict[str, Any] = {"uses": [], "paths": {}}
+    running = {"id": "a-op1", "state": "started", "keystores": {"k": record_of("ecdsa", keystore("ecdsa", "1", "ab" * 20))}}
+    Fleet(RunFolder(tmp_path), "h1", nobody).review([], {"instances": [running]}, {})
+    Fleet(RunFolder(tmp_path), "localhost", nobody, target="h1").review([], {"instances": [], "held": [running]}, {})
+    with pytest.raises(InputError):
+        Fleet(RunFolder(tmp_path), "localhost", nobody).review([], {"instances": [], "held": [running]}, {})
+
+
 def test_files_are_compared_too() -> None:
     def with_file(tag: str) -> dict[str, Any]:
         return entry(tag=tag, keys=[{"name": "b", "kind": "file", "source": "file", "keystore": "x.json"}])

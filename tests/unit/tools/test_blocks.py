@@ -54,7 +54,7 @@ def assert_inventory(values: Mapping[str, Any], cache: Path) -> None:
     assert set(values) <= known, set(values) - known
     for name, value in values.items():
         if name in roles:
-            assert isinstance(value, TYPES.get(str(roles[name]["type"]), str)), name
+            assert isinstance(value, TYPES.get(str(roles[name]["type"]), object)), name
     parse_taps(values.get("avs_taps", []), cache)
     entries, findings = parse_instances(values.get("avs_instances", []))
     built = build_specs(entries, lambda entry: example(entry, cache), Numbered(), findings)

@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables beside the list of instances, checked on the controller before a host is asked anything."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ...module_utils.common.findings import Finding
+from ...module_utils.common.rules import finding
+from ..parsing.report import shown
+
+_YES, _NO = ("yes", "true", "on", "1", "y", "t"), ("no", "false", "off", "0", "n", "f")
+
+
+class _Wrong(Exception):
+    """Says what was wanted."""
+
+
+def _word(*words: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in words:
+            raise _Wrong(" or ".join(words))
+        return str(value)
+
+    return check
+
+
+def _seconds(value: Any) -> int:
+    try:
+        number = int(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else -1
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 86_400:
+        raise _Wrong("a number of seconds (0-86400)")
+    return number
+
+
+def _switch(value: Any) -> bool:
+    low = str(value).lower()
+    if low not in (*_YES, *_NO):
+        raise _Wrong("true or false")
+    return low in _YES
+
+
+# Variables of the roles and playbooks whose names begin with `avs_`.
+VARIABLES = (
+    *("avs_instances", "avs_taps", "avs_lock_timeout", "avs_image_policy", "avs_artifact_redirects", "avs_stop_timeout", "avs_renew"),
+    *("avs_cache_dir", "avs_hosts_group", "avs_serial", "avs_max_fail_percentage", "avs_become", "avs_status_fail", "avs_status_ids"),
+    *("avs_uninstall", "avs_uninstall_confirm", "avs_purge"),
+)
+# Option of the module -> the roles' variable, and its values.
+_TABLE: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "lock_timeout": ("avs_lock_timeout", _seconds),
+    "image_policy": ("avs_image_policy", _word("tag", "digest")),
+    "artifact_redirects": ("avs_artifact_redirects", _word("public", "any")),
+    "stop_timeout": ("avs_stop_timeout", _seconds),
+    "renew": ("avs_renew", _switch),
+}
+
+
+def checked(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+    """The settings in their final form, and a finding (INV-001) for each that is none; what is not of the table passes as it is."""
+    values: dict[str, Any] = {}
+    findings = []
+    for name, value in given.items():
+        if name not in _TABLE:
+            values[name] = value
+            continue
+        variable, check = _TABLE[name]
+        if value is None:
+            continue
+        try:
+            values[name] = check(value)
+        except _Wrong as wanted:
+            findings.append(finding("INV-001", variable, f"{shown(value)} is not {wanted}", f"Correct {variable}: {wanted}."))
+    return values, findings
+
+
+def misspelt(names: Iterable[str]) -> list[Finding]:
+    """A warning for each variable that does nothing and is nearly one of ours."""
+    found = []
+    for name in sorted(names):
+        close = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.85) if name.startswith("avs") and name not in VARIABLES else []
+        if close:
+            found.append(
+                finding("INV-004", name, f"is no variable of this collection (did you mean {close[0]}?)", f"Rename it to {close[0]}.")
+            )
+    return found
