@@ -17,9 +17,10 @@ RECONCILE = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from module_utils.docker.engine import Engine
+from module_utils.reconcile.job import Call
 from module_utils.reconcile.reconcile import reconcile
 from plugin_utils.avsctl.process import run_command
-result = reconcile(json.load(open(sys.argv[2])), Engine(run_command))
+result = reconcile(Call(json.load(open(sys.argv[2]))), Engine(run_command))
 assert not result["changed"] and "needs" not in result, result
 """
 

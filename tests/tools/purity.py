@@ -10,6 +10,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 # On hosts: whatever a module imports, and the program they keep.
 HOST = ("plugins/module_utils", "plugins/plugin_utils/avsctl", "plugins/modules")
@@ -55,12 +56,20 @@ def _foreign(path: Path, name: str) -> bool:
 
 
 def _imports(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and name of each module from elsewhere, also inside functions."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """Line and name of each module from elsewhere, also inside functions; what only a type checker reads is imported nowhere."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing = {node for block in ast.walk(tree) if _is_for_types(block) for part in block.body for node in ast.walk(part)}
+    for node in ast.walk(tree):
+        if node in typing:
+            continue
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.lineno, str(node.module)
+
+
+def _is_for_types(node: ast.AST) -> TypeGuard[ast.If]:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _impure(path: Path) -> Iterator[tuple[int, str]]:

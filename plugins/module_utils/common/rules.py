@@ -242,6 +242,13 @@ _TABLE = (
         "Set avs_renew: true for one run, which recreates what differs; --check --diff shows it before.",
     ),
     Rule(
+        "OPS-014",
+        ERROR,
+        "What a newer release wrote is read by that release",
+        "An older one would take it for something else.",
+        "Use the release of restaking.avs that wrote it, or a newer one.",
+    ),
+    Rule(
         "INV-001",
         ERROR,
         "The inventory entry is well formed",

@@ -17,6 +17,7 @@ from ..common.rules import finding
 from ..docker.engine import Engine, parse_ports
 from ..docker.model import Model
 from ..docker.names import project
+from ..instance.state import State
 from ..policy.ports import Published, collisions
 from ..system.prefetch import Ahead
 from .reached import Reached, reached
@@ -59,7 +60,7 @@ class Host:
         )
 
 
-def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = "/proc") -> Host:
+def survey(engine: Engine, states: Mapping[str, State], proc: str = "/proc") -> Host:
     """Ask the engine and the kernel. ``states``: the recorded state of every instance, for ports of stopped ones."""
     ports: list[tuple[Published, str, str]] = []
     containers = {}
@@ -74,11 +75,8 @@ def survey(engine: Engine, states: Mapping[str, Mapping[str, Any]], proc: str = 
     proxied = [(port, holder) for port, holder, _instance in ports]
     foreign = [socket for socket in listening(proc) if socket in before and not collisions([socket], proxied)]
     for instance, state in states.items():
-        if state.get("phase") != "absent":
-            ports += [
-                (Published(item["address"], item["port"], item["protocol"]), f"instance {instance}", instance)
-                for item in state.get("ports") or ()
-            ]
+        if state.installed:
+            ports += [(Published(item.address, item.port, item.protocol), f"instance {instance}", instance) for item in state.ports]
     ports += [(socket, f"a process of the host ({socket.address or 'all addresses'})", "") for socket in foreign]
     networks, inspected = networked.answer()
     # Only now: the route of a network made meanwhile is one of a network that is known.
@@ -90,22 +88,20 @@ def _networks(engine: Engine) -> tuple[dict[str, str], dict[str, Mapping[str, An
     return networks, {str(item["Name"]): item for item in engine.inspect_networks(networks)}
 
 
-def check(
-    instance: str,
-    model: Model,
-    wanted: Iterable[Published],
-    host: Host,
-    reserved: Iterable[tuple[Published, str, str]] = (),
-    options: Collection[str] = (),
-) -> list[Finding]:
-    """What stands in the way of one instance; its own containers do not. ``reserved``: ports other instances of this call want;
-    ``options``: values that options of the package set, a port among them can be chosen anew."""
-    found = []
-    foreign = [(port, holder) for port, holder, owner in (*reserved, *host.ports) if owner != instance]
-    for port, holder in collisions(wanted, foreign):
-        number = f"{port.address or '0.0.0.0'}:{port.port}/{port.protocol}"
-        remedy = _OTHER_PORT if port.port in options else _SAME_PORT
-        found.append(finding("NET-002", f"{instance}: services.{port.service}.ports", f"{number} is taken by {holder}", remedy))
+@dataclass(frozen=True)
+class Wanted:
+    """What an instance asks for. ``options``: values that options of the package set, a port among them can be chosen anew."""
+
+    instance: str
+    model: Model
+    ports: Iterable[Published]
+    options: Collection[str] = ()
+
+
+def check(wanted: Wanted, host: Host) -> list[Finding]:
+    """What stands in the way of one instance; its own containers do not."""
+    instance, model = wanted.instance, wanted.model
+    found = taken_ports(wanted, host.ports)
     own = project(instance)
     for service in (model.get("services") or {}).values():
         name = service["container_name"]
@@ -133,6 +129,17 @@ def check(
                 )
         elif host.networks.get(name, own) != own:
             found.append(finding("NET-002", f"{instance}: networks.{key}", f"the network {name} belongs to somebody else", _NETWORK))
+    return found
+
+
+def taken_ports(wanted: Wanted, taken: Iterable[tuple[Published, str, str]]) -> list[Finding]:
+    """Ports of an instance that others have. ``taken``: port, who has it as a person is told, and its instance."""
+    found = []
+    for port, holder in collisions(wanted.ports, [(port, holder) for port, holder, owner in taken if owner != wanted.instance]):
+        number = f"{port.address or '0.0.0.0'}:{port.port}/{port.protocol}"
+        remedy = _OTHER_PORT if port.port in wanted.options else _SAME_PORT
+        place = f"{wanted.instance}: services.{port.service}.ports"
+        found.append(finding("NET-002", place, f"{number} is taken by {holder}", remedy))
     return found
 
 

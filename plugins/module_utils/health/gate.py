@@ -13,6 +13,7 @@ from typing import Any, Callable
 
 from ..common.errors import GateError
 from ..common.rules import finding
+from ..common.spec import Condition
 from ..docker.engine import Engine
 from ..docker.last_end import last_end
 from ..system.clock import seconds_since
@@ -91,28 +92,29 @@ def last_lines(engine: Engine, container: str, service: str, mask: Callable[[str
     return f"; last lines of {service}:\n" + "\n".join(f"    {line}" for line in logs.splitlines())
 
 
-class Gate:
-    """Waits for one instance. ``ends``: services that are done once they exit with 0; ``mask`` hides secrets in logs."""
+@dataclass(frozen=True)
+class Means:
+    """By what a gate asks and waits; ``mask`` hides secrets in logs."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        instance: str,
-        health: Mapping[str, Any],
-        ends: Mapping[str, bool],
-        mask: Callable[[str], str] = lambda text: text,
-        fetch: Fetch | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.engine, self.instance, self.health, self.ends, self.mask = engine, instance, health, ends, mask
-        self._fetch, self._clock, self._sleep = fetch or http_get, clock, sleep
+    mask: Callable[[str], str] = str
+    fetch: Fetch = http_get
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Gate:
+    """Waits for one instance. ``ends``: services that are done once they exit with 0."""
+
+    def __init__(self, engine: Engine, instance: str, health: Condition, ends: Mapping[str, bool], means: Means | None = None) -> None:
+        means = means or Means()
+        self.engine, self.instance, self.health, self.ends, self.mask = engine, instance, health, ends, means.mask
+        self._fetch, self._clock, self._sleep = means.fetch, means.clock, means.sleep
         self._restarts: dict[str, int] = {}
         self._steady: dict[str, tuple[str, float]] = {}
 
     def wait(self, containers: Sequence[str]) -> Health:
         """Returns once healthy. Raises ``GateError`` (OPS-006) with the last log lines when that is out of reach or time is up."""
-        timeout = float(self.health.get("timeout") or DEFAULT_TIMEOUT)
+        timeout = float(self.health.timeout or DEFAULT_TIMEOUT)
         deadline = self._clock() + timeout
         while True:
             peers = peers_of(self.engine.inspect(containers))
@@ -138,19 +140,19 @@ class Gate:
             unsettled = self._unsettled(peers)
             if unsettled is not None:
                 return unsettled
-        kind = self.health.get("type", "container")
+        kind = self.health.type
         if kind == "container":
             return self._containers(peers)
-        service = self.health.get("service")
+        service = self.health.service
         peer = next((item for item in peers if item.service == service), None)
         if peer is None:
             return Health(UNHEALTHY, f"there is no service {service} to ask")
         if not peer.address:
             return Health(STARTING, f"{service} has no address yet")
-        return PROBES[kind](Target(peer.address, int(self.health["port"]), str(service)), self.health, self._fetch)
+        return PROBES[kind](Target(peer.address, int(self.health.port or 0), str(service)), self.health, self._fetch)
 
     def _containers(self, peers: Sequence[Peer]) -> Health:
-        wanted = self.health.get("service")
+        wanted = self.health.service
         for peer in peers:
             if (wanted and peer.service != wanted) or peer.state != "running":
                 continue
@@ -161,9 +163,9 @@ class Gate:
     def _unsettled(self, peers: Sequence[Peer]) -> Health | None:
         """A container that was restarted is not well before it has run for a while, whatever it answers; where nothing but its running
         speaks for it, nor is one that has just started."""
-        wanted = self.health.get("service")
-        bare = self.health.get("type", "container") == "container"
-        window = min(float(self.health.get("steady") or STEADY), float(self.health.get("timeout") or DEFAULT_TIMEOUT))
+        wanted = self.health.service
+        bare = self.health.type == "container"
+        window = min(float(self.health.steady or STEADY), float(self.health.timeout or DEFAULT_TIMEOUT))
         for peer in peers:
             age = self._age(peer)
             if peer.state != "running" or age >= window:
@@ -197,7 +199,7 @@ class Gate:
         return None
 
     def _suspect(self, peers: Sequence[Peer]) -> Peer | None:
-        named = [peer for peer in peers if peer.service == self.health.get("service")]
+        named = [peer for peer in peers if peer.service == self.health.service]
         failing = [peer for peer in peers if peer.state != "running" and not self._ended(peer)]
         return next(iter([*failing, *named, *peers]), None)
 

@@ -11,7 +11,9 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
+
+from ..common.spec import Condition
 
 HEALTHY, STARTING, UNHEALTHY, UNKNOWN = "healthy", "starting", "unhealthy", "unknown"
 _REQUEST_TIMEOUT = 5.0
@@ -69,15 +71,15 @@ def node_api(get: Callable[[str], Answer], where: str) -> Health:
     return Health(UNHEALTHY, f"{where} says it is healthy, but serves no node API")
 
 
-def metric(health: Mapping[str, Any], answer: Answer, where: str) -> Health:
+def metric(health: Condition, answer: Answer, where: str) -> Health:
     """A metric that exists, and whose every sample is within the bounds."""
-    name = str(health["name"])
+    name = str(health.name)
     if answer.status != 200:
         return Health(STARTING, f"{where} answers {answer.status}")
     samples = re.findall(rf"^{re.escape(name)}(?:\{{[^\n]*\}})?[ \t]+(\S+)", answer.body, re.MULTILINE)
     if not samples:
         return Health(STARTING, f"{where} has no metric {name}")
-    low, high = health.get("min"), health.get("max")
+    low, high = health.min, health.max
     for sample in samples:
         try:
             value = float(sample)
@@ -138,34 +140,34 @@ def _why(error: Exception) -> str:
     return str(text).lower()
 
 
-def _ask_node_api(target: Target, _health: Mapping[str, Any], fetch: Fetch) -> Health:
+def _ask_node_api(target: Target, _health: Condition, fetch: Fetch) -> Health:
     return node_api(lambda path: fetch(target.address, target.port, path), target.name)
 
 
-def _ask_tcp(target: Target, _health: Mapping[str, Any], _fetch: Fetch) -> Health:
+def _ask_tcp(target: Target, _health: Condition, _fetch: Fetch) -> Health:
     answer = tcp_connect(target.address, target.port)
     if answer.status:
         return Health(HEALTHY, f"{target.name} accepts connections")
     return Health(STARTING, f"{target.name}: {answer.body}")
 
 
-def _ask_http(target: Target, health: Mapping[str, Any], fetch: Fetch) -> Health:
-    path = str(health.get("path") or "/")
+def _ask_http(target: Target, health: Condition, fetch: Fetch) -> Health:
+    path = str(health.path or "/")
     answer = fetch(target.address, target.port, path)
     where = f"{target.name}{path}"
     if not answer.status:
         return Health(STARTING, f"{where}: {answer.body}")
-    wanted = [int(status) for status in health.get("status") or (200,)]
+    wanted = health.status or (200,)
     return Health(HEALTHY if answer.status in wanted else STARTING, f"{where} answers {answer.status}")
 
 
-def _ask_metric(target: Target, health: Mapping[str, Any], fetch: Fetch) -> Health:
-    path = str(health.get("path") or "/")
+def _ask_metric(target: Target, health: Condition, fetch: Fetch) -> Health:
+    path = str(health.path or "/")
     answer = fetch(target.address, target.port, path)
     where = f"{target.name}{path}"
     return metric(health, answer, where) if answer.status else Health(STARTING, f"{where}: {answer.body}")
 
 
-Probe = Callable[[Target, Mapping[str, Any], Fetch], Health]
+Probe = Callable[[Target, Condition, Fetch], Health]
 # Type of gate -> how one look is taken. The type ``container`` asks nobody: gate.py looks at the containers themselves.
 PROBES: Mapping[str, Probe] = {"node_api": _ask_node_api, "http": _ask_http, "tcp": _ask_tcp, "metric": _ask_metric}

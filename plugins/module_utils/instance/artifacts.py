@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from ..common.errors import HostError
 from ..common.rules import finding
+from ..common.spec import Artifact
 from ..system import files
 from .store import InstanceStore, Store
 
@@ -30,18 +31,17 @@ _FICLONE = 0x40049409
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def missing(instance: InstanceStore, spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def missing(instance: InstanceStore, wanted: Sequence[Artifact]) -> list[Artifact]:
     """Artifacts that are not in their place yet, were replaced or written there, or still are the link an earlier release made."""
-    wanted = spec.get("artifacts") or ()
     known = _placed(instance) if wanted else {}
     return [item for item in wanted if not _in_place(instance, item, known)]
 
 
-def is_there(instance: InstanceStore, item: Mapping[str, Any]) -> bool:
-    return os.path.lexists(os.path.join(instance.data, item["path"]))
+def is_there(instance: InstanceStore, item: Artifact) -> bool:
+    return os.path.lexists(os.path.join(instance.data, item.path))
 
 
-def fetch(store: Store, items: Iterable[Mapping[str, Any]], instance: str, free: bool = False) -> None:
+def fetch(store: Store, items: Iterable[Artifact], instance: str, free: bool = False) -> None:
     """Have each artifact in the host's folder, as its digest says: what is there, what an instance has, else what its server has.
 
     ``free``: see ``download``. Raises ``HostError`` naming every artifact that cannot be had.
@@ -50,23 +50,23 @@ def fetch(store: Store, items: Iterable[Mapping[str, Any]], instance: str, free:
 
     problems = []
     for item in items:
-        path = os.path.join(store.artifacts, item["sha256"])
+        path = os.path.join(store.artifacts, item.sha256)
         if _is_kept(item, path) or _is_at_an_instance(store, item, path, instance):
             continue
         try:
             download(item, path, free)
         except Refused as error:
-            place = f"{instance}: artifacts.{item['path']}"
-            problems.append(finding("PKG-013", place, f"{item['url']}: {error}", "Check the address, and the host's access to it."))
+            place = f"{instance}: artifacts.{item.path}"
+            problems.append(finding("PKG-013", place, f"{item.url}: {error}", "Check the address, and the host's access to it."))
     if problems:
         raise HostError("artifacts cannot be had", problems)
 
 
-def place(store: Store, instance: InstanceStore, items: Sequence[Mapping[str, Any]]) -> None:
+def place(store: Store, instance: InstanceStore, items: Sequence[Artifact]) -> None:
     """Copy fetched artifacts into the instance's data. Raises ``HostError`` (PKG-013) where one was changed since."""
     known = _placed(instance) if items else {}
     for item in items:
-        known[item["path"]] = _place(store, instance, item)
+        known[item.path] = _place(store, instance, item)
         files.write_json(instance.artifacts_file, known)
 
 
@@ -94,36 +94,36 @@ def _stamp(found: os.stat_result) -> list[int]:
     return [found.st_ino, found.st_size, found.st_mtime_ns]
 
 
-def _in_place(instance: InstanceStore, item: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
-    entry = known.get(item["path"]) or {}
-    if entry.get("sha256") != item["sha256"] or files.has_link(instance.data, item["path"]):
+def _in_place(instance: InstanceStore, item: Artifact, known: Mapping[str, Any]) -> bool:
+    entry = known.get(item.path) or {}
+    if entry.get("sha256") != item.sha256 or files.has_link(instance.data, item.path):
         return False
     try:
-        found = os.lstat(os.path.join(instance.data, item["path"]))
+        found = os.lstat(os.path.join(instance.data, item.path))
     except OSError:
         return False
     return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and entry.get("stamp") == _stamp(found)
 
 
-def _is_kept(item: Mapping[str, Any], path: str) -> bool:
+def _is_kept(item: Artifact, path: str) -> bool:
     """Whether the host's folder has the artifact as it should be; one that is not is removed."""
     try:
         handle = os.open(path, _READ)
     except OSError:
         return False
     with os.fdopen(handle, "rb") as reader:
-        if _fits(item, reader) and _digest(reader) == item["sha256"]:
+        if _fits(item, reader) and _digest(reader) == item.sha256:
             return True
     files.remove(path)
     return False
 
 
-def _is_at_an_instance(store: Store, item: Mapping[str, Any], path: str, wanting: str) -> bool:
+def _is_at_an_instance(store: Store, item: Artifact, path: str, wanting: str) -> bool:
     """Whether an instance's data have the artifact: then it is copied into the host's folder."""
     for name in dict.fromkeys([wanting, *store.ids()]):
         own = store.instance(name)
-        places = [place for place, entry in _placed(own).items() if entry.get("sha256") == item["sha256"]]
-        for place_ in [*places, *([item["path"]] if name == wanting else [])]:
+        places = [place for place, entry in _placed(own).items() if entry.get("sha256") == item.sha256]
+        for place_ in [*places, *([item.path] if name == wanting else [])]:
             if files.has_link(own.data, place_):
                 continue
             try:
@@ -136,18 +136,18 @@ def _is_at_an_instance(store: Store, item: Mapping[str, Any], path: str, wanting
     return False
 
 
-def _fits(item: Mapping[str, Any], reader: IO[bytes]) -> bool:
+def _fits(item: Artifact, reader: IO[bytes]) -> bool:
     found = os.fstat(reader.fileno())
-    return stat.S_ISREG(found.st_mode) and item.get("size") in (None, found.st_size)
+    return stat.S_ISREG(found.st_mode) and item.size in (None, found.st_size)
 
 
-def _taken_over(item: Mapping[str, Any], reader: IO[bytes], path: str) -> bool:
+def _taken_over(item: Artifact, reader: IO[bytes], path: str) -> bool:
     files.folder(os.path.dirname(path))
-    temporary = os.path.join(os.path.dirname(path), f".{item['sha256']}{files.TEMPORARY}{_PARTIAL}")
+    temporary = os.path.join(os.path.dirname(path), f".{item.sha256}{files.TEMPORARY}{_PARTIAL}")
     with suppress(FileNotFoundError):
         os.unlink(temporary)
     with open(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b") as writer:
-        same = _copy(reader, writer) == item["sha256"]
+        same = _copy(reader, writer) == item.sha256
     if not same:
         files.remove(temporary)
         return False
@@ -155,28 +155,28 @@ def _taken_over(item: Mapping[str, Any], reader: IO[bytes], path: str) -> bool:
     return True
 
 
-def _place(store: Store, instance: InstanceStore, item: Mapping[str, Any]) -> dict[str, Any]:
-    folder, name = os.path.split(os.path.normpath(item["path"]))
+def _place(store: Store, instance: InstanceStore, item: Artifact) -> dict[str, Any]:
+    folder, name = os.path.split(os.path.normpath(item.path))
     temporary = f".{name}{files.TEMPORARY}"
-    source = os.path.join(store.artifacts, item["sha256"])
+    source = os.path.join(store.artifacts, item.sha256)
     handle = files.inside(instance.data, folder or ".")
     try:
         if os.path.lexists(f"/proc/self/fd/{handle}/{temporary}"):
             os.unlink(temporary, dir_fd=handle)
         target = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=handle)
         with os.fdopen(target, "r+b") as writer, open(source, "rb") as reader:
-            if _copy(reader, writer) != item["sha256"]:
+            if _copy(reader, writer) != item.sha256:
                 os.unlink(temporary, dir_fd=handle)
                 files.remove(source)
                 message = "was changed on this host after it was downloaded; that file was removed"
-                problem = finding("PKG-013", f"{instance.id}: artifacts.{item['path']}", message, "Run again: it is downloaded anew.")
-                raise HostError(f"{instance.id}: {item['path']} {message}", [problem])
+                problem = finding("PKG-013", f"{instance.id}: artifacts.{item.path}", message, "Run again: it is downloaded anew.")
+                raise HostError(f"{instance.id}: {item.path} {message}", [problem])
             found = os.fstat(writer.fileno())
         os.rename(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
         os.fsync(handle)
     finally:
         os.close(handle)
-    return {"sha256": item["sha256"], "stamp": _stamp(found)}
+    return {"sha256": item.sha256, "stamp": _stamp(found)}
 
 
 def _copy(reader: IO[bytes], writer: IO[bytes]) -> str:

@@ -11,27 +11,25 @@ or changed declaration, and what a run left that was killed before it recorded i
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from ..common.actions import Action
+from ..common.spec import Directory
 from ..system import files
+from .state import Folder
 
-# Path -> {"owner": "uid:gid" or None for whoever makes it, "mode": octal}
-Folders = dict[str, dict[str, Any]]
+Folders = dict[str, Folder]
 
 
-def wanted_folders(spec: Mapping[str, Any], undeclared: Mapping[str, str | None]) -> Folders:
+def wanted_folders(directories: Iterable[Directory], undeclared: Mapping[str, str | None]) -> Folders:
     """``undeclared``: folders the compose file mounts and nobody declared -> owner."""
-    found: Folders = {path: {"owner": owner, "mode": "0755"} for path, owner in undeclared.items()}
-    for entry in spec.get("directories") or ():
-        found[os.path.normpath(entry["path"])] = {"owner": entry.get("owner"), "mode": entry.get("mode") or "0755"}
+    found = {path: Folder(owner=owner, mode="0755") for path, owner in undeclared.items()}
+    found.update({os.path.normpath(entry.path): Folder(owner=entry.owner, mode=entry.mode) for entry in directories})
     return found
 
 
-def settled_folders(data: str, wanted: Folders, state: Mapping[str, Any] | None) -> Folders:
+def settled_folders(data: str, wanted: Folders, recorded: Mapping[str, Folder]) -> Folders:
     """Those that are there, and were made just so."""
-    recorded = (state or {}).get("folders") or {}
     return {path: want for path, want in wanted.items() if recorded.get(path) == want and os.path.isdir(os.path.join(data, path))}
 
 
@@ -56,20 +54,20 @@ def place_folders(data: str, wanted: Folders, settled: Folders) -> None:
                 owner = _owner(want)
                 if owner is not None:
                     os.fchown(handle, *owner)
-                os.fchmod(handle, int(want["mode"], 8))
+                os.fchmod(handle, int(want.mode, 8))
                 os.fsync(handle)
         finally:
             os.close(handle)
 
 
-def _is(found: os.stat_result, want: Mapping[str, Any]) -> bool:
+def _is(found: os.stat_result, want: Folder) -> bool:
     owner = _owner(want)
-    return (owner is None or (found.st_uid, found.st_gid) == owner) and found.st_mode & 0o7777 == int(want["mode"], 8)
+    return (owner is None or (found.st_uid, found.st_gid) == owner) and found.st_mode & 0o7777 == int(want.mode, 8)
 
 
-def _owner(want: Mapping[str, Any]) -> tuple[int, int] | None:
+def _owner(want: Folder) -> tuple[int, int] | None:
     """The group is the user's number where none is given."""
-    if not want["owner"]:
+    if not want.owner:
         return None
-    uid, _colon, gid = str(want["owner"]).partition(":")
+    uid, _colon, gid = want.owner.partition(":")
     return int(uid), int(gid or uid)

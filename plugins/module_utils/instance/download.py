@@ -14,9 +14,10 @@ import socket
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Union
 
+from ..common.spec import Artifact
 from ..system import files
 
 PARTIAL = ".partial"
@@ -136,7 +137,7 @@ def _opener(free: bool) -> urllib.request.OpenerDirector:
     return opener
 
 
-def download(item: Mapping[str, Any], path: str, free: bool = False) -> None:
+def download(item: Artifact, path: str, free: bool = False) -> None:
     """Fetch an artifact (``url``, ``sha256``, ``size`` or ``None``) to ``path``. What a run before left of it is gone on with.
 
     ``free``: a public server may redirect into private networks. Raises ``Refused``.
@@ -149,8 +150,8 @@ def download(item: Mapping[str, Any], path: str, free: bool = False) -> None:
         for chunk in iter(lambda: out.read(CHUNK), b""):
             total.update(chunk)
         have = out.tell()
-        most = item["size"] if item.get("size") is not None else min(MOST, have + _free(partial))
-        request = urllib.request.Request(item["url"], headers={"Range": f"bytes={have}-"} if have else {})
+        most = item.size if item.size is not None else min(MOST, have + _free(partial))
+        request = urllib.request.Request(item.url, headers={"Range": f"bytes={have}-"} if have else {})
         try:
             with _opener(free).open(request, timeout=_TIMEOUT) as response:
                 if have and response.status != 206:
@@ -165,7 +166,7 @@ def download(item: Mapping[str, Any], path: str, free: bool = False) -> None:
                 else:
                     # What the server still owes of the length it announced: without a look, a cut answer passes for a whole one.
                     announced = response.length is not None
-                    if response.length or (not announced and have < (item.get("size") or 0)):
+                    if response.length or (not announced and have < (item.size or 0)):
                         raise Refused(f"broke off after {have} bytes; the next run goes on from there")
         except urllib.error.HTTPError as error:
             if error.code != 416:
@@ -181,15 +182,15 @@ def download(item: Mapping[str, Any], path: str, free: bool = False) -> None:
     files.sync_folder(os.path.dirname(path))
 
 
-def _judge(item: Mapping[str, Any], partial: str, have: int, most: int, digest: str) -> None:
+def _judge(item: Artifact, partial: str, have: int, most: int, digest: str) -> None:
     """Whether what was downloaded is what was named; what is not is removed."""
     why = ""
-    if item.get("size") is None and have > most:
+    if item.size is None and have > most:
         why = f"is more than {most} bytes, the most this host takes of a file whose size the package does not state"
-    elif item.get("size") is not None and have != item["size"]:
-        why = f"is {have} bytes or more, not {item['size']}"
-    elif digest != item["sha256"]:
-        why = f"has the digest {digest}, not {item['sha256']}"
+    elif item.size is not None and have != item.size:
+        why = f"is {have} bytes or more, not {item.size}"
+    elif digest != item.sha256:
+        why = f"has the digest {digest}, not {item.sha256}"
     if why:
         files.remove(partial)
         raise Refused(why)

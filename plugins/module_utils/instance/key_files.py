@@ -13,9 +13,11 @@ from typing import Any
 from ..common.contents import as_bytes
 from ..common.errors import HostError
 from ..common.rules import finding
+from ..common.spec import KeyFile
 from ..docker.dotenv import quote
 from ..system import files
 from ..system.trees import tree_files
+from .state import KeyRecord, State
 from .store import InstanceStore
 
 _SECRETS, _IDENTITIES = "secrets.json", "identities.json"
@@ -73,25 +75,22 @@ def secrets_in_place(store: InstanceStore, identities: Mapping[str, str], values
     return files.is_file(store.secrets_env) and set(values) == set(identities) and stored_identities(store) == dict(identities)
 
 
-def with_marks(store: InstanceStore, state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def with_marks(store: InstanceStore, state: State | None) -> State | None:
     """A state whose keys say by what they are compared: those an older library recorded are looked at once more, as far as their
     keystores are still here."""
-    keys: Mapping[str, Any] = (state or {}).get("keys") or {}
-    old = [name for name, key in keys.items() if "marks" not in key]
+    old = {name: key for name, key in state.keys.items() if key.marks is None} if state is not None else {}
     if state is None or not old:
         return state
     from ..common.keystores import record_of
 
     values = stored(store)
-    fresh = {
-        name: record_of(str(keys[name].get("kind", "")), values[f"key.{name}.keystore"]) for name in old if f"key.{name}.keystore" in values
-    }
+    fresh = {name: record_of(key.kind, values[f"key.{name}.keystore"]) for name, key in old.items() if f"key.{name}.keystore" in values}
     # What lies there may be of an apply that was cut; what was recorded runs.
-    same = {name: key for name, key in fresh.items() if key["fingerprint"] == keys[name].get("fingerprint")}
-    return {**state, "keys": {**keys, **same}}
+    same = {name: KeyRecord.read(key) for name, key in fresh.items() if key["fingerprint"] == old[name].fingerprint}
+    return state.but(keys={**state.keys, **same})
 
 
-def place_view(store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]) -> None:
+def place_view(store: InstanceStore, service: str, view: Mapping[str, KeyFile], values: Mapping[str, str]) -> None:
     """Show a service its key files: a new ``..v<N>`` is filled, then ``..data`` turned to it, so that all change at once."""
     store.make_run()
     files.folder(store.keys, 0o755)
@@ -105,8 +104,8 @@ def place_view(store: InstanceStore, service: str, view: Mapping[str, Mapping[st
     for path, entry in sorted(view.items()):
         target = os.path.join(fresh, path)
         files.folder(os.path.dirname(target), 0o755)
-        uid, gid = entry["owner"].split(":")
-        files.write(target, as_bytes(values[entry["secret"]]), 0o400, (int(uid), int(gid)))
+        uid, gid = entry.owner.split(":")
+        files.write(target, as_bytes(values[entry.secret]), 0o400, (int(uid), int(gid)))
     files.link(os.path.join(root, _CURRENT), name)
     shown = _shown(view)
     for path in shown:
@@ -117,7 +116,7 @@ def place_view(store: InstanceStore, service: str, view: Mapping[str, Mapping[st
             files.remove(os.path.join(root, path))
 
 
-def view_in_place(store: InstanceStore, service: str, view: Mapping[str, Mapping[str, str]], values: Mapping[str, str]) -> bool:
+def view_in_place(store: InstanceStore, service: str, view: Mapping[str, KeyFile], values: Mapping[str, str]) -> bool:
     """Whether the service sees exactly these files, with these contents, owners and modes."""
     root = os.path.join(store.keys, service)
     shown = _shown(view)
@@ -133,8 +132,8 @@ def view_in_place(store: InstanceStore, service: str, view: Mapping[str, Mapping
             with open(os.path.join(fresh, path), "rb") as handle:
                 seen = os.fstat(handle.fileno())
                 if (
-                    handle.read() != as_bytes(values[entry["secret"]])
-                    or f"{seen.st_uid}:{seen.st_gid}" != entry["owner"]
+                    handle.read() != as_bytes(values[entry.secret])
+                    or f"{seen.st_uid}:{seen.st_gid}" != entry.owner
                     or seen.st_mode & 0o7777 != 0o400
                 ):
                     return False

@@ -12,10 +12,12 @@ from typing import Any
 
 from ..common.errors import HostError
 from ..common.names import is_name
+from ..common.records import Odd, plain
 from ..common.rules import finding
+from ..common.spec import InstanceSpec, read_spec
 from ..system import files
 from ..system.clock import now
-from .record import DamagedError, damaged, flaw
+from .state import DamagedError, State, damaged, newer, read_state
 
 ROOT, RUN, LOCKS = "/var/lib/avs", "/run/avs", "/run/lock/avs"
 _JOURNAL_BYTES = 1 << 20
@@ -117,45 +119,49 @@ class InstanceStore:
     def secrets_env(self) -> str:
         return os.path.join(self.run, "secrets.env")
 
-    def state(self) -> dict[str, Any] | None:
+    def state(self) -> State | None:
         """What was recorded last, ``None`` for an instance never installed. Raises ``DamagedError`` where it cannot be used."""
         if os.path.islink(self.root) or (os.path.lexists(self.root) and not os.path.isdir(self.root)):
             raise damaged(self.id, self.root, "is not a folder")
         try:
-            state = files.read_json(self.state_file)
+            found = files.read_json(self.state_file)
         except OSError as error:
             raise damaged(self.id, self.state_file, f"cannot be read: {error.strerror}") from None
         except ValueError:
             raise damaged(self.id, self.state_file, "is not JSON") from None
-        if state is None and not os.path.lexists(self.state_file):
+        if found is None and not os.path.lexists(self.state_file):
             return None
-        problem = flaw(state)
-        if problem is not None:
-            raise damaged(self.id, self.state_file, problem)
-        found: dict[str, Any] = state
-        return found
+        too_new = newer(self.id, self.state_file, found)
+        if too_new is not None:
+            raise too_new
+        try:
+            return read_state(found)
+        except Odd as odd:
+            raise damaged(self.id, self.state_file, str(odd)) from None
 
-    def known(self) -> dict[str, Any] | None:
+    def known(self) -> State | None:
         """The same for those who look at somebody else: of a record that cannot be used nothing is known."""
         try:
             return self.state()
         except DamagedError:
             return None
 
-    def spec(self) -> dict[str, Any] | None:
+    def spec(self) -> InstanceSpec | None:
         """The committed spec, ``None`` where there is none that can be read: it is shown, nothing is decided by it."""
         try:
-            spec = files.read_json(self.path("spec.json"))
-        except (OSError, ValueError):
+            return read_spec(files.read_json(self.path("spec.json")))
+        except (OSError, ValueError, HostError):
             return None
-        return spec if isinstance(spec, dict) else None
 
-    def write_state(self, state: dict[str, Any]) -> None:
+    def write_spec(self, spec: InstanceSpec) -> None:
+        files.write_json(self.path("spec.json"), spec.as_dict())
+
+    def write_state(self, state: State) -> None:
         self.make()
         if os.path.isdir(self.state_file):
             # No rename replaces a folder.
             files.remove(self.state_file)
-        files.write_json(self.state_file, state)
+        files.write_json(self.state_file, plain(state))
 
     def make(self) -> None:
         if os.path.lexists(self.root) and (os.path.islink(self.root) or not os.path.isdir(self.root)):

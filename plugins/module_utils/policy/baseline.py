@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..common.spec import InstanceSpec, Limit, Privileges
 from ..docker.model import Model, services, with_services
 from ..docker.names import LABEL_INSTANCE, LABEL_SERVICE, container_name, project
 from .exceptions import capability, grants
@@ -23,16 +24,16 @@ _RESOLVED = frozenset(["build", "develop", "env_file", "extends", "label_file", 
 _SECTIONS = ("networks", "volumes", "configs", "secrets")
 
 
-def apply_baseline(spec: Mapping[str, Any], model: Model, memory: int) -> Model:
+def apply_baseline(spec: InstanceSpec, model: Model, memory: int) -> Model:
     """Names of our own, least privilege, limits, bounded logs, labels. ``memory`` in bytes is the limit where nobody sets one."""
-    instance = spec["id"]
+    instance, allowed = spec.id, grants(spec.exceptions)
     jobs = _jobs(model)
     changed = {}
     for name, service in services(model).items():
         service = {field: value for field, value in service.items() if field not in _RESOLVED}
         service = _named(instance, name, service)
-        service = _confined(spec, name, service)
-        service = _limited(spec, name, service, memory)
+        service = _confined(spec.privileges.get(name), allowed.get(name, {}), service)
+        service = _limited(spec.limits.get(name, Limit()), service, memory)
         service["logging"] = _logging(service.get("logging") or {})
         service["restart"] = _restart(service, name in jobs)
         service["labels"] = {**(service.get("labels") or {}), LABEL_INSTANCE: instance, LABEL_SERVICE: name}
@@ -75,10 +76,8 @@ def _named(instance: str, name: str, service: dict[str, Any]) -> dict[str, Any]:
     return service
 
 
-def _confined(spec: Mapping[str, Any], name: str, service: dict[str, Any]) -> dict[str, Any]:
-    declared = (spec.get("privileges") or {}).get(name)
-    allowed = grants(spec).get(name, {})
-    wanted = (service.get("cap_add") or ()) if declared is None else (declared.get("cap_add") or ())
+def _confined(declared: Privileges | None, allowed: Mapping[str, str], service: dict[str, Any]) -> dict[str, Any]:
+    wanted = (service.get("cap_add") or ()) if declared is None else declared.cap_add
     capabilities = sorted({capability(item) for item in wanted})
     service.pop("cap_add", None)
     service["cap_drop"] = ["ALL"]
@@ -89,23 +88,22 @@ def _confined(spec: Mapping[str, Any], name: str, service: dict[str, Any]) -> di
     options = [option for option in service.get("security_opt") or () if not str(option).startswith("no-new-privileges")]
     service["security_opt"] = [*options, "no-new-privileges:true"]
     if declared is not None:
-        if declared.get("user"):
-            service["user"] = declared["user"]
-        if declared.get("read_only"):
+        if declared.user:
+            service["user"] = declared.user
+        if declared.read_only:
             service["read_only"] = True
         places = _list(service.get("tmpfs"))
         known = {place.split(":")[0] for place in places}
-        places += [place for place in declared.get("tmpfs") or () if place.split(":")[0] not in known]
+        places += [place for place in declared.tmpfs if place.split(":")[0] not in known]
         if places:
             service["tmpfs"] = places
     return service
 
 
-def _limited(spec: Mapping[str, Any], name: str, service: dict[str, Any], memory: int) -> dict[str, Any]:
+def _limited(operator: Limit, service: dict[str, Any], memory: int) -> dict[str, Any]:
     deploy = dict(service.get("deploy") or {})
     resources = dict(deploy.get("resources") or {})
     vendor = dict(resources.pop("limits", None) or {})
-    operator = (spec.get("limits") or {}).get(name) or {}
     deploy.pop("replicas", None)
     service.pop("scale", None)
     if resources:
@@ -115,18 +113,18 @@ def _limited(spec: Mapping[str, Any], name: str, service: dict[str, Any], memory
     service.pop("deploy", None)
     if any(deploy.values()):
         service["deploy"] = deploy
-    service["mem_limit"] = str(operator.get("memory") or _bounded(service.get("mem_limit")) or _bounded(vendor.get("memory")) or memory)
-    service["pids_limit"] = int(operator.get("pids") or _bounded(service.get("pids_limit")) or _bounded(vendor.get("pids")) or PIDS)
+    service["mem_limit"] = str(operator.memory or _bounded(service.get("mem_limit")) or _bounded(vendor.get("memory")) or memory)
+    service["pids_limit"] = int(operator.pids or _bounded(service.get("pids_limit")) or _bounded(vendor.get("pids")) or PIDS)
     if int(service.get("oom_score_adj") or 0) < 0:
         service.pop("oom_score_adj")
     service.pop("oom_kill_disable", None)
     if service.get("ulimits"):
         service["ulimits"] = {name: _both(bounds) for name, bounds in service["ulimits"].items()}
-    cpus = operator.get("cpus") or service.get("cpus") or vendor.get("cpus")
+    cpus = operator.cpus or service.get("cpus") or vendor.get("cpus")
     service.pop("cpus", None)
     if cpus:
         service["cpus"] = float(cpus)
-    if operator.get("cpus"):
+    if operator.cpus:
         # The engine takes one way to say it; the operator's wins.
         for field in ("cpu_quota", "cpu_period"):
             service.pop(field, None)

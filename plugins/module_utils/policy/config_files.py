@@ -8,30 +8,31 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Callable
 
 from ..common.findings import Finding
 from ..common.rules import finding
+from ..common.spec import Config
 from ..docker.model import secrets_in
 
 
-def expressions(spec: Mapping[str, Any]) -> dict[str, str]:
+def expressions(configs: Iterable[Config]) -> dict[str, str]:
     """Every text to be merged, under a name of its own, for compose to interpolate."""
-    return {name: text for _path, name, text in _texts(spec)}
+    return {name: text for _path, name, text in _texts(configs)}
 
 
 def render(
-    spec: Mapping[str, Any], read: Callable[[str], bytes | None], values: Mapping[str, str], tokens: Mapping[str, str]
+    instance: str, configs: Iterable[Config], read: Callable[[str], bytes | None], values: Mapping[str, str], tokens: Mapping[str, str]
 ) -> tuple[dict[str, str], list[Finding]]:
     """File name -> JSON text, and what is wrong. ``read`` gives a file of the package, ``None`` where there is none, and may raise
     ``OSError``; ``values`` are the interpolated expressions."""
     findings: list[Finding] = []
     found = {}
-    names = {(path, text): name for path, name, text in _texts(spec)}
-    for config in spec.get("configs") or ():
-        path = config["path"]
-        place = f"{spec['id']}: configs.{path}"
+    names = {(path, text): name for path, name, text in _texts(configs)}
+    for config in configs:
+        path = config.path
+        place = f"{instance}: configs.{path}"
         try:
             given = read(path)
             base = {} if given is None else json.loads(given.decode("utf-8"))
@@ -46,7 +47,7 @@ def render(
                 return {name: filled(item) for name, item in value.items()}
             return [filled(item) for item in value] if isinstance(value, list) else value
 
-        content = merged(base, filled(config["merge"]))
+        content = merged(base, filled(config.merge))
         secret = secrets_in(content, tokens)
         if secret:
             findings.append(
@@ -69,11 +70,11 @@ def merged(base: Any, changes: Any) -> Any:
     return changes
 
 
-def _texts(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _texts(configs: Iterable[Config]) -> Iterator[tuple[str, str, str]]:
     number = 0
-    for config in spec.get("configs") or ():
-        for text in sorted(set(_leaves(config["merge"]))):
-            yield config["path"], f"C_{number}", text
+    for config in configs:
+        for text in sorted(set(_leaves(config.merge))):
+            yield config.path, f"C_{number}", text
             number += 1
 
 

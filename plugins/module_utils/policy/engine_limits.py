@@ -17,6 +17,7 @@ from typing import Any
 
 from ..common.findings import Finding
 from ..common.rules import finding
+from ..common.spec import InstanceSpec, Limit, Privileges
 from ..docker.model import Model, services
 from .memory import size
 
@@ -51,12 +52,12 @@ _SIGNALS = frozenset((
 _THE_OTHERS = ("ports", "expose", "hostname", "dns", "dns_search", "dns_opt", "extra_hosts", "links")
 
 
-def judge_limits(spec: Mapping[str, Any], model: Model) -> list[Finding]:
+def judge_limits(spec: InstanceSpec, model: Model) -> list[Finding]:
     """``model`` as compose resolved it, before anything was changed."""
     found = []
     for name, service in services(model).items():
-        stated = (spec.get("privileges") or {}).get(name) or {}
-        limited = ((spec.get("limits") or {}).get(name) or {}).get("memory") is not None
+        stated = spec.privileges.get(name, Privileges())
+        limited = spec.limits.get(name, Limit()).memory is not None
         for field, message, remedy in (
             *_memory(service, limited),
             *_processors(service),
@@ -65,20 +66,20 @@ def judge_limits(spec: Mapping[str, Any], model: Model) -> list[Finding]:
             *_network(service),
             *_places(service, stated),
         ):
-            found.append(finding("PKG-020", f"{spec['id']}: services.{name}.{field}", message, remedy))
-    for name, limits in (spec.get("limits") or {}).items():
-        memory = size(limits.get("memory"))
+            found.append(finding("PKG-020", f"{spec.id}: services.{name}.{field}", message, remedy))
+    for name, limits in spec.limits.items():
+        memory = size(limits.memory)
         if memory is not None and memory < _LEAST_MEMORY:
-            message = f"{limits['memory']} of memory are less than the 6 MiB the engine asks for"
-            found.append(finding("INV-001", f"{spec['id']}: limits.{name}.memory", message, "Raise it."))
+            message = f"{limits.memory} of memory are less than the 6 MiB the engine asks for"
+            found.append(finding("INV-001", f"{spec.id}: limits.{name}.memory", message, "Raise it."))
     for name, volume in (model.get("volumes") or {}).items():
-        if not (volume or {}).get("external") and len(f"avs-{spec['id']}_{name}".encode()) > 255:
-            found.append(finding("PKG-020", f"{spec['id']}: volumes.{name}", "the name is too long for the engine", "Shorten it."))
+        if not (volume or {}).get("external") and len(f"avs-{spec.id}_{name}".encode()) > 255:
+            found.append(finding("PKG-020", f"{spec.id}: volumes.{name}", "the name is too long for the engine", "Shorten it."))
         options = (volume or {}).get("driver_opts") or {}
         for option in _no_tmpfs(str(options.get("o") or "")) if options.get("type") == "tmpfs" else ():
             message = f"{option} is no option of a tmpfs"
-            found.append(finding("PKG-020", f"{spec['id']}: volumes.{name}.driver_opts", message, _TMPFS_REMEDY))
-    return [*found, *_networks(spec, model)]
+            found.append(finding("PKG-020", f"{spec.id}: volumes.{name}.driver_opts", message, _TMPFS_REMEDY))
+    return [*found, *_networks(spec.id, model)]
 
 
 def _memory(service: Mapping[str, Any], limited: bool) -> Iterator[Problem]:
@@ -176,13 +177,13 @@ def _network(service: Mapping[str, Any]) -> Iterator[Problem]:
             yield "dns", f"{server} is no address", "Write the address of a name server."
 
 
-def _networks(spec: Mapping[str, Any], model: Model) -> Iterator[Finding]:
+def _networks(instance: str, model: Model) -> Iterator[Finding]:
     subnets = {}
     for name, network in (model.get("networks") or {}).items():
         configs = [config or {} for config in ((network or {}).get("ipam") or {}).get("config") or ()]
         subnets[name] = [net for net in (_subnet(config.get("subnet")) for config in configs) if net is not None]
         for config in configs:
-            yield from _addressed(f"{spec['id']}: networks.{name}.ipam", config)
+            yield from _addressed(f"{instance}: networks.{name}.ipam", config)
     for name, service in services(model).items():
         uses = service.get("networks")
         for network, use in uses.items() if isinstance(uses, Mapping) else ():
@@ -192,7 +193,7 @@ def _networks(spec: Mapping[str, Any], model: Model) -> Iterator[Finding]:
                 if text and (not _is_address(text) or (own and not any(_address(text) in net for net in subnets.get(network, ())))):
                     message = f"{text} is in none of the subnets of the network {network}"
                     remedy = f"Give networks.{network}.ipam a subnet with it, or remove the address."
-                    yield finding("PKG-020", f"{spec['id']}: services.{name}.networks.{network}.{field}", message, remedy)
+                    yield finding("PKG-020", f"{instance}: services.{name}.networks.{network}.{field}", message, remedy)
 
 
 def _addressed(place: str, config: Mapping[str, Any]) -> Iterator[Finding]:
@@ -211,8 +212,8 @@ def _addressed(place: str, config: Mapping[str, Any]) -> Iterator[Finding]:
             yield finding("PKG-020", place, f"{field} {text} is not in {net}", "Correct it.")
 
 
-def _places(service: Mapping[str, Any], stated: Mapping[str, Any]) -> Iterator[Problem]:
-    for text in (*_list(service.get("tmpfs")), *(stated.get("tmpfs") or ())):
+def _places(service: Mapping[str, Any], stated: Privileges) -> Iterator[Problem]:
+    for text in (*_list(service.get("tmpfs")), *stated.tmpfs):
         for option in _no_tmpfs(str(text).partition(":")[2]):
             yield "tmpfs", f"{option} is no option of a tmpfs", _TMPFS_REMEDY
 

@@ -6,24 +6,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from ..common.findings import Finding
 from ..common.rules import finding
+from ..common.spec import Exemption
 
 
 def capability(name: str) -> str:
     return name.upper().replace("CAP_", "", 1) if name.upper().startswith("CAP_") else name.upper()
 
 
-def grants(spec: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+Grants = dict[str, dict[str, str]]
+
+
+def grants(exceptions: Iterable[Exemption]) -> Grants:
     """Service -> grant -> the operator's reason."""
-    found: dict[str, dict[str, str]] = {}
-    for exception in spec.get("exceptions") or ():
-        for grant in exception["allow"]:
+    found: Grants = {}
+    for exception in exceptions:
+        for grant in exception.allow:
             name = f"cap:{capability(grant[4:])}" if grant.startswith("cap:") else grant
-            found.setdefault(exception["service"], {})[name] = exception["reason"]
+            found.setdefault(exception.service, {})[name] = exception.reason
     return found
 
 

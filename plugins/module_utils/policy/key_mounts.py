@@ -7,23 +7,24 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..common.findings import INFO, Finding
 from ..common.rules import finding
+from ..common.spec import InstanceSpec, Key, KeyFile, Privileges, Secret
 from ..docker.model import Model, services, with_services
 from .key_sections import as_binds, without_key_files
 from .mounts import below
 
-Views = dict[str, dict[str, dict[str, str]]]
+Views = dict[str, dict[str, KeyFile]]
 
 
 @dataclass(frozen=True)
 class Keyed:
-    """``views``: service -> file name below the service's key folder -> ``{"secret": name, "owner": user}``,
-    the user as somebody wrote it, empty where nobody did (``key_owners``)."""
+    """``views``: service -> file name below the service's key folder -> what lies there, its owner as somebody wrote it, empty where
+    nobody did (``key_owners``)."""
 
     model: Model
     views: Views = field(default_factory=dict)
@@ -34,31 +35,39 @@ class Keyed:
 class _File:
     """A file of a key: the secret it holds, its usual name, the container folder it is expected in."""
 
-    key: Mapping[str, Any]
+    key: Key
     secret: str
     name: str
     mount: str | None = None
 
 
-def variables(spec: Mapping[str, Any], keys: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class _Wanted:
+    """Where the files of an instance's keys are expected: by the variable of a folder or of a file, or below a container's folder.
+    ``keys`` is the instance's key folder."""
+
+    keys: str
+    folders: Mapping[str, list[_File]]
+    files: Mapping[str, _File]
+    mounted: Mapping[str, list[_File]]
+
+
+def variables(wanted: Iterable[Key], keys: str) -> dict[str, str]:
     """Compose variable -> the host path it gets. ``keys`` is the instance's key folder; ``place_keys`` finds the paths again."""
-    found = {}
-    for key in spec.get("keys") or ():
-        for field_name in ("folder_env", "keystore_env", "password_file_env"):
-            if key.get(field_name):
-                found[key[field_name]] = posixpath.join(keys, key[field_name])
-    return found
+    names = [name for key in wanted for name in (key.folder_env, key.keystore_env, key.password_file_env) if name]
+    return {name: posixpath.join(keys, name) for name in names}
 
 
-def place_keys(spec: Mapping[str, Any], model: Model, keys: str) -> Keyed:
+def place_keys(spec: InstanceSpec, model: Model, keys: str) -> Keyed:
     """Binds of key paths become binds of the service's own key folder, read-only; nobody else's service sees a key."""
-    folders, files = _by_variable(spec)
-    mounted = _by_mount(spec)
+    folders, files = _by_variable(spec.keys)
+    wanted = _Wanted(keys, folders, files, _by_mount(spec.keys, spec.secrets))
     views: Views = {}
     findings: list[Finding] = []
     changed = {}
     for name, service in services(as_binds(model, keys)).items():
-        placer = _Placer(spec, name, service, keys, folders, files, mounted)
+        declared = spec.privileges.get(name, Privileges())
+        placer = _Placer(f"{spec.id}: services.{name}.volumes", name, service, wanted, str(declared.user or service.get("user") or ""))
         mounts = [*placer.mounts()]
         changed[name] = {**service, "volumes": mounts}
         if not mounts:
@@ -66,76 +75,63 @@ def place_keys(spec: Mapping[str, Any], model: Model, keys: str) -> Keyed:
         if placer.view:
             views[name] = placer.view
         findings += placer.findings
-    findings += _reach(spec, views)
+    findings += _reach(spec.id, spec.keys, views)
     return Keyed(with_services(without_key_files(model, keys), changed), views, findings)
 
 
-def _reach(spec: Mapping[str, Any], views: Views) -> Iterator[Finding]:
+def _reach(instance: str, keys: Iterable[Key], views: Views) -> Iterator[Finding]:
     """Keys that reach nobody, and those that reach everybody because nobody said whom they are for."""
-    for key in spec.get("keys") or ():
-        place = f"{spec['id']}: keys.{key['name']}"
-        reached = sorted(name for name, view in views.items() if key["keystore"] in {entry["secret"] for entry in view.values()})
-        expected = key.get("folder_env") or key.get("keystore_env")
-        if not reached and (expected or key.get("mount")):
+    for key in keys:
+        place = f"{instance}: keys.{key.name}"
+        reached = sorted(name for name, view in views.items() if key.keystore in {entry.secret for entry in view.values()})
+        expected = key.folder_env or key.keystore_env
+        if not reached and (expected or key.mount):
             remedy = (
                 "Correct the variable in runtime.yml or in avs_instances[].keys, or mount it in the compose file."
                 if expected
                 else "Correct keys[].services in runtime.yml or in avs_instances."
             )
-            yield finding("PKG-012", place, f"no service mounts key {key['name']} ({expected or key['mount']})", remedy)
-        if not expected and not key.get("services") and len(reached) > 1:
-            yield finding("KEY-004", place, f"key {key['name']} reaches {', '.join(reached)}")
+            yield finding("PKG-012", place, f"no service mounts key {key.name} ({expected or key.mount})", remedy)
+        if not expected and not key.services and len(reached) > 1:
+            yield finding("KEY-004", place, f"key {key.name} reaches {', '.join(reached)}")
 
 
-def _by_variable(spec: Mapping[str, Any]) -> tuple[dict[str, list[_File]], dict[str, _File]]:
+def _by_variable(keys: Iterable[Key]) -> tuple[dict[str, list[_File]], dict[str, _File]]:
     folders: dict[str, list[_File]] = {}
     files: dict[str, _File] = {}
-    for key in spec.get("keys") or ():
-        parts = [_File(key, key["keystore"], f"{key['name']}.json", key.get("mount"))]
-        if key.get("password"):
-            parts.append(_File(key, key["password"], f"{key['name']}.password", key.get("mount")))
-        if key.get("folder_env"):
-            folders.setdefault(key["folder_env"], []).extend(parts)
-        if key.get("keystore_env"):
-            files[key["keystore_env"]] = parts[0]
-        if key.get("password_file_env") and len(parts) > 1:
-            files[key["password_file_env"]] = parts[1]
+    for key in keys:
+        parts = [_File(key, key.keystore, f"{key.name}.json", key.mount)]
+        if key.password:
+            parts.append(_File(key, key.password, f"{key.name}.password", key.mount))
+        if key.folder_env:
+            folders.setdefault(key.folder_env, []).extend(parts)
+        if key.keystore_env:
+            files[key.keystore_env] = parts[0]
+        if key.password_file_env and len(parts) > 1:
+            files[key.password_file_env] = parts[1]
     return folders, files
 
 
-def _by_mount(spec: Mapping[str, Any]) -> dict[str, list[_File]]:
+def _by_mount(keys: Iterable[Key], secrets: Mapping[str, Secret]) -> dict[str, list[_File]]:
     """Container folder -> what lies there of keys that no variable leads to. A password that is somewhere else already stays there."""
     mounted: dict[str, list[_File]] = {}
-    for key in spec.get("keys") or ():
-        if not key.get("mount") or key.get("folder_env") or key.get("keystore_env"):
+    for key in keys:
+        if not key.mount or key.folder_env or key.keystore_env:
             continue
-        files = mounted.setdefault(posixpath.normpath(key["mount"]), [])
-        files.append(_File(key, key["keystore"], f"{key['name']}.json"))
-        elsewhere = key.get("password_file_env") or ((spec.get("secrets") or {}).get(key.get("password")) or {}).get("env")
-        if key.get("password") and not elsewhere:
-            files.append(_File(key, key["password"], f"{key['name']}.password"))
+        files = mounted.setdefault(posixpath.normpath(key.mount), [])
+        files.append(_File(key, key.keystore, f"{key.name}.json"))
+        if key.password and not key.password_file_env and not secrets.get(key.password, Secret()).env:
+            files.append(_File(key, key.password, f"{key.name}.password"))
     return mounted
 
 
 class _Placer:
-    """The mounts of one service."""
+    """The mounts of one service. ``user`` it runs as, as far as that was said."""
 
-    def __init__(
-        self,
-        spec: Mapping[str, Any],
-        name: str,
-        service: Mapping[str, Any],
-        keys: str,
-        folders: Mapping[str, list[_File]],
-        files: Mapping[str, _File],
-        mounted: Mapping[str, list[_File]],
-    ) -> None:
-        self.name, self.service, self.keys = name, service, keys
-        self.folders, self.files, self.mounted = folders, files, mounted
-        self.place = f"{spec['id']}: services.{name}.volumes"
-        declared = (spec.get("privileges") or {}).get(name) or {}
-        self.user = str(declared.get("user") or service.get("user") or "")
-        self.view: dict[str, dict[str, str]] = {}
+    def __init__(self, place: str, name: str, service: Mapping[str, Any], wanted: _Wanted, user: str) -> None:
+        self.place, self.name, self.service, self.user = place, name, service, user
+        self.keys, self.folders, self.files, self.mounted = wanted.keys, wanted.folders, wanted.files, wanted.mounted
+        self.view: dict[str, KeyFile] = {}
         self.findings: list[Finding] = []
         self.shown: set[str] = set()
 
@@ -224,19 +220,17 @@ class _Placer:
     def _may_see(self, file: _File, target: str) -> bool:
         if self._is_for(file):
             return True
-        wanted = ", ".join(file.key["services"])
-        message = f"{target} is kept from this service: key {file.key['name']} is for {wanted}"
+        message = f"{target} is kept from this service: key {file.key.name} is for {', '.join(file.key.services)}"
         self.findings.append(finding("KEY-004", self.place, message, severity=INFO))
         return False
 
     def _is_for(self, file: _File) -> bool:
-        wanted = file.key.get("services") or ()
-        return not wanted or self.name in wanted
+        return not file.key.services or self.name in file.key.services
 
     def _add(self, name: str, file: _File) -> None:
-        owner = file.key.get("owner") or self.user
+        owner = file.key.owner or self.user
         before = self.view.get(name)
-        if before is not None and before["secret"] != file.secret:
+        if before is not None and before.secret != file.secret:
             self.findings.append(
                 finding(
                     "PKG-019",
@@ -245,7 +239,7 @@ class _Placer:
                     "Give the keys mounts of their own in runtime.yml.",
                 )
             )
-        self.view[name] = {"secret": file.secret, "owner": owner}
+        self.view[name] = KeyFile(secret=file.secret, owner=owner)
 
     def _single(self, target: str) -> None:
         message = f"{target} is mounted as a single file, which never sees a rotation; the container is recreated instead"

@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ..common.findings import Finding
 from ..common.rules import finding
 from .key_mounts import Views
 
 
-def settle_owners(spec: Mapping[str, Any], views: Views, image_users: Mapping[str, str]) -> tuple[Views, list[Finding]]:
+def settle_owners(instance: str, views: Views, image_users: Mapping[str, str]) -> tuple[Views, list[Finding]]:
     """Views with numeric owners. Where neither the package nor the compose file names a user, the image's runs the service.
 
     ``image_users``: service -> the user of its image. A user that is a name has a number in the image only.
@@ -24,13 +23,13 @@ def settle_owners(spec: Mapping[str, Any], views: Views, image_users: Mapping[st
     for service, view in views.items():
         settled[service] = {}
         for name, entry in view.items():
-            user = entry["owner"] or image_users.get(service, "")
+            user = entry.owner or image_users.get(service, "")
             owner = _owner(user or "0")
             if owner is None and user.partition(":")[0] != "root":
                 message = f"{name} belongs to root: which number the user {user} has is known to the image alone"
                 remedy = "State keys[].owner or a numeric user under privileges in runtime.yml."
-                findings.append(finding("KEY-002", f"{spec['id']}: services.{service}.user", message, remedy))
-            settled[service][name] = {**entry, "owner": owner or "0:0"}
+                findings.append(finding("KEY-002", f"{instance}: services.{service}.user", message, remedy))
+            settled[service][name] = entry.but(owner=owner or "0:0")
     return settled, findings
 
 

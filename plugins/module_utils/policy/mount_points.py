@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..common.findings import Finding
 from ..common.rules import finding
+from ..common.spec import Artifact
 from ..docker.model import Model, services
 from .mounts import HARMLESS, Layout, below
 
@@ -37,12 +38,12 @@ class _Mount:
     read_only: bool = False
 
 
-def mount_points(spec: Mapping[str, Any], model: Model, layout: Layout) -> Points:
+def mount_points(instance: str, declared: Iterable[Artifact], model: Model, layout: Layout) -> Points:
     """``model`` has its mounts in their final form (``place_mounts``)."""
     points = Points()
-    artifacts = frozenset(posixpath.join(layout.data, posixpath.normpath(item["path"])) for item in spec.get("artifacts") or ())
+    artifacts = frozenset(posixpath.join(layout.data, posixpath.normpath(item.path)) for item in declared)
     for name, service in services(model).items():
-        place = f"{spec['id']}: services.{name}.volumes"
+        place = f"{instance}: services.{name}.volumes"
         mounts = [*_mounts(service, model, layout, artifacts)]
         for mount in mounts:
             _judge_target(points, place, mount, [other for other in mounts if other is not mount])

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..common.findings import ERROR, INFO, Finding
 from ..common.rules import finding
+from ..common.spec import InstanceSpec, Privileges
 from ..docker.model import Model, services, with_services
 from .exceptions import granted, grants
 
@@ -98,7 +99,7 @@ def host_grant(path: str) -> str | None:
     return None
 
 
-def place_mounts(spec: Mapping[str, Any], model: Model, layout: Layout) -> Mounted:
+def place_mounts(spec: InstanceSpec, model: Model, layout: Layout) -> Mounted:
     """Every bind in long form with ``create_host_path: false``; sources in the package become those of the installed tree.
 
     A relative source that is not in the tree, or is declared under ``directories`` or ``artifacts``, lives in ``data/``.
@@ -137,19 +138,18 @@ def is_folder(source: str, target: str, written: str) -> bool:
 
 
 class _Placer:
-    def __init__(self, spec: Mapping[str, Any], layout: Layout, result: Mounted) -> None:
-        self.spec, self.layout, self.result = spec, layout, result
-        self.grants = grants(spec)
-        self.directories = {posixpath.normpath(item["path"]): item.get("owner") for item in spec.get("directories") or ()}
-        self.artifacts = {posixpath.normpath(item["path"]) for item in spec.get("artifacts") or ()}
-        self.configs = {posixpath.normpath(item["path"]) for item in spec.get("configs") or ()}
-        env_files = (spec.get("compose") or {}).get("env_files") or ()
-        self.env_files = {posixpath.normpath(posixpath.join(layout.folder, name)) for name in (*env_files, ".env")}
-        self.declared = list(spec.get("paths") or ())
+    def __init__(self, spec: InstanceSpec, layout: Layout, result: Mounted) -> None:
+        self.instance, self.privileges, self.layout, self.result = spec.id, spec.privileges, layout, result
+        self.grants = grants(spec.exceptions)
+        self.directories = [posixpath.normpath(item.path) for item in spec.directories]
+        self.artifacts = {posixpath.normpath(item.path) for item in spec.artifacts}
+        self.configs = {posixpath.normpath(item.path) for item in spec.configs}
+        self.env_files = {posixpath.normpath(posixpath.join(layout.folder, name)) for name in (*spec.compose.env_files, ".env")}
+        self.declared = spec.paths
         self.refused: set[str] = set()
 
     def mount(self, service: str, config: Mapping[str, Any], mount: Mapping[str, Any]) -> list[dict[str, Any]]:
-        place = f"{self.spec['id']}: services.{service}.volumes"
+        place = f"{self.instance}: services.{service}.volumes"
         if mount.get("type") != "bind":
             if mount.get("type") not in ("volume", "tmpfs"):
                 self._refuse(place, f"{mount.get('type')} is not a kind of mount known to be safe", "Use a volume or a bind mount.")
@@ -204,14 +204,14 @@ class _Placer:
             for service, inner, _read_only in binds:
                 if not read_only and inner != outer and below(inner, outer) is not None:
                     self._refuse(
-                        f"{self.spec['id']}: services.{service}.volumes",
+                        f"{self.instance}: services.{service}.volumes",
                         f"{inner} lies in {outer}, which {writer} can write: a link in its place would lead out of it",
                         "Mount the outer folder in both services, or folders beside each other.",
                     )
 
     def file(self, section: str, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         """A config or secret of compose that comes from a file."""
-        place = f"{self.spec['id']}: {section}.{name}"
+        place = f"{self.instance}: {section}.{name}"
         if entry.get("environment"):
             self._refuse(
                 f"{place}.environment", "is filled from the environment, which is empty when services start", "Use file or content."
@@ -240,7 +240,7 @@ class _Placer:
 
     def volume(self, name: str, volume: Mapping[str, Any]) -> None:
         """Plain local volumes of the instance's own, or memory. What else ``driver_opts`` can mount is the host."""
-        place = f"{self.spec['id']}: volumes.{name}"
+        place = f"{self.instance}: volumes.{name}"
         options = volume.get("driver_opts") or {}
         driver = volume.get("driver") or "local"
         if volume.get("external"):
@@ -281,7 +281,7 @@ class _Placer:
 
     def _undeclared(self, service: str, label: str, name: str, source: str, target: str, config: Mapping[str, Any]) -> None:
         """A relative source that nothing provides. Compose would make a folder of it, whatever it was meant to be."""
-        place = f"{self.spec['id']}: services.{service}.volumes"
+        place = f"{self.instance}: services.{service}.volumes"
         if not is_folder(source, target, self.layout.written):
             self._refuse(
                 place,
@@ -289,7 +289,7 @@ class _Placer:
                 "A file: add it to the package, or declare it under artifacts in runtime.yml. A folder: declare it under directories.",
             )
             return
-        user = str(((self.spec.get("privileges") or {}).get(service) or {}).get("user") or config.get("user") or "")
+        user = str(self.privileges.get(service, Privileges()).user or config.get("user") or "")
         parts = user.split(":")
         owner = user if user and all(part.isdigit() for part in parts) else None
         self.result.folders[name] = owner

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
 from ..common.digests import digest
 from ..common.findings import Finding
+from ..common.records import plain
+from ..common.spec import Condition, Endpoint, InstanceSpec
 from ..docker.model import Model, Resolved, dump, named, secrets_in, services, with_services
 from ..docker.names import LABEL_SPEC, container_name
 from .baseline import apply_baseline, may_end
@@ -37,8 +39,8 @@ class Shaped:
     points: Points
     views: Views
     ports: list[Published]
-    health: dict[str, Any]
-    metrics: list[dict[str, Any]]
+    health: Condition
+    metrics: list[Endpoint]
     findings: list[Finding]
 
     @property
@@ -61,36 +63,46 @@ class Wanted:
         return {"name": self.name, "spec": self.spec, "image": self.image, "ends": self.ends}
 
 
-def shape(
-    spec: Mapping[str, Any], resolved: Resolved, layout: Layout, memory: int, image_policy: str, processors: Collection[int] = ()
-) -> Shaped:
-    """Apply the policy. Findings of severity error end the run; the model is then of no use. ``memory`` in bytes, and ``processors`` by
-    number, are the host's."""
-    findings = [*resolved.findings, *check(spec, resolved.model, image_policy, resolved.inactive)]
+@dataclass(frozen=True)
+class HostRules:
+    """What the host and its operator say to every package: ``memory`` in bytes is the limit where nobody sets one, ``processors`` are
+    the host's, by number."""
+
+    memory: int
+    image_policy: str = "tag"
+    processors: Collection[int] = ()
+
+
+def shape(spec: InstanceSpec, resolved: Resolved, layout: Layout, host: HostRules) -> Shaped:
+    """Apply the policy. Findings of severity error end the run; the model is then of no use."""
+    findings = [*resolved.findings, *check(spec, resolved.model, host.image_policy, resolved.inactive)]
     keyed = place_keys(spec, without_absent(resolved.model), layout.keys)
     mounted = place_mounts(spec, keyed.model, layout)
-    model, secret_findings = confine(spec, mounted.model, resolved.tokens)
+    model, secret_findings = confine(spec.id, spec.secrets, mounted.model, resolved.tokens)
     model, port_findings = bind_ports(spec, model, resolved.values)
-    model, memory_findings = fit_memory(spec["id"], label_networks(apply_baseline(spec, model, memory)))
-    model, processor_findings = fit_processors(spec, model, processors)
-    points = mount_points(spec, model, layout)
+    model, memory_findings = fit_memory(spec.id, label_networks(apply_baseline(spec, model, host.memory)))
+    model, processor_findings = fit_processors(spec.id, model, host.processors)
+    points = mount_points(spec.id, spec.artifacts, model, layout)
     findings += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings, *memory_findings, *processor_findings]
-    findings += [*points.findings, *published_twice(spec["id"], model)]
-    health, metrics = _asked(spec, resolved)
+    findings += [*points.findings, *published_twice(spec.id, model)]
+    health, metrics = _asked(spec.health, spec.metrics, resolved)
     return Shaped(model, resolved, mounted, points, keyed.views, published(model), health, metrics, findings)
 
 
-def _asked(spec: Mapping[str, Any], resolved: Resolved) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _asked(health: Condition, metrics: Sequence[Endpoint], resolved: Resolved) -> tuple[Condition, list[Endpoint]]:
     """The gate and the targets to scrape, by service and container port; a target whose service is not there is left out."""
     known = services(resolved.model)
-    health = {**spec["health"]}
-    if health.get("service"):
-        health["service"] = service_of(health["service"], known) or health["service"]
-    if health.get("port") is not None:
-        health["port"] = container_port(health["port"], resolved.values)
-    targets = [(service_of(target["service"], known), target) for target in spec.get("metrics") or ()]
-    metrics = [{**target, "service": name, "port": container_port(target["port"], resolved.values)} for name, target in targets if name]
-    return health, [target for target in metrics if target["port"] is not None]
+    if health.service:
+        health = health.but(service=service_of(health.service, known) or health.service)
+    if health.port is not None:
+        health = health.but(port=container_port(health.port, resolved.values))
+    found = [
+        target.but(service=name, port=container_port(target.port, resolved.values))
+        for target in metrics
+        for name in [service_of(target.service, known)]
+        if name
+    ]
+    return health, [target for target in found if target.port is not None]
 
 
 def pin(
@@ -105,7 +117,7 @@ def pin(
     for name, service in services(shaped.model).items():
         service = {**service, "image": lock.get(service["image"], service["image"])}
         view = shaped.views.get(name, {})
-        used = {*secrets_in(service, shaped.resolved.tokens), *(entry["secret"] for entry in view.values())}
+        used = {*secrets_in(service, shaped.resolved.tokens), *(entry.secret for entry in view.values())}
         shared = {
             section: {use["source"]: (shaped.model.get(section) or {}).get(use["source"]) for use in service.get(section) or ()}
             for section in ("configs", "secrets")
@@ -114,7 +126,7 @@ def pin(
         made_of = digest({
             "service": named(service, shaped.resolved.tokens),
             "shared": named(shared, shaped.resolved.tokens),
-            "view": view,
+            "view": plain(view),
             "secrets": {secret: identities[secret] for secret in used},
             "content": {path: content(path) for path in shaped.mounted.content.get(name, ())},
             "configs": {config: shaped.resolved.configs.get(config) for config in shaped.mounted.configs.get(name, ())},

@@ -14,6 +14,7 @@ from typing import Any
 from ..common.findings import ERROR, WARNING, Finding
 from ..common.names import is_variable
 from ..common.rules import finding
+from ..common.spec import InstanceSpec, Privileges
 from ..docker.model import Model, services, with_services
 
 LOOPBACK = "127.0.0.1"
@@ -30,23 +31,21 @@ class Published:
     service: str = ""
 
 
-def variables(spec: Mapping[str, Any]) -> set[str]:
+def variables(spec: InstanceSpec) -> set[str]:
     """Compose variables whose values say which port is meant."""
-    keys = [*(spec.get("ports") or {})]
-    for privileges in (spec.get("privileges") or {}).values():
-        keys += privileges.get("ports") or {}
-    keys += [place.get("port") for place in (spec.get("health") or {}, *(spec.get("metrics") or ()))]
-    return {key for key in keys if is_variable(key)}
+    asked = [spec.health.port, *(metric.port for metric in spec.metrics)]
+    declared = [key for privileges in spec.privileges.values() for key in privileges.ports]
+    return {str(key) for key in (*spec.ports, *declared, *asked) if is_variable(key)}
 
 
-def bind_ports(spec: Mapping[str, Any], model: Model, values: Mapping[str, str]) -> tuple[Model, list[Finding]]:
+def bind_ports(spec: InstanceSpec, model: Model, values: Mapping[str, str]) -> tuple[Model, list[Finding]]:
     """Every published port with its address. The inventory's word wins over ``runtime.yml``, which wins over the compose file."""
     findings: list[Finding] = []
     changed = {}
-    operator = dict(spec.get("ports") or {})
+    operator = spec.ports
     unused = set(operator)
     for name, service in services(model).items():
-        package = ((spec.get("privileges") or {}).get(name) or {}).get("ports") or {}
+        package = spec.privileges.get(name, Privileges()).ports
         ports = []
         on_host = {str(port.get("published") or "") for port in service.get("ports") or ()}
         for port in service.get("ports") or ():
@@ -63,7 +62,7 @@ def bind_ports(spec: Mapping[str, Any], model: Model, values: Mapping[str, str])
             if word is None and not _is_loopback(written):
                 what = f"{port.get('published') or 'a free port'} -> {port['target']}/{port.get('protocol', 'tcp')}"
                 message = f"{what} is published, but not declared; it is bound to loopback"
-                findings.append(finding("NET-001", f"{spec['id']}: services.{name}.ports", message))
+                findings.append(finding("NET-001", f"{spec.id}: services.{name}.ports", message))
                 word = "loopback"
             address = written if word is None else _WORDS.get(word, word)
             port = {field: value for field, value in port.items() if field != "host_ip"}
@@ -73,7 +72,7 @@ def bind_ports(spec: Mapping[str, Any], model: Model, values: Mapping[str, str])
         findings.append(
             finding(
                 "INV-001",
-                f"{spec['id']}: ports.{key}",
+                f"{spec.id}: ports.{key}",
                 f"no service publishes {key}",
                 "Use a container port or a variable of the compose file's ports.",
             )
@@ -111,12 +110,12 @@ def _within(port: str, meant: tuple[int, int]) -> bool:
     return meant[0] <= low and high <= meant[1]
 
 
-def no_ports(spec: Mapping[str, Any], values: Mapping[str, str]) -> list[Finding]:
+def no_ports(spec: InstanceSpec, values: Mapping[str, str]) -> list[Finding]:
     """Variables of the package that are to name a port and do not; without the gate's nothing can be installed. ``values`` of those that
     are known."""
-    gate = (spec.get("health") or {}).get("port")
-    targets = {metric.get("port") for metric in spec.get("metrics") or ()}
-    declared = {key for stated in (spec.get("privileges") or {}).values() for key in stated.get("ports") or {}}
+    gate = spec.health.port
+    targets = {metric.port for metric in spec.metrics}
+    declared = {key for stated in spec.privileges.values() for key in stated.ports}
     found = []
     for name, value in sorted(values.items()):
         single = name == gate or name in targets
@@ -124,7 +123,7 @@ def no_ports(spec: Mapping[str, Any], values: Mapping[str, str]) -> list[Finding
             continue
         message = f"the variable {name} is to name a port, but it is {value or 'empty'}"
         severity = ERROR if name == gate else WARNING
-        found.append(finding("PKG-016", f"{spec['id']}: {name}", message, "Correct it in runtime.yml or the .env.", severity=severity))
+        found.append(finding("PKG-016", f"{spec.id}: {name}", message, "Correct it in runtime.yml or the .env.", severity=severity))
     return found
 
 

@@ -7,21 +7,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from ..common.findings import Finding
 from ..common.rules import finding
 from ..docker.model import Model, services, with_services
 
 
-def fit_processors(spec: Mapping[str, Any], model: Model, processors: Collection[int]) -> tuple[Model, list[Finding]]:
+def fit_processors(instance: str, model: Model, processors: Collection[int]) -> tuple[Model, list[Finding]]:
     """A limit above the host's number limits nothing, so that number stands in its place. ``processors``: the host's, by number; none
     where they are not known."""
     findings: list[Finding] = []
     changed = {}
     for name, service in services(model).items():
-        place = f"{spec['id']}: services.{name}"
+        place = f"{instance}: services.{name}"
         changed[name] = service
         if processors and float(service.get("cpus") or 0) > len(processors):
             changed[name] = {**service, "cpus": float(len(processors))}

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..common.findings import INFO, Finding
 from ..common.rules import finding
+from ..common.spec import Secret
 from ..docker.model import Model, secrets_in, services, with_services
 
 # Where a container's own settings are; elsewhere a secret would end up in a name, a path or a label anybody may list.
@@ -22,14 +23,14 @@ _SECRET_NAME = re.compile(
 )
 
 
-def confine(spec: Mapping[str, Any], model: Model, tokens: Mapping[str, str]) -> tuple[Model, list[Finding]]:
+def confine(instance: str, secrets: Mapping[str, Secret], model: Model, tokens: Mapping[str, str]) -> tuple[Model, list[Finding]]:
     """The model without secrets where they do not belong: a service not named for a secret loses the variable."""
     findings: list[Finding] = []
-    wanted = {name: set(secret.get("services") or ()) for name, secret in (spec.get("secrets") or {}).items()}
+    wanted = {name: set(secret.services or ()) for name, secret in secrets.items()}
     holders: dict[str, list[str]] = {}
     changed = {}
     for name, service in services(model).items():
-        place = f"{spec['id']}: services.{name}"
+        place = f"{instance}: services.{name}"
         environment = {}
         for variable, value in (service.get("environment") or {}).items():
             for secret in secrets_in(variable, tokens):
@@ -57,8 +58,8 @@ def confine(spec: Mapping[str, Any], model: Model, tokens: Mapping[str, str]) ->
     for secret, names in sorted(holders.items()):
         if not wanted.get(secret) and len(set(names)) > 1:
             message = f"{secret} reaches {', '.join(sorted(set(names)))}"
-            findings.append(finding("KEY-004", f"{spec['id']}: {secret}", message))
-    findings += _in_sections(str(spec["id"]), model, tokens)
+            findings.append(finding("KEY-004", f"{instance}: {secret}", message))
+    findings += _in_sections(instance, model, tokens)
     # Blocks that services were made of (YAML anchors) hold secrets again; nothing reads them.
     kept = {section: entries for section, entries in model.items() if not (section.startswith("x-") and secrets_in(entries, tokens))}
     return with_services(kept, changed), findings

@@ -11,36 +11,31 @@ from typing import Any
 
 from ..common.findings import ERROR, INFO, WARNING, Finding
 from ..common.rules import finding
+from ..common.spec import InstanceSpec
 from ..docker.model import Model, services, with_services
 
 # Without the service the gate never opens, or a key never reaches its node. Elsewhere a name too many does nothing.
 _NEEDED = ("health.service", "keys.")
 
 
-def named_services(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Field -> service, for all that the package says of its services; ``spec`` may be a whole one or these fields alone."""
-    for name in spec.get("privileges") or {}:
-        yield f"privileges.{name}", name
-    health, api = spec.get("health") or {}, spec.get("api") or {}
-    for field, service in (("health.service", health.get("service")), ("api.service", api.get("service"))):
-        if service:
-            yield field, str(service)
-    for position, metric in enumerate(spec.get("metrics") or ()):
-        yield f"metrics[{position}].service", str(metric["service"])
-    for key in spec.get("keys") or ():
-        for service in key.get("services") or ():
-            yield f"keys.{key['name']}.services", str(service)
+def named_services(spec: InstanceSpec) -> Iterator[tuple[str, str]]:
+    """Field -> service, for all that the package says of its services."""
+    yield from ((f"privileges.{name}", name) for name in spec.privileges)
+    if spec.health.service:
+        yield "health.service", spec.health.service
+    if spec.api is not None:
+        yield "api.service", spec.api.service
+    yield from ((f"metrics[{position}].service", metric.service) for position, metric in enumerate(spec.metrics))
+    yield from ((f"keys.{key.name}.services", service) for key in spec.keys for service in key.services)
 
 
-def operators_services(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def operators_services(spec: InstanceSpec) -> Iterator[tuple[str, str]]:
     """The same for what the inventory's entry says."""
-    for number, item in enumerate(spec.get("exceptions") or ()):
-        yield f"exceptions[{number}].service", str(item["service"])
-    for name in spec.get("limits") or {}:
-        yield f"limits.{name}", name
+    yield from ((f"exceptions[{number}].service", item.service) for number, item in enumerate(spec.exceptions))
+    yield from ((f"limits.{name}", name) for name in spec.limits)
 
 
-def strangers(spec: Mapping[str, Any], known: Collection[str]) -> set[str]:
+def strangers(spec: InstanceSpec, known: Collection[str]) -> set[str]:
     """Names of services the compose files do not start, whoever speaks of them."""
     return {name for _field, name in (*named_services(spec), *operators_services(spec))} - set(known)
 
@@ -53,22 +48,24 @@ def service_of(name: Any, known: Mapping[str, Mapping[str, Any]]) -> str | None:
     return called[0] if name and len(called) == 1 else None
 
 
-def unknown_services(spec: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], inactive: Collection[str] = ()) -> Iterator[Finding]:
+def unknown_services(spec: InstanceSpec, known: Mapping[str, Mapping[str, Any]], inactive: Collection[str] = ()) -> Iterator[Finding]:
     """A finding for every name that is none of the ``known`` services. ``inactive``: those of compose profiles that are not chosen.
 
     What the operator misspelt, and what keeps a node from its gate or key, is an error; what does nothing is told.
     """
-    there = f"the package's services are {', '.join(sorted(known)) or 'none'}"
     for field, name in operators_services(spec):
         if name not in known and name not in inactive:
-            yield finding("INV-001", f"{spec['id']}: {field}", f"there is no service {name}; {there}", "Correct the name.")
+            yield finding("INV-001", f"{spec.id}: {field}", _nowhere(name, known), "Correct the name.")
     for field, name in named_services(spec):
-        yield from _judged(f"{spec['id']}: {field}", field, name, known, inactive, there)
+        yield from _judged(f"{spec.id}: {field}", name, known, inactive)
 
 
-def _judged(
-    place: str, field: str, name: str, known: Mapping[str, Mapping[str, Any]], inactive: Collection[str], there: str
-) -> Iterator[Finding]:
+def _nowhere(name: str, known: Collection[str]) -> str:
+    return f"there is no service {name}; the package's services are {', '.join(sorted(known)) or 'none'}"
+
+
+def _judged(place: str, name: str, known: Mapping[str, Mapping[str, Any]], inactive: Collection[str]) -> Iterator[Finding]:
+    field = place.partition(": ")[2]
     by_container = field.startswith(("health.", "api.", "metrics["))
     meant = service_of(name, known) if by_container else None
     if name in known or (name in inactive and not by_container):
@@ -82,7 +79,7 @@ def _judged(
         yield finding("PKG-016", place, message, "Choose its profile under compose.profiles in runtime.yml, or remove the line.", severity)
     else:
         severity = ERROR if field.startswith(_NEEDED) else WARNING
-        yield finding("PKG-016", place, f"there is no service {name}; {there}", "Correct the name.", severity)
+        yield finding("PKG-016", place, _nowhere(name, known), "Correct the name.", severity)
 
 
 def without_absent(model: Model) -> Model:

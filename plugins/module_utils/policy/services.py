@@ -14,6 +14,7 @@ from typing import Any
 
 from ..common.findings import ERROR, WARNING, Finding, errors_of
 from ..common.rules import finding
+from ..common.spec import InstanceSpec, Privileges
 from ..docker.model import Model, services
 from ..docker.references import floats, reference_problem, tag_of
 from .engine_limits import judge_limits
@@ -30,23 +31,23 @@ HARMLESS_CAPABILITIES = frozenset(
 _UPDATERS = ("watchtower", "ouroboros", "shepherd", "dockcheck")
 
 
-def check(spec: Mapping[str, Any], model: Model, image_policy: str = "tag", inactive: Collection[str] = ()) -> list[Finding]:
+def check(spec: InstanceSpec, model: Model, image_policy: str = "tag", inactive: Collection[str] = ()) -> list[Finding]:
     """Everything wrong with the services as the vendor wrote them; mounts and ports are judged where they are changed.
 
     ``inactive``: services of compose profiles that are not chosen.
     """
     found: list[Finding] = []
-    instance = spec["id"]
+    instance = spec.id
     known = services(model)
-    allowed = grants(spec)
+    allowed = grants(spec.exceptions)
     for name, service in known.items():
         place = f"{instance}: services.{name}"
-        found += _privileges(spec, place, name, service, allowed.get(name, {}))
+        found += _privileges(place, spec.privileges.get(name), service, allowed.get(name, {}))
         found += _image(place, service, image_policy)
         found += _upgrades(place, service)
         found += _shape(place, service)
     found += judge_names(instance, model)
-    found += _untold(judge_settings(spec, model), found)
+    found += _untold(judge_settings(instance, model, allowed), found)
     found += unknown_services(spec, known, inactive)
     found += _untold(judge_limits(spec, model), found)
     if not known:
@@ -70,13 +71,10 @@ def _same(place: str, other: str) -> bool:
     return short == long or (about_one and long.startswith(f"{short}."))
 
 
-def _privileges(
-    spec: Mapping[str, Any], place: str, name: str, service: Mapping[str, Any], allowed: Mapping[str, str]
-) -> Iterator[Finding]:
-    declared = (spec.get("privileges") or {}).get(name)
+def _privileges(place: str, declared: Privileges | None, service: Mapping[str, Any], allowed: Mapping[str, str]) -> Iterator[Finding]:
     if declared is None:
         yield finding("PRIV-001", place, "the package does not state the privileges of this service; it gets none")
-    wanted = [capability(item) for item in (service.get("cap_add") or () if declared is None else declared.get("cap_add") or ())]
+    wanted = [capability(item) for item in (service.get("cap_add") or () if declared is None else declared.cap_add)]
     for item in wanted:
         if item not in HARMLESS_CAPABILITIES:
             yield granted(f"{place}.cap_add", f"cap:{item}", f"asks for the capability {item}", allowed)

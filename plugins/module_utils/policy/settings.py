@@ -15,7 +15,7 @@ from typing import Any
 from ..common.findings import Finding
 from ..common.rules import finding
 from ..docker.model import Model
-from .exceptions import granted, grants
+from .exceptions import Grants, granted
 from .setting_values import REMOVE, About, Problem, pairs
 from .settings_of_sections import SECTIONS
 from .settings_of_services import SERVICES
@@ -28,23 +28,22 @@ _LISTS = frozenset(path.partition(ITEM)[0] for path in TABLE if ITEM in path)
 _PARENTS = frozenset(path.rpartition(".")[0] for path in TABLE)
 
 
-def judge_settings(spec: Mapping[str, Any], model: Model) -> Iterator[Finding]:
+def judge_settings(instance: str, model: Model, allowed: Grants) -> Iterator[Finding]:
     """A finding for every setting or value that is not allowed, at its place: ``<instance>: services.node.logging``."""
-    allowed = grants(spec)
     for section, value in model.items():
         if section.startswith("x-"):
             continue
         if section not in TABLE:
-            yield finding("PRIV-002", f"{spec['id']}: {section}", f"{section} is not a setting known to be safe", REMOVE)
+            yield finding("PRIV-002", f"{instance}: {section}", f"{section} is not a setting known to be safe", REMOVE)
         elif section + NAMED not in TABLE:
             for place, problem in _walk(section, section, value, About(model, {})):
-                yield _verdict(f"{spec['id']}: {place}", problem, {})
+                yield _verdict(f"{instance}: {place}", problem, {})
         else:
             for name, entry in (value or {}).items():
                 about = About(model, entry or {}, str(name))
                 lifted = allowed.get(str(name), {}) if section == "services" else {}
                 for place, problem in _walk(section + NAMED, f"{section}.{name}", entry, about):
-                    yield _verdict(f"{spec['id']}: {place}", problem, lifted)
+                    yield _verdict(f"{instance}: {place}", problem, lifted)
 
 
 def _verdict(place: str, problem: Problem, lifted: Mapping[str, str]) -> Finding:

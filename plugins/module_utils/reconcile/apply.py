@@ -17,25 +17,26 @@ from ..common.findings import Finding
 from ..common.keystores import record_of
 from ..common.masking import Mask
 from ..common.rules import finding
-from ..common.words import ABSENT, APPLYING, COMMITTED, STOPPED
+from ..common.spec import Package, Secret
+from ..common.words import APPLYING, COMMITTED, STARTED, STOPPED
 from ..docker.compose import Compose, engine_error
 from ..docker.engine import REMOVAL, Container, Done, Engine
 from ..docker.names import project
 from ..docker.remedies import remedy_for
-from ..health.gate import DEFAULT_TIMEOUT, Gate, last_lines, peers_of
+from ..health.gate import DEFAULT_TIMEOUT, Gate, Means, last_lines, peers_of
 from ..health.probes import Health
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, place_folders
 from ..instance.identity import alias
+from ..instance.state import NONE, SCHEMA, ContainerRecord, KeyRecord, PortRecord, SecretRecord, State
 from ..instance.store import InstanceStore, Store
 from ..status.restarts import restarts_of
-from ..system import files
 from ..system.clock import now
+from .draft import names_of
+from .job import Job
 from .plan import observed
 from .prepare import Prepared, data_folders, secrets_settled, settled_data
 from .stopping import end, longest, replaced_by_force
-
-STATE_SCHEMA = 1
 
 # Seconds for stopping predecessors, creating and starting, beyond the time services may wait for each other.
 STARTING_UP = 300.0
@@ -46,7 +47,7 @@ def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...], b
     ``HostError`` (OPS-005) with the engine's message, secrets masked."""
     draft = item.draft
     own, spec = draft.files, draft.spec
-    missing = sorted(set(spec["secrets"]) - set(draft.values))
+    missing = sorted(set(spec.secrets) - set(draft.values))
     if missing:
         raise HostError(f"{item.id}: the values of {', '.join(missing)} were not sent")
     key_files.require_memory(own.run)
@@ -60,7 +61,7 @@ def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...], b
     own.write_state(_applying(item, data_folders(draft)))
     if item.fresh_release:
         configs = item.shaped.resolved.configs
-        own.switch(own.stage(draft.tree, item.text, configs, spec["package"].get("version"), item.shaped.points.tree))
+        own.switch(own.stage(draft.tree, item.text, configs, spec.package.version, item.shaped.points.tree))
     return _containers(engine, item, hold, bound)
 
 
@@ -77,7 +78,7 @@ def _keys(item: Prepared) -> None:
 def _data(store: Store, item: Prepared, settled: Folders) -> None:
     own = item.draft.files
     place_folders(own.data, data_folders(item.draft), settled)
-    artifacts.place(store, own, artifacts.missing(own, item.draft.spec))
+    artifacts.place(store, own, artifacts.missing(own, item.draft.spec.artifacts))
 
 
 def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: float) -> list[Finding]:
@@ -85,7 +86,7 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: fl
     plan, own = item.containers, item.draft.files
     mask = Mask(item.draft.values.values())
     # Services may wait for each other while they start, as long as the gate would wait for them.
-    patience = float(item.shaped.health.get("timeout") or DEFAULT_TIMEOUT) + STARTING_UP + bound
+    patience = float(item.shaped.health.timeout or DEFAULT_TIMEOUT) + STARTING_UP + bound
     compose = Compose(engine, project(item.id), own.current, hold, patience)
     compose_file = os.path.join(own.current, "compose.json")
     told: list[Finding] = []
@@ -139,80 +140,78 @@ def gate(engine: Engine, item: Prepared) -> Health:
     """Wait until healthy. Raises ``GateError``."""
     containers = [wanted.name for wanted in item.wanted.values()]
     ends = {service: wanted.ends for service, wanted in item.wanted.items()}
-    return Gate(engine, item.id, item.shaped.health, ends, Mask(item.draft.values.values())).wait(containers)
+    return Gate(engine, item.id, item.shaped.health, ends, Means(Mask(item.draft.values.values()))).wait(containers)
 
 
-def commit(engine: Engine, item: Prepared, health: Health) -> dict[str, Any]:
+def commit(engine: Engine, item: Prepared, health: Health) -> State:
     """Record what runs, then drop what nobody needs any more. Returns the state."""
     own = item.draft.files
-    old = item.draft.state or {}
     release = own.release()
     restarts = restarts_of(engine.inspect(wanted.name for wanted in item.wanted.values()))
     state = committed(item, release, restarts)
-    files.write_json(own.path("spec.json"), dict(item.draft.spec))
+    own.write_spec(item.draft.spec)
     own.write_state(state)
     own.note("commit", release=release, health=health.detail)
-    previous = old.get("release") if old.get("release") != release else old.get("previous_release")
-    own.prune({release, previous, *(name for item in state["containers"].values() for name in item["releases"])})
+    own.prune({release, state.previous_release, *(name for one in state.containers.values() for name in one.releases)})
     return state
 
 
-def committed(item: Prepared, release: str | None, restarts: Mapping[str, int]) -> dict[str, Any]:
+def committed(item: Prepared, release: str | None, restarts: Mapping[str, int]) -> State:
     """All that a later run, an upgrade or a person asks for; no secret, only identities. ``restarts``: service -> those so far."""
-    draft, old = item.draft, item.draft.state or {}
-    moved = old.get("release") != release
-    secrets = {
-        name: {
-            "identity": draft.identities[name],
-            **alias(secret["ref"], draft.identities[name]),
-            "env": secret.get("env") or [],
-            "services": secret.get("services") or [],
-        }
-        for name, secret in draft.spec["secrets"].items()
-    }
-    return {
+    draft, old = item.draft, item.draft.state or NONE
+    return State(
         **_identity(item),
-        "phase": COMMITTED,
-        "desired": "started",
-        "committed_at": now(),
-        "installed_at": old.get("installed_at") or now(),
-        "spec_digest": item.digest,
-        "transform": item.transform,
-        "previous_spec_digest": old.get("spec_digest") if old.get("spec_digest") != item.digest else old.get("previous_spec_digest"),
-        "release": release,
-        "previous_release": old.get("release") if moved else old.get("previous_release"),
-        "images": dict(item.lock),
-        "containers": {
-            service: {
-                **wanted.as_dict(),
-                "releases": _releases(item, service, release),
-                "networks": item.networks.get(service, []),
-                "restarts": restarts.get(service, 0),
-            }
-            for service, wanted in item.wanted.items()
-        },
-        "folders": data_folders(draft),
-        "ports": _ports(item),
-        "secrets": secrets,
-        "variables": dict(item.variables),
-        "views": item.shaped.views,
-        "keys": keys_of(item),
-        "health": item.shaped.health,
-        "metrics": item.shaped.metrics,
-        "memory_default": draft.memory,
+        phase=COMMITTED,
+        desired=STARTED,
+        committed_at=now(),
+        installed_at=old.installed_at or now(),
+        spec_digest=item.digest,
+        transform=item.transform,
+        previous_spec_digest=old.spec_digest or None if old.spec_digest != item.digest else old.previous_spec_digest,
+        release=release,
+        previous_release=old.release if old.release != release else old.previous_release,
+        images=dict(item.lock),
+        containers={service: _container(item, service, release, restarts) for service in item.wanted},
+        folders=data_folders(draft),
+        ports=_ports(item),
+        secrets={name: _secret(secret, draft.identities[name]) for name, secret in draft.spec.secrets.items()},
+        variables=dict(item.variables),
+        views=item.shaped.views,
+        keys={name: KeyRecord.read(key) for name, key in keys_of(item).items()},
+        health=item.shaped.health,
+        metrics=item.shaped.metrics,
+        memory_default=draft.memory,
         # What is said anew in every run is not recorded.
-        "findings": [entry.as_dict() for entry in item.findings if entry.id != "OPS-013"],
-    }
+        findings=[entry for entry in item.findings if entry.id != "OPS-013"],
+    )
+
+
+def _container(item: Prepared, service: str, release: str | None, restarts: Mapping[str, int]) -> ContainerRecord:
+    wanted = item.wanted[service]
+    return ContainerRecord(
+        name=wanted.name,
+        spec=wanted.spec,
+        image=wanted.image,
+        ends=wanted.ends,
+        releases=_releases(item, service, release),
+        networks=item.networks.get(service, []),
+        restarts=restarts.get(service, 0),
+    )
+
+
+def _secret(secret: Secret, identity: str) -> SecretRecord:
+    return SecretRecord(identity=identity, **alias(secret.ref, identity), env=secret.env, services=secret.services or ())
 
 
 def _releases(item: Prepared, service: str, release: str | None) -> list[str]:
     """Releases a container may have been made in. A bind holds the folder it was made with, wherever ``current`` points by now,
     so these stay on the disk. Which of those an interrupted run left it used is not known: all of them count."""
-    plan, old = item.containers, item.draft.state or {}
+    plan, old = item.containers, item.draft.state or NONE
     if release and service in (*plan.recreate, *plan.create, *plan.start):
         return [release]
-    known = ((old.get("containers") or {}).get(service) or {}).get("releases") or [old.get("release")]
-    since = _number(old.get("release"))
+    before = old.containers.get(service)
+    known = before.releases if before is not None and before.releases else [old.release]
+    since = _number(old.release)
     interrupted = [name for name in item.draft.files.release_names() if since < _number(name) < _number(release)]
     return sorted({name for name in (*known, *interrupted) if name})
 
@@ -222,62 +221,55 @@ def _number(release: str | None) -> int:
 
 
 def _identity(item: Prepared) -> dict[str, Any]:
-    spec, old = item.draft.spec, item.draft.state or {}
-    networks = sorted(entry["name"] for entry in (item.shaped.model.get("networks") or {}).values() if not entry.get("external"))
-    volumes = {entry["name"] for entry in (item.shaped.model.get("volumes") or {}).values() if not entry.get("external")}
+    spec, model = item.draft.spec, item.shaped.model
+    volumes = {entry["name"] for entry in (model.get("volumes") or {}).values() if not entry.get("external")}
+    package = spec.package
     return {
-        "schema": STATE_SCHEMA,
+        "schema": SCHEMA,
         "id": item.id,
-        "package": {name: spec["package"].get(name) for name in ("name", "version", "commit", "tree_sha256", "spec_version")},
-        "profile": spec["profile"],
-        "networks": networks,
+        "package": Package(**{name: getattr(package, name) for name in ("name", "version", "commit", "tree_sha256", "spec_version")}),
+        "profile": spec.profile,
+        "networks": names_of(model, "networks"),
         # Volumes outlive the services that used them.
-        "volumes": sorted(volumes | set(old.get("volumes") or ())),
+        "volumes": sorted(volumes | set((item.draft.state or NONE).volumes)),
     }
 
 
-def _applying(item: Prepared, folders: Folders) -> dict[str, Any]:
-    before = {**(item.draft.state or {})}
-    if not before.get("volumes") and not before.get("kept_data"):
+def _applying(item: Prepared, folders: Folders) -> State:
+    before = item.draft.state or NONE
+    if not before.volumes and not before.kept_data:
         # Of an instance that left nothing when it was removed, nothing is older than this run.
-        before.pop("removed_at", None)
-    return {
-        **before,
+        before = before.without("removed_at")
+    return before.but(
         **_identity(item),
         # It is asked how it is also before it was ever well.
-        "health": item.shaped.health,
-        "phase": APPLYING,
-        "applying": item.digest,
-        "desired": "started",
-        "folders": folders,
-        "ports": _ports(item),
-    }
+        health=item.shaped.health,
+        phase=APPLYING,
+        applying=item.digest,
+        desired=STARTED,
+        folders=folders,
+        ports=_ports(item),
+    )
 
 
-def _ports(item: Prepared) -> list[dict[str, str]]:
-    return [{"address": port.address, "port": port.port, "protocol": port.protocol, "service": port.service} for port in item.shaped.ports]
+def _ports(item: Prepared) -> list[PortRecord]:
+    return [PortRecord(address=one.address, port=one.port, protocol=one.protocol, service=one.service) for one in item.shaped.ports]
 
 
 def keys_of(item: Prepared) -> dict[str, dict[str, Any]]:
     """Name -> record of a key (``keystores.record_of``); what is not known yet in check mode is left out."""
-    found: dict[str, dict[str, Any]] = {}
-    for key in item.draft.spec.get("keys") or ():
-        keystore = item.draft.values.get(key["keystore"])
-        if keystore is not None:
-            found[key["name"]] = record_of(key["kind"], keystore)
-    return found
+    known = item.draft.values
+    return {key.name: record_of(key.kind, known[key.keystore]) for key in item.draft.spec.keys if key.keystore in known}
 
 
-def stop(
-    engine: Engine, own: InstanceStore, state: Mapping[str, Any] | None, before: Sequence[Container], hold: tuple[int, ...], bound: float
-) -> list[Finding]:
+def stop(engine: Engine, own: InstanceStore, job: Job, hold: tuple[int, ...], bound: float) -> list[Finding]:
     """Stop, keep everything. Returns what is to be said of nodes that had to be killed. Raises ``HostError``."""
-    recorded = state is not None and state.get("phase") != ABSENT
-    if recorded:
+    state = job.state if job.state is not None and job.state.installed else None
+    if state is not None:
         own.note("stop")
-    told = end(engine, own.id, before, bound, hold)
-    if recorded:
-        own.write_state({**(state or {}), "desired": STOPPED})
+    told = end(engine, own.id, job.containers, bound, hold)
+    if state is not None:
+        own.write_state(state.but(desired=STOPPED))
     return told
 
 

@@ -14,6 +14,7 @@ from ..common.errors import AvsError
 from ..docker.engine import Engine
 from ..instance.store import host_store
 from ..system.command import RunCommand
+from .job import Call
 from .reconcile import reconcile
 
 
@@ -25,7 +26,8 @@ def answer(call: Mapping[str, Any], run_command: RunCommand, via: str) -> dict[s
     if call["document"].get("log"):
         _log(call["document"], via)
     try:
-        return reconcile(call["document"], Engine(run_command), call.get("secret_values"), bool(call.get("check")), bool(call.get("diff")))
+        values = call.get("secret_values") or {}
+        return reconcile(Call(call["document"], values, bool(call.get("check")), bool(call.get("diff"))), Engine(run_command))
     except AvsError as error:
         return {"failed": True, "changed": False, **error.as_result()}
     except OSError as error:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from ..common.spec import InstanceSpec
 from ..docker.names import LABEL_SPEC
+from ..instance.state import NONE
 from .prepare import Prepared
 
 
 def differences(item: Prepared) -> list[dict[str, str]]:
     """Parts that change, each with headers and texts as Ansible shows them."""
-    old_spec = item.draft.files.spec() or {}
+    spec = item.draft.files.spec()
     found = []
-    before, after = _options(old_spec), _options(item.draft.spec)
+    before, after = "" if spec is None else _options(spec), _options(item.draft.spec)
     if before != after:
         found.append(_part(f"{item.id}: options", before, after))
-    old, new = (_services(item.draft.files.compose_file(), item.draft.state or {}), _services(item.text, {"variables": item.variables}))
+    old = _services(item.draft.files.compose_file(), (item.draft.state or NONE).variables)
+    new = _services(item.text, item.variables)
     for name in sorted({*old, *new}):
         before, after = old.get(name, ""), new.get(name, "")
         if before != after:
@@ -33,22 +35,20 @@ def _part(header: str, before: str, after: str) -> dict[str, str]:
     return {"before_header": header, "after_header": header, "before": before, "after": after}
 
 
-def _options(spec: Mapping[str, Any]) -> str:
+def _options(spec: InstanceSpec) -> str:
     """One line a variable, secrets by the identity of their version where their store gives one."""
-    lines = [f"{name}={value}" for name, value in (spec.get("env") or {}).items()]
-    for name, secret in (spec.get("secrets") or {}).items():
-        lines.append(f"{name}: {(secret.get('ref') or {}).get('version', '********')}")
-    package = spec.get("package") or {}
-    if package:
-        lines.append(f"package: {package.get('name')} {package.get('version') or '(no version)'}, profile {spec.get('profile')}")
+    package = spec.package
+    lines = [f"{name}={value}" for name, value in spec.env.items()]
+    lines += [f"{name}: {secret.ref.version or '********'}" for name, secret in spec.secrets.items()]
+    lines.append(f"package: {package.name} {package.version or '(no version)'}, profile {spec.profile}")
     return "".join(f"{line}\n" for line in sorted(lines))
 
 
-def _services(text: str | None, state: Mapping[str, Any]) -> dict[str, str]:
+def _services(text: str | None, variables: Mapping[str, str]) -> dict[str, str]:
     """Section or service -> its text; placeholders are numbered anew with every secret, so names stand for them."""
     if text is None:
         return {}
-    numbered = sorted(((variable, name) for name, variable in (state.get("variables") or {}).items()), key=lambda pair: -len(pair[0]))
+    numbered = sorted(((variable, name) for name, variable in variables.items()), key=lambda pair: -len(pair[0]))
     for variable, name in numbered:
         text = text.replace("${" + variable + "}", f"<secret {name}>")
     try:

@@ -12,11 +12,33 @@ from typing import Any
 
 from ..common.errors import HostError
 from ..common.rules import finding
-from ..common.words import ABSENT, STARTED
+from ..common.spec import InstanceSpec
+from ..common.words import STARTED
 from ..docker.engine import Container
 from ..instance.key_files import with_marks
+from ..instance.state import NewerError, State
 from ..instance.store import Store
+from ..policy import baseline
 from .unchanged import why_work
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a host is asked for. ``values``: instance -> secret name -> value. Nothing changes in ``check`` mode, nor in a trial, whose
+    caller knows already that the run fails."""
+
+    document: Mapping[str, Any]
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    check: bool = False
+    diff: bool = False
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return self.document.get("settings") or {}
+
+    @property
+    def dry(self) -> bool:
+        return self.check or bool(self.document.get("trial"))
 
 
 @dataclass
@@ -24,8 +46,8 @@ class Job:
     """One instance of a call. ``reason`` says why there is work; ``entry`` is its part of the result once that is known; ``refusal``
     is why nothing can be done for this one, whatever becomes of the others."""
 
-    spec: Mapping[str, Any]
-    state: Mapping[str, Any] | None
+    spec: InstanceSpec
+    state: State | None
     containers: Sequence[Container]
     reason: str | None = None
     entry: dict[str, Any] = field(default_factory=dict)
@@ -33,34 +55,35 @@ class Job:
 
     @property
     def id(self) -> str:
-        return str(self.spec["id"])
+        return self.spec.id
 
 
-def look(spec: Mapping[str, Any], store: Store, listing: Sequence[Container], host_key: bytes | None, renew: bool = False) -> Job:
+def look(spec: InstanceSpec, store: Store, listing: Sequence[Container], host_key: bytes | None, renew: bool = False) -> Job:
     """What the host remembers and shows of one instance. ``renew``: what an older release made is to be made by the rules of this one."""
-    own = store.instance(spec["id"])
-    containers = [container for container in listing if container.instance == spec["id"]]
+    own = store.instance(spec.id)
+    containers = [container for container in listing if container.instance == spec.id]
     state = None
     try:
         state = with_marks(own, own.state())
     except HostError as error:
         # Taking it down needs no record: its containers, networks and volumes carry its name.
-        if spec["state"] == STARTED:
+        if spec.state == STARTED or isinstance(error, NewerError):
             return Job(spec, None, containers, refusal=error)
     other = _other_package(spec, state)
     if other is not None:
         return Job(spec, state, containers, refusal=other)
-    return Job(spec, state, containers, why_work(spec, state, containers, own, host_key, renew))
+    reason = why_work(spec, state, containers, own, host_key)
+    if reason is None and renew and spec.state == STARTED and state is not None and state.transform != baseline.TRANSFORM:
+        reason = "the rules changed"
+    return Job(spec, state, containers, reason)
 
 
-def _other_package(spec: Mapping[str, Any], state: Mapping[str, Any] | None) -> HostError | None:
+def _other_package(spec: InstanceSpec, state: State | None) -> HostError | None:
     """``herald-x`` with the tag ``1`` and ``herald`` with the tag ``x-1`` have one id, and are not one node."""
-    installed = ((state or {}).get("package") or {}).get("name")
-    wanted = (spec.get("package") or {}).get("name")
-    if not installed or not wanted or installed == wanted:
-        return None
-    if state is not None and state.get("phase") == ABSENT and not state.get("volumes") and not state.get("kept_data"):
+    installed = state.package.name if state is not None and state.package is not None else ""
+    wanted = spec.package.name
+    if state is None or not installed or not wanted or installed == wanted or state.left_nothing:
         return None
     message = f"is an instance of {installed} on this host, the entry is of {wanted}; it was left alone"
-    problem = finding("INV-001", f"{spec['id']}: tag", message, "Give the entry another tag: id = <package>-<tag>.")
-    return HostError(f"{spec['id']} {message}", [problem])
+    problem = finding("INV-001", f"{spec.id}: tag", message, "Give the entry another tag: id = <package>-<tag>.")
+    return HostError(f"{spec.id} {message}", [problem])

@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..common.findings import Finding
 from ..docker.model import secret_variables
 from ..instance.identity import spec_digest
-from ..instance.store import InstanceStore
 from ..policy import baseline
 from ..policy.pipeline import Shaped, Wanted, compose_text
-from .unchanged import made_by_older, transform_of
+from .unchanged import made_by_older
+
+if TYPE_CHECKING:
+    from .draft import Draft
 
 
 @dataclass(frozen=True)
@@ -37,26 +39,19 @@ class Made:
     findings: tuple[Finding, ...] = ()
 
 
-def made(
-    spec: Mapping[str, Any],
-    own: InstanceStore,
-    state: Mapping[str, Any],
-    shaped: Shaped,
-    wanted: Mapping[str, Wanted],
-    lock: Mapping[str, str],
-    identities: Mapping[str, str],
-    renew: bool,
-) -> Made:
-    """``shaped`` and ``wanted`` are what this release makes of the spec; ``renew``: that is what the operator asks for."""
-    older = [] if renew else made_by_older(spec, state)
-    text = own.compose_file() if older and own.release() == state.get("release") else None
-    if text is not None and spec_digest(spec, identities, transform_of(state)) == state["spec_digest"]:
+def made(item: Draft, pinned: tuple[Shaped, dict[str, Wanted]], renew: bool) -> Made:
+    """``pinned`` is what this release makes of the spec; ``renew``: that is what the operator asks for."""
+    shaped, wanted = pinned
+    state, own, spec = item.state, item.files, item.spec
+    older = [] if renew else made_by_older(spec.id, state)
+    text = own.compose_file() if state is not None and older and own.release() == state.release else None
+    if text is not None and state is not None and spec_digest(spec, item.identities, state.transform) == state.spec_digest:
         before = {
-            name: Wanted(item["name"], item["spec"], item["image"], bool(item.get("ends")), wanted[name].joins if name in wanted else ())
-            for name, item in state["containers"].items()
+            name: Wanted(one.name, one.spec, str(one.image), one.ends, wanted[name].joins if name in wanted else ())
+            for name, one in state.containers.items()
         }
-        kept = replace(shaped, model=json.loads(text), views=state["views"])
-        recorded = state["variables"], state["images"], state["spec_digest"]
-        return Made(kept, before, text, *recorded, transform_of(state), True, tuple(older))
+        kept = replace(shaped, model=json.loads(text), views={service: dict(view) for service, view in state.views.items()})
+        return Made(kept, before, text, state.variables, state.images, state.spec_digest, state.transform, True, tuple(older))
     variables = secret_variables(shaped.model, shaped.resolved.tokens)
-    return Made(shaped, wanted, compose_text(shaped), variables, lock, spec_digest(spec, identities), baseline.TRANSFORM)
+    digest = spec_digest(spec, item.identities)
+    return Made(shaped, wanted, compose_text(shaped), variables, item.images.lock, digest, baseline.TRANSFORM)

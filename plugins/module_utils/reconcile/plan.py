@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..common.actions import Action, ordered
 from ..docker.engine import Container, done, running
+
+if TYPE_CHECKING:
+    from ..policy.pipeline import Wanted
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,12 @@ class ContainerPlan:
 
 
 def plan_containers(
-    wanted: Mapping[str, Mapping[str, Any]], found: Iterable[Container], blind: Collection[str] = (), cut: Collection[str] = ()
+    wanted: Mapping[str, Wanted], found: Iterable[Container], blind: Collection[str] = (), cut: Collection[str] = ()
 ) -> ContainerPlan:
-    """``wanted``: service -> ``name``, ``spec``, ``ends``, ``joins``; ``blind``: services whose key folder is gone, so that a
+    """``blind``: services whose key folder is gone, so that a
     running container looks at nothing; ``cut``: those whose container was taken out of one of its networks."""
     present = list(found)
-    own = {item.service: item for item in present if item.service in wanted and item.name == wanted[item.service]["name"]}
+    own = {item.service: item for item in present if item.service in wanted and item.name == wanted[item.service].name}
     rename: dict[str, str] = {}
     drop: list[str] = []
     for item in present:
@@ -55,12 +58,12 @@ def plan_containers(
             if item.service in own or item.service in rename.values():
                 drop.append(item.id)
             else:
-                rename[item.id] = wanted[item.service]["name"]
+                rename[item.id] = wanted[item.service].name
                 own[item.service] = item
     recreate = {
         service
         for service, item in own.items()
-        if item.spec != wanted[service]["spec"]
+        if item.spec != wanted[service].spec
         or (service in blind and item.state == "running")
         or (service in cut and not _finished(item, wanted[service]))
     }
@@ -71,14 +74,14 @@ def plan_containers(
         more = {
             service
             for service, item in wanted.items()
-            if service in own and service not in recreate and fresh & set(item.get("joins") or ()) and not _finished(own[service], item)
+            if service in own and service not in recreate and fresh & set(item.joins) and not _finished(own[service], item)
         }
         recreate |= more
         grown = bool(more)
     waiting = {
         service
         for service, item in own.items()
-        if service not in recreate and not done(item, bool(wanted[service]["ends"])) and item.state != "restarting"
+        if service not in recreate and not done(item, wanted[service].ends) and item.state != "restarting"
     }
     return ContainerPlan(
         tuple(sorted(recreate)),
@@ -100,9 +103,9 @@ def networks_of(model: Mapping[str, Any]) -> dict[str, list[str]]:
     }
 
 
-def _finished(container: Container, wanted: Mapping[str, Any]) -> bool:
+def _finished(container: Container, wanted: Wanted) -> bool:
     """A one-shot that has done its work: what becomes of others is no reason to run it again."""
-    return container.state == "exited" and done(container, bool(wanted["ends"]))
+    return container.state == "exited" and done(container, wanted.ends)
 
 
 def out_of_network(container: Container, networks: Iterable[str]) -> bool:

@@ -13,38 +13,27 @@ from typing import Any
 
 from ..common.errors import AvsError, HostError
 from ..common.findings import Finding, by_severity
-from ..common.names import is_name
 from ..common.rules import finding
-from ..common.words import ABSENT, STARTED
+from ..common.spec import read_specs
+from ..common.words import STARTED
 from ..docker.engine import Container, Engine
 from ..instance.store import Store, host_store
-from ..status.entry import entry_of, held, merged, strange, suspects
+from ..status.entry import entry_of, held, strange, suspects, tell
 from ..system.prefetch import Ahead
 from ..system.scratch import sweep
 from ..system.trees import tree_digest
-from .job import Job, look
+from .job import Call, Job, look
 from .unchanged import made_by_older, needed_secrets
 
-SCHEMA = 1
-_REQUIRED = ("compose", "env", "secrets", "keys", "health", "profile")
 
-
-def reconcile(
-    document: Mapping[str, Any],
-    engine: Engine,
-    secret_values: Mapping[str, Mapping[str, str]] | None = None,
-    check: bool = False,
-    diff: bool = False,
-    store: Store | None = None,
-) -> dict[str, Any]:
+def reconcile(call: Call, engine: Engine, store: Store | None = None) -> dict[str, Any]:
     """The module's result. Raises ``AvsError`` where nothing was changed; an instance that fails later is an ``error`` in its entry,
-    and ``msg`` names each. A document that is a ``trial`` is judged as in check mode: its caller knows already that the run fails."""
-    check = check or bool(document.get("trial"))
+    and ``msg`` names each."""
     store = store or host_store()
-    specs = read_specs(document)
+    specs, complete = read_specs(call.document), bool(call.document.get("complete"))
     listed = Ahead(engine.listing)
     do = None
-    if document.get("complete"):
+    if complete:
         # There is work. Asking whether the engine is up to it takes about as long as reading the rest of this library.
         usable = Ahead(engine.check_versions)
         from .batch import run
@@ -52,15 +41,14 @@ def reconcile(
         do = partial(run, usable=usable)
     listing, strangers = listed.answer()
     host_key = store.host_key()
-    renew = bool((document.get("settings") or {}).get("renew"))
-    jobs = [look(spec, store, listing, host_key, renew) for spec in specs]
+    jobs = [look(spec, store, listing, host_key, bool(call.settings.get("renew"))) for spec in specs]
     work = [job for job in jobs if job.reason is not None]
     result: dict[str, Any] = {"changed": False, "diff": [], "instances": []}
     if work and do is None:
         result["needs"] = {job.id: need(job, store) for job in work}
     elif work and do is not None:
         try:
-            result.update(do(work, document, secret_values or {}, check, diff, store, engine))
+            result.update(do(work, call, store, engine))
         except AvsError as error:
             raise type(error)(
                 error.message, [*error.findings, *(item for job in jobs if job.refusal for item in job.refusal.findings)]
@@ -74,7 +62,7 @@ def reconcile(
     if "needs" not in result:
         result.update(failures(result["instances"]))
     result["unlisted"] = unlisted(store, listing, {job.id for job in jobs})
-    if not document.get("complete"):
+    if not complete:
         busy = [job.id for job in work if job.state is not None]
         result["held"] = [held(store, instance) for instance in sorted({*busy, *result["unlisted"]})]
     found = [Finding.from_dict(item) for entry in result["instances"] for item in entry["findings"]]
@@ -94,16 +82,15 @@ def _left_alone(job: Job, store: Store, engine: Engine) -> dict[str, Any]:
         problems = job.refusal.findings
         entry["error"] = "\n".join([job.refusal.message, *(f"  {item.as_line()}" for item in problems)])
         entry["health"] = {"status": "unknown", "detail": job.refusal.message}
-    elif job.state is not None and job.spec["state"] == STARTED:
-        problems = [*made_by_older(job.spec, job.state)]
+    elif job.state is not None and job.spec.state == STARTED:
+        problems = [*made_by_older(job.id, job.state)]
         if suspects(job.state, job.containers):
             from ..status.restarts import restarted
 
             health, found = restarted(engine, store.instance(job.id), job.state, job.containers)
             entry["health"] = health or entry["health"]
             problems += found
-    if problems:
-        entry["findings"] = merged({"findings": entry["findings"]}, [item.as_dict() for item in problems])
+    tell(entry, problems)
     return entry
 
 
@@ -118,38 +105,14 @@ def failures(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def read_specs(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The specs of a document. Raises ``HostError`` for one this library does not understand."""
-    if document.get("schema") != SCHEMA:
-        raise HostError(
-            f"the document has schema {document.get('schema')!r}, the host knows {SCHEMA}; use one version of restaking.avs for both"
-        )
-    specs: list[Mapping[str, Any]] = list(document.get("specs") or ())
-    problems = []
-    seen: set[object] = set()
-    for spec in specs:
-        instance = spec.get("id")
-        missing = [name for name in _REQUIRED if name not in spec] if spec.get("state") == STARTED else []
-        if not is_name(instance):
-            problems.append(finding("INV-001", f"specs.{instance}", "is not a valid id"))
-        elif instance in seen:
-            problems.append(finding("INV-001", f"specs.{instance}", "is listed twice"))
-        elif missing:
-            problems.append(finding("INV-001", f"specs.{instance}", f"lacks {', '.join(missing)}"))
-        seen.add(instance)
-    if problems:
-        raise HostError("the document cannot be understood", problems)
-    return specs
-
-
 def need(job: Job, store: Store) -> dict[str, Any]:
     """Contents the controller has to send for this instance."""
-    if job.spec["state"] != STARTED:
+    if job.spec.state != STARTED:
         return {"tree": False, "secrets": []}
     own = store.instance(job.id)
     # What lies there counts, not what was recorded: somebody may have changed it by hand.
     have = tree_digest(os.path.join(own.current, "tree")) if own.release() else None
-    return {"tree": have != job.spec["package"]["tree_sha256"], "secrets": needed_secrets(job.spec, own, job.state)}
+    return {"tree": have != job.spec.package.tree_sha256, "secrets": needed_secrets(job.spec.secrets, own, job.state)}
 
 
 def unlisted(store: Store, listing: Sequence[Container], listed: set[str]) -> list[str]:
@@ -163,6 +126,6 @@ def unlisted(store: Store, listing: Sequence[Container], listed: set[str]) -> li
                 # Whatever it is, it is there.
                 present.add(instance)
                 continue
-            if state is not None and state.get("phase") != ABSENT:
+            if state is not None and state.installed:
                 present.add(instance)
     return sorted(present - listed)

@@ -15,32 +15,27 @@ from ..common.errors import HostError
 from ..common.rules import finding
 from ..common.words import ABSENT
 from ..docker.compose import engine_error
-from ..docker.engine import REMOVAL, Container, Done, Engine
+from ..docker.engine import REMOVAL, Done, Engine
 from ..docker.names import project
+from ..instance.state import NONE, SCHEMA, State
 from ..instance.store import InstanceStore
 from ..system import files
 from ..system.clock import now
-from .apply import STATE_SCHEMA
+from .job import Job
 
 _RELEASE = ("releases", "current", "spec.json")
 
 
-def plan_removal(
-    own: InstanceStore,
-    state: Mapping[str, Any] | None,
-    purge: bool,
-    before: Sequence[Container],
-    networks: Mapping[str, str],
-    volumes: Mapping[str, str],
-) -> list[Action]:
-    name = project(own.id)
-    actions = [Action("container", container.service, "remove") for container in before]
+def plan_removal(own: InstanceStore, job: Job, networks: Mapping[str, str], volumes: Mapping[str, str]) -> list[Action]:
+    """``networks`` and ``volumes`` of the host: name -> compose project."""
+    name, state = project(own.id), job.state
+    actions = [Action("container", container.service, "remove") for container in job.containers]
     actions += [Action("network", network, "remove") for network, owner in networks.items() if owner == name]
     if os.path.exists(own.run):
         actions.append(Action("keys", "secrets", "remove"))
-    if any(os.path.lexists(own.path(part)) for part in _RELEASE) or (state is not None and state.get("phase") != ABSENT):
+    if any(os.path.lexists(own.path(part)) for part in _RELEASE) or (state is not None and state.installed):
         actions.append(Action("files", "release", "remove"))
-    if purge:
+    if job.spec.purge:
         actions += [Action("volume", volume, "remove") for volume in own_volumes(own, state, volumes)]
         if os.path.exists(own.data):
             actions.append(Action("files", "data", "remove"))
@@ -49,18 +44,18 @@ def plan_removal(
     return ordered(actions)
 
 
-def own_volumes(own: InstanceStore, state: Mapping[str, Any] | None, volumes: Mapping[str, str]) -> list[str]:
+def own_volumes(own: InstanceStore, state: State | None, volumes: Mapping[str, str]) -> list[str]:
     """Existing volumes of the instance: those compose labelled, and those the state remembers."""
     name = project(own.id)
-    remembered = {volume for volume in (state or {}).get("volumes") or () if volume.startswith(f"{name}_")}
+    remembered = {volume for volume in (state or NONE).volumes if volume.startswith(f"{name}_")}
     return sorted(volume for volume, owner in volumes.items() if owner == name or volume in remembered)
 
 
-def remove(
-    engine: Engine, own: InstanceStore, state: Mapping[str, Any] | None, purge: bool, actions: Sequence[Action], hold: tuple[int, ...]
-) -> dict[str, Any]:
+def remove(engine: Engine, own: InstanceStore, job: Job, actions: Sequence[Action], hold: tuple[int, ...]) -> dict[str, Any]:
     """Follow the plan for an instance whose containers have ended; files go last, so that an interrupted run is seen. Returns what was
     kept: ``volumes`` and ``data``."""
+
+    purge = job.spec.purge
 
     def must(done: Done) -> None:
         if done.code:
@@ -77,7 +72,7 @@ def remove(
         networks = sorted(name for name, owner in engine.networks().items() if owner == project(own.id))
         if networks:
             must(engine.run(["network", "rm", "--", *networks], timeout=REMOVAL, hold=hold))
-    volumes = own_volumes(own, state, engine.volumes())
+    volumes = own_volumes(own, job.state, engine.volumes())
     if purge and volumes:
         must(engine.run(["volume", "rm", "--", *volumes], timeout=REMOVAL, hold=hold))
         volumes = []
@@ -87,25 +82,27 @@ def remove(
         # Nothing of the instance is left that a run could hold; one that waits for this file takes a new one.
         files.remove(own.lock)
         return {"volumes": [], "data": None}
-    return _keep(own, state, volumes)
+    return _keep(own, job.state, volumes)
 
 
-def _keep(own: InstanceStore, state: Mapping[str, Any] | None, volumes: list[str]) -> dict[str, Any]:
+def _keep(own: InstanceStore, state: State | None, volumes: list[str]) -> dict[str, Any]:
     data = own.data if os.path.isdir(own.data) and os.listdir(own.data) else None
     if os.path.lexists(own.root):
-        old = state or {}
-        own.write_state({
-            "schema": STATE_SCHEMA,
-            "id": own.id,
-            "phase": ABSENT,
-            "removed_at": now(),
-            "package": old.get("package"),
-            "profile": old.get("profile"),
-            "images": old.get("images") or {},
-            "memory_default": old.get("memory_default"),
-            "volumes": volumes,
-            "kept_data": data,
-        })  # fmt: skip
+        old = state or NONE
+        own.write_state(
+            State(
+                schema=SCHEMA,
+                id=own.id,
+                phase=ABSENT,
+                removed_at=now(),
+                package=old.package,
+                profile=old.profile,
+                images=old.images,
+                memory_default=old.memory_default,
+                volumes=volumes,
+                kept_data=data,
+            )
+        )
         for part in _RELEASE:
             files.remove(own.path(part))
         own.sweep()

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Callable
 
 from ..common.errors import HostError
+from ..common.spec import InstanceSpec
 from ..docker import dotenv, model
 from ..docker.compose import Compose
 from ..docker.model import Resolved
@@ -25,33 +26,33 @@ from ..system.confinement import Cell
 _PROBE = "avs-probe.json"
 
 
-def resolve(spec: Mapping[str, Any], tree: str, keys: str, compose: Compose) -> Resolved:
+def resolve(spec: InstanceSpec, tree: str, keys: str, compose: Compose) -> Resolved:
     """Put the instance's values into the package's environment files, ask compose, and put the files back.
 
     ``tree`` is a private copy, two levels deep in a folder of its own. Secrets take part as tokens; key variables get paths below
     ``keys``. Raises ``HostError``.
     """
     mark = randomness.token_hex(8)
-    tokens = {name: f"avs{mark}x{number}x" for number, name in enumerate(sorted(spec["secrets"]))}
-    named = {variable: tokens[name] for name, secret in spec["secrets"].items() for variable in secret.get("env") or ()}
-    values = {**spec["env"], **key_mounts.variables(spec, keys), **named}
+    tokens = {name: f"avs{mark}x{number}x" for number, name in enumerate(sorted(spec.secrets))}
+    named = {variable: tokens[name] for name, secret in spec.secrets.items() for variable in secret.env}
+    values = {**spec.env, **key_mounts.variables(spec.keys, keys), **named}
     wanted = variables(spec)
     expressions = {f"P_{name}": "${" + name + ":-}" for name in wanted}
-    expressions.update(config_files.expressions(spec))
-    folder = os.path.join(tree, spec["compose"]["dir"])
-    env_files = list(spec["compose"].get("env_files") or [".env"])
+    expressions.update(config_files.expressions(spec.configs))
+    folder = os.path.join(tree, spec.compose.dir)
+    env_files = list(spec.compose.env_files or [".env"])
     edited, originals = _environment(folder, env_files, values)
     probe = os.path.join(os.path.dirname(tree), _PROBE)
     try:
         for name, text in edited.items():
             _write(os.path.join(folder, name), text.encode("utf-8", "surrogateescape"))
         _write(probe, model.probe(expressions).encode())
-        files = [os.path.join(folder, name) for name in spec["compose"]["files"]]
-        place = f"{spec['id']}: {posixpath.normpath(posixpath.join(spec['compose']['dir'], spec['compose']['files'][0]))}"
+        files = [os.path.join(folder, name) for name in spec.compose.files]
+        place = f"{spec.id}: {posixpath.normpath(posixpath.join(spec.compose.dir, spec.compose.files[0]))}"
         cell = Cell(os.path.dirname(tree), os.path.join(os.path.dirname(os.path.dirname(tree)), "room"))
         os.makedirs(cell.room, mode=0o700, exist_ok=True)
         ask = partial(compose.config, [*files, probe], [os.path.join(folder, name) for name in env_files], place=place, cell=cell)
-        text, findings = ask(spec["compose"].get("profiles") or ())
+        text, findings = ask(spec.compose.profiles)
         found, probed = model.parse(text)
         inactive = _inactive(spec, found, partial(ask, ["*"]))
     finally:
@@ -61,13 +62,13 @@ def resolve(spec: Mapping[str, Any], tree: str, keys: str, compose: Compose) -> 
                 _write(path, content)
             elif os.path.exists(path):
                 os.unlink(path)
-    configs, problems = config_files.render(spec, partial(_read, folder), probed, tokens)
+    configs, problems = config_files.render(spec.id, spec.configs, partial(_read, folder), probed, tokens)
     ports = {name: probed[f"P_{name}"] for name in wanted}
     findings += [*problems, *no_ports(spec, ports)]
     return Resolved(found, ports, tokens, configs, findings, inactive)
 
 
-def _inactive(spec: Mapping[str, Any], found: model.Model, whole: Callable[[], tuple[str, Any]]) -> frozenset[str]:
+def _inactive(spec: InstanceSpec, found: model.Model, whole: Callable[[], tuple[str, Any]]) -> frozenset[str]:
     """Services of compose profiles that are not chosen; asked only where somebody speaks of a service that is not there. ``whole``:
     the model with all profiles."""
     active = model.services(found)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..docker.engine import Container
+from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..policy.memory import size
 
@@ -37,9 +38,7 @@ _SETTINGS: Mapping[str, tuple[Callable[[Mapping[str, Any]], Any], str]] = {
 }
 
 
-def drift_of(
-    files: InstanceStore, state: Mapping[str, Any], containers: Sequence[Container], inspected: Mapping[str, Any]
-) -> list[dict[str, str]]:
+def drift_of(files: InstanceStore, state: State, containers: Sequence[Container], inspected: Mapping[str, Any]) -> list[dict[str, str]]:
     """Differences as ``service``, ``what``, ``wanted`` and ``found``, sorted; empty where nothing was changed or nothing is known."""
     model = _model(files)
     names = {key: str((entry or {}).get("name") or key) for key, entry in (model.get("networks") or {}).items()}
@@ -79,9 +78,9 @@ def _settings(service: Mapping[str, Any], host: Mapping[str, Any]) -> list[tuple
     return found
 
 
-def _name(state: Mapping[str, Any], container: Container) -> list[tuple[str, str, str]]:
-    wanted = ((state.get("containers") or {}).get(container.service) or {}).get("name")
-    return [("name", str(wanted), container.name)] if wanted and wanted != container.name else []
+def _name(state: State, container: Container) -> list[tuple[str, str, str]]:
+    wanted = state.containers.get(container.service)
+    return [("name", wanted.name, container.name)] if wanted is not None and wanted.name != container.name else []
 
 
 def _model(files: InstanceStore) -> Mapping[str, Any]:

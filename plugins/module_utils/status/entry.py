@@ -7,14 +7,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..common.findings import WARNING, Finding, by_severity
+from ..common.records import plain
 from ..common.rules import finding
-from ..common.words import ABSENT, COMMITTED, GONE, STARTED
+from ..common.spec import InstanceSpec, Package
+from ..common.words import COMMITTED, GONE, STARTED
 from ..docker.engine import Container, running
 from ..instance.key_files import with_marks
+from ..instance.state import NONE, State
 from ..instance.store import Store
 from ..system.clock import seconds_since
 
@@ -24,34 +27,37 @@ RECENT = 600.0
 _UP = re.compile(r"Up (?:(?P<moment>Less than a second)|(?P<minute>About a minute)|(?P<number>\d+) (?P<unit>second|minute)s?)\b")
 
 
-def entry_of(spec: Mapping[str, Any], state: Mapping[str, Any] | None, containers: Sequence[Container]) -> dict[str, Any]:
+def entry_of(spec: InstanceSpec, state: State | None, containers: Sequence[Container]) -> dict[str, Any]:
     """An instance's part of the result, as it is recorded; ``changed`` and ``actions`` are for a caller to fill."""
-    known = state or {}
-    package = known.get("package") or {}
-    gone = not known or known.get("phase") == ABSENT
-    locked = known.get("containers") or {}
+    known = state or NONE
+    package = known.package or Package(name="")
+    gone = not known.installed
     return {
-        "id": spec["id"],
-        "package": (spec.get("package") or {}).get("name") or package.get("name"),
-        "version": package.get("version"),
-        "commit": package.get("commit"),
-        "profile": known.get("profile"),
-        "state": GONE if gone and not containers else known.get("desired", STARTED),
+        "id": spec.id,
+        "package": spec.package.name or package.name or None,
+        "version": package.version,
+        "commit": package.commit,
+        "profile": known.profile,
+        "state": GONE if gone and not containers else known.desired,
         "changed": False,
         "actions": [],
-        "images": {} if gone else {service: item.get("image") for service, item in sorted(locked.items())},
-        "keystores": {} if gone else known.get("keys") or {},
+        "images": {} if gone else {service: item.image for service, item in sorted(known.containers.items())},
+        "keystores": {} if gone else plain(known.keys),
         "health": health_of(state, containers),
-        "kept": {"volumes": known.get("volumes") or [], "data": known.get("kept_data")} if gone else None,
-        "findings": merged(spec, [] if gone else known.get("findings") or []),
+        "kept": {"volumes": plain(known.volumes), "data": known.kept_data} if gone else None,
+        "findings": merged(spec.findings, () if gone else known.findings),
         "error": None,
     }
 
 
-def merged(spec: Mapping[str, Any], host: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def merged(*groups: Iterable[Finding]) -> list[dict[str, str]]:
     """What the controller found and what the host found, errors first."""
-    found = [Finding.from_dict(dict(item)) for item in (*(spec.get("findings") or ()), *host)]
-    return [item.as_dict() for item in by_severity(found)]
+    return [item.as_dict() for item in by_severity(item for group in groups for item in group)]
+
+
+def tell(entry: dict[str, Any], more: Iterable[Finding]) -> None:
+    """Put findings to those an entry has."""
+    entry["findings"] = merged((Finding.from_dict(item) for item in entry["findings"]), more)
 
 
 def strange(containers: Sequence[Container]) -> list[Finding]:
@@ -69,9 +75,9 @@ def strange(containers: Sequence[Container]) -> list[Finding]:
     ]
 
 
-def suspects(state: Mapping[str, Any], containers: Sequence[Container]) -> list[str]:
+def suspects(state: State, containers: Sequence[Container]) -> list[str]:
     """Ids of containers that may have been restarted since the commit, and not long ago. Of these alone the engine is asked more."""
-    age = seconds_since(str(state.get("committed_at") or ""))
+    age = seconds_since(state.committed_at)
     if age is None:
         return []
     return [
@@ -94,14 +100,14 @@ def _up(status: str) -> float:
 def held(store: Store, instance: str) -> dict[str, Any]:
     """Keys an instance has had until now, whatever becomes of it in this run: nobody else may start with them meanwhile."""
     own = store.instance(instance)
-    state = with_marks(own, own.known()) or {}
-    gone = state.get("phase") == ABSENT
-    return {"id": instance, "state": GONE if gone else STARTED, "keystores": {} if gone else state.get("keys") or {}}
+    state = with_marks(own, own.known())
+    gone = state is not None and not state.installed
+    return {"id": instance, "state": GONE if gone else STARTED, "keystores": plain(state.keys) if state is not None and not gone else {}}
 
 
-def health_of(state: Mapping[str, Any] | None, containers: Sequence[Container]) -> dict[str, str]:
+def health_of(state: State | None, containers: Sequence[Container]) -> dict[str, str]:
     """What can be said of an instance's health without asking it."""
-    if state is None or state.get("phase") == ABSENT:
+    if state is None or not state.installed:
         return {"status": "unknown", "detail": "not installed"}
     live = [item for item in containers if running(item)]
     if not live:
@@ -110,6 +116,6 @@ def health_of(state: Mapping[str, Any] | None, containers: Sequence[Container]) 
         failing = [item.service for item in live if item.health == word]
         if failing:
             return {"status": word, "detail": f"the health check of {', '.join(failing)} says {word}"}
-    if state.get("phase") != COMMITTED:
+    if state.phase != COMMITTED:
         return {"status": "unknown", "detail": "not healthy yet when last asked"}
-    return {"status": "healthy", "detail": f"running since its health was confirmed at {state['committed_at']}"}
+    return {"status": "healthy", "detail": f"running since its health was confirmed at {state.committed_at}"}

@@ -13,15 +13,17 @@ from typing import Any
 from ..common.errors import HostError
 from ..common.findings import Finding
 from ..common.names import is_name
-from ..common.words import ABSENT, COMMITTED, STARTED
+from ..common.records import plain
+from ..common.spec import InstanceSpec
+from ..common.words import COMMITTED, STARTED
 from ..docker.engine import Container, Engine
 from ..health.gate import Gate, peers_of
-from ..health.probes import HEALTHY, STARTING, UNHEALTHY, UNKNOWN, Health
+from ..health.probes import STARTING, UNHEALTHY, UNKNOWN, Health
 from ..instance import key_files
-from ..instance.record import damaged
+from ..instance.state import NONE, State, damaged
 from ..instance.store import InstanceStore, Store, host_store
 from .drift import drift_of
-from .entry import entry_of, merged, strange
+from .entry import entry_of, strange, tell
 from .restarts import restarted
 
 DAMAGED = "damaged"
@@ -46,7 +48,7 @@ def read_host(engine: Engine, ids: Sequence[str] | None = None, store: Store | N
     wanted = sorted(set(ids)) if ids else sorted({*store.ids(), *(container.instance for container in listing)})
     own = {instance: [container for container in listing if container.instance == instance] for instance in wanted}
     inspected = {item["Id"]: item for item in engine.inspect(container.id for group in own.values() for container in group)}
-    entries = [_entry(store, engine, instance, own[instance], inspected, drift) for instance in wanted]
+    entries = [_Look(engine, store.instance(instance), own[instance], inspected).entry(drift) for instance in wanted]
     return Found(entries, [item.as_dict() for item in strange(strangers)])
 
 
@@ -55,96 +57,84 @@ def read_instances(engine: Engine, ids: Sequence[str] | None = None, store: Stor
     return read_host(engine, ids, store).instances
 
 
-def _entry(
-    store: Store, engine: Engine, instance: str, containers: Sequence[Container], inspected: Mapping[str, Any], drift: bool
-) -> dict[str, Any]:
-    files = store.instance(instance)
-    broken: HostError | None = None
-    state = None
-    try:
-        state = files.state()
-        if state is None and containers:
-            broken = damaged(instance, files.state_file, "is not there, while its containers are")
-    except HostError as error:
-        broken = error
-    entry = entry_of({"id": instance}, state, containers)
-    for name in ("changed", "actions", "error"):
-        del entry[name]
-    known = state or {}
-    gone = known.get("phase") in (None, ABSENT)
-    entry.update({
-        "phase": DAMAGED if broken else known.get("phase"),
-        "release": None if gone else files.release(),
-        "tree": None if gone else f"{files.current}/tree",
-        "data": files.data,
-        "volumes": known.get("volumes") or [],
-        "ports": [] if gone else known.get("ports") or [],
-        "metrics": [] if gone else known.get("metrics") or [],
-        "committed_at": None if gone else known.get("committed_at"),
-        "containers": [_container(container, inspected.get(container.id) or {}) for container in containers],
-    })  # fmt: skip
-    problems: list[Finding] = []
-    if broken is not None:
-        # Whatever it is, it is not known to be gone: its id is all that is sure.
-        package = (files.spec() or {}).get("package")
-        entry.update(state=STARTED, kept=None, package=package.get("name") if isinstance(package, dict) else None)
-        entry["health"] = {"status": UNKNOWN, "detail": broken.message.partition(": ")[2] or broken.message}
-        problems = broken.findings
-    elif not gone:
-        entry["health"], problems = _health(engine, files, known, containers, inspected, entry["health"])
-    if drift:
-        entry["drift"] = [] if gone else drift_of(files, known, containers, inspected)
-    entry["findings"] = merged({"findings": entry["findings"]}, [item.as_dict() for item in problems])
-    return entry
+@dataclass(frozen=True)
+class _Look:
+    """One look at one instance. ``inspected``: container id -> what the engine says of it."""
 
+    engine: Engine
+    files: InstanceStore
+    containers: Sequence[Container]
+    inspected: Mapping[str, Any]
 
-def _health(
-    engine: Engine,
-    files: InstanceStore,
-    state: Mapping[str, Any],
-    containers: Sequence[Container],
-    inspected: Mapping[str, Any],
-    told: dict[str, str],
-) -> tuple[dict[str, str], list[Finding]]:
-    """How an instance is just now, and what is to be said of it. ``told``: what the records and the listing say."""
-    if state.get("desired", STARTED) != STARTED:
-        return told, []
-    if not containers:
-        return {"status": UNHEALTHY, "detail": "there are no containers"}, []
-    recorded = state.get("containers") or {}
-    missing = sorted(set(recorded) - {container.service for container in containers})
-    if missing:
-        return {"status": UNHEALTHY, "detail": f"there is no container of {', '.join(missing)}"}, []
-    if state.get("secrets") and not key_files.stored(files):
-        return {"status": UNHEALTHY, "detail": "its keys are gone, as after a restart of the host: run restaking.avs.install"}, []
-    if not state.get("health"):
-        return {"status": UNKNOWN, "detail": "was never confirmed"}, []
-    peers = peers_of([inspected[container.id] for container in containers if container.id in inspected])
-    health = Gate(engine, files.id, state["health"], {service: bool(item.get("ends")) for service, item in recorded.items()}).probe(peers)
-    if state.get("phase") != COMMITTED:
-        return _unconfirmed(engine, files, state, containers, inspected, health)
-    restarts, problems = restarted(engine, files, state, containers, inspected)
-    if restarts is not None:
-        return {**restarts, "status": UNHEALTHY if health.status == UNHEALTHY else restarts["status"]}, problems
-    return health.as_dict(), problems
+    def entry(self, drift: bool) -> dict[str, Any]:
+        files, containers = self.files, self.containers
+        broken: HostError | None = None
+        state = None
+        try:
+            state = files.state()
+            if state is None and containers:
+                broken = damaged(files.id, files.state_file, "is not there, while its containers are")
+        except HostError as error:
+            broken = error
+        entry = entry_of(InstanceSpec(id=files.id), state, containers)
+        for name in ("changed", "actions", "error"):
+            del entry[name]
+        known = state or NONE
+        gone = not known.installed
+        entry.update({
+            "phase": DAMAGED if broken else state.phase if state is not None else None,
+            "release": None if gone else files.release(),
+            "tree": None if gone else f"{files.current}/tree",
+            "data": files.data,
+            "volumes": plain(known.volumes),
+            "ports": [] if gone else plain(known.ports),
+            "metrics": [] if gone else plain(known.metrics),
+            "committed_at": None if gone else known.committed_at or None,
+            "containers": [_container(container, self.inspected.get(container.id) or {}) for container in containers],
+        })  # fmt: skip
+        if broken is not None:
+            # Whatever it is, it is not known to be gone: its id is all that is sure.
+            spec = files.spec()
+            entry.update(state=STARTED, kept=None, package=None if spec is None else spec.package.name or None)
+            entry["health"] = {"status": UNKNOWN, "detail": broken.message.partition(": ")[2] or broken.message}
+            tell(entry, broken.findings)
+        elif not gone:
+            entry["health"], problems = self._health(known, entry["health"])
+            tell(entry, problems)
+        if drift:
+            entry["drift"] = [] if gone else drift_of(files, known, containers, self.inspected)
+        return entry
 
+    def _health(self, state: State, told: dict[str, str]) -> tuple[dict[str, str], list[Finding]]:
+        """How an instance is just now, and what is to be said of it. ``told``: what the records and the listing say."""
+        if state.desired != STARTED:
+            return told, []
+        if not self.containers:
+            return {"status": UNHEALTHY, "detail": "there are no containers"}, []
+        missing = sorted(set(state.containers) - {container.service for container in self.containers})
+        if missing:
+            return {"status": UNHEALTHY, "detail": f"there is no container of {', '.join(missing)}"}, []
+        if state.secrets and not key_files.stored(self.files):
+            return {"status": UNHEALTHY, "detail": "its keys are gone, as after a restart of the host: run restaking.avs.install"}, []
+        if state.health is None:
+            return {"status": UNKNOWN, "detail": "was never confirmed"}, []
+        peers = peers_of([self.inspected[container.id] for container in self.containers if container.id in self.inspected])
+        ends = {service: item.ends for service, item in state.containers.items()}
+        health = Gate(self.engine, self.files.id, state.health, ends).probe(peers)
+        if state.phase != COMMITTED:
+            return self._unconfirmed(state, health)
+        restarts, problems = restarted(self.engine, self.files, state, self.containers, self.inspected)
+        if restarts is not None:
+            return {**restarts, "status": UNHEALTHY if health.status == UNHEALTHY else restarts["status"]}, problems
+        return health.as_dict(), problems
 
-def _unconfirmed(
-    engine: Engine,
-    files: InstanceStore,
-    state: Mapping[str, Any],
-    containers: Sequence[Container],
-    inspected: Mapping[str, Any],
-    health: Health,
-) -> tuple[dict[str, str], list[Finding]]:
-    """Of an instance whose last run did not come to its end: what it looks like now is no confirmation."""
-    restarts, problems = restarted(engine, files, {**state, "containers": {}}, containers, inspected)
-    detail = restarts["detail"] if restarts else health.detail
-    status = (
-        STARTING if health.status == HEALTHY and restarts is None else UNHEALTHY if restarts or health.status == UNHEALTHY else STARTING
-    )
-    since = "has not been healthy since it was changed" if state.get("committed_at") else "has never been healthy"
-    return {"status": status, "detail": f"{since}; run restaking.avs.install. {detail}"}, problems
+    def _unconfirmed(self, state: State, health: Health) -> tuple[dict[str, str], list[Finding]]:
+        """Of an instance whose last run did not come to its end: what it looks like now is no confirmation."""
+        restarts, problems = restarted(self.engine, self.files, state.but(containers={}), self.containers, self.inspected)
+        detail = restarts["detail"] if restarts else health.detail
+        status = UNHEALTHY if restarts or health.status == UNHEALTHY else STARTING
+        since = "has not been healthy since it was changed" if state.committed_at else "has never been healthy"
+        return {"status": status, "detail": f"{since}; run restaking.avs.install. {detail}"}, problems
 
 
 def _container(container: Container, inspected: Mapping[str, Any]) -> dict[str, Any]:

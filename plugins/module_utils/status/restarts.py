@@ -17,6 +17,7 @@ from ..docker.last_end import last_end, last_words
 from ..health.gate import RESTARTS
 from ..health.probes import STARTING, UNHEALTHY
 from ..instance import key_files
+from ..instance.state import ContainerRecord, State
 from ..instance.store import InstanceStore
 from ..system.clock import seconds_since
 from .entry import RECENT, suspects
@@ -32,7 +33,7 @@ def restarts_of(inspected: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 def restarted(
     engine: Engine,
     own: InstanceStore,
-    state: Mapping[str, Any],
+    state: State,
     containers: Sequence[Container],
     inspected: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[dict[str, str] | None, list[Finding]]:
@@ -40,13 +41,12 @@ def restarted(
     has not run long since. ``inspected``: by id, asked for by default."""
     if inspected is None:
         inspected = {item["Id"]: item for item in engine.inspect(suspects(state, containers))}
-    recorded = state.get("containers") or {}
-    since = str(state.get("committed_at") or "")
+    since = state.committed_at
     found: list[Finding] = []
     worst = 0
     for item in containers:
         seen = inspected.get(item.id)
-        count = _since_commit(seen, recorded.get(item.service) or {}) if seen else 0
+        count = _since_commit(seen, state.containers.get(item.service)) if seen else 0
         if seen is None or not count or not _recent(seen):
             continue
         worst = max(worst, RESTARTS if item.state == "restarting" else count)
@@ -60,9 +60,9 @@ def restarted(
     return {"status": UNHEALTHY if worst >= RESTARTS else STARTING, "detail": detail}, found
 
 
-def _since_commit(inspected: Mapping[str, Any], recorded: Mapping[str, Any]) -> int:
+def _since_commit(inspected: Mapping[str, Any], recorded: ContainerRecord | None) -> int:
     """Whoever starts a container by hand sets the engine's count back to nothing."""
-    count, before = int(inspected.get("RestartCount") or 0), int(recorded.get("restarts") or 0)
+    count, before = int(inspected.get("RestartCount") or 0), 0 if recorded is None else recorded.restarts
     return count - before if count >= before else count
 
 

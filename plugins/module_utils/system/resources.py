@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ..common.findings import ERROR, WARNING, Finding
 from ..common.rules import finding
+from ..common.spec import Requirements
 
 MIB = 1 << 20
 # Firmware and kernel keep a part of the memory that is built in: a machine sold with 16 GiB shows about 15.5.
@@ -43,11 +42,11 @@ def measure(path: str, meminfo: str = "/proc/meminfo") -> Resources:
     return Resources(len(processors), total, shutil.disk_usage(path).free // MIB, processors)
 
 
-def check(instance: str, requirements: Mapping[str, Any], found: Resources, installed: bool) -> list[Finding]:
+def check(instance: str, requirements: Requirements, found: Resources, installed: bool) -> list[Finding]:
     """Free space counts before the first install only: afterwards the node's own data has taken it."""
-    severity = ERROR if requirements.get("stop") else WARNING
+    severity = ERROR if requirements.stop else WARNING
     problems = []
-    cores, memory, free = (int(requirements.get(name) or 0) for name in ("min_cpu_cores", "min_ram", "min_free_space"))
+    cores, memory, free = requirements.min_cpu_cores, requirements.min_ram, requirements.min_free_space
     if found.cores < cores:
         problems.append(("min_cpu_cores", f"{cores} cores are needed, the host has {found.cores}"))
     if found.memory < memory * _MEMORY_SHOWN:

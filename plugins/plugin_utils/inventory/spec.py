@@ -15,6 +15,7 @@ from ...module_utils.common.errors import InputError
 from ...module_utils.common.findings import Finding, by_severity, errors_of
 from ...module_utils.common.names import is_name
 from ...module_utils.common.rules import finding
+from ...module_utils.common.spec import SCHEMA, read_spec
 from ..packages.option_values import Resolved, resolve_options
 from ..packages.options import Option
 from ..parsing.report import did_you_mean
@@ -25,8 +26,6 @@ from .key_specs import keys_of, variables_of
 if TYPE_CHECKING:
     from ..packages.package import Package
     from ..packages.profile import Profile
-
-SCHEMA = 1
 
 
 class References(Protocol):
@@ -85,8 +84,10 @@ def build_specs(entries: Iterable[Entry], load: Load, references: References, kn
     for draft in sound:
         for need in draft.needs:
             draft.spec["secrets"][need.name]["ref"] = found_references[need]
+        # By the host's own reader: what it would not understand does not leave this machine.
+        spec = read_spec(draft.spec)
         own = by_severity(item for item in findings if _is_of(item, draft.entry))
-        specs.append({**draft.spec, "findings": [item.as_dict() for item in own]} if "package" in draft.spec and draft.tree else draft.spec)
+        specs.append((spec if draft.tree is None else spec.but(findings=own)).as_dict())
     return Built(
         tuple(specs),
         tuple(draft.entry for draft in sound),

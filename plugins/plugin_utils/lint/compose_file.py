@@ -13,7 +13,9 @@ from typing import Any
 
 from ...module_utils.common.findings import Finding
 from ...module_utils.common.names import is_inside
+from ...module_utils.common.records import stated
 from ...module_utils.common.rules import finding
+from ...module_utils.common.spec import InstanceSpec
 from ...module_utils.policy.ports import variables
 from ..packages.profile import Profile
 from ..parsing.env_file import MAX_TOTAL, references
@@ -114,7 +116,7 @@ def _named_files(document: Any) -> list[str]:
 def _used_elsewhere(profile: Profile) -> set[str]:
     """Variables that ``runtime.yml`` reads (ports, values of generated files), and those that compose itself obeys."""
     runtime = profile.runtime
-    spec = {"privileges": runtime.privileges, "health": runtime.health, "metrics": runtime.metrics}
+    spec = InstanceSpec.read(stated({"id": "", "privileges": runtime.privileges, "health": runtime.health, "metrics": runtime.metrics}))
     merged = (name for config in runtime.configs for scalar in _scalars(config["merge"]) for name in references(scalar))
     return {"COMPOSE_PROFILES", *variables(spec), *merged}
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...module_utils.common.findings import Finding, by_severity
+from ...module_utils.common.records import stated
 from ...module_utils.common.rules import finding
+from ...module_utils.common.spec import InstanceSpec
 from ...module_utils.docker.model import Model
 from ...module_utils.policy import key_mounts
 from ...module_utils.policy.key_mounts import place_keys
@@ -47,7 +49,7 @@ def judged(profile: Profile, files: ComposeFiles, wishes: Wishes | None = None) 
     """What the host's policy says of the services and their mounts, as far as it can be known before an install."""
     wishes = wishes or Wishes()
     spec = spec_of(profile, wishes)
-    tokens = {name: f"avs{number}token" + "x" * 12 for number, name in enumerate(spec["secrets"])}
+    tokens = {name: f"avs{number}token" + "x" * 12 for number, name in enumerate(spec.secrets)}
     values = values_of(profile, _given(profile, spec, tokens, wishes))
     problems = refused(files, values)
     if problems:
@@ -60,22 +62,22 @@ def judged(profile: Profile, files: ComposeFiles, wishes: Wishes | None = None) 
 
 
 def host_findings(
-    spec: Mapping[str, Any], model: Model, layout: Layout, tokens: Mapping[str, str], values: Mapping[str, str], inactive: Sequence[str]
+    spec: InstanceSpec, model: Model, layout: Layout, tokens: Mapping[str, str], values: Mapping[str, str], inactive: Sequence[str]
 ) -> list[Finding]:
     """The checks of ``policy.pipeline.shape`` that need nothing of a host, in its order."""
     found = check(spec, model, inactive=inactive)
     keyed = place_keys(spec, without_absent(model), layout.keys)
     mounted = place_mounts(spec, keyed.model, layout)
-    model, secret_findings = confine(spec, mounted.model, tokens)
+    model, secret_findings = confine(spec.id, spec.secrets, mounted.model, tokens)
     ports = {name: values[name] for name in variables(spec) if OPEN not in values.get(name, OPEN)}
     model, port_findings = bind_ports(spec, model, ports)
-    model, processor_findings = fit_processors(spec, model, ())
-    points = mount_points(spec, model, layout)
+    model, processor_findings = fit_processors(spec.id, model, ())
+    points = mount_points(spec.id, spec.artifacts, model, layout)
     found += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings, *no_ports(spec, ports)]
-    return [*found, *processor_findings, *points.findings, *published_twice(spec["id"], model)]
+    return [*found, *processor_findings, *points.findings, *published_twice(spec.id, model)]
 
 
-def spec_of(profile: Profile, wishes: Wishes) -> dict[str, Any]:
+def spec_of(profile: Profile, wishes: Wishes) -> InstanceSpec:
     """The parts of a spec the policy looks at. What ``runtime.yml`` got wrong was said before, and is left out."""
     runtime = profile.runtime
     keys = [_key(key) for key in runtime.keys if key["name"]]
@@ -86,7 +88,7 @@ def spec_of(profile: Profile, wishes: Wishes) -> dict[str, Any]:
         if key["password"]:
             secrets[key["password"]] = {"env": [declared["password"]] if declared["password"] else [], "services": key["services"]}
     chosen = {option.name for option in profile.options if option.type in _PATHS}
-    return {
+    return InstanceSpec.read(stated({
         "id": _NOBODY,
         "compose": {"env_files": list(profile.env_files)},
         "paths": sorted(text for name, text in (wishes.options or {}).items() if name in chosen and text.startswith("/")),
@@ -94,13 +96,13 @@ def spec_of(profile: Profile, wishes: Wishes) -> dict[str, Any]:
         "exceptions": list(wishes.exceptions),
         "privileges": runtime.privileges,
         "directories": [item for item in runtime.directories if item["path"]],
-        "artifacts": [item for item in runtime.artifacts if item["path"]],
-        "configs": [item for item in runtime.configs if item["path"]],
+        "artifacts": [{"url": "", "sha256": "", **stated(item)} for item in runtime.artifacts if item["path"]],
+        "configs": [{"merge": {}, **stated(item)} for item in runtime.configs if item["path"]],
         "keys": keys,
         "metrics": [metric for metric in runtime.metrics if metric["service"]],
         "health": runtime.health,
         "api": profile.api,
-    }
+    }))  # fmt: skip
 
 
 def _key(declared: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def _key(declared: Mapping[str, Any]) -> dict[str, Any]:
     password = bool(declared["password"] or declared["password_file"] or usual)
     return {
         "name": declared["name"],
-        "kind": declared["kind"],
+        "kind": declared["kind"] or "",
         "keystore": f"{named}.keystore",
         "password": f"{named}.password" if password else None,
         "keystore_env": declared["keystore"],
@@ -122,7 +124,7 @@ def _key(declared: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _given(profile: Profile, spec: Mapping[str, Any], tokens: Mapping[str, str], wishes: Wishes) -> dict[str, str]:
+def _given(profile: Profile, spec: InstanceSpec, tokens: Mapping[str, str], wishes: Wishes) -> dict[str, str]:
     """Variable -> the value it gets on a host, ``OPEN`` where that is the operator's to say and was not said."""
     given: dict[str, str] = {}
     for option in profile.options:
@@ -135,8 +137,8 @@ def _given(profile: Profile, spec: Mapping[str, Any], tokens: Mapping[str, str],
             given.setdefault(option.target, option.default_text)
         elif undecided or option.target not in profile.env_values:
             given.setdefault(option.target, OPEN)
-    given.update(key_mounts.variables(spec, _KEYS))
-    given.update({variable: tokens[name] for name, secret in spec["secrets"].items() for variable in secret["env"]})
+    given.update(key_mounts.variables(spec.keys, _KEYS))
+    given.update({variable: tokens[name] for name, secret in spec.secrets.items() for variable in secret.env})
     return given
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import Call
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
 from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
@@ -143,7 +144,7 @@ class Bench:
             "schema": 1, "specs": specs, "trees": {}, "holder": "test", "lock_timeout": timeout, "settings": settings or {}, "complete": False,
         }  # fmt: skip
         document = json.loads(json.dumps(document))
-        first = reconcile(document, self.engine, None, check, diff, self.store)
+        first = reconcile(Call(document, {}, check, diff), self.engine, self.store)
         if "needs" not in first:
             return first
         known = {spec["id"]: spec for spec in specs}
@@ -158,7 +159,7 @@ class Bench:
             if check
             else {name: {secret: self.values[name][secret] for secret in need["secrets"]} for name, need in first["needs"].items()}
         )
-        return reconcile(document, self.engine, given, check, diff, self.store)
+        return reconcile(Call(document, given, check, diff), self.engine, self.store)
 
     def containers(self) -> dict[str, str]:
         lines = docker("ps", "-a", "--no-trunc", "--filter", f"name=avs-{self.name}-", "--format", "{{.Names}} {{.ID}}").splitlines()

@@ -25,11 +25,12 @@ CHILD = """
 import json, sys
 sys.path[:0] = {paths!r}
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import Call
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 document, values = json.load(sys.stdin)
-reconcile(document, Engine(run_command), values, store=Store(*{roots!r}))
+reconcile(Call(document, values), Engine(run_command), Store(*{roots!r}))
 """
 
 

@@ -51,14 +51,14 @@ def test_a_store_that_moved_restarts_nothing(bench: Bench, tree: Path, keys: dic
     spec = bench.spec("moved", tree, keys)
     old, new = stored_at("0000", spec, {}), stored_at("1111", spec, {"key.bls.keystore": 9})
     assert bench.call([old])["changed"] is True
-    containers, digest = untouched(bench), bench.store.instance(spec["id"]).state()["spec_digest"]
+    containers, digest = untouched(bench), bench.store.instance(spec["id"]).state().spec_digest
     files = {path: what for path, what in bench.files().items() if path.startswith(bench.store.run)}
 
     renewed = bench.call([new], diff=True)
     assert (renewed["changed"], actions(renewed)) == (False, []) and renewed["instances"][0]["error"] is None
     assert untouched(bench) == containers
     state = bench.store.instance(spec["id"]).state()
-    assert state["spec_digest"] == digest and state["secrets"]["key.bls.keystore"]["alias"].startswith("vault:1111:")
+    assert state.spec_digest == digest and state.secrets["key.bls.keystore"].alias.startswith("vault:1111:")
     assert {path: what.split()[-1] for path, what in bench.files().items() if path in files} == {
         path: what.split()[-1] for path, what in files.items()
     }
@@ -101,8 +101,8 @@ def test_keys_an_older_library_recorded_are_compared(bench: Bench, tree: Path, k
     bench.call([first])
     own = bench.store.instance(first["id"])
     state = own.state()
-    state["keys"]["bls"] = {"kind": "bn254", "fingerprint": state["keys"]["bls"]["fingerprint"], "public_id": None}
-    own.write_state(state)
+    older = state.keys["bls"].without("marks").but(public_id=None)
+    own.write_state(state.but(keys={**state.keys, "bls": older}))
     (entry,) = bench.call([first])["instances"]
     theirs = [{"id": "other", "state": "started", "keystores": {"bls": {"kind": "bn254", "fingerprint": "", "public_id": public}}}]
     found = shared_keys(public_uses("h1", [entry]), public_uses("h2", theirs))

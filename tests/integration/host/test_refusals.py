@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError, LockedError
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import Call
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
@@ -132,11 +133,11 @@ def test_an_old_engine_and_none(bench: Bench, tree: Path, keys: dict[str, str], 
     fake.chmod(0o755)
     document = {"schema": 1, "specs": [spec], "trees": {}, "complete": True}
     with pytest.raises(HostError) as caught:
-        reconcile(document, Engine(run_command, str(fake)), {}, store=bench.store)
+        reconcile(Call(document), Engine(run_command, str(fake)), bench.store)
     assert "20.10.24" in str(caught.value)
     assert "2.10.0" in str(caught.value)
     with pytest.raises(HostError, match="cannot be run"):
-        reconcile(document, Engine(run_command, str(tmp_path / "none")), {}, store=bench.store)
+        reconcile(Call(document), Engine(run_command, str(tmp_path / "none")), bench.store)
 
 
 def test_a_locked_instance(bench: Bench, tree: Path, keys: dict[str, str]) -> None:

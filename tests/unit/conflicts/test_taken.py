@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.conflicts import taken
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import parse_ports
+from ansible_collections.restaking.avs.plugins.module_utils.instance.state import PortRecord, State
 from ansible_collections.restaking.avs.plugins.module_utils.policy.ports import Published
 
 from tests.unit.support.engines import Told
@@ -69,8 +70,8 @@ def host(proc: str) -> taken.Host:
         ),
     )
     states = {
-        "y-op1": {"phase": "committed", "ports": [{"address": "", "port": "7000", "protocol": "tcp"}]},
-        "z-op1": {"phase": "absent", "ports": [{"address": "", "port": "7001", "protocol": "tcp"}]},
+        "y-op1": State(phase="committed", ports=[PortRecord(address="", port="7000", protocol="tcp")]),
+        "z-op1": State(phase="absent", ports=[PortRecord(address="", port="7001", protocol="tcp")]),
     }
     return taken.survey(engine, states, proc)
 
@@ -91,33 +92,33 @@ def host(proc: str) -> taken.Host:
     ],
 )
 def test_taken_ports(host: taken.Host, port: Published, holder: str | None) -> None:
-    found = taken.check("x-op2", {}, [port], host)
+    found = taken.check(taken.Wanted("x-op2", {}, [port]), host)
     assert [item.message.split("taken by ")[1].split(" (")[0] for item in found] == ([] if holder is None else [holder])
 
 
 def test_its_own_ports_and_containers_are_in_nobodys_way(host: taken.Host) -> None:
     own = {"services": {"node": {"container_name": "avs-x-op1-node"}}, "networks": {"n": {"name": "avs-x-op1_n"}}}
-    assert taken.check("x-op1", own, [Published("127.0.0.1", "8080", "tcp")], host) == []
+    assert taken.check(taken.Wanted("x-op1", own, [Published("127.0.0.1", "8080", "tcp")]), host) == []
 
 
 def test_another_port_is_proposed_where_one_can_be_chosen(host: taken.Host) -> None:
     port = Published("", "22", "tcp")
-    (fixed,) = taken.check("x-op2", {}, [port], host)
-    (chosen,) = taken.check("x-op2", {}, [port], host, options={"22", "other"})
+    (fixed,) = taken.check(taken.Wanted("x-op2", {}, [port]), host)
+    (chosen,) = taken.check(taken.Wanted("x-op2", {}, [port], {"22", "other"}), host)
     assert "another port" not in fixed.remedy and "`ports`" in fixed.remedy
     assert chosen.remedy.startswith("Choose another port: an option of the package sets it.")
 
 
 def test_a_process_on_an_instances_own_port_stands_in_its_way(proc: str) -> None:
     """It was stopped, or never came up, and somebody took its port meanwhile."""
-    recorded = [{"address": "", "port": "22", "protocol": "tcp"}, {"address": "", "port": "7000", "protocol": "tcp"}]
-    states = {"y-op1": {"phase": "applying", "ports": recorded}}
+    recorded = [PortRecord(address="", port=number, protocol="tcp") for number in ("22", "7000")]
+    states = {"y-op1": State(phase="applying", ports=recorded)}
     host = taken.survey(Told(ps=LINES, network=""), states, proc)
     wanted = [Published("", "22", "tcp"), Published("", "7000", "tcp")]
-    assert [item.message for item in taken.check("y-op1", {}, wanted, host)] == [
+    assert [item.message for item in taken.check(taken.Wanted("y-op1", {}, wanted), host)] == [
         "0.0.0.0:22/tcp is taken by a process of the host (all addresses)"
     ]
-    assert "instance y-op1" in taken.check("z-op1", {}, wanted, host)[0].message
+    assert "instance y-op1" in taken.check(taken.Wanted("z-op1", {}, wanted), host)[0].message
 
 
 def test_a_container_that_comes_up_while_we_look_is_no_process(proc: str) -> None:
@@ -130,7 +131,7 @@ def test_a_container_that_comes_up_while_we_look_is_no_process(proc: str) -> Non
             return super().everything()
 
     host = taken.survey(Restarting(ps=LINES, network=""), {}, proc)
-    assert taken.check("y-op1", {}, [Published("", "7000", "tcp")], host) == []
+    assert taken.check(taken.Wanted("y-op1", {}, [Published("", "7000", "tcp")]), host) == []
 
 
 def test_names_of_others(host: taken.Host) -> None:
@@ -142,7 +143,7 @@ def test_names_of_others(host: taken.Host) -> None:
             "there": {"name": "other", "external": True},
         },
     }
-    assert told(taken.check("x-op2", other, [], host)) == [
+    assert told(taken.check(taken.Wanted("x-op2", other, []), host)) == [
         ("NET-002", "error", "containers.avs-x-op1-node"),
         ("NET-002", "error", "containers.foreign"),
         ("NET-002", "error", "networks.missing"),
@@ -152,8 +153,8 @@ def test_names_of_others(host: taken.Host) -> None:
 
 def test_two_instances_of_one_call(host: taken.Host) -> None:
     reserved = [(Published("", "6000", "tcp"), "instance a-op1", "a-op1")]
-    assert [item.id for item in taken.check("b-op1", {}, [Published("", "6000", "tcp")], taken.Host(), reserved)] == ["NET-002"]
-    assert taken.check("a-op1", {}, [Published("", "6000", "tcp")], taken.Host(), reserved) == []
+    assert [item.id for item in taken.taken_ports(taken.Wanted("b-op1", {}, [Published("", "6000", "tcp")]), reserved)] == ["NET-002"]
+    assert taken.taken_ports(taken.Wanted("a-op1", {}, [Published("", "6000", "tcp")]), reserved) == []
 
 
 def test_parse_ports() -> None:

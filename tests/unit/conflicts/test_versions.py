@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.conflicts.versions import version_problems
+from ansible_collections.restaking.avs.plugins.module_utils.instance.state import State
 
-from tests.unit.support.models import spec
+from tests.unit.support.models import spec, typed
 
 PACKAGE = {"name": "demo-avs", "version": "v1.0.0", "commit": "a" * 40}
 
@@ -32,9 +33,8 @@ PACKAGE = {"name": "demo-avs", "version": "v1.0.0", "commit": "a" * 40}
     ],
 )
 def test_versions_change_on_purpose_only(state: dict[str, Any] | None, package: dict[str, Any], rules: list[str]) -> None:
-    wanted = spec()
-    wanted["package"] = {**wanted["package"], **package}
-    found = version_problems(wanted, state)
+    wanted = typed(package={**spec()["package"], **package})
+    found = version_problems(wanted, None if state is None else State.read({"phase": "committed", **state}))
     assert [item.id for item in found] == rules
     if rules == ["UPG-005"] and "version" in package:
         assert "v1.0.0" in found[0].message
@@ -44,8 +44,8 @@ def test_versions_change_on_purpose_only(state: dict[str, Any] | None, package: 
 def test_a_package_without_a_version_is_called_one() -> None:
     """A folder of the controller has none; it is no version named None."""
     state = {"phase": "committed", "package": {"name": "demo-avs", "version": None, "tree_sha256": "x"}}
-    (found,) = version_problems(spec(), state)
+    (found,) = version_problems(typed(), State.read(state))
     assert found.message == "installed is a package without a version, wanted is v1.0.0; nothing was changed"
     assert "None" not in found.as_line()
-    (other,) = version_problems(spec(package={**spec()["package"], "version": None}), {**state, "package": spec()["package"]})
+    (other,) = version_problems(typed(package={**spec()["package"], "version": None}), State.read({**state, "package": spec()["package"]}))
     assert "wanted is a package without a version" in other.message and "version back to v1.0.0" in other.remedy

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import GateError
 from ansible_collections.restaking.avs.plugins.module_utils.common.masking import Mask
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import Condition
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Done, Engine
-from ansible_collections.restaking.avs.plugins.module_utils.health.gate import Gate, Peer, peers_of
-from ansible_collections.restaking.avs.plugins.module_utils.health.probes import Answer, Health, metric, node_api
+from ansible_collections.restaking.avs.plugins.module_utils.health.gate import Gate, Means, Peer, peers_of
+from ansible_collections.restaking.avs.plugins.module_utils.health.probes import Answer, Health, http_get, metric, node_api
 
 
 class Clock:
@@ -68,7 +69,8 @@ def answers(by_path: Mapping[str, int | tuple[int, str]]) -> Any:
 
 def gate(engine: Engine, health: dict[str, Any], fetch: Any = None, ends: dict[str, bool] | None = None, **more: Any) -> tuple[Gate, Clock]:
     clock = Clock()
-    return Gate(engine, "x-op1", health, ends or {}, fetch=fetch, clock=clock, sleep=clock.sleep, **more), clock
+    means = Means(fetch=fetch or http_get, clock=clock, sleep=clock.sleep, **more)
+    return Gate(engine, "x-op1", Condition.read(health), ends or {}, means), clock
 
 
 API = {"type": "node_api", "service": "node", "port": 8080, "timeout": 30}
@@ -111,8 +113,8 @@ def test_node_api(paths: dict[str, Any], status: str) -> None:
     ],
 )
 def test_metric(body: str, bounds: dict[str, Any], status: str) -> None:
-    assert metric({"name": "up", **bounds}, Answer(200, body), "node:1/metrics").status == status
-    assert metric({"name": "up"}, Answer(500, "up 1\n"), "node:1/metrics").status == "starting"
+    assert metric(Condition(type="metric", name="up", **bounds), Answer(200, body), "node:1/metrics").status == status
+    assert metric(Condition(type="metric", name="up"), Answer(500, "up 1\n"), "node:1/metrics").status == "starting"
 
 
 @pytest.mark.parametrize(("status", "answer", "expected"), [([200, 204], 204, "healthy"), ([200], 500, "starting"), ([200], 0, "starting")])

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import Artifact
 from ansible_collections.restaking.avs.plugins.module_utils.instance import artifacts
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.module_utils.system.scratch import Scratch, unpack
@@ -99,26 +100,26 @@ def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "lib"), str(tmp_path / "run"), str(tmp_path / "locks"))
 
 
-def item(url: str, **changes: Any) -> dict[str, Any]:
-    return {"url": url, "sha256": hashlib.sha256(CONTENT).hexdigest(), "path": "resources/g1", "size": len(CONTENT), **changes}
+def item(url: str, **changes: Any) -> Artifact:
+    return Artifact(**{"url": url, "sha256": hashlib.sha256(CONTENT).hexdigest(), "path": "resources/g1", "size": len(CONTENT), **changes})
 
 
-def put(store: Store, instance: str, wanted: dict[str, Any]) -> Path:
+def put(store: Store, instance: str, wanted: Artifact) -> Path:
     """What a run does: fetch and place what is missing, and clean up."""
     own = store.instance(instance)
     own.make()
-    missing = artifacts.missing(own, {"artifacts": [wanted]})
+    missing = artifacts.missing(own, [wanted])
     artifacts.fetch(store, missing, instance)
     artifacts.place(store, own, missing)
     artifacts.sweep(store)
-    assert artifacts.missing(own, {"artifacts": [wanted]}) == []
-    return Path(own.data, wanted["path"])
+    assert artifacts.missing(own, [wanted]) == []
+    return Path(own.data, wanted.path)
 
 
 def test_an_artifact_is_fetched_once_and_copied(store: Store, server: tuple[str, list[str | None]]) -> None:
     url, asked = server
     wanted = item(f"{url}/g1")
-    assert artifacts.missing(store.instance("one"), {"artifacts": [wanted]}) == [wanted]
+    assert artifacts.missing(store.instance("one"), [wanted]) == [wanted]
     placed = [put(store, instance, wanted) for instance in ("one", "two")]
     assert [path.read_bytes() for path in placed] == [CONTENT, CONTENT]
     assert [(path.stat().st_nlink, path.stat().st_mode & 0o7777) for path in placed] == [(1, 0o444)] * 2
@@ -140,10 +141,10 @@ def test_what_one_instance_writes_reaches_no_other(store: Store, server: tuple[s
     spoil(one)
     assert two.read_bytes() == CONTENT
     assert put(store, "three", wanted).read_bytes() == CONTENT
-    assert artifacts.missing(store.instance("one"), {"artifacts": [wanted]}) == [wanted]
+    assert artifacts.missing(store.instance("one"), [wanted]) == [wanted]
     assert put(store, "one", wanted).read_bytes() == CONTENT
     assert len(asked) == 1
-    for path in (one, two, Path(store.instance("three").data, wanted["path"])):
+    for path in (one, two, Path(store.instance("three").data, wanted.path)):
         spoil(path)
     assert put(store, "four", wanted).read_bytes() == CONTENT
     assert len(asked) == 2
@@ -157,7 +158,7 @@ def test_what_is_not_what_was_placed_is_missing(store: Store, server: tuple[str,
     wanted = item(f"{server[0]}/g1")
     path = put(store, "one", wanted)
     change(path)
-    assert artifacts.missing(store.instance("one"), {"artifacts": [wanted]}) == [wanted]
+    assert artifacts.missing(store.instance("one"), [wanted]) == [wanted]
     # Neither is it waited for, or followed, when another instance looks for a copy.
     assert put(store, "two", wanted).read_bytes() == CONTENT
 
@@ -168,16 +169,16 @@ def test_a_change_of_owner_is_none_of_the_file(store: Store, server: tuple[str, 
     path.chmod(0o600)
     if os.geteuid() == 0:
         os.chown(path, 1000, 1000)
-    assert artifacts.missing(store.instance("one"), {"artifacts": [wanted]}) == []
+    assert artifacts.missing(store.instance("one"), [wanted]) == []
 
 
 def test_a_link_of_an_earlier_release_becomes_a_copy(store: Store, server: tuple[str, list[str | None]]) -> None:
     url, asked = server
     wanted = item(f"{url}/g1")
-    kept = Path(store.artifacts, wanted["sha256"])
+    kept = Path(store.artifacts, wanted.sha256)
     kept.parent.mkdir(parents=True)
     kept.write_bytes(CONTENT)
-    places = [Path(store.instance(name).data, wanted["path"]) for name in ("one", "two")]
+    places = [Path(store.instance(name).data, wanted.path) for name in ("one", "two")]
     for path in places:
         path.parent.mkdir(parents=True)
         os.link(kept, path)
@@ -196,7 +197,7 @@ def test_a_file_that_was_changed_since_it_was_fetched_is_not_placed(store: Store
     own = store.instance("one")
     own.make()
     artifacts.fetch(store, [wanted], "one")
-    spoil(Path(store.artifacts, wanted["sha256"]))
+    spoil(Path(store.artifacts, wanted.sha256))
     with pytest.raises(HostError) as caught:
         artifacts.place(store, own, [wanted])
     assert [(found.id, found.place) for found in caught.value.findings] == [("PKG-013", "one: artifacts.resources/g1")]
@@ -219,18 +220,18 @@ def test_a_cut_download_is_resumed_or_begun_anew(store: Store, server: tuple[str
     url, asked = server
     wanted = item(url + path)
     os.makedirs(store.artifacts)
-    Path(store.artifacts, wanted["sha256"] + ".partial").write_bytes(CONTENT[:1000])
+    Path(store.artifacts, wanted.sha256 + ".partial").write_bytes(CONTENT[:1000])
     artifacts.fetch(store, [wanted], "one")
     assert asked == ["bytes=1000-"]
-    assert Path(store.artifacts, wanted["sha256"]).read_bytes() == CONTENT
+    assert Path(store.artifacts, wanted.sha256).read_bytes() == CONTENT
 
 
 def test_a_download_that_was_whole_but_not_named(store: Store, server: tuple[str, list[str | None]]) -> None:
     wanted = item(f"{server[0]}/g1")
     os.makedirs(store.artifacts)
-    Path(store.artifacts, wanted["sha256"] + ".partial").write_bytes(CONTENT)
+    Path(store.artifacts, wanted.sha256 + ".partial").write_bytes(CONTENT)
     artifacts.fetch(store, [wanted], "one")
-    assert Path(store.artifacts, wanted["sha256"]).read_bytes() == CONTENT
+    assert Path(store.artifacts, wanted.sha256).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -286,10 +287,10 @@ def test_a_download_goes_on_where_the_line_dropped(
         for _attempt in range(2):
             with pytest.raises(HostError, match="broke off after"):
                 artifacts.fetch(store, [wanted], "one")
-            assert os.listdir(store.artifacts) == [wanted["sha256"] + ".partial"]
+            assert os.listdir(store.artifacts) == [wanted.sha256 + ".partial"]
         artifacts.fetch(store, [wanted], "one")
     assert asked == [None, "bytes=3000-", "bytes=5000-"]
-    assert Path(store.artifacts, wanted["sha256"]).read_bytes() == CONTENT
+    assert Path(store.artifacts, wanted.sha256).read_bytes() == CONTENT
 
 
 def packed(*members: tuple[str, bytes | None, int]) -> str:

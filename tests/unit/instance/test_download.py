@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import Artifact
 from ansible_collections.restaking.avs.plugins.module_utils.instance import download as module
 from ansible_collections.restaking.avs.plugins.module_utils.instance.download import OWN, PRIVATE, PUBLIC, Refused, download, nearness
 
@@ -76,8 +77,8 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[dict[str, str], l
         server.server_close()
 
 
-def item(url: str, **changes: Any) -> dict[str, Any]:
-    return {"url": url, "sha256": hashlib.sha256(CONTENT).hexdigest(), "path": "a", "size": None, **changes}
+def item(url: str, **changes: Any) -> Artifact:
+    return Artifact(**{"url": url, "sha256": hashlib.sha256(CONTENT).hexdigest(), "path": "a", "size": None, **changes})
 
 
 @pytest.mark.parametrize(
@@ -162,6 +163,7 @@ def test_a_file_of_no_stated_size_has_one(servers: Any, tmp_path: Path, monkeypa
 REAL = """
 import hashlib, http.server, sys, threading
 sys.path.insert(0, sys.argv[1])
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import Artifact
 from ansible_collections.restaking.avs.plugins.module_utils.instance.download import Refused, download
 class Server(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -173,11 +175,11 @@ class Server(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 for address in ("11.0.0.1", "10.0.0.1", "127.0.0.1"):
     threading.Thread(target=http.server.ThreadingHTTPServer((address, 80), Server).serve_forever, daemon=True).start()
-item = {"sha256": hashlib.sha256(b"x").hexdigest(), "size": 1}
+sha256 = hashlib.sha256(b"x").hexdigest()
 for url in ("11.0.0.1/a", "10.0.0.1/a", "11.0.0.1/to/http://11.0.0.1/a", "11.0.0.1/to/http://10.0.0.1/a", "11.0.0.1/to/http://localhost/a",
             "10.0.0.1/to/http://11.0.0.1/a", "10.0.0.1/to/http://127.0.0.1/a"):
     try:
-        download({**item, "url": f"http://{url}"}, sys.argv[2])
+        download(Artifact(url=f"http://{url}", sha256=sha256, path="a", size=1), sys.argv[2])
         print("had", url)
     except Refused as error:
         print("refused", url)

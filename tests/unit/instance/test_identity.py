@@ -8,22 +8,21 @@ import hmac
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import (
-    UNKNOWN,
-    alias,
-    identify,
-    matches,
-    recorded_of,
-    spec_digest,
-)
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import Reference, Secret
+from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import UNKNOWN, Seen, alias, identify, matches, spec_digest
+from ansible_collections.restaking.avs.plugins.module_utils.instance.state import SecretRecord, State
 
-from tests.unit.support.models import spec
+from tests.unit.support.models import spec, typed
 
 KEY = b"k" * 32
 
 
 def mac(value: str, nonce: str = "00ff") -> dict[str, str]:
     return {"nonce": nonce, "mac": hmac.new(bytes.fromhex(nonce), value.encode(), hashlib.sha256).hexdigest()}
+
+
+def secret(reference: dict[str, str]) -> dict[str, Secret]:
+    return {"s": Secret(ref=Reference.read(reference))}
 
 
 def own(value: str) -> str:
@@ -46,7 +45,7 @@ def test_identify(reference: dict[str, str], recorded: str | None, stored: str |
     def one(value: str | None) -> dict[str, str]:
         return {} if value is None else {"s": value}
 
-    assert identify({"s": {"ref": reference}}, one(recorded), one(stored), one(given), KEY) == {"s": expected}
+    assert identify(secret(reference), Seen(one(recorded), {}, one(stored)), KEY, one(given)) == {"s": expected}
 
 
 @pytest.mark.parametrize(
@@ -74,21 +73,22 @@ def test_a_value_that_is_the_same_keeps_its_identity(
         return {} if value is None else {"s": value}
 
     recorded = {"s": "vault:old:s/x#7@t:f"}
-    assert identify({"s": {"ref": reference}}, recorded, one(stored), one(given), KEY, one(held), one(alias)) == {"s": expected}
+    assert identify(secret(reference), Seen(recorded, one(alias), one(stored), one(held)), KEY, one(given)) == {"s": expected}
 
 
 def test_what_a_state_says_of_a_value_that_moved() -> None:
-    assert alias({"version": "new"}, "old") == {"alias": "new"} and alias({"version": "old"}, "old") == {} and alias(mac("v"), "old") == {}
-    state = {"secrets": {"a": {"identity": "old", "alias": "new"}, "b": {"identity": "x"}}}
-    assert recorded_of(state) == ({"a": "old", "b": "x"}, {"a": "new"}) and recorded_of(None) == ({}, {})
+    assert alias(Reference(version="new"), "old") == {"alias": "new"}
+    assert alias(Reference(version="old"), "old") == alias(Reference.read(mac("v")), "old") == {}
+    state = State(phase="committed", secrets={"a": SecretRecord(identity="old", alias="new"), "b": SecretRecord(identity="x")})
+    assert (state.identities, state.aliases) == ({"a": "old", "b": "x"}, {"a": "new"})
 
 
 def test_the_same_value_under_another_nonce_is_the_same_secret() -> None:
-    first = identify({"s": {"ref": mac("v", "aa")}}, {}, {"s": "v"}, {}, KEY)
-    assert first == identify({"s": {"ref": mac("v", "bb")}}, {}, {"s": "v"}, {}, KEY)
-    assert matches(mac("v"), "v")
-    assert not matches(mac("v"), "w")
-    assert not matches({"version": "1"}, "v")
+    first = identify(secret(mac("v", "aa")), Seen(stored={"s": "v"}), KEY)
+    assert first == identify(secret(mac("v", "bb")), Seen(stored={"s": "v"}), KEY)
+    assert matches(Reference.read(mac("v")), "v")
+    assert not matches(Reference.read(mac("v")), "w")
+    assert not matches(Reference(version="1"), "v")
 
 
 @pytest.mark.parametrize(
@@ -101,25 +101,24 @@ def test_the_same_value_under_another_nonce_is_the_same_secret() -> None:
         ({"health": {"type": "tcp"}}, False),
         ({"profile": "mainnet"}, False),
         ({"limits": {"node": {"pids": 1}}}, False),
-        ({"exceptions": [{}]}, False),
+        ({"exceptions": [{"service": "node", "allow": ["network_host"], "reason": "x"}]}, False),
     ],
 )
 def test_what_a_digest_is_of(change: dict[str, Any], same: bool) -> None:
-    assert (spec_digest(spec(**change), {}) == spec_digest(spec(), {})) is same
+    assert (spec_digest(typed(**change), {}) == spec_digest(typed(), {})) is same
 
 
 @pytest.mark.parametrize(
     ("field", "same"), [("source", True), ("upgrade", True), ("version", False), ("commit", False), ("tree_sha256", False)]
 )
 def test_what_of_the_package_counts(field: str, same: bool) -> None:
-    other = spec()
-    other["package"] = {**other["package"], field: "other"}
-    assert (spec_digest(other, {}) == spec_digest(spec(), {})) is same
+    other = typed(package={**spec()["package"], field: "other"})
+    assert (spec_digest(other, {}) == spec_digest(typed(), {})) is same
 
 
 def test_a_secret_counts_by_its_identity_alone() -> None:
     def made(nonce: str, identity: str) -> str:
-        return spec_digest(spec(secrets={"s": {"ref": mac("v", nonce), "env": ["A"], "services": []}}), {"s": identity})
+        return spec_digest(typed(secrets={"s": {"ref": mac("v", nonce), "env": ["A"], "services": []}}), {"s": identity})
 
     assert made("aa", "x") == made("bb", "x")
     assert made("aa", "x") != made("aa", "y")

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import KeyFile
 from ansible_collections.restaking.avs.plugins.module_utils.instance import key_files
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import InstanceStore
 
 ME = f"{os.getuid()}:{os.getgid()}"
 VALUES = {"k": "key-one", "p": "pass-one"}
-VIEW = {"bls.json": {"secret": "k", "owner": ME}, "deep/bls.password": {"secret": "p", "owner": ME}}
+VIEW = {"bls.json": KeyFile(secret="k", owner=ME), "deep/bls.password": KeyFile(secret="p", owner=ME)}
 
 
 def test_a_view_shows_files_through_one_link(own: InstanceStore) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.instance.state import State
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import InstanceStore, Store, host_store
 from ansible_collections.restaking.avs.plugins.module_utils.system import files
 
@@ -102,8 +103,8 @@ def test_releases_are_numbered_and_pruned(tmp_path: Path, own: InstanceStore) ->
 
 def test_state_is_read_back_or_said_to_be_broken(own: InstanceStore) -> None:
     assert own.state() is None
-    own.write_state({"phase": "absent"})
-    assert own.state() == {"phase": "absent"}
+    own.write_state(State(phase="absent"))
+    assert own.state() == State(phase="absent")
     Path(own.state_file).write_text("{")
     with pytest.raises(HostError, match="demo-avs-op1"):
         own.state()

@@ -9,14 +9,14 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.policy.baseline import PIDS, apply_baseline, may_end
 from ansible_collections.restaking.avs.plugins.module_utils.policy.secrets import confine
 
-from tests.unit.support.models import model, spec, told
+from tests.unit.support.models import model, told, typed
 
 GIB = 1 << 30
 TOKENS = {"option.token": "avs00x0x", "key.bls.password": "avs00x1x"}
 
 
 def based(service: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    found: dict[str, Any] = apply_baseline(spec(**changes), model(node=service or {}), GIB)["services"]["node"]
+    found: dict[str, Any] = apply_baseline(typed(**changes), model(node=service or {}), GIB)["services"]["node"]
     return found
 
 
@@ -111,7 +111,7 @@ def test_restart(vendor: str | None, expected: str) -> None:
 
 def test_a_job_others_wait_for_is_not_restarted() -> None:
     whole = model(init={}, node={"depends_on": {"init": {"condition": "service_completed_successfully"}}})
-    found = apply_baseline(spec(), whole, GIB)["services"]
+    found = apply_baseline(typed(), whole, GIB)["services"]
     assert (found["init"]["restart"], found["node"]["restart"]) == ("no", "unless-stopped")
 
 
@@ -126,7 +126,7 @@ def test_names_become_the_instances_own_and_the_vendors_stay_reachable() -> None
         "networks": {"a": {"name": "fixed"}, "b": {"name": "outer", "external": True}},
         "volumes": {"d": {"name": "fixed"}, "e": None, "o": {"name": "outer", "external": True}},
     }
-    found = apply_baseline(spec(), whole, GIB)
+    found = apply_baseline(typed(), whole, GIB)
     assert found["name"] == "avs-demo-avs-op1"
     assert found["services"]["node"]["container_name"] == "avs-demo-avs-op1-node"
     assert found["services"]["node"]["networks"] == {"a": {"aliases": ["vendor"]}, "b": {"aliases": ["x", "vendor"]}}
@@ -148,20 +148,20 @@ SECRETS = {"option.token": {"services": None}, "key.bls.password": {"services": 
 
 def test_a_service_not_named_for_a_secret_loses_the_variable() -> None:
     whole = model(node={"environment": {"P": "avs00x1x", "A": "1"}}, proxy={"environment": {"P": "avs00x1x", "A": "1"}})
-    changed, found = confine(spec(secrets=SECRETS), whole, TOKENS)
+    changed, found = confine("demo-avs-op1", typed(secrets=SECRETS).secrets, whole, TOKENS)
     assert changed["services"]["node"]["environment"] == {"P": "avs00x1x", "A": "1"}
     assert changed["services"]["proxy"]["environment"] == {"A": "1"}
     assert told(found) == [("KEY-003", "warning", "services.node.environment"), ("KEY-004", "info", "services.proxy.environment")]
 
 
 def test_an_empty_environment_disappears() -> None:
-    changed, _found = confine(spec(secrets=SECRETS), model(proxy={"environment": {"P": "x avs00x1x"}}), TOKENS)
+    changed, _found = confine("demo-avs-op1", typed(secrets=SECRETS).secrets, model(proxy={"environment": {"P": "x avs00x1x"}}), TOKENS)
     assert "environment" not in changed["services"]["proxy"]
 
 
 def test_a_secret_for_nobody_in_particular_that_reaches_several() -> None:
     both = {"environment": {"T": "https://u:avs00x0x@h"}}
-    changed, found = confine(spec(secrets=SECRETS), model(a=both, b=both), TOKENS)
+    changed, found = confine("demo-avs-op1", typed(secrets=SECRETS).secrets, model(a=both, b=both), TOKENS)
     assert changed["services"]["a"] == {"image": "demo:1.0.0", **both}
     assert ("KEY-004", "warning", "option.token") in told(found)
 
@@ -196,13 +196,13 @@ def test_a_secret_for_nobody_in_particular_that_reaches_several() -> None:
     ],
 )
 def test_secrets_elsewhere(whole: dict[str, Any], expected: tuple[str, str, str]) -> None:
-    assert told(confine(spec(secrets=SECRETS), whole, TOKENS)[1]) == [expected]
+    assert told(confine("demo-avs-op1", typed(secrets=SECRETS).secrets, whole, TOKENS)[1]) == [expected]
 
 
 def test_blocks_that_services_are_made_of_may_name_secrets() -> None:
     """``x-base: &base {environment: ...}``: compose prints the block, too, and nothing reads it."""
     whole = {**model(node={"environment": {"T": "avs00x0x"}}), "x-base": {"environment": {"T": "avs00x0x"}}, "x-plain": {"a": 1}}
-    changed, found = confine(spec(secrets=SECRETS), whole, TOKENS)
+    changed, found = confine("demo-avs-op1", typed(secrets=SECRETS).secrets, whole, TOKENS)
     assert told(found) == [("KEY-003", "warning", "services.node.environment")]
     assert set(changed) == {*whole} - {"x-base"}
 
@@ -224,5 +224,5 @@ def test_limits_cannot_be_switched_off() -> None:
 )
 def test_a_limit_of_nothing_is_one(printed: dict[str, Any], expected: dict[str, Any]) -> None:
     """Compose prints `core: 0` as `core: {}`, which it refuses to read again."""
-    changed = apply_baseline(spec(), model(node={"ulimits": printed}), 1 << 30)
+    changed = apply_baseline(typed(), model(node={"ulimits": printed}), 1 << 30)
     assert changed["services"]["node"]["ulimits"] == expected

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.policy.engine_limits import duration, judge_limits
 from ansible_collections.restaking.avs.plugins.module_utils.policy.processors import fit_processors
 
-from tests.unit.support.models import model, spec, told
+from tests.unit.support.models import model, told, typed
 
 
 @pytest.mark.parametrize("service", [
@@ -26,7 +26,7 @@ from tests.unit.support.models import model, spec, told
     {"network_mode": "service:a", "environment": {"A": "1"}},
 ])  # fmt: skip
 def test_what_it_takes(service: dict[str, Any]) -> None:
-    assert judge_limits(spec(), model(node=service)) == []
+    assert judge_limits(typed(), model(node=service)) == []
 
 
 def test_addresses_of_networks() -> None:
@@ -35,11 +35,11 @@ def test_addresses_of_networks() -> None:
         "networks": {"n": {"ipv4_address": "10.1.2.3", "ipv6_address": "fd00::5"}, "shared": {"ipv4_address": "192.0.2.9"}, "d": None}
     }
     whole = {**model(node=service), "networks": {"n": {"ipam": ipam}, "shared": {"external": True}, "d": None}}
-    assert judge_limits(spec(), whole) == []
+    assert judge_limits(typed(), whole) == []
 
 
 def test_an_operators_limit_stands_in_for_the_packages() -> None:
-    assert judge_limits(spec(limits={"node": {"memory": "64m"}}), model(node={"mem_limit": "1m"})) == []
+    assert judge_limits(typed(limits={"node": {"memory": "64m"}}), model(node={"mem_limit": "1m"})) == []
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_duration(text: Any, seconds: float | None) -> None:
 
 
 def test_more_processors_than_there_are_become_those_there_are() -> None:
-    changed, found = fit_processors(spec(), model(node={"cpus": 8.0}, other={"cpus": 1.5}), {0, 1})
+    changed, found = fit_processors("demo-avs-op1", model(node={"cpus": 8.0}, other={"cpus": 1.5}), {0, 1})
     assert (changed["services"]["node"]["cpus"], changed["services"]["other"]["cpus"]) == (2.0, 1.5)
     assert told(found) == [("OPS-002", "warning", "services.node.cpus")]
-    assert fit_processors(spec(), model(node={"cpus": 8.0}), ()) == (model(node={"cpus": 8.0}), [])
+    assert fit_processors("demo-avs-op1", model(node={"cpus": 8.0}), ()) == (model(node={"cpus": 8.0}), [])
 
 
 @pytest.mark.parametrize(
     ("text", "wrong"), [("0-1", False), ("1", False), ("0,1", False), ("2", True), ("0-2", True), ("1-0", True), ("x", False), ("", False)]
 )
 def test_processors_by_number(text: str, wrong: bool) -> None:
-    assert bool(fit_processors(spec(), model(node={"cpuset": text}), {0, 1})[1]) is wrong
+    assert bool(fit_processors("demo-avs-op1", model(node={"cpuset": text}), {0, 1})[1]) is wrong

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.docker.model import Resolved
 from ansible_collections.restaking.avs.plugins.module_utils.policy.memory import size
-from ansible_collections.restaking.avs.plugins.module_utils.policy.pipeline import shape
+from ansible_collections.restaking.avs.plugins.module_utils.policy.pipeline import HostRules, shape
 
-from tests.unit.support.models import layout, model, spec, told
+from tests.unit.support.models import layout, model, told, typed
 
 GIB = 1 << 30
 LOW = [("OPS-002", "warning", "services.node.mem_reservation")]
@@ -37,8 +37,8 @@ def test_sizes(text: Any, expected: int | None) -> None:
 
 def shaped(vendor: dict[str, Any], **changes: Any) -> tuple[dict[str, Any], list[Any]]:
     """The service as it runs on a host of 1 GiB, and what was found."""
-    wanted = spec(privileges={"node": {"cap_add": []}}, **changes)
-    found = shape(wanted, Resolved(model(node=vendor), {}, {}, {}, []), layout(), GIB, "tag")
+    wanted = typed(privileges={"node": {"cap_add": []}}, **changes)
+    found = shape(wanted, Resolved(model(node=vendor), {}, {}, {}, []), layout(), HostRules(GIB))
     return found.model["services"]["node"], told(found.findings)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.policy.mount_points import Points, mount_points
 
-from tests.unit.support.models import CURRENT, DATA, KEYS, layout, model, spec, told
+from tests.unit.support.models import CURRENT, DATA, KEYS, layout, model, told, typed
 
 TREE = f"{CURRENT}/tree/pkg/hoodi"
 CONF = {"type": "bind", "source": f"{TREE}/conf", "target": "/conf", "read_only": True}
@@ -19,9 +19,12 @@ def bound(source: str, target: str, read_only: bool = False) -> dict[str, Any]:
     return {"type": "bind", "source": source, "target": target, **({"read_only": True} if read_only else {})}
 
 
+FILE = {"url": "https://example.org/x", "sha256": "0" * 64}
+
+
 def points(*mounts: dict[str, Any], **more: Any) -> Points:
     tmpfs = {"tmpfs": more.pop("tmpfs")} if "tmpfs" in more else {}
-    return mount_points(spec(**more), model(node={"volumes": list(mounts), **tmpfs}), layout())
+    return mount_points("demo-avs-op1", typed(**more).artifacts, model(node={"volumes": list(mounts), **tmpfs}), layout())
 
 
 @pytest.mark.parametrize(
@@ -69,10 +72,10 @@ def test_what_it_makes_itself() -> None:
 
 
 def test_an_artifact_is_there_before_the_container_starts() -> None:
-    artifacts = [{"path": "r/big.bin"}]
+    artifacts = [{"path": "r/big.bin", **FILE}]
     assert points(bound(f"{DATA}/r", "/r", True), bound(f"{DATA}/r/big.bin", "/r/big.bin", True), artifacts=artifacts).findings == []
 
 
 def test_a_file_of_an_artifact_is_a_file() -> None:
-    artifacts = [{"path": "big.bin"}]
+    artifacts = [{"path": "big.bin", **FILE}]
     assert told(points(CONF, bound(f"{DATA}/big.bin", "/conf/big.bin"), artifacts=artifacts).findings) == REFUSED

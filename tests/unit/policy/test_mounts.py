@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.policy.mounts import below, host_grant, is_folder, place_mounts
 
-from tests.unit.support.models import CURRENT, DATA, SCRATCH, bind, layout, model, spec, told
+from tests.unit.support.models import CURRENT, DATA, SCRATCH, bind, layout, model, told, typed
 
 HERE = f"{SCRATCH}/pkg/hoodi"
 STATED = {"node": {"user": "1000:1000"}}
 
 
 def placed(mount: dict[str, Any], **changes: Any) -> tuple[list[dict[str, Any]], list[tuple[str, str, str]]]:
-    result = place_mounts(spec(**{"privileges": STATED, **changes}), model(node={"volumes": [mount]}), layout())
+    result = place_mounts(typed(**{"privileges": STATED, **changes}), model(node={"volumes": [mount]}), layout())
     return result.model["services"]["node"].get("volumes", []), told(result.findings)
 
 
@@ -79,7 +79,7 @@ def test_a_missing_file_is_refused_rather_than_made_a_folder() -> None:
 
 def test_an_undeclared_folder_gets_the_services_user() -> None:
     result = place_mounts(
-        spec(privileges=STATED), model(node={"volumes": [bind(f"{HERE}/db")]}, other={"volumes": [bind(f"{HERE}/log")]}), layout()
+        typed(privileges=STATED), model(node={"volumes": [bind(f"{HERE}/db")]}, other={"volumes": [bind(f"{HERE}/log")]}), layout()
     )
     assert result.folders == {"db": "1000:1000", "log": None}
 
@@ -138,7 +138,7 @@ def test_other_mounts_stay_as_they_are() -> None:
     ],
 )
 def test_a_bind_in_a_volumes_clothes(options: dict[str, str], refused: bool) -> None:
-    result = place_mounts(spec(), {**model(node={}), "volumes": {"v": {"driver_opts": options}}}, layout())
+    result = place_mounts(typed(), {**model(node={}), "volumes": {"v": {"driver_opts": options}}}, layout())
     assert told(result.findings) == ([("PKG-019", "error", "volumes.v.driver_opts")] if refused else [])
 
 
@@ -146,7 +146,7 @@ def test_a_bind_in_a_volumes_clothes(options: dict[str, str], refused: bool) -> 
     ("volume", "field"), [({"external": True, "name": "avs-other-op1_signer-db"}, "external"), ({"driver": "rexray"}, "driver")]
 )
 def test_volumes_of_somebody_else(volume: dict[str, Any], field: str) -> None:
-    result = place_mounts(spec(), {**model(node={}), "volumes": {"v": volume}}, layout())
+    result = place_mounts(typed(), {**model(node={}), "volumes": {"v": volume}}, layout())
     assert told(result.findings) == [("PKG-019", "error", f"volumes.v.{field}")]
 
 
@@ -162,7 +162,7 @@ def test_a_folder_below_one_a_service_writes_may_become_a_link(outer: str, read_
     folders = [{"path": "db", "owner": "1:1"}, {"path": "dbs", "owner": "1:1"}]
     first = {**bind(f"{HERE}/{outer}", "/a"), "read_only": read_only}
     result = place_mounts(
-        spec(directories=folders), model(node={"volumes": [first]}, other={"volumes": [bind(f"{HERE}/{inner}", "/b")]}), layout()
+        typed(directories=folders), model(node={"volumes": [first]}, other={"volumes": [bind(f"{HERE}/{inner}", "/b")]}), layout()
     )
     expected = [("PKG-019", "error", "services.other.volumes")] if refused else []
     assert [item for item in told(result.findings) if item[1] == "error"] == expected
@@ -179,7 +179,7 @@ def test_a_folder_below_one_a_service_writes_may_become_a_link(outer: str, read_
     ],
 )
 def test_files_of_configs(entry: dict[str, str], becomes: str | None, refused: bool) -> None:
-    result = place_mounts(spec(), {**model(node={"configs": [{"source": "c"}]}), "configs": {"c": entry}}, layout())
+    result = place_mounts(typed(), {**model(node={"configs": [{"source": "c"}]}), "configs": {"c": entry}}, layout())
     assert result.model["configs"]["c"].get("file") == becomes
     assert bool(result.findings) is refused
     if becomes and becomes.startswith(CURRENT):
@@ -188,7 +188,7 @@ def test_files_of_configs(entry: dict[str, str], becomes: str | None, refused: b
 
 def test_content_names_what_a_service_mounts_of_the_package() -> None:
     mounts = [bind(f"{HERE}/peers.json"), bind(f"{HERE}/conf"), bind(f"{HERE}/data")]
-    assert place_mounts(spec(), model(node={"volumes": mounts}), layout()).content == {"node": ["pkg/hoodi/peers.json", "pkg/hoodi/conf"]}
+    assert place_mounts(typed(), model(node={"volumes": mounts}), layout()).content == {"node": ["pkg/hoodi/peers.json", "pkg/hoodi/conf"]}
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_host_grant(path: str, grant: str | None) -> None:
 
 def test_of_a_refused_part_of_the_host_not_also_what_lies_in_it() -> None:
     mounts = [bind("/", "/host"), bind("/var/run/docker.sock"), bind(f"{HERE}/peers.json", "/peers", read_only=True)]
-    result = place_mounts(spec(privileges=STATED), model(node={"volumes": mounts}), layout())
+    result = place_mounts(typed(privileges=STATED), model(node={"volumes": mounts}), layout())
     assert told(result.findings) == [("PRIV-002", "error", "services.node.volumes")] * 2
 
 

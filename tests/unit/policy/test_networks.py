@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.docker.model import Resolved
 from ansible_collections.restaking.avs.plugins.module_utils.policy.networks import definition
-from ansible_collections.restaking.avs.plugins.module_utils.policy.pipeline import pin, shape
+from ansible_collections.restaking.avs.plugins.module_utils.policy.pipeline import HostRules, pin, shape
 
-from tests.unit.support.models import layout, model, spec
+from tests.unit.support.models import layout, model, typed
 
 NAME = "avs-demo-avs-op1_n"
 
@@ -38,7 +38,7 @@ def labels(network: dict[str, Any] | None, volume: dict[str, Any] | None = None)
         "networks": {"n": network, "m": None},
         "volumes": {"d": volume},
     }
-    _pinned, containers = pin(shape(spec(), Resolved(found, {}, {}, {}, []), layout(), 1 << 30, "tag"), {}, {}, str)
+    _pinned, containers = pin(shape(typed(), Resolved(found, {}, {}, {}, []), layout(), HostRules(1 << 30)), {}, {}, str)
     return {name: item.spec for name, item in containers.items()}
 
 

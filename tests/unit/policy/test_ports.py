@@ -19,7 +19,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.policy.ports import 
     variables,
 )
 
-from tests.unit.support.models import model, spec, told
+from tests.unit.support.models import model, told, typed
 
 VALUES = {"MAIN": "9080", "METRICS": "9090"}
 
@@ -34,7 +34,7 @@ def port(target: int, host: str | None, protocol: str = "tcp", host_ip: str | No
 
 
 def address(given: dict[str, Any], package: dict[str, str], operator: dict[str, str] | None = None) -> tuple[str | None, list[str]]:
-    one = spec(privileges={"node": {"ports": package}}, ports=operator or {})
+    one = typed(privileges={"node": {"ports": package}}, ports=operator or {})
     changed, found = bind_ports(one, model(node={"ports": [given]}), VALUES)
     return changed["services"]["node"]["ports"][0].get("host_ip"), [item.id for item in found]
 
@@ -69,7 +69,7 @@ def test_addresses(
 
 def test_the_published_port_is_what_a_variable_means_first() -> None:
     """A node that publishes 9080 -> 9090 next to 9090 -> 9080: the variable holds a host port."""
-    one = spec(privileges={"node": {"ports": {"MAIN": "public"}}})
+    one = typed(privileges={"node": {"ports": {"MAIN": "public"}}})
     changed, _found = bind_ports(one, model(node={"ports": [port(9090, "9080"), port(9080, "9090")]}), VALUES)
     assert [item.get("host_ip") for item in changed["services"]["node"]["ports"]] == [None, "127.0.0.1"]
 
@@ -96,7 +96,7 @@ def test_an_address_in_an_option_is_not_widened_by_the_package(value: str, writt
 
 
 def test_variables_that_name_ports() -> None:
-    one = spec(
+    one = typed(
         ports={"A": "public", "80": "public"},
         privileges={"n": {"ports": {"B": "loopback", "81": "public"}}},
         health={"type": "tcp", "port": "C"},
@@ -107,7 +107,7 @@ def test_variables_that_name_ports() -> None:
 
 def test_a_gate_or_target_without_a_port_names_no_variable() -> None:
     """The documented default, a gate of type container, has none."""
-    assert variables(spec(health={"type": "container"}, metrics=[{"service": "n"}, {"service": "n", "port": None}])) == set()
+    assert variables(typed(health={"type": "container"}, metrics=[{"service": "n"}, {"service": "n", "port": None}])) == set()
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -119,7 +119,7 @@ def test_what_a_variable_may_say_of_ports(text: str, expected: tuple[int, int] |
 
 
 def test_a_range_in_a_variable_means_each_of_its_ports() -> None:
-    one = spec(privileges={"node": {"ports": {"RANGE": "public"}}})
+    one = typed(privileges={"node": {"ports": {"RANGE": "public"}}})
     ports = [port(7000, "7000"), port(7001, "7001", "udp"), port(7002, "7002")]
     changed, found = bind_ports(one, model(node={"ports": ports}), {"RANGE": "7000-7001"})
     assert [item.get("host_ip") for item in changed["services"]["node"]["ports"]] == [None, None, "127.0.0.1"]
@@ -140,7 +140,7 @@ def test_a_range_in_a_variable_means_each_of_its_ports() -> None:
 )
 def test_variables_that_name_no_port(part: dict[str, Any], values: dict[str, str], expected: list[tuple[str, str, str]]) -> None:
     """Without the gate's nothing can be installed; what an operator misspelt is told where it is used."""
-    assert told(no_ports(spec(**part), values)) == expected
+    assert told(no_ports(typed(**part), values)) == expected
 
 
 def test_one_port_for_two() -> None:
@@ -186,7 +186,7 @@ def test_in_the_hosts_own_network_nothing_is_published() -> None:
 
 
 def test_an_operators_unknown_port_is_an_error() -> None:
-    _changed, found = bind_ports(spec(ports={"9": "public"}), model(node={}), {})
+    _changed, found = bind_ports(typed(ports={"9": "public"}), model(node={}), {})
     assert told(found) == [("INV-001", "error", "ports.9")]
 
 

@@ -9,9 +9,10 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.docker.references import tag_of
 from ansible_collections.restaking.avs.plugins.module_utils.policy.services import check
 
-from tests.unit.support.models import model, spec, told
+from tests.unit.support.models import model, told, typed
 
 BRIDGE = "com.docker.network.bridge."
+KEY = {"name": "bls", "kind": "bn254", "keystore": "key.bls.keystore"}
 STATED = {"node": {"cap_add": []}}
 
 
@@ -65,7 +66,7 @@ STATED = {"node": {"cap_add": []}}
     ],
 )
 def test_what_a_service_asks_for(service: dict[str, Any], expected: list[tuple[str, str, str]]) -> None:
-    assert told(check(spec(privileges=STATED), model(node=service))) == expected
+    assert told(check(typed(privileges=STATED), model(node=service))) == expected
 
 
 @pytest.mark.parametrize(
@@ -91,23 +92,23 @@ def test_what_a_service_asks_for(service: dict[str, Any], expected: list[tuple[s
 )
 def test_networks_of_somebody_else(network: dict[str, Any], expected: list[tuple[str, str, str]]) -> None:
     resolved = {**model(node={"image": "i:1"}), "networks": {"n": network}}
-    assert told(check(spec(privileges=STATED), resolved)) == expected
+    assert told(check(typed(privileges=STATED), resolved)) == expected
 
 
 def test_unstated_privileges_are_a_warning() -> None:
-    assert told(check(spec(), model(node={}))) == [("PRIV-001", "warning", "services.node")]
+    assert told(check(typed(), model(node={}))) == [("PRIV-001", "warning", "services.node")]
 
 
 @pytest.mark.parametrize(
     ("declared", "rule"), [(["SYS_ADMIN"], ["PRIV-002"]), (["CAP_NET_ADMIN"], ["PRIV-002"]), (["CHOWN", "NET_BIND_SERVICE"], [])]
 )
 def test_declared_capabilities(declared: list[str], rule: list[str]) -> None:
-    found = check(spec(privileges={"node": {"cap_add": declared}}), model(node={"cap_add": ["SYS_PTRACE"]}))
+    found = check(typed(privileges={"node": {"cap_add": declared}}), model(node={"cap_add": ["SYS_PTRACE"]}))
     assert [item.id for item in found] == rule
 
 
 def test_the_vendors_capabilities_count_where_none_are_declared() -> None:
-    assert [item.id for item in check(spec(), model(node={"cap_add": ["SYS_PTRACE"]}))] == ["PRIV-001", "PRIV-002"]
+    assert [item.id for item in check(typed(), model(node={"cap_add": ["SYS_PTRACE"]}))] == ["PRIV-001", "PRIV-002"]
 
 
 @pytest.mark.parametrize(
@@ -121,21 +122,21 @@ def test_the_vendors_capabilities_count_where_none_are_declared() -> None:
 )
 def test_an_exception_turns_the_error_into_a_visible_note(service: dict[str, Any], grant: str) -> None:
     allowed = [{"service": "node", "allow": [grant], "reason": "measured"}]
-    found = check(spec(privileges=STATED, exceptions=allowed), model(node=service))
+    found = check(typed(privileges=STATED, exceptions=allowed), model(node=service))
     assert [(item.id, item.severity) for item in found] == [("PRIV-005", "info")]
     assert "measured" in found[0].message
     other = [{"service": "node", "allow": ["docker_sock"], "reason": "no"}]
-    assert [item.id for item in check(spec(privileges=STATED, exceptions=other), model(node=service))] == ["PRIV-002"]
+    assert [item.id for item in check(typed(privileges=STATED, exceptions=other), model(node=service))] == ["PRIV-002"]
 
 
 def test_a_capability_is_granted_by_name() -> None:
     allowed = [{"service": "node", "allow": ["cap:SYS_NICE"], "reason": "scheduling"}]
-    found = check(spec(privileges={"node": {"cap_add": ["CAP_SYS_NICE", "SYS_ADMIN"]}}, exceptions=allowed), model(node={}))
+    found = check(typed(privileges={"node": {"cap_add": ["CAP_SYS_NICE", "SYS_ADMIN"]}}, exceptions=allowed), model(node={}))
     assert sorted(item.id for item in found) == ["PRIV-002", "PRIV-005"]
 
 
 def test_digests_only_where_the_operator_wants_it() -> None:
-    found = check(spec(privileges=STATED), model(node={"image": "demo:1.0.0"}), "digest")
+    found = check(typed(privileges=STATED), model(node={"image": "demo:1.0.0"}), "digest")
     assert told(found) == [("IMG-001", "error", "services.node.image")]
 
 
@@ -149,12 +150,12 @@ def test_digests_only_where_the_operator_wants_it() -> None:
         ({"health": {"type": "http", "service": "nod", "port": 80}}, "PKG-016", "error", "health.service"),
         ({"metrics": [{"service": "node", "port": 1}, {"service": "nod", "port": 1}]}, "PKG-016", "warning", "metrics[1].service"),
         ({"api": {"service": "nod", "port": 1}}, "PKG-016", "warning", "api.service"),
-        ({"keys": [{"name": "bls", "services": ["node", "nod"]}]}, "PKG-016", "error", "keys.bls.services"),
+        ({"keys": [{**KEY, "services": ["node", "nod"]}]}, "PKG-016", "error", "keys.bls.services"),
     ],
 )
 def test_services_nobody_has_are_named(part: dict[str, Any], rule: str, severity: str, field: str) -> None:
     """An error only where the node would lack its gate or key, or where the operator can correct it at once."""
-    (found,) = check(spec(**{"privileges": STATED, **part}), model(node={}))
+    (found,) = check(typed(**{"privileges": STATED, **part}), model(node={}))
     assert (found.id, found.severity, found.place) == (rule, severity, f"demo-avs-op1: {field}")
     assert found.message == "there is no service nod; the package's services are node"
 
@@ -164,9 +165,9 @@ def test_services_that_are_named_and_exist() -> None:
         "health": {"type": "container", "service": "node"},
         "metrics": [{"service": "node", "port": 1}],
         "api": None,
-        "keys": [{"name": "bls", "services": ["node"]}, {"name": "tls", "services": None}],
+        "keys": [{**KEY, "services": ["node"]}, {**KEY, "name": "tls", "services": []}],
     }
-    assert check(spec(privileges=STATED, **named), model(node={})) == []
+    assert check(typed(privileges=STATED, **named), model(node={})) == []
 
 
 @pytest.mark.parametrize(
@@ -174,14 +175,14 @@ def test_services_that_are_named_and_exist() -> None:
     [
         ({"privileges": {"node": {}, "off": {}}, "limits": {"off": {"pids": 5}}}, []),
         ({"exceptions": [{"service": "off", "allow": ["privileged"], "reason": "x"}]}, []),
-        ({"keys": [{"name": "bls", "services": ["node", "off"]}]}, []),
+        ({"keys": [{**KEY, "services": ["node", "off"]}]}, []),
         ({"metrics": [{"service": "off", "port": 1}]}, [("PKG-016", "info", "metrics[0].service")]),
         ({"api": {"service": "off", "port": 1}}, [("PKG-016", "info", "api.service")]),
         ({"health": {"type": "container", "service": "off"}}, [("PKG-016", "error", "health.service")]),
     ],
 )
 def test_services_of_a_compose_profile_that_is_not_chosen(part: dict[str, Any], expected: list[tuple[str, str, str]]) -> None:
-    assert told(check(spec(**{"privileges": STATED, **part}), model(node={}), inactive=["off"])) == expected
+    assert told(check(typed(**{"privileges": STATED, **part}), model(node={}), inactive=["off"])) == expected
 
 
 @pytest.mark.parametrize(
@@ -193,13 +194,13 @@ def test_services_of_a_compose_profile_that_is_not_chosen(part: dict[str, Any], 
     ],
 )
 def test_a_container_named_in_place_of_its_service(part: dict[str, Any], field: str) -> None:
-    found = check(spec(privileges=STATED, **part), model(node={"container_name": "vendor-node"}))
+    found = check(typed(privileges=STATED, **part), model(node={"container_name": "vendor-node"}))
     assert told(found) == [("PKG-016", "info", field)]
 
 
 def test_no_service_and_names_that_are_paths() -> None:
-    assert [item.id for item in check(spec(), {"services": {}})] == ["PKG-018"]
-    assert "PKG-005" in {item.id for item in check(spec(), {"services": {"..": {"image": "a:1"}}})}
+    assert [item.id for item in check(typed(), {"services": {}})] == ["PKG-018"]
+    assert "PKG-005" in {item.id for item in check(typed(), {"services": {"..": {"image": "a:1"}}})}
 
 
 @pytest.mark.parametrize(("image", "tag"), [("a", None), ("a:1", "1"), ("r:5000/a", None), ("r:5000/a:x", "x"), ("r/a/b:v1", "v1")])

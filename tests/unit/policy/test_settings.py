@@ -18,14 +18,14 @@ from ansible_collections.restaking.avs.plugins.module_utils.policy.settings impo
 
 from tests.unit.support.compose_settings import HARMFUL, HARMLESS, SAFE_WHATEVER, model_with
 from tests.unit.support.compose_specification import SETTINGS
-from tests.unit.support.models import layout, model, spec, told
+from tests.unit.support.models import layout, model, told, typed
 
 STATED = {"node": {"cap_add": []}}
 
 
 def judged(resolved: dict[str, Any], **changes: Any) -> list[tuple[str, str, str]]:
     """Errors of what is asked for. What is harmless and no engine takes (PKG-020) is another matter."""
-    asked = spec(**changes)
+    asked = typed(**changes)
     found = [*check(asked, resolved), *place_mounts(asked, resolved, layout()).findings]
     return told(item for item in errors_of(found) if item.id != "PKG-020")
 
@@ -74,12 +74,12 @@ def test_harmful(path: str, value: Any) -> None:
     ],
 )
 def test_what_nobody_has_heard_of_is_refused_at_any_depth(service: dict[str, Any], place: str) -> None:
-    assert told(judge_settings(spec(), model(node=service))) == [("PRIV-002", "error", place)]
+    assert told(judge_settings("demo-avs-op1", model(node=service), {})) == [("PRIV-002", "error", place)]
 
 
 def test_unknown_sections_and_extensions() -> None:
     resolved = {**model(node={"x-team": 1, "healthcheck": {"x-why": 1}}), "x-top": {}, "newer": {"a": {}}}
-    assert told(judge_settings(spec(), resolved)) == [("PRIV-002", "error", "newer")]
+    assert told(judge_settings("demo-avs-op1", resolved, {})) == [("PRIV-002", "error", "newer")]
 
 
 def test_names_of_composes_own_source_are_judged_as_well() -> None:
@@ -168,7 +168,7 @@ def test_long_values_are_judged_in_no_time(piece: str) -> None:
 
 
 def test_words_for_people_say_what_is_wrong_and_what_to_do() -> None:
-    (found,) = check(spec(privileges=STATED), model(node={"annotations": {"org.systemd.property.ExecStop": "x"}}))
+    (found,) = check(typed(privileges=STATED), model(node={"annotations": {"org.systemd.property.ExecStop": "x"}}))
     assert found.place == "demo-avs-op1: services.node.annotations"
     assert "org.systemd.property.ExecStop" in found.message
     assert found.remedy == v.REMOVE

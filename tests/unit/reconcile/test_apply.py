@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.instance.state import ContainerRecord, State
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.apply import _releases
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.plan import ContainerPlan
 
@@ -40,5 +41,10 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile.plan impor
 def test_releases_a_container_may_look_into(
     plan: ContainerPlan, state: dict[str, Any] | None, on_disk: list[str], expected: list[str]
 ) -> None:
-    item: Any = SimpleNamespace(containers=plan, draft=SimpleNamespace(state=state, files=SimpleNamespace(release_names=lambda: on_disk)))
+    left = None
+    if state is not None:
+        made = {"name": "n", "spec": "s"}
+        containers = {name: ContainerRecord(**made, **known) for name, known in state["containers"].items()}
+        left = State(phase="committed", release=state["release"], containers=containers)
+    item: Any = SimpleNamespace(containers=plan, draft=SimpleNamespace(state=left, files=SimpleNamespace(release_names=lambda: on_disk)))
     assert _releases(item, "node", on_disk[-1]) == expected

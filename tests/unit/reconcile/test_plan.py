@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container
+from ansible_collections.restaking.avs.plugins.module_utils.policy.pipeline import Wanted
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.plan import ContainerPlan, observed, plan_containers, plan_stop
 
 
@@ -23,8 +24,9 @@ def container(service: str, state: str = "running", spec: str = "1", **changes: 
     return Container(**{**values, **changes})
 
 
-def wanted(**services: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {name: {"name": f"avs-x-{name}", "spec": "1", "ends": False, "joins": (), **changes} for name, changes in services.items()}
+def wanted(**services: dict[str, Any]) -> dict[str, Wanted]:
+    values = {"spec": "1", "image": "i", "ends": False}
+    return {name: Wanted(**{"name": f"avs-x-{name}", **values, **changes}) for name, changes in services.items()}
 
 
 EXITED_WELL = {"state": "exited", "status": "Exited (0) 2 hours ago"}

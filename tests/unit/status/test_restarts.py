@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container, Done
+from ansible_collections.restaking.avs.plugins.module_utils.instance.state import ContainerRecord, State, read_state
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.module_utils.policy import baseline
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import look
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.unchanged import made_by_older, why_work
 from ansible_collections.restaking.avs.plugins.module_utils.status.entry import suspects
 from ansible_collections.restaking.avs.plugins.module_utils.status.restarts import harmless, restarted
@@ -19,10 +21,10 @@ from ansible_collections.restaking.avs.plugins.module_utils.system.clock import 
 
 from tests.unit.support.engines import Told
 from tests.unit.support.instances import SECRETS, installed, store
-from tests.unit.support.models import spec
+from tests.unit.support.models import typed
 
 assert store
-LONG_AGO = {"committed_at": "2026-01-01T00:00:00Z"}
+LONG_AGO = State(phase="committed", committed_at="2026-01-01T00:00:00Z")
 
 
 def ago(seconds: float) -> str:
@@ -44,18 +46,18 @@ def running(status: str, state: str = "running") -> Container:
         ("Up 10 minutes", LONG_AGO, False),
         ("Up About an hour", LONG_AGO, False),
         ("Up 3 weeks", LONG_AGO, False),
-        ("Up 5 seconds", {"committed_at": "never"}, False),
-        ("Up 5 seconds", {}, False),
+        ("Up 5 seconds", LONG_AGO.but(committed_at="never"), False),
+        ("Up 5 seconds", State(phase="applying"), False),
     ],
 )
-def test_only_what_has_not_run_for_long_is_looked_at(status: str, committed: dict[str, str], suspect: bool) -> None:
+def test_only_what_has_not_run_for_long_is_looked_at(status: str, committed: State, suspect: bool) -> None:
     assert bool(suspects(committed, [running(status)])) is suspect
 
 
 def test_what_runs_since_before_the_commit_is_not_looked_at() -> None:
-    assert suspects({"committed_at": ago(3)}, [running("Up 5 seconds")]) == []
-    assert suspects({"committed_at": ago(30)}, [running("Up 5 seconds")]) == ["id"]
-    assert suspects({"committed_at": ago(3)}, [running("Restarting (1) 1 second ago", "restarting")]) == ["id"]
+    assert suspects(LONG_AGO.but(committed_at=ago(3)), [running("Up 5 seconds")]) == []
+    assert suspects(LONG_AGO.but(committed_at=ago(30)), [running("Up 5 seconds")]) == ["id"]
+    assert suspects(LONG_AGO.but(committed_at=ago(3)), [running("Restarting (1) 1 second ago", "restarting")]) == ["id"]
     assert suspects(LONG_AGO, [running("Exited (0) 2 seconds ago", "exited")]) == []
 
 
@@ -79,7 +81,7 @@ def inspected(count: int, started: str, **state: Any) -> dict[str, Any]:
 def test_restarts_since_the_commit(store: Store, seen: dict[str, Any], recorded: int, status: str | None, says: str) -> None:
     own, _state, _containers = installed(store)
     engine = Told(events="", logs=Done(0, "2026-01-01T00:00:02Z out of \x1b[2Jdisk: t0ken\n", "2026-01-01T00:00:01Z warm\n"))
-    state = {**LONG_AGO, "containers": {"node": {"restarts": recorded}}}
+    state = LONG_AGO.but(containers={"node": ContainerRecord(name="n", spec="s", restarts=recorded)})
     health, found = restarted(engine, own, state, [running("Up 5 seconds")], {"id": seen})
     assert (health or {}).get("status") == status
     assert [item.id for item in found] == ([] if status is None else ["OPS-012"])
@@ -101,32 +103,37 @@ def test_the_last_words_are_masked_and_harmless(store: Store) -> None:
 
 
 def test_a_container_that_keeps_restarting_is_no_work_once_it_was_well(store: Store) -> None:
-    own, state, containers = installed(store)
-    wanted = spec(secrets=SECRETS)
+    own, document, containers = installed(store)
+    wanted, state = typed(secrets=SECRETS), read_state(document)
     assert why_work(wanted, state, containers, own, None) is None
     assert why_work(wanted, state, [replace(containers[0], state="restarting")], own, None) is None
-    assert why_work(wanted, {**state, "phase": "applying"}, containers, own, None) == "phase is applying"
+    assert why_work(wanted, state.but(phase="applying"), containers, own, None) == "phase is applying"
     assert "paused" in (why_work(wanted, state, [replace(containers[0], state="paused")], own, None) or "")
 
 
 def test_a_container_out_of_its_network_is_work(store: Store) -> None:
-    own, state, containers = installed(store)
-    state["containers"]["node"]["networks"] = ["avs-x_a"]
+    own, document, containers = installed(store)
+    document["containers"]["node"]["networks"] = ["avs-x_a"]
+    state = read_state(document)
     for networks, works in ((None, False), ("avs-x_a", False), ("avs-x_a,bridge", False), ("bridge", True), ("", True)):
-        reason = why_work(spec(secrets=SECRETS), state, [replace(containers[0], networks=networks)], own, None)
+        reason = why_work(typed(secrets=SECRETS), state, [replace(containers[0], networks=networks)], own, None)
         assert bool(reason) is works, networks
 
 
-@pytest.mark.parametrize("recorded", [None, 3])
-def test_rules_of_a_newer_release_are_no_work_until_asked_for(store: Store, monkeypatch: pytest.MonkeyPatch, recorded: int | None) -> None:
-    own, state, containers = installed(store)
-    wanted = spec(secrets=SECRETS)
-    state["transform"] = recorded
-    assert made_by_older(wanted, state) == []
+@pytest.mark.parametrize("recorded", [{}, {"transform": 3}], ids=["not said", "said"])
+def test_rules_of_a_newer_release_are_no_work_until_asked_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch, recorded: dict[str, int]
+) -> None:
+    own, document, containers = installed(store)
+    own.write_state(State.read({**document, **recorded}))
+    wanted, state = typed(secrets=SECRETS), own.state()
+    assert made_by_older(wanted.id, state) == []
+    assert look(wanted, store, containers, None, renew=True).reason is None
     monkeypatch.setattr(baseline, "TRANSFORM", baseline.TRANSFORM + 1)
     assert why_work(wanted, state, containers, own, None) is None
-    assert [item.id for item in made_by_older(wanted, state)] == ["OPS-013"]
-    assert why_work(wanted, state, containers, own, None, renew=True) == "the spec changed"
+    assert [item.id for item in made_by_older(wanted.id, state)] == ["OPS-013"]
+    assert look(wanted, store, containers, None).reason is None
+    assert look(wanted, store, containers, None, renew=True).reason == "the rules changed"
 
 
 @pytest.mark.parametrize("odd", ["", "x", "2026-13-01T00:00:00Z", "2999-01-01T00:00:00Z", "2026-01-01", "0001-01-01T00:00:00"])

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.common.records import plain
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import KeyFile
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container
 from ansible_collections.restaking.avs.plugins.module_utils.instance import key_files
 from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import spec_digest
+from ansible_collections.restaking.avs.plugins.module_utils.instance.state import read_state
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import InstanceStore, Store
 
-from tests.unit.support.models import spec
+from tests.unit.support.models import typed
 
 ME = f"{os.getuid()}:{os.getgid()}"
 
@@ -21,7 +24,7 @@ ME = f"{os.getuid()}:{os.getgid()}"
 SECRETS = {"option.token": {"ref": {"version": "v#1"}, "env": ["T"], "services": []}}
 
 
-VIEW = {"bls.json": {"secret": "option.token", "owner": ME}}
+VIEW = {"bls.json": KeyFile(secret="option.token", owner=ME)}
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def installed(store: Store) -> tuple[InstanceStore, dict[str, Any], list[Container]]:
-    """An instance with one container, one secret and one key file, as a run leaves it."""
+    """An instance with one container, one secret and one key file, as a run leaves it; its record as the document it is."""
     own = store.instance("demo-avs-op1")
     own.make()
     (Path(own.releases) / "1-v1.0.0").mkdir(parents=True)
@@ -41,15 +44,15 @@ def installed(store: Store) -> tuple[InstanceStore, dict[str, Any], list[Contain
         "phase": "committed",
         "desired": "started",
         "committed_at": "2026-01-01T00:00:00Z",
-        "spec_digest": spec_digest(spec(secrets=SECRETS), {"option.token": "v#1"}),
+        "spec_digest": spec_digest(typed(secrets=SECRETS), {"option.token": "v#1"}),
         "release": "1-v1.0.0",
         "package": {"name": "demo-avs", "version": "v1.0.0", "commit": "a" * 40, "tree_sha256": "t" * 64},
         "profile": "hoodi",
         "containers": {"node": {"name": "avs-demo-avs-op1-node", "spec": "s", "ends": False, "image": "i"}},
         "secrets": {"option.token": {"identity": "v#1"}},
-        "views": {"node": VIEW},
+        "views": plain({"node": VIEW}),
         "volumes": ["avs-demo-avs-op1_d"],
         "keys": {},
     }
-    own.write_state(state)
+    own.write_state(read_state(state))
     return own, state, [Container("id", "avs-demo-avs-op1-node", "running", "demo-avs-op1", "node", "s", "Up 1 minute")]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec
 from ansible_collections.restaking.avs.plugins.module_utils.policy.mounts import Layout
 
 SCRATCH = "/tmp/avs-x/demo-avs-op1/tree"
@@ -50,6 +51,11 @@ def spec(**changes: Any) -> dict[str, Any]:
         "findings": [],
     }
     return {**base, **changes}
+
+
+def typed(**changes: Any) -> InstanceSpec:
+    """The same as a host has read it."""
+    return InstanceSpec.read(spec(**changes))
 
 
 def model(**services: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import Requirements
 from ansible_collections.restaking.avs.plugins.module_utils.system import resources
 from ansible_collections.restaking.avs.plugins.module_utils.system.resources import MIB, Resources
 
@@ -28,7 +29,7 @@ from tests.unit.support.models import told
     ],
 )
 def test_requirements(requirements: dict[str, Any], found: Resources, installed: bool, expected: list[tuple[str, str, str]]) -> None:
-    assert told(resources.check("x-op1", requirements, found, installed)) == expected
+    assert told(resources.check("x-op1", Requirements(**requirements), found, installed)) == expected
 
 
 def test_measure_asks_the_nearest_folder(tmp_path: Path) -> None:

@@ -1,0 +1,189 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Judges an instance that is to run, before anything on the host is touched: resolved by Compose, shaped by the policy, held against what
+is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..common.errors import HostError
+from ..common.findings import Finding
+from ..common.spec import Compose as ComposePlace
+from ..common.spec import InstanceSpec
+from ..conflicts import existing, taken
+from ..conflicts.host_paths import links, outside
+from ..conflicts.shared_names import check_names, residents
+from ..conflicts.subnets import check_subnets, in_the_way
+from ..conflicts.versions import recorded_images, version_problems
+from ..docker.compose import Compose
+from ..docker.engine import Container, Engine
+from ..docker.images import ImageKeeper, Images, asked_platforms
+from ..docker.model import Model, services
+from ..docker.names import project
+from ..instance.identity import Seen, identify
+from ..instance.state import NONE, State
+from ..instance.store import InstanceStore, Store
+from ..policy.exceptions import grants
+from ..policy.image_labels import judge_image_labels
+from ..policy.mounts import Layout, folders_of
+from ..policy.pipeline import HostRules, Shaped, shape
+from ..system import files, resources
+from ..system.scratch import Scratch, require_tree, unpack
+from ..system.trees import tree_files
+from .job import Job
+from .resolve import resolve
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all instances of a call share. ``values``: instance -> secret name -> value; ``resources`` of the data folder."""
+
+    store: Store
+    engine: Engine
+    images: ImageKeeper
+    scratch: Scratch
+    host: taken.Host
+    resources: resources.Resources
+    host_key: bytes
+    check: bool
+    trees: Mapping[str, str]
+    values: Mapping[str, Mapping[str, str]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An instance that was resolved and judged; its images may still be missing."""
+
+    spec: InstanceSpec
+    files: InstanceStore
+    state: State | None
+    before: Sequence[Container]
+    tree: str
+    shaped: Shaped
+    images: Images
+    memory: int
+    values: Mapping[str, str] = field(repr=False)
+    identities: Mapping[str, str]
+    findings: tuple[Finding, ...]
+
+
+def draft(around: Surroundings, job: Job) -> Draft:
+    """Resolve and judge. Raises ``HostError`` where that cannot even be done; findings of severity error are the caller's to act on."""
+    installed = job.state is not None and job.state.installed
+    known = [*version_problems(job.spec, job.state), *resources.check(job.id, job.spec.requirements, around.resources, installed)]
+    try:
+        item = _judged(_resolved(around, job), around)
+    except HostError as error:
+        raise HostError(error.message, [*known, *error.findings]) from None
+    return replace(item, findings=(*known, *item.findings))
+
+
+def _resolved(around: Surroundings, job: Job) -> Draft:
+    """What the instance is to be, with what the policy says of it."""
+    spec, state, own = job.spec, job.state, around.store.instance(job.id)
+    tree = _tree(around, spec, own)
+    resolved = resolve(spec, tree, own.keys, Compose(around.engine, project(spec.id), os.path.join(tree, spec.compose.dir)))
+    memory = (state or NONE).memory_default or resources.default_memory(around.resources)
+    rules = HostRules(memory, str(around.settings.get("image_policy") or "tag"), around.resources.processors)
+    shaped = shape(spec, resolved, _layout(spec.compose, tree, own), rules)
+    seen, given = Seen.of(own, state), around.values.get(spec.id, {})
+    identities = identify(spec.secrets, seen, around.host_key, given)
+    values = {name: value for name, value in {**seen.stored, **given}.items() if name in spec.secrets}
+    images = _found_images(around, job.spec, state, shaped)
+    return Draft(spec, own, state, job.containers, tree, shaped, images, memory, values, identities, (*shaped.findings, *images.findings))
+
+
+def _judged(item: Draft, around: Surroundings) -> Draft:
+    """The draft with all that the host has against it."""
+    instance, shaped, host, engine = item.spec.id, item.shaped, around.host, around.engine
+    findings = [
+        *asked_platforms(instance, shaped.resolved.model, engine.platform()),
+        *outside(instance, grants(item.spec.exceptions), shaped),
+        *links(shaped, item.files),
+        *taken.check(taken.Wanted(instance, shaped.model, shaped.ports, set(item.spec.env.values())), host),
+        *existing.check_networks(instance, shaped.model, host.inspected, host.containers, crossed(around, item, shaped.model)),
+        *existing.check_volumes(instance, shaped.model, _present_volumes(around, shaped.model)),
+        *check_subnets(instance, shaped.model, host.networks, host.subnets, host.reached),
+        *check_names(instance, shaped.model, engine.inspect(residents(shaped.model, host.inspected)), host.containers),
+    ]
+    return replace(item, findings=(*item.findings, *findings))
+
+
+def with_images(around: Surroundings, item: Draft) -> Draft:
+    """The draft once more, with the images that were pulled since."""
+    found = _found_images(around, item.spec, item.state, item.shaped)
+    return replace(item, images=replace(found, missing=item.images.missing), findings=(*item.findings, *found.findings))
+
+
+def _found_images(around: Surroundings, spec: InstanceSpec, state: State | None, shaped: Shaped) -> Images:
+    """The images that are here, judged by what only the image says."""
+    # An image that is to be built can be had nowhere, and that it cannot be built here was said.
+    known = services(shaped.resolved.model).items()
+    built = {name for name, service in known if service.get("build") or not service.get("image")}
+    wanted = {name: image for name, image in shaped.images.items() if name not in built}
+    found = around.images.find(spec.id, wanted, recorded_images(spec.package, state))
+    return replace(found, findings=[*found.findings, *judge_image_labels(spec.id, shaped.model, found.labels)])
+
+
+def _tree(around: Surroundings, spec: InstanceSpec, own: InstanceStore) -> str:
+    """The package's tree in the scratch folder, from this call or from the current release."""
+    expected = spec.package.tree_sha256
+    target = around.scratch.folder(spec.id)
+    if expected in around.trees:
+        unpack(around.trees[expected], target, expected, spec.id)
+        return target
+    source = os.path.join(own.current, "tree")
+    if not os.path.isdir(source):
+        raise HostError(f"{spec.id}: the package's tree was not sent")
+    files.copy_tree(source, target)
+    require_tree(target, expected, spec.id)
+    return target
+
+
+def _layout(where: ComposePlace, tree: str, own: InstanceStore) -> Layout:
+    known = tree_files(tree)
+    current = own.current
+    return Layout(
+        tree,
+        where.dir,
+        os.path.join(current, "tree"),
+        own.data,
+        own.keys,
+        os.path.join(current, "configs"),
+        frozenset(known),
+        folders_of(known),
+        "\n".join(_text(os.path.join(tree, where.dir, name)) for name in where.files),
+    )
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as handle:
+        return handle.read()
+
+
+def names_of(model: Mapping[str, Any], section: str) -> list[str]:
+    return sorted(entry["name"] for entry in (model.get(section) or {}).values() if not entry.get("external"))
+
+
+def stale(around: Surroundings, item: Draft, model: Model) -> list[str]:
+    """Networks on the host that the instance gives up."""
+    kept, own, found = names_of(model, "networks"), project(item.spec.id), around.host.networks
+    return [name for name in (item.state or NONE).networks if name not in kept and found.get(name) == own]
+
+
+def crossed(around: Surroundings, item: Draft, model: Model) -> list[str]:
+    """Those of them whose subnet one of its new networks takes."""
+    subnets = around.host.subnets
+    return in_the_way(item.spec.id, model, {name: subnets.get(name, ()) for name in stale(around, item, model)})
+
+
+def _present_volumes(around: Surroundings, model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return around.engine.inspect_volumes(name for name in names_of(model, "volumes") if name in around.volumes)
