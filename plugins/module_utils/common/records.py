@@ -13,7 +13,7 @@ nothing to do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Callable, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, ClassVar
 
 from .findings import Finding
 
@@ -26,7 +26,6 @@ else:
 
 
 Read = Callable[[Any], Any]
-T = TypeVar("T")
 _REQUIRED: Any = object()
 
 
@@ -41,61 +40,57 @@ class Odd(ValueError):
         return Odd(self.problem, f"{name}.{self.place}" if self.place else str(name))
 
 
-class _Item:
-    def __init__(self, read: Read, default: Any) -> None:
-        self.read, self.default = read, default
-
-
 def item(read: Read, default: Any = _REQUIRED) -> Any:
     """A field of a record: how its value is read, and what stands for it where a document says nothing of it."""
-    return _Item(read, default)
+    return read, default
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(item,))
 class Record:
     """``loose``: fields nobody here knows are kept, and written as they came; in others they are an error."""
 
-    _items: ClassVar[Mapping[str, _Item]] = {}
+    _readers: ClassVar[Mapping[str, Read]] = {}
+    _required: ClassVar[frozenset[str]] = frozenset()
     _loose: ClassVar[bool] = False
 
-    def __init_subclass__(cls, open: bool = False) -> None:
-        cls._items = {name: value for name, value in vars(cls).items() if isinstance(value, _Item)}
+    def __init_subclass__(cls, loose: bool = False) -> None:
+        fields = {name: value for name, value in vars(cls).items() if isinstance(value, tuple)}
+        cls._readers = {name: read for name, (read, _default) in fields.items()}
+        cls._required = frozenset(name for name, (_read, default) in fields.items() if default is _REQUIRED)
         cls._loose = loose
-        for name, one in cls._items.items():
-            if one.default is _REQUIRED:
-                delattr(cls, name)
-            else:
-                setattr(cls, name, one.default)
+        for name, (_read, default) in fields.items():
+            setattr(cls, name, default)
 
     def __init__(self, **given: Any) -> None:
-        wrong = [name for name in given if name not in self._items]
-        lacking = [name for name, one in self._items.items() if one.default is _REQUIRED and name not in given]
-        if wrong or lacking:
-            raise TypeError(f"{type(self).__name__}: {', '.join([*wrong, *lacking])}")
+        wrong = [*(given.keys() - self._readers.keys()), *(self._required - given.keys())]
+        if wrong:
+            raise TypeError(f"{type(self).__name__}: {', '.join(sorted(wrong))}")
         vars(self).update(given)
 
     @classmethod
     def read(cls, document: Any) -> Self:
         """Raises ``Odd`` for the first thing that is not as it should be; values are never part of what it says."""
-        if not isinstance(document, Mapping):
+        if not isinstance(document, dict):
             raise Odd("is not a mapping")
-        found = {}
+        readers, found = cls._readers, {}
         for name, value in document.items():
-            one = cls._items.get(name)
-            if one is not None:
-                try:
-                    found[name] = one.read(value)
-                except Odd as odd:
-                    raise odd.below(name) from None
-            elif cls._loose:
+            try:
+                found[name] = readers[name](value)
+            except KeyError:
+                if not cls._loose:
+                    raise Odd("is not known here", str(name)) from None
                 found[name] = value
-            else:
-                raise Odd("is not known here", str(name))
-        for name, one in cls._items.items():
-            if one.default is _REQUIRED and name not in found:
+            except Odd as odd:
+                raise odd.below(name) from None
+        for name in cls._required:
+            if name not in found:
                 raise Odd("is missing", name)
+        return cls._with(found)
+
+    @classmethod
+    def _with(cls, values: Mapping[str, Any]) -> Self:
         made = cls.__new__(cls)
-        vars(made).update(found)
+        vars(made).update(values)
         return made
 
     def as_dict(self) -> dict[str, Any]:
@@ -104,15 +99,11 @@ class Record:
 
     def but(self, **changes: Any) -> Self:
         """The same with other values."""
-        made = type(self).__new__(type(self))
-        vars(made).update({**vars(self), **changes})
-        return made
+        return self._with({**vars(self), **changes})
 
     def without(self, *names: str) -> Self:
         """The same as if a document had left these fields out."""
-        made = type(self).__new__(type(self))
-        vars(made).update({name: value for name, value in vars(self).items() if name not in names})
-        return made
+        return self._with({name: value for name, value in vars(self).items() if name not in names})
 
     def __setattr__(self, name: str, _value: object) -> None:
         raise AttributeError(f"{type(self).__name__}.{name} cannot be set")
@@ -126,6 +117,8 @@ class Record:
 
 def plain(value: Any) -> Any:
     """What JSON has of a value, records in it included."""
+    if value is None or isinstance(value, (str, int)):
+        return value
     if isinstance(value, (Record, Finding)):
         return value.as_dict()
     if isinstance(value, Mapping):
@@ -140,52 +133,36 @@ def stated(value: Any) -> Any:
     return [stated(one) for one in value if one is not None] if isinstance(value, (list, tuple)) else value
 
 
-def text(value: Any) -> Any:
-    if isinstance(value, str):
+def _of(words: str, *kinds: type) -> Read:
+    def read(value: Any) -> Any:
+        if not isinstance(value, kinds) or (value is True or value is False) is not (bool in kinds):
+            raise Odd(f"is not {words}")
         return value
-    raise Odd("is not a text")
+
+    return read
 
 
-def whole(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise Odd("is not a whole number")
-
-
-def number(value: Any) -> Any:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value
-    raise Odd("is not a number")
-
-
-def flag(value: Any) -> Any:
-    if isinstance(value, bool):
-        return value
-    raise Odd("is neither true nor false")
-
-
-def port(value: Any) -> Any:
-    """A number, or the name of a compose variable that holds one."""
-    if isinstance(value, (int, str)) and not isinstance(value, bool):
-        return value
-    raise Odd("is neither a port nor the name of a variable")
+text = _of("a text", str)
+whole = _of("a whole number", int)
+number = _of("a number", int, float)
+flag = _of("true or false", bool)
+# A number, or the name of a compose variable that holds one.
+port = _of("a port or the name of a variable", int, str)
 
 
 def anything(value: Any) -> Any:
     return value
 
 
-def finding_of(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return Finding.from_dict(dict(value))
-    raise Odd("is not a mapping")
+def finding_of(value: Any) -> Finding:
+    return Finding.from_dict(table(anything)(value))
 
 
 def one_of(*words: str) -> Read:
     def read(value: Any) -> Any:
-        if isinstance(value, str) and value in words:
-            return value
-        raise Odd(f"is not one of {', '.join(words)}")
+        if value not in words:
+            raise Odd(f"is not one of {', '.join(words)}")
+        return value
 
     return read
 
@@ -200,13 +177,7 @@ def many(read: Read) -> Read:
     def read_all(value: Any) -> Any:
         if not isinstance(value, (list, tuple)):
             raise Odd("is not a list")
-        found = []
-        for position, one in enumerate(value):
-            try:
-                found.append(read(one))
-            except Odd as odd:
-                raise odd.below(position) from None
-        return tuple(found)
+        return tuple(_each(read, enumerate(value)).values())
 
     return read_all
 
@@ -217,15 +188,19 @@ def table(read: Read) -> Read:
     def read_all(value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise Odd("is not a mapping")
-        found = {}
-        for name, one in value.items():
-            try:
-                found[name] = read(one)
-            except Odd as odd:
-                raise odd.below(name) from None
-        return found
+        return _each(read, value.items())
 
     return read_all
+
+
+def _each(read: Read, pairs: Any) -> dict[Any, Any]:
+    found = {}
+    for name, one in pairs:
+        try:
+            found[name] = read(one)
+        except Odd as odd:
+            raise odd.below(name) from None
+    return found
 
 
 def newer_than(document: Any, known: int) -> object | None:

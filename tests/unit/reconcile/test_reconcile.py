@@ -59,7 +59,7 @@ def test_unlisted_instances(store: Store) -> None:
         ({"schema": 2, "specs": []}, "schema 2"),
         ({"schema": 1, "specs": ["a"]}, "not a valid id"),
         ({"schema": 1, "specs": [{"schema": 2, "id": "a", "state": "absent"}]}, "schema 2"),
-        ({"specs": [{"id": "a", "state": "absent", "purge": "yes"}]}, "specs.a.purge: is neither true nor false"),
+        ({"specs": [{"id": "a", "state": "absent", "purge": "yes"}]}, "specs.a.purge: is not true or false"),
         ({"specs": [{"id": "a", "state": "away"}]}, "specs.a.state: is not one of started, stopped, absent"),
         ({"specs": [{"id": "a", "state": "absent", "future": 1}]}, "specs.a.future: is not known here"),
         ({"schema": 1, "specs": [{"id": "../x", "state": "absent"}]}, "not a valid id"),
