@@ -14,7 +14,8 @@ from typing import Any
 
 from ..common.findings import Finding
 from ..common.rules import finding
-from ..docker.engine import Engine, parse_ports
+from ..docker.containers import parse_ports
+from ..docker.engine import Engine
 from ..docker.model import Model
 from ..docker.names import project
 from ..instance.state import State

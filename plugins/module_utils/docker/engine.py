@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..common.errors import HostError
-from ..common.names import is_name
 from ..common.rules import finding
 from ..system import confinement
 from ..system.command import RunCommand, await_the_end, invocation, ran_out_of_time
+from . import programs
+from .containers import COLUMNS, Container, columns, is_ours, label
 from .names import project
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What compose gets to know while it resolves a package: it must not fetch more of one from elsewhere, and use one host as it does another.
 _ALONE = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false", "GOMAXPROCS": "2"}
 ENGINE_FLOOR, COMPOSE_FLOOR = (24, 0), (2, 20)
@@ -30,61 +30,8 @@ ANSWER = 60
 # Seconds; a volume may hold millions of files.
 REMOVAL = 1800
 _ONE_OFF = "True"
-# Where the docker command line looks for the plugins of all users, in its order.
-_PLUGINS = (
-    "/usr/local/lib/docker/cli-plugins",
-    "/usr/local/libexec/docker/cli-plugins",
-    "/usr/lib/docker/cli-plugins",
-    "/usr/libexec/docker/cli-plugins",
-)
 # What a problem of the host itself is in.
 _ENGINE, _COMPOSE = "engine", "compose"
-
-
-def _label(name: str) -> str:
-    """As JSON: a label may hold any text, line breaks among them."""
-    return f'{{{{json (.Label "{name}")}}}}'
-
-
-_COLUMNS = (
-    _label("com.docker.compose.oneoff"),
-    "{{.ID}}",
-    "{{.Names}}",
-    "{{.State}}",
-    _label("avs.instance"),
-    _label("avs.service"),
-    _label("avs.spec"),
-    "{{.Status}}",
-    _label("com.docker.compose.project"),
-    "{{.Networks}}",
-)
-
-
-@dataclass(frozen=True)
-class Container:
-    """A line of ``docker ps -a``. ``status`` is the engine's text: ``Up 2 minutes (healthy)``, ``Exited (0) 1 hour ago``;
-    ``networks`` are names with commas between them."""
-
-    id: str
-    name: str
-    state: str
-    instance: str
-    service: str
-    spec: str
-    status: str = ""
-    project: str | None = None
-    networks: str | None = None
-
-    @property
-    def exit_code(self) -> int | None:
-        match = re.match(r"Exited \((-?\d+)\)", self.status)
-        return int(match.group(1)) if match else None
-
-    @property
-    def health(self) -> str | None:
-        """Docker's own health check: healthy, unhealthy, starting; ``None`` without one."""
-        match = re.search(r"\((healthy|unhealthy|health: starting)\)", self.status)
-        return match.group(1).replace("health: ", "") if match else None
 
 
 @dataclass(frozen=True)
@@ -117,10 +64,10 @@ class Engine:
     @property
     def binary(self) -> str:
         if self._binary is None:
-            found = next((path for folder in PATH.split(":") for path in [f"{folder}/docker"] if os.access(path, os.X_OK)), None)
+            found = programs.find_docker()
             if found is None:
                 raise _unusable("docker is not installed on this host")
-            self._binary, self._compose = found, _compose_plugin()
+            self._binary, self._compose = found, programs.compose_plugin()
         elif not os.access(self._binary, os.X_OK):
             raise _unusable(f"{self._binary} cannot be run")
         return self._binary
@@ -136,7 +83,7 @@ class Engine:
         if self._compose is not None and arguments[0] == "compose":
             # The command line would look through all of its plugins first, and start this one twice.
             command = [self._compose, *arguments[1:]]
-        environment = {"PATH": PATH, "HOME": _home(), "LC_ALL": "C"}
+        environment = {"PATH": programs.PATH, "HOME": programs.home(), "LC_ALL": "C"}
         started = time.monotonic()
         result = self._start(invocation(command, environment, timeout), hold)
         if ran_out_of_time(result.code, timeout, time.monotonic() - started):
@@ -149,7 +96,7 @@ class Engine:
         """``docker compose <arguments>`` apart from the host. Raises ``HostError`` (OPS-008) where that cannot be had."""
         if os.geteuid() != 0:
             raise _not_apart("it takes root to set a package apart", "Become root (become: true).")
-        program = self._compose if self.binary and self._compose is not None else find_compose(_home())
+        program = self._compose if self.binary and self._compose is not None else programs.find_compose(programs.home())
         if program is None:
             raise _unusable("docker has no compose command (Compose v2 is a plugin of the docker command line)", _COMPOSE)
         with open("/proc/self/uid_map", encoding="ascii") as handle:
@@ -197,8 +144,8 @@ class Engine:
     def listing(self, instance: str | None = None) -> tuple[list[Container], list[Container]]:
         """``containers``, and those that carry our label though we did not make them: what we make is of the instance's project."""
         label = "label=avs.instance" if instance is None else f"label=avs.instance={instance}"
-        lines = self.ask(["ps", "-a", "--no-trunc", "--filter", label, "--format", "\t".join(_COLUMNS)]).splitlines()
-        rows = [_columns(line) for line in lines if line]
+        lines = self.ask(["ps", "-a", "--no-trunc", "--filter", label, "--format", "\t".join(COLUMNS)]).splitlines()
+        rows = [columns(line) for line in lines if line]
         found = sorted((Container(*row[1:]) for row in rows if row[0] != _ONE_OFF), key=lambda item: item.name)
         ours = [item for item in found if is_ours(item)]
         return ours, [item for item in found if not is_ours(item)]
@@ -210,19 +157,19 @@ class Engine:
 
     def everything(self) -> list[dict[str, str]]:
         """All containers of the host: ``id``, ``name``, ``ports`` (engine's text), ``instance`` (empty: none of ours)."""
-        form = "\t".join(["{{.ID}}", "{{.Names}}", "{{.Ports}}", _label("avs.instance"), _label("com.docker.compose.project")])
+        form = "\t".join(["{{.ID}}", "{{.Names}}", "{{.Ports}}", label("avs.instance"), label("com.docker.compose.project")])
         found = []
         for line in self.ask(["ps", "-a", "--no-trunc", "--format", form]).splitlines():
             if line:
-                row = _columns(line)
+                row = columns(line)
                 owner = row[3] if len(row) < 5 or row[4] == project(row[3]) else ""
                 found.append({"id": row[0], "name": row[1], "ports": row[2], "instance": owner})
         return found
 
     def networks(self) -> dict[str, str]:
         """Network name -> compose project it belongs to (empty: none)."""
-        form = "{{.Name}}\t" + _label("com.docker.compose.project")
-        return {row[0]: row[1] for line in self.ask(["network", "ls", "--format", form]).splitlines() if line for row in [_columns(line)]}
+        form = "{{.Name}}\t" + label("com.docker.compose.project")
+        return {row[0]: row[1] for line in self.ask(["network", "ls", "--format", form]).splitlines() if line for row in [columns(line)]}
 
     def inspect_networks(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Networks that are gone meanwhile are left out."""
@@ -230,8 +177,8 @@ class Engine:
 
     def volumes(self) -> dict[str, str]:
         """Volume name -> compose project it belongs to (empty: none)."""
-        form = "{{.Name}}\t" + _label("com.docker.compose.project")
-        return {row[0]: row[1] for line in self.ask(["volume", "ls", "--format", form]).splitlines() if line for row in [_columns(line)]}
+        form = "{{.Name}}\t" + label("com.docker.compose.project")
+        return {row[0]: row[1] for line in self.ask(["volume", "ls", "--format", form]).splitlines() if line for row in [columns(line)]}
 
     def inspect_volumes(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Volumes that are gone meanwhile are left out."""
@@ -299,26 +246,6 @@ class Engine:
         return self._platform
 
 
-def is_ours(container: Container) -> bool:
-    """Whether a container with our label was made by us. Where the project was not asked for, the label is believed."""
-    return is_name(container.instance) and container.project in (None, project(container.instance))
-
-
-def _columns(line: str) -> list[str]:
-    """Columns of a listing; labels come as JSON."""
-    return [str(json.loads(part)) if part.startswith('"') else part for part in line.split("\t")]
-
-
-def parse_ports(text: str) -> list[tuple[str, str, str]]:
-    """``127.0.0.1:80->8080/tcp, :::81-82->81-82/udp`` as (address, host port or range, protocol)."""
-    found = []
-    for part in text.split(", "):
-        match = re.fullmatch(r"(?P<address>.*):(?P<port>[0-9-]+)->[0-9-]+/(?P<protocol>\w+)", part.strip())
-        if match:
-            found.append((match["address"].strip("[]"), match["port"], match["protocol"]))
-    return found
-
-
 def _unusable(message: str, place: str = _ENGINE) -> HostError:
     return HostError(message, [finding("OPS-004", place, message)])
 
@@ -348,51 +275,3 @@ def _number(version: str) -> tuple[int, int]:
 
 def _dotted(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}" if version[1] else str(version[0])
-
-
-def _compose_plugin() -> str | None:
-    """The file of the compose plugin where the docker command line takes one of those for all users."""
-    own = f"{_home()}/.docker"
-    try:
-        with open(f"{own}/config.json", encoding="utf-8", errors="replace") as handle:
-            elsewhere = "cliPluginsExtraDirs" in handle.read()
-    except OSError:
-        elsewhere = False
-    if elsewhere or os.path.lexists(f"{own}/cli-plugins/docker-compose"):
-        return None
-    return _first(_PLUGINS)
-
-
-def find_compose(home: str) -> str | None:
-    """The file of the compose plugin, searched for as the docker command line does: in folders its user names, in the user's own,
-    then in those for all."""
-    try:
-        with open(f"{home}/.docker/config.json", encoding="utf-8", errors="replace") as handle:
-            config = json.load(handle)
-        named = config.get("cliPluginsExtraDirs") if isinstance(config, dict) else None
-    except (OSError, ValueError):
-        named = None
-    folders = [folder for folder in named if isinstance(folder, str) and folder.startswith("/")] if isinstance(named, list) else []
-    return _first([*folders, f"{home}/.docker/cli-plugins", *_PLUGINS])
-
-
-def _first(folders: Iterable[str]) -> str | None:
-    return next((path for folder in folders for path in [f"{folder}/docker-compose"] if os.access(path, os.X_OK)), None)
-
-
-def _home() -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_dir
-    except KeyError:
-        return "/"
-
-
-def done(container: Container, ends: bool) -> bool:
-    """Whether a container is where it should be: running, or ended well where that is all it has to do."""
-    return container.state == "running" or (ends and container.exit_code == 0)
-
-
-def running(container: Container) -> bool:
-    return container.state in ("running", "restarting", "paused")

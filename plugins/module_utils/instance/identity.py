@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from ..common.digests import digest, keyed_digest
 from ..common.spec import InstanceSpec, Reference, Secret
@@ -17,20 +16,19 @@ from .state import NONE, State
 from .store import InstanceStore
 
 UNKNOWN = "unknown:"
+Known = Mapping[str, str]
+_NOTHING: Known = {}
 # What a spec says of this run or of the controller, not of the instance.
 _PASSING = ("state", "purge", "findings", "secrets", "package")
 _PASSING_PACKAGE = ("source", "upgrade")
 
 
-@dataclass(frozen=True)
 class Seen:
     """What a host knows of an instance's secrets, all by name. ``recorded`` are the identities of the last commit, ``aliases`` the
     references by which recorded values were seen to be known since, ``stored`` the values in tmpfs, ``held`` their identities."""
 
-    recorded: Mapping[str, str] = field(default_factory=dict)
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    stored: Mapping[str, str] = field(default_factory=dict, repr=False)
-    held: Mapping[str, str] = field(default_factory=dict)
+    def __init__(self, recorded: Known = _NOTHING, aliases: Known = _NOTHING, stored: Known = _NOTHING, held: Known = _NOTHING) -> None:
+        self.recorded, self.aliases, self.stored, self.held = recorded, aliases, stored, held
 
     @classmethod
     def of(cls, store: InstanceStore, state: State | None) -> Seen:

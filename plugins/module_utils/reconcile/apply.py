@@ -20,7 +20,8 @@ from ..common.rules import finding
 from ..common.spec import Package, Secret
 from ..common.words import APPLYING, COMMITTED, STARTED, STOPPED
 from ..docker.compose import Compose, engine_error
-from ..docker.engine import REMOVAL, Container, Done, Engine
+from ..docker.containers import Container
+from ..docker.engine import REMOVAL, Done, Engine
 from ..docker.names import project
 from ..docker.remedies import remedy_for
 from ..health.gate import DEFAULT_TIMEOUT, Gate, Means, last_lines, peers_of

@@ -21,7 +21,8 @@ from ..common.words import GONE, STARTED
 from ..conflicts import taken
 from ..conflicts.subnets import subnets_wanted_twice
 from ..conflicts.versions import recorded_images
-from ..docker.engine import Container, Engine
+from ..docker.containers import Container
+from ..docker.engine import Engine
 from ..docker.images import ImageKeeper
 from ..instance import artifacts
 from ..instance.state import State

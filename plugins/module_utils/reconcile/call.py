@@ -26,8 +26,8 @@ def answer(call: Mapping[str, Any], run_command: RunCommand, via: str) -> dict[s
     if call["document"].get("log"):
         _log(call["document"], via)
     try:
-        values = call.get("secret_values") or {}
-        return reconcile(Call(call["document"], values, bool(call.get("check")), bool(call.get("diff"))), Engine(run_command))
+        asked = Call(call["document"], call.get("secret_values"), bool(call.get("check")), bool(call.get("diff")))
+        return reconcile(asked, Engine(run_command))
     except AvsError as error:
         return {"failed": True, "changed": False, **error.as_result()}
     except OSError as error:

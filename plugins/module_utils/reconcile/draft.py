@@ -22,7 +22,8 @@ from ..conflicts.shared_names import check_names, residents
 from ..conflicts.subnets import check_subnets, in_the_way
 from ..conflicts.versions import recorded_images, version_problems
 from ..docker.compose import Compose
-from ..docker.engine import Container, Engine
+from ..docker.containers import Container
+from ..docker.engine import Engine
 from ..docker.images import ImageKeeper, Images, asked_platforms
 from ..docker.model import Model, services
 from ..docker.names import project

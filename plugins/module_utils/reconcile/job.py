@@ -14,7 +14,7 @@ from ..common.errors import HostError
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import STARTED
-from ..docker.engine import Container
+from ..docker.containers import Container
 from ..instance.key_files import with_marks
 from ..instance.state import NewerError, State
 from ..instance.store import Store
@@ -22,15 +22,14 @@ from ..policy import baseline
 from .unchanged import why_work
 
 
-@dataclass(frozen=True)
 class Call:
     """What a host is asked for. ``values``: instance -> secret name -> value. Nothing changes in ``check`` mode, nor in a trial, whose
     caller knows already that the run fails."""
 
-    document: Mapping[str, Any]
-    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
-    check: bool = False
-    diff: bool = False
+    def __init__(
+        self, document: Mapping[str, Any], values: Mapping[str, Mapping[str, str]] | None = None, check: bool = False, diff: bool = False
+    ) -> None:
+        self.document, self.values, self.check, self.diff = document, values or {}, check, diff
 
     @property
     def settings(self) -> Mapping[str, Any]:

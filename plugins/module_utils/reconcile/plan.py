@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..common.actions import Action, ordered
-from ..docker.engine import Container, done, running
+from ..docker.containers import Container, done, running
 
 if TYPE_CHECKING:
     from ..policy.pipeline import Wanted
@@ -106,11 +106,6 @@ def networks_of(model: Mapping[str, Any]) -> dict[str, list[str]]:
 def _finished(container: Container, wanted: Wanted) -> bool:
     """A one-shot that has done its work: what becomes of others is no reason to run it again."""
     return container.state == "exited" and done(container, wanted.ends)
-
-
-def out_of_network(container: Container, networks: Iterable[str]) -> bool:
-    """Whether a container lacks one of its networks. One that is in more than its own was put there by somebody who wants it so."""
-    return container.networks is not None and not set(networks) <= set(container.networks.split(","))
 
 
 def plan_stop(found: Iterable[Container]) -> list[Action]:

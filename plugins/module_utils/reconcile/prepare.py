@@ -17,6 +17,7 @@ from ..common.keystores import has_id, record_of
 from ..common.rules import finding
 from ..common.spec import Privileges
 from ..conflicts import existing
+from ..docker.containers import out_of_network
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, folder_actions, settled_folders, wanted_folders
 from ..instance.state import NONE
@@ -26,7 +27,7 @@ from ..system import files
 from ..system.trees import tree_digest
 from .draft import Draft, Surroundings, crossed, names_of, stale
 from .made import made
-from .plan import ContainerPlan, networks_of, out_of_network, plan_containers
+from .plan import ContainerPlan, networks_of, plan_containers
 
 RELEASE, SECRETS = "release", "secrets"
 

@@ -16,7 +16,8 @@ from ..common.findings import Finding, by_severity
 from ..common.rules import finding
 from ..common.spec import read_specs
 from ..common.words import STARTED
-from ..docker.engine import Container, Engine
+from ..docker.containers import Container
+from ..docker.engine import Engine
 from ..instance.store import Store, host_store
 from ..status.entry import entry_of, held, strange, suspects, tell
 from ..system.prefetch import Ahead

@@ -14,7 +14,8 @@ from ..common.errors import AvsError, HostError
 from ..common.findings import Finding
 from ..common.masking import Mask
 from ..common.words import STARTED
-from ..docker.engine import Container, Engine
+from ..docker.containers import Container
+from ..docker.engine import Engine
 from ..health.probes import UNHEALTHY
 from ..instance.store import InstanceStore, Store
 from ..status.entry import entry_of, merged, tell

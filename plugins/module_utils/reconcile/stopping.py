@@ -15,7 +15,8 @@ from ..common.errors import HostError
 from ..common.findings import Finding
 from ..common.rules import finding
 from ..docker.compose import engine_error
-from ..docker.engine import Container, Engine, running
+from ..docker.containers import Container, running
+from ..docker.engine import Engine
 from ..docker.last_end import killed_since
 from ..system.prefetch import Ahead
 

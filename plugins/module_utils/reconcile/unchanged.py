@@ -13,13 +13,12 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.spec import InstanceSpec, Reference, Secret
 from ..common.words import COMMITTED, GONE, STARTED, STOPPED
-from ..docker.engine import Container, done, running
+from ..docker.containers import Container, done, out_of_network, running
 from ..instance import key_files
 from ..instance.identity import UNKNOWN, Seen, identify, matches, spec_digest
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..policy import baseline
-from .plan import out_of_network
 
 
 def why_work(

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..docker.engine import Container
+from ..docker.containers import Container
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..policy.memory import size

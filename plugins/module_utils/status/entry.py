@@ -15,7 +15,7 @@ from ..common.records import plain
 from ..common.rules import finding
 from ..common.spec import InstanceSpec, Package
 from ..common.words import COMMITTED, GONE, STARTED
-from ..docker.engine import Container, running
+from ..docker.containers import Container, running
 from ..instance.key_files import with_marks
 from ..instance.state import NONE, State
 from ..instance.store import Store

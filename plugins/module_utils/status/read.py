@@ -16,7 +16,8 @@ from ..common.names import is_name
 from ..common.records import plain
 from ..common.spec import InstanceSpec
 from ..common.words import COMMITTED, STARTED
-from ..docker.engine import Container, Engine
+from ..docker.containers import Container
+from ..docker.engine import Engine
 from ..health.gate import Gate, peers_of
 from ..health.probes import STARTING, UNHEALTHY, UNKNOWN, Health
 from ..instance import key_files

@@ -12,7 +12,8 @@ from typing import Any
 from ..common.findings import Finding
 from ..common.masking import Mask
 from ..common.rules import finding
-from ..docker.engine import Container, Engine
+from ..docker.containers import Container
+from ..docker.engine import Engine
 from ..docker.last_end import last_end, last_words
 from ..health.gate import RESTARTS
 from ..health.probes import STARTING, UNHEALTHY

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container, Engine
+from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
 from tests.integration.host.support import Bench

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.conflicts import taken
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import parse_ports
+from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import parse_ports
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import PortRecord, State
 from ansible_collections.restaking.avs.plugins.module_utils.policy.ports import Published
 

@@ -15,8 +15,10 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding
 from ansible_collections.restaking.avs.plugins.module_utils.docker.compose import Compose, engine_error
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container, Done, Engine, find_compose
+from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Done, Engine
 from ansible_collections.restaking.avs.plugins.module_utils.docker.images import ImageKeeper
+from ansible_collections.restaking.avs.plugins.module_utils.docker.programs import find_compose
 from ansible_collections.restaking.avs.plugins.module_utils.system.confinement import Cell
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
@@ -85,7 +87,7 @@ def test_an_engine_that_hangs(script: Any) -> None:
 
 
 def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.restaking.avs.plugins.module_utils.docker.engine.PATH", "/nonexistent")
+    monkeypatch.setattr("ansible_collections.restaking.avs.plugins.module_utils.docker.programs.PATH", "/nonexistent")
     with pytest.raises(HostError, match="docker is not installed"):
         Engine(run_command).containers()
 
@@ -93,10 +95,10 @@ def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An engine found where it is on a host, with its compose plugin in some places; both tell how they were started."""
-    module = "ansible_collections.restaking.avs.plugins.module_utils.docker.engine"
+    module = "ansible_collections.restaking.avs.plugins.module_utils.docker.programs"
     monkeypatch.setattr(f"{module}.PATH", str(tmp_path))
     monkeypatch.setattr(f"{module}._PLUGINS", (str(tmp_path / "cli-plugins"),))
-    monkeypatch.setattr(f"{module}._home", lambda: str(tmp_path / "home"))
+    monkeypatch.setattr(f"{module}.home", lambda: str(tmp_path / "home"))
 
     def make(*places: str, config: str | None = None, text: str = 'echo "${0##*/} $*"') -> Engine:
         for path in (tmp_path / "docker", *(tmp_path / place / "docker-compose" for place in places)):

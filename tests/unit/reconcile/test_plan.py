@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container
+from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
 from ansible_collections.restaking.avs.plugins.module_utils.policy.pipeline import Wanted
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.plan import ContainerPlan, observed, plan_containers, plan_stop
 

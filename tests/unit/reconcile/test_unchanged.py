@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec, Package
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container
+from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import State
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.unchanged import why_work

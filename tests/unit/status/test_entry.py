@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container
+from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import State
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.module_utils.status.entry import entry_of, health_of

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container, Done
+from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Done
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import ContainerRecord, State, read_state
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.module_utils.policy import baseline

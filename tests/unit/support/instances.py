@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.records import plain
 from ansible_collections.restaking.avs.plugins.module_utils.common.spec import KeyFile
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container
+from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
 from ansible_collections.restaking.avs.plugins.module_utils.instance import key_files
 from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import spec_digest
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import read_state
