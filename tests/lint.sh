@@ -54,6 +54,7 @@ check "ruff check" ruff check --quiet --output-format concise .
 check "ruff format" formatted
 check "mypy" types
 check "rooms" rooms
+check "sizes" python -m tests.tools.sizes
 check "licences" python -m tests.tools.licences
 check "generated pages" python -m tests.tools.generate --check
 check "blocks of pages" python -m tests.tools.blocks

@@ -31,7 +31,7 @@ _AREAS = {
     "PKG": "Package format",
 }
 _INTRO = """<!-- SPDX-License-Identifier: GPL-3.0-or-later -->
-<!-- Generated from plugins/module_utils/common/rules.py by `python -m tests.tools.generate`. -->
+<!-- Generated from plugins/module_utils/common/rules_of_nodes.py and rules_of_inputs.py by `python -m tests.tools.generate`. -->
 # Rules
 
 Everything the collection judges, it judges by one of these rules, and says so in a *finding*: the rule's id, a severity, the place
@@ -45,7 +45,7 @@ def catalogue(root: Path) -> dict[str, Any]:
     """Every rule by its id, from the code."""
     sys.path.insert(0, str(root / "plugins"))
     try:
-        return dict(importlib.import_module("module_utils.common.rules").RULES)
+        return dict(importlib.import_module("module_utils.common.catalogue").RULES)
     finally:
         sys.path.pop(0)
 

@@ -20,7 +20,7 @@ _ORDER = {ERROR: 0, WARNING: 1, INFO: 2}
 class Finding:
     """One verdict.
 
-    ``id`` is a rule of the catalogue (``rules.py``), ``severity`` one of error, warning, info. ``place`` names the
+    ``id`` is a rule of the catalogue (``catalogue.py``), ``severity`` one of error, warning, info. ``place`` names the
     instance, file and field as a person would look for it, ``message`` says what is wrong (hidden values masked) and
     ``remedy`` what to do about it.
     """

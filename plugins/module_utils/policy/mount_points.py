@@ -31,6 +31,21 @@ class Points:
 
 
 @dataclass(frozen=True)
+class _Sources:
+    """Where mounts come from; ``artifacts`` by their whole paths."""
+
+    layout: Layout
+    artifacts: Collection[str]
+
+    def kind(self, source: str) -> str:
+        relative = below(source, self.layout.tree)
+        if relative is not None:
+            return _FILE if relative in self.layout.files else _FOLDER
+        known = source in HARMLESS or source in self.artifacts or below(source, self.layout.configs) is not None
+        return _FILE if known else _FOLDER
+
+
+@dataclass(frozen=True)
 class _Mount:
     target: str
     kind: str
@@ -41,26 +56,24 @@ class _Mount:
 def mount_points(instance: str, declared: Iterable[Artifact], model: Model, layout: Layout) -> Points:
     """``model`` has its mounts in their final form (``place_mounts``)."""
     points = Points()
-    artifacts = frozenset(posixpath.join(layout.data, posixpath.normpath(item.path)) for item in declared)
+    sources = _Sources(layout, frozenset(posixpath.join(layout.data, posixpath.normpath(item.path)) for item in declared))
     for name, service in services(model).items():
         place = f"{instance}: services.{name}.volumes"
-        mounts = [*_mounts(service, model, layout, artifacts)]
+        mounts = [*_mounts(service, model, sources)]
         for mount in mounts:
             _judge_target(points, place, mount, [other for other in mounts if other is not mount])
         for mount in {one.target: one for one in mounts}.values():
             around = [other for other in mounts if below(mount.target, other.target) not in (None, ".")]
             if around:
-                _judge_nested(points, place, mount, max(around, key=lambda other: len(other.target)), layout, artifacts)
+                _judge_nested(points, place, mount, max(around, key=lambda other: len(other.target)), sources)
     points.findings[:] = dict.fromkeys(points.findings)
     return points
 
 
-def _mounts(service: Mapping[str, Any], model: Model, layout: Layout, artifacts: Collection[str]) -> Iterator[_Mount]:
+def _mounts(service: Mapping[str, Any], model: Model, sources: _Sources) -> Iterator[_Mount]:
     for mount in service.get("volumes") or ():
         source = str(mount["source"]) if mount.get("type") == "bind" else None
-        yield _Mount(
-            _normal(mount["target"]), _kind(source, layout, artifacts) if source else _FOLDER, source, bool(mount.get("read_only"))
-        )
+        yield _Mount(_normal(mount["target"]), sources.kind(source) if source else _FOLDER, source, bool(mount.get("read_only")))
     places = service.get("tmpfs") or ()
     for target in dict.fromkeys(_normal(str(text).partition(":")[0]) for text in ([places] if isinstance(places, str) else places)):
         yield _Mount(target, _FOLDER)
@@ -73,13 +86,6 @@ def _mounts(service: Mapping[str, Any], model: Model, layout: Layout, artifacts:
 
 def _normal(target: Any) -> str:
     return posixpath.normpath(str(target))
-
-
-def _kind(source: str, layout: Layout, artifacts: Collection[str]) -> str:
-    relative = below(source, layout.tree)
-    if relative is not None:
-        return _FILE if relative in layout.files else _FOLDER
-    return _FILE if source in HARMLESS or source in artifacts or below(source, layout.configs) is not None else _FOLDER
 
 
 def _judge_target(points: Points, place: str, mount: _Mount, others: list[_Mount]) -> None:
@@ -98,9 +104,9 @@ def _judge_target(points: Points, place: str, mount: _Mount, others: list[_Mount
         _refuse(points, place, f"two things are mounted on {mount.target}", "Mount one of them elsewhere, or remove it.")
 
 
-def _judge_nested(points: Points, place: str, mount: _Mount, outer: _Mount, layout: Layout, artifacts: Collection[str]) -> None:
+def _judge_nested(points: Points, place: str, mount: _Mount, outer: _Mount, sources: _Sources) -> None:
     """The engine makes a missing mount point, but not in what is mounted read-only."""
-    inner = str(below(mount.target, outer.target))
+    layout, inner = sources.layout, str(below(mount.target, outer.target))
     if outer.kind == _FILE:
         _refuse(points, place, f"{mount.target} lies below {outer.target}, which is a file", "Mount it elsewhere.")
         return
@@ -108,7 +114,7 @@ def _judge_nested(points: Points, place: str, mount: _Mount, outer: _Mount, layo
         return
     where = posixpath.join(outer.source, inner)
     tree, data = below(where, layout.tree), below(where, layout.data)
-    if where in artifacts or (mount.source is not None and below(mount.source, layout.keys) is not None):
+    if where in sources.artifacts or (mount.source is not None and below(mount.source, layout.keys) is not None):
         # An artifact is there before a container starts; which files a service's key folder has, policy.key_mounts knows.
         return
     if tree is not None:

@@ -186,7 +186,7 @@ class _Placer:
             inner = [(config, below(config, name)) for config in sorted(self.configs)]
             return [bind, *(self._config(service, mount, config, posixpath.join(target, path)) for config, path in inner if path)]
         if not self._in_directories(name):
-            self._undeclared(service, label, name, source, target, config)
+            self._undeclared(service, name, mount, config)
         return [_bind(mount, posixpath.join(self.layout.data, name))]
 
     def nested(self, known: Mapping[str, Mapping[str, Any]]) -> None:
@@ -279,8 +279,10 @@ class _Placer:
         self.result.configs.setdefault(service, []).append(name)
         return _bind({**mount, "target": target}, posixpath.join(self.layout.configs, name), read_only=True)
 
-    def _undeclared(self, service: str, label: str, name: str, source: str, target: str, config: Mapping[str, Any]) -> None:
+    def _undeclared(self, service: str, name: str, mount: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         """A relative source that nothing provides. Compose would make a folder of it, whatever it was meant to be."""
+        source, target = str(mount["source"]), str(mount["target"])
+        label = f"{posixpath.basename(source)} -> {target}"
         place = f"{self.instance}: services.{service}.volumes"
         if not is_folder(source, target, self.layout.written):
             self._refuse(

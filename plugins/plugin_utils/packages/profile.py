@@ -109,9 +109,8 @@ def load_profile(
         report.add("PKG-006", "", f"is missing: manifest.yml lists the profile {name}")
     fields = load_mapping(data, report, VERBATIM) if data is not None else {}
     report.unknown_fields(fields, FIELDS)
-    named = fields.get("name")
-    if named is not None and not isinstance(named, str):
-        report.add("PKG-002", "name", f"{shown(named)} is not a text")
+    if not isinstance(fields.get("name"), (str, type(None))):
+        report.add("PKG-002", "name", f"{shown(fields['name'])} is not a text")
     options = parse_options(fields.get("options"), report)
     targets = _targets(fields.get("monitoring"), report)
     api = _API(fields["api"], "api", report) if fields.get("api") not in (None, {}) else None
@@ -121,7 +120,6 @@ def load_profile(
     if fields.get("hardware_requirements_overrides") is not None:
         requirements = parse_requirements(fields["hardware_requirements_overrides"], "hardware_requirements_overrides", report)
     plugin = parse_plugin(fields.get("plugin_overrides"), "plugin_overrides", report) or plugin
-
     declared = read("runtime.yml")
     runtime = parse_runtime(declared, runtime_report)
     if not runtime.contact:

@@ -16,6 +16,7 @@ from tests.tools.generate import ROOT, pages, roles
 from tests.tools.licences import missing
 from tests.tools.marks import NoMarks, between
 from tests.tools.markup import markdown, table
+from tests.tools.sizes import problems
 
 SPEC = """
 argument_specs:
@@ -96,3 +97,20 @@ def test_defaults_agree_with_argument_specs() -> None:
 
 def test_the_pages_mention_what_the_code_knows() -> None:
     assert unmentioned(ROOT) == []
+
+
+def test_what_cannot_be_read_at_one_go_is_named(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    long = "def long():\n" + "    pass\n" * 60
+    many = "class A:\n    def many(self, a, b, c, *d, e, **f): ...\n    def few(self, a, b, c, d, *, e): ...\n"
+    (tmp_path / "plugins" / "a.py").write_text(long + many)
+    (tmp_path / "plugins" / "b.py").write_text("x = 1\n" * 351)
+    assert problems(tmp_path, {}, frozenset()) == [
+        "plugins/a.py:long has 61 lines, more than 60",
+        "plugins/a.py:A.many has 6 parameters, more than 5",
+        "plugins/b.py has 351 lines, more than 350",
+    ]
+    known = frozenset(("plugins/b.py", "plugins/a.py:long"))
+    assert problems(tmp_path, {"plugins/a.py:A.many": "a table"}, known) == []
+    (tmp_path / "plugins" / "b.py").write_text("")
+    assert problems(tmp_path, {"plugins/a.py:A.many": "a table"}, known) == ["plugins/b.py is within the bounds: take it off the list"]
