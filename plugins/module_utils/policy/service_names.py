@@ -35,9 +35,9 @@ def operators_services(spec: InstanceSpec) -> Iterator[tuple[str, str]]:
     yield from ((f"limits.{name}", name) for name in spec.limits)
 
 
-def strangers(spec: InstanceSpec, known: Collection[str]) -> set[str]:
-    """Names of services the compose files do not start, whoever speaks of them."""
-    return {name for _field, name in (*named_services(spec), *operators_services(spec))} - set(known)
+def spoken_of(spec: InstanceSpec) -> set[str]:
+    """Names of all services that somebody speaks of."""
+    return {name for _field, name in (*named_services(spec), *operators_services(spec))}
 
 
 def service_of(name: Any, known: Mapping[str, Mapping[str, Any]]) -> str | None:

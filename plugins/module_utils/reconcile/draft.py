@@ -90,7 +90,7 @@ def draft(around: Surroundings, job: Job) -> Draft:
 def _resolved(around: Surroundings, job: Job) -> Draft:
     """What the instance is to be, with what the policy says of it."""
     spec, state, own = job.spec, job.state, around.store.instance(job.id)
-    tree = _tree(around, spec, own)
+    tree = _tree(around, spec.package.tree_sha256, own)
     resolved = resolve(spec, tree, own.keys, Compose(around.engine, project(spec.id), os.path.join(tree, spec.compose.dir)))
     memory = (state or NONE).memory_default or resources.default_memory(around.resources)
     rules = HostRules(memory, str(around.settings.get("image_policy") or "tag"), around.resources.processors)
@@ -98,7 +98,7 @@ def _resolved(around: Surroundings, job: Job) -> Draft:
     seen, given = Seen.of(own, state), around.values.get(spec.id, {})
     identities = identify(spec.secrets, seen, around.host_key, given)
     values = {name: value for name, value in {**seen.stored, **given}.items() if name in spec.secrets}
-    images = _found_images(around, job.spec, state, shaped)
+    images = _found_images(around, job, shaped)
     return Draft(spec, own, state, job.containers, tree, shaped, images, memory, values, identities, (*shaped.findings, *images.findings))
 
 
@@ -120,32 +120,31 @@ def _judged(item: Draft, around: Surroundings) -> Draft:
 
 def with_images(around: Surroundings, item: Draft) -> Draft:
     """The draft once more, with the images that were pulled since."""
-    found = _found_images(around, item.spec, item.state, item.shaped)
+    found = _found_images(around, item, item.shaped)
     return replace(item, images=replace(found, missing=item.images.missing), findings=(*item.findings, *found.findings))
 
 
-def _found_images(around: Surroundings, spec: InstanceSpec, state: State | None, shaped: Shaped) -> Images:
+def _found_images(around: Surroundings, item: Job | Draft, shaped: Shaped) -> Images:
     """The images that are here, judged by what only the image says."""
     # An image that is to be built can be had nowhere, and that it cannot be built here was said.
     known = services(shaped.resolved.model).items()
     built = {name for name, service in known if service.get("build") or not service.get("image")}
-    wanted = {name: image for name, image in shaped.images.items() if name not in built}
-    found = around.images.find(spec.id, wanted, recorded_images(spec.package, state))
+    spec, wanted = item.spec, {name: image for name, image in shaped.images.items() if name not in built}
+    found = around.images.find(spec.id, wanted, recorded_images(spec.package, item.state))
     return replace(found, findings=[*found.findings, *judge_image_labels(spec.id, shaped.model, found.labels)])
 
 
-def _tree(around: Surroundings, spec: InstanceSpec, own: InstanceStore) -> str:
+def _tree(around: Surroundings, expected: str, own: InstanceStore) -> str:
     """The package's tree in the scratch folder, from this call or from the current release."""
-    expected = spec.package.tree_sha256
-    target = around.scratch.folder(spec.id)
+    target = around.scratch.folder(own.id)
     if expected in around.trees:
-        unpack(around.trees[expected], target, expected, spec.id)
+        unpack(around.trees[expected], target, expected, own.id)
         return target
     source = os.path.join(own.current, "tree")
     if not os.path.isdir(source):
-        raise HostError(f"{spec.id}: the package's tree was not sent")
+        raise HostError(f"{own.id}: the package's tree was not sent")
     files.copy_tree(source, target)
-    require_tree(target, expected, spec.id)
+    require_tree(target, expected, own.id)
     return target
 
 

@@ -20,7 +20,7 @@ from ..docker.compose import Compose
 from ..docker.model import Resolved
 from ..policy import config_files, key_mounts
 from ..policy.ports import no_ports, variables
-from ..policy.service_names import strangers
+from ..policy.service_names import spoken_of
 from ..system.confinement import Cell
 
 _PROBE = "avs-probe.json"
@@ -54,7 +54,7 @@ def resolve(spec: InstanceSpec, tree: str, keys: str, compose: Compose) -> Resol
         ask = partial(compose.config, [*files, probe], [os.path.join(folder, name) for name in env_files], place=place, cell=cell)
         text, findings = ask(spec.compose.profiles)
         found, probed = model.parse(text)
-        inactive = _inactive(spec, found, partial(ask, ["*"]))
+        inactive = _inactive(spoken_of(spec), found, partial(ask, ["*"]))
     finally:
         for name, content in originals.items():
             path = os.path.join(folder, name)
@@ -68,11 +68,11 @@ def resolve(spec: InstanceSpec, tree: str, keys: str, compose: Compose) -> Resol
     return Resolved(found, ports, tokens, configs, findings, inactive)
 
 
-def _inactive(spec: InstanceSpec, found: model.Model, whole: Callable[[], tuple[str, Any]]) -> frozenset[str]:
-    """Services of compose profiles that are not chosen; asked only where somebody speaks of a service that is not there. ``whole``:
-    the model with all profiles."""
+def _inactive(spoken: set[str], found: model.Model, whole: Callable[[], tuple[str, Any]]) -> frozenset[str]:
+    """Services of compose profiles that are not chosen; asked only where somebody speaks of a service (``spoken``) that is not
+    there. ``whole``: the model with all profiles."""
     active = model.services(found)
-    if not strangers(spec, active):
+    if spoken <= active.keys():
         return frozenset()
     try:
         everything, _probed = model.parse(whole()[0])
