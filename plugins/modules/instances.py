@@ -205,7 +205,7 @@ needs:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.avsctl import install, payload
+from ..module_utils.avsctl import install
 from ..module_utils.reconcile.call import answer
 
 
@@ -237,7 +237,6 @@ def main() -> None:
     document = module.params["document"]
     if document is None:
         module.fail_json(msg="restaking.avs.instances needs its action plugin: call it by its full name, not through another module")
-    payload.sweep()
     call = {"document": document, "secret_values": module.params["secret_values"], "check": module.check_mode, "diff": module._diff}
     result = answer(call, module.run_command, "module")
     if result.get("failed"):

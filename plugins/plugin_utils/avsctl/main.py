@@ -16,7 +16,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ...module_utils.avsctl import payload
 from ...module_utils.common.masking import Mask
 from ...module_utils.reconcile.call import answer
 from .process import run_command
@@ -24,7 +23,6 @@ from .process import run_command
 
 def main() -> None:
     call: Mapping[str, Any] = json.loads(sys.stdin.buffer.read())
-    payload.sweep_all()
     values = (call.get("secret_values") or {}).values()
     # What the engine said may hold them, and an error of ours as well.
     mask = Mask(value for own in values for value in own.values())

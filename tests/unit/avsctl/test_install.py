@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.avsctl import install, payload
+from ansible_collections.restaking.avs.plugins.module_utils.avsctl import install
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
@@ -159,7 +159,6 @@ def call(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     made = {"document": {"schema": 1, "complete": True}, "secret_values": {"demo": {"token": 'can"ary-\n-word'}}}
     source = type("Bytes", (), {"read": lambda _self: json.dumps(made)})
     monkeypatch.setattr(main, "answer", broken)
-    monkeypatch.setattr(payload, "sweep_all", lambda: None)
     monkeypatch.setattr(sys, "stdin", type("Input", (), {"buffer": source()}))
     return made
 
