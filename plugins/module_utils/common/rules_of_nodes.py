@@ -42,13 +42,6 @@ NODES = (
         "Make sure no program on the host acts on it, or have the package's authors remove it.",
     ),
     Rule(
-        "PRIV-006",
-        WARNING,
-        "Nothing in a package is an order to other programs",
-        "Proxies, schedulers and updaters act on labels and variables of any container of their host.",
-        "Make sure no program on the host acts on it, or have the package's authors remove it.",
-    ),
-    Rule(
         "IMG-001",
         WARNING,
         "Images are named by a fixed tag or digest",
@@ -161,13 +154,6 @@ NODES = (
         "Names, ports and subnets are free on the host",
         "Two containers cannot share a port, a name or a network by accident, and a subnet over the host's own network cuts the host off.",
         "Remove what stands in the way, or choose what the package lets you choose: a port of an option, another tag.",
-    ),
-    Rule(
-        "NET-003",
-        WARNING,
-        "Networks are the package's own",
-        "On a network of the operator's a node reaches whatever else is there, and that reaches the node past its published ports.",
-        "Make sure that is wanted, or have the package's authors remove the network.",
     ),
     Rule(
         "NET-003",
