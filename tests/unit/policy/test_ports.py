@@ -84,15 +84,13 @@ def test_the_published_port_is_what_a_variable_means_first() -> None:
     ],
 )
 def test_an_address_in_an_option_is_not_widened_by_the_package(value: str, written: str | None, bound: str | None) -> None:
-    port = {"target": 9000, "published": "9000", "protocol": "tcp", **({"host_ip": written} if written else {})}
-    given = {"id": "x-op1", "privileges": {"node": {"ports": {"P2P": "public"}}}}
-    model, findings = bind_ports(given, {"name": "avs-x-op1", "services": {"node": {"ports": [port]}}}, {"P2P": value})
-    assert model["services"]["node"]["ports"][0].get("host_ip") == bound and findings == []
+    given = model(node={"ports": [port(9000, "9000", host_ip=written)]})
+    declared = {"node": {"ports": {"P2P": "public"}}}
+    changed, findings = bind_ports(typed(privileges=declared, ports={}), given, {"P2P": value})
+    assert changed["services"]["node"]["ports"][0].get("host_ip") == bound and findings == []
     # The operator's own word for the port stays the last one.
-    model, _findings = bind_ports(
-        {**given, "ports": {"P2P": "public"}}, {"name": "x", "services": {"node": {"ports": [port]}}}, {"P2P": value}
-    )
-    assert "host_ip" not in model["services"]["node"]["ports"][0]
+    changed, _findings = bind_ports(typed(privileges=declared, ports={"P2P": "public"}), given, {"P2P": value})
+    assert "host_ip" not in changed["services"]["node"]["ports"][0]
 
 
 def test_variables_that_name_ports() -> None:
