@@ -17,8 +17,9 @@ description:
   - Takes the whole list of AVS node instances a host is to run and makes it so, installing, starting, changing, stopping and removing.
   - Packages are fetched, verified and parsed on the controller; keys and secrets are read there from their stores. The host gets
     one document, and contents only where something differs; a run that changes nothing is one call to the host.
-  - Every instance is verified before the first one is touched. An instance that then fails does not keep the others from being made;
-    the task fails at the end and names each.
+  - What is to be stopped or removed is taken down first, whatever is wrong with the others. Then every other instance is verified before
+    the first one is touched; where one is refused, only those go on that nobody changed and that just have to be brought up again.
+  - An instance that then fails does not keep the others from being made; the task fails at the end and names each.
   - A changed version is never applied here; it is an error that names the installed and the wanted version.
   - Instances on the host that are not in the list are reported and left alone.
 requirements:

@@ -15,14 +15,14 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import IO, Any
 
 from ..common.errors import HostError
+from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.spec import Artifact
 from ..system import files
-from .store import InstanceStore, Store
+from .store import InstanceStore, Store, cleared, left
 
 _PARTIAL = ".partial"
 _CHUNK = 1 << 20
@@ -70,14 +70,28 @@ def place(store: Store, instance: InstanceStore, items: Sequence[Artifact]) -> N
         files.write_json(instance.artifacts_file, known)
 
 
-def sweep(store: Store) -> None:
+def sweep(store: Store) -> list[Finding]:
     """Remove what this run fetched and copied, and parts of downloads nobody goes on with. What earlier releases linked stays as
-    long as an instance has the link."""
-    if os.path.isdir(store.artifacts):
-        for name in os.listdir(store.artifacts):
-            path = os.path.join(store.artifacts, name)
-            if name.endswith(_PARTIAL) or os.stat(path).st_nlink == 1:
-                files.remove(path)
+    long as an instance has the link. Returns what is to be said of what does not go, or was put there by somebody else."""
+    found: list[Finding] = []
+    for name in _listed(store.artifacts):
+        path = os.path.join(store.artifacts, name)
+        try:
+            seen = os.lstat(path)
+        except OSError:
+            continue
+        if stat.S_ISDIR(seen.st_mode) and not name.endswith(_PARTIAL):
+            found.append(left(path, "is a folder, which no artifact is; it was left alone"))
+        elif name.endswith(_PARTIAL) or not stat.S_ISREG(seen.st_mode) or seen.st_nlink == 1:
+            found += cleared([path])
+    return found
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def _placed(instance: InstanceStore) -> dict[str, Any]:
@@ -142,10 +156,9 @@ def _fits(item: Artifact, reader: IO[bytes]) -> bool:
 
 
 def _taken_over(item: Artifact, reader: IO[bytes], path: str) -> bool:
-    files.folder(os.path.dirname(path))
+    files.own_folder(os.path.dirname(path))
     temporary = os.path.join(os.path.dirname(path), f".{item.sha256}{files.TEMPORARY}{_PARTIAL}")
-    with suppress(FileNotFoundError):
-        os.unlink(temporary)
+    files.remove(temporary)
     with open(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b") as writer:
         same = _copy(reader, writer) == item.sha256
     if not same:

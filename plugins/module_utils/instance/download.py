@@ -142,8 +142,11 @@ def download(item: Artifact, path: str, free: bool = False) -> None:
 
     ``free``: a public server may redirect into private networks. Raises ``Refused``.
     """
-    files.folder(os.path.dirname(path))
+    files.own_folder(os.path.dirname(path))
     partial = path + PARTIAL
+    if not files.is_file(partial):
+        # A link, a pipe, a folder: no download began with it.
+        files.remove(partial)
     total = hashlib.sha256()
     with open(partial, "ab+") as out:
         out.seek(0)
@@ -178,6 +181,8 @@ def download(item: Artifact, path: str, free: bool = False) -> None:
         os.fsync(out.fileno())
     _judge(item, partial, have, most, total.hexdigest())
     os.chmod(partial, 0o444)
+    if files.is_folder(path):
+        files.remove(path)
     os.rename(partial, path)
     files.sync_folder(os.path.dirname(path))
 

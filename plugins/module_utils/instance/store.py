@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..common.errors import HostError
+from ..common.findings import WARNING, Finding
 from ..common.names import is_name
 from ..common.records import Odd, plain
 from ..common.rules import finding
@@ -21,6 +23,10 @@ from .state import DamagedError, State, damaged, newer, read_state
 
 ROOT, RUN, LOCKS = "/var/lib/avs", "/run/avs", "/run/lock/avs"
 _JOURNAL_BYTES = 1 << 20
+# Bytes of the key of a host's digests.
+KEY_BYTES = 32
+# What we call a release: its number, and what it is of.
+_RELEASE = re.compile(r"([0-9]{1,9})-.+", re.DOTALL)
 
 
 class Store:
@@ -53,13 +59,20 @@ class Store:
         """The key of this host's digests, ``None`` before the first install."""
         path = os.path.join(self.root, "host.key")
         try:
-            return files.read(path)
+            key = files.read(path)
         except FileNotFoundError:
             return None
         except OSError as error:
-            message = f"{path} cannot be read: {error.strerror}"
-            remedy = "Put it back from a backup of the host. Without it hidden values count as changed: remove it, and their nodes are made anew."
-            raise HostError(message, [finding("OPS-010", path, message, remedy)]) from None
+            problem = f"cannot be read: {error.strerror}"
+        else:
+            if len(key) == KEY_BYTES:
+                return key
+            problem = f"has {len(key)} bytes and not {KEY_BYTES}: it is not the key that was made here"
+        message = f"{path} {problem}"
+        remedy = (
+            "Put it back from a backup of the host. Without it hidden values count as changed: remove it, and their nodes are made anew."
+        )
+        raise HostError(message, [finding("OPS-010", path, message, remedy)])
 
     def keep_host_key(self, key: bytes) -> bytes:
         """Written once; a key that is there already stays. Returns the one that counts."""
@@ -68,6 +81,27 @@ class Store:
             files.folder(self.root)
             files.write(os.path.join(self.root, "host.key"), key)
         return known or key
+
+
+def number_of(release: str) -> int | None:
+    """The number in a release's name, ``None`` for what is none."""
+    match = _RELEASE.fullmatch(release)
+    return int(match[1]) if match else None
+
+
+def cleared(paths: Iterable[str]) -> list[Finding]:
+    """Remove what nobody needs any more. It is in nobody's way: what does not go is said, and no reason to fail."""
+    found = []
+    for path in paths:
+        try:
+            files.remove(path)
+        except OSError as error:
+            found.append(left(path, f"cannot be removed: {error.strerror}"))
+    return found
+
+
+def left(path: str, problem: str) -> Finding:
+    return finding("OPS-010", path, f"{path} {problem}", "Look at it (ls -ld, lsattr -d), and remove it if nobody needs it.", WARNING)
 
 
 def host_store() -> Store:
@@ -171,8 +205,14 @@ class InstanceStore:
         files.folder(self.root, 0o750)
 
     def make_run(self) -> None:
+        """What stands in the place of one of its folders there, or holds no key of it, is nobody's: all of it is ours, and in memory."""
         files.folder(os.path.dirname(self.run))
-        files.folder(self.run, 0o700)
+        files.own_folder(self.run, 0o700)
+        if os.path.lexists(self.keys):
+            files.own_folder(self.keys)
+            for name in os.listdir(self.keys):
+                if not files.is_folder(os.path.join(self.keys, name)):
+                    files.remove(os.path.join(self.keys, name))
 
     def release(self) -> str | None:
         """Name of the current release."""
@@ -189,18 +229,20 @@ class InstanceStore:
             return None
 
     def next_release(self, version: str | None) -> str:
-        numbers = [int(name.split("-")[0]) for name in self.release_names() if name.split("-")[0].isdigit()]
+        numbers = [number_of(name) or 0 for name in self.release_names()]
         return f"{max(numbers, default=0) + 1}-{version or 'path'}"
 
     def release_names(self) -> list[str]:
         try:
-            return sorted(name for name in os.listdir(self.releases) if not name.startswith("."))
+            return sorted(name for name in os.listdir(self.releases) if number_of(name) is not None)
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def stage(self, tree: str, compose: str, configs: Mapping[str, str], version: str | None, folders: Iterable[str] = ()) -> str:
         """Write a release and return its name; a half-written one never gets it. ``tree`` is copied, with ``folders`` made in it."""
-        files.folder(self.releases, 0o750)
+        if not os.path.isdir(self.releases):
+            # No folder, so there is no release in it.
+            files.own_folder(self.releases, 0o750)
         staging = os.path.join(self.releases, ".staging")
         files.remove(staging)
         os.mkdir(staging, 0o750)
@@ -224,17 +266,22 @@ class InstanceStore:
             raise damaged(self.id, self.current, "is a folder, not the link to a release")
         files.link(self.current, os.path.join("releases", release))
 
-    def prune(self, keep: set[str | None]) -> None:
-        """Remove releases but those to keep, and what an interrupted run left."""
-        for name in self.release_names():
-            if name not in keep:
-                files.remove(os.path.join(self.releases, name))
-        self.sweep()
+    def prune(self, keep: set[str | None]) -> list[Finding]:
+        """Remove releases but those to keep, and what an interrupted run left. Returns what is to be said of what does not go, and of what
+        is no release: it was put there by somebody else, and stays."""
+        old = [os.path.join(self.releases, name) for name in self.release_names() if name not in keep]
+        return [*cleared(old), *self.sweep(), *self._strange()]
 
-    def sweep(self) -> None:
-        files.remove(os.path.join(self.releases, ".staging"))
-        for place in (self.root, self.run):
-            files.sweep(place)
+    def sweep(self) -> list[Finding]:
+        places = [os.path.join(self.releases, ".staging")]
+        return cleared([*places, *files.leftovers(self.root), *files.leftovers(self.run)])
+
+    def _strange(self) -> list[Finding]:
+        try:
+            names = sorted(name for name in os.listdir(self.releases) if not name.startswith(".") and number_of(name) is None)
+        except OSError:
+            return []
+        return [left(os.path.join(self.releases, name), "is no release of this collection; it was left alone") for name in names]
 
     def note(self, event: str, **details: Any) -> bool:
         """One line in the journal; of a long journal the older half goes. Says whether it could be written: a journal tells, nothing is

@@ -133,7 +133,7 @@ def pin(
             **({"joined": around} if around else {}),
         })  # fmt: skip
         changed[name] = {**service, "labels": {**service["labels"], LABEL_SPEC: made_of}}
-        wanted[name] = Wanted(container_name(instance, name), made_of, service["image"], may_end(service), _joins(service))
+        wanted[name] = Wanted(container_name(instance, name), made_of, service["image"], may_end(service), joins_of(service))
     return replace(shaped, model=with_services(shaped.model, changed)), wanted
 
 
@@ -141,7 +141,7 @@ def compose_text(shaped: Shaped) -> str:
     return dump(shaped.model, shaped.resolved.tokens)
 
 
-def _joins(service: Mapping[str, Any]) -> tuple[str, ...]:
+def joins_of(service: Mapping[str, Any]) -> tuple[str, ...]:
     """A container that lives in another one's namespaces or volumes is recreated with it."""
     places = [str(service.get(field) or "") for field in ("network_mode", "ipc", "pid")]
     joined = [place.split(":", 1)[1] for place in places if place.startswith("service:")]

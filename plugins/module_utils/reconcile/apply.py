@@ -30,7 +30,7 @@ from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, place_folders
 from ..instance.identity import alias
 from ..instance.state import NONE, SCHEMA, ContainerRecord, KeyRecord, PortRecord, SecretRecord, State
-from ..instance.store import InstanceStore, Store
+from ..instance.store import InstanceStore, Store, number_of
 from ..status.restarts import restarts_of
 from ..system.clock import now
 from .draft import names_of
@@ -144,8 +144,8 @@ def gate(engine: Engine, item: Prepared) -> Health:
     return Gate(engine, item.id, item.shaped.health, ends, Means(Mask(item.draft.values.values()))).wait(containers)
 
 
-def commit(engine: Engine, item: Prepared, health: Health) -> State:
-    """Record what runs, then drop what nobody needs any more. Returns the state."""
+def commit(engine: Engine, item: Prepared, health: Health) -> list[Finding]:
+    """Record what runs, then drop what nobody needs any more. Returns what is to be said of what could not be dropped."""
     own = item.draft.files
     release = own.release()
     restarts = restarts_of(engine.inspect(wanted.name for wanted in item.wanted.values()))
@@ -153,8 +153,7 @@ def commit(engine: Engine, item: Prepared, health: Health) -> State:
     own.write_spec(item.draft.spec)
     own.write_state(state)
     own.note("commit", release=release, health=health.detail)
-    own.prune({release, state.previous_release, *(name for one in state.containers.values() for name in one.releases)})
-    return state
+    return own.prune({release, state.previous_release, *(name for one in state.containers.values() for name in one.releases)})
 
 
 def committed(item: Prepared, release: str | None, restarts: Mapping[str, int]) -> State:
@@ -218,7 +217,7 @@ def _releases(item: Prepared, service: str, release: str | None) -> list[str]:
 
 
 def _number(release: str | None) -> int:
-    return int(release.partition("-")[0]) if release else 0
+    return number_of(release or "") or 0
 
 
 def _identity(item: Prepared) -> dict[str, Any]:

@@ -2,21 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The second half of a call: lock, verify every instance, apply each."""
+"""The second half of a call: take down what is to be down; then lock, verify every other instance, apply each."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..common.actions import Action
-from ..common.errors import AvsError, HostError
+from ..common.errors import AvsError, HostError, LockedError
 from ..common.findings import Finding, errors_of
-from ..common.masking import Mask
 from ..common.words import GONE, STARTED
 from ..conflicts import taken
 from ..conflicts.subnets import subnets_wanted_twice
@@ -29,31 +28,21 @@ from ..instance.state import State
 from ..instance.store import Store
 from ..policy.ports import Published
 from ..system import resources
-from ..system.full import os_error_text
 from ..system.lock import Lock
 from ..system.prefetch import Ahead
 from ..system.scratch import Scratch
-from . import apply, remove
+from . import apply
 from .diff import differences
 from .draft import Draft, Surroundings, draft, with_images
 from .job import Call, Job, look
-from .plan import plan_stop
 from .prepare import prepare
-from .report import announce, report
-from .stopping import end, stop_bound
-from .work import Work, problems_of
+from .refusal import distribute, settle
+from .report import announce, leave_alone, report
+from .takedown import all_locked, announce_down, take_down
+from .work import Terms, Work, of_the_system, problems_of, side_by_side, terms_of
 
 # Instances whose containers are made at the same time; their gates then wait side by side.
 _AT_ONCE = 2
-_LOCK_TIMEOUT = 60
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """Descriptors long commands keep open, and seconds a node has to end in at most."""
-
-    hold: tuple[int, ...]
-    bound: float
 
 
 class _Asked:
@@ -83,43 +72,94 @@ class _Asked:
         )
 
 
-def run(jobs: Sequence[Job], call: Call, store: Store, engine: Engine, usable: Ahead[None]) -> dict[str, Any]:
-    """Fill ``entry`` of every job. Raises ``AvsError`` where one could not be verified; then nothing was changed.
+@dataclass
+class _Up:
+    """What came of those that are to run: the work there was, the differences to show, and what is to be said of the host."""
 
-    ``usable``: whether the engine is, asked already.
+    work: list[Work] = field(default_factory=list)
+    shown: list[dict[str, str]] = field(default_factory=list)
+    told: list[Finding] = field(default_factory=list)
+
+
+def run(jobs: Sequence[Job], call: Call, store: Store, engine: Engine, usable: Ahead[None]) -> dict[str, Any]:
+    """Fill ``entry`` of every job. Raises ``AvsError`` where nothing was changed, because one could not be verified and no other one
+    goes on without it.
+
+    ``usable``: whether the engine is, asked already. What is to be down needs none of it.
     """
-    usable.answer()
-    bound = stop_bound(call.settings)
-    timeout = float(call.document.get("lock_timeout", _LOCK_TIMEOUT))
-    holder = str(call.document.get("holder") or f"process {os.getpid()}")
-    mask = Mask(value for own in call.values.values() for value in own.values())
+    terms = terms_of(call, store.root)
+    lower = [job for job in jobs if job.spec.state != STARTED]
+    upper = [job for job in jobs if job.spec.state == STARTED]
+    down = announce_down(lower, store, engine) if call.dry else take_down(lower, terms, store, engine)
+    up = _Up()
+    if upper:
+        try:
+            usable.answer()
+            gone = {item.id for item in down if item.state == GONE} if call.dry else set()
+            up = _bring_up_all(upper, call, terms, _Host(store, engine, gone))
+        except (AvsError, OSError) as error:
+            failure = error if isinstance(error, AvsError) else of_the_system("nothing was begun", error, store.root)
+            if not down:
+                raise failure from None
+            up.work = distribute(upper, failure)
+            for item in up.work:
+                leave_alone(item, terms.mask)
+    elif (locked := all_locked(down)) is not None:
+        raise locked
+    entries = [item.job.entry for item in (*down, *up.work)]
+    return {"changed": any(entry["changed"] for entry in entries), "diff": terms.mask.deep(up.shown), "told": up.told}
+
+
+@dataclass(frozen=True)
+class _Host:
+    """``gone``: instances this call removes, and that are still there."""
+
+    store: Store
+    engine: Engine
+    gone: Collection[str]
+
+
+def _bring_up_all(jobs: Sequence[Job], call: Call, terms: Terms, host: _Host) -> _Up:
+    store, engine = host.store, host.engine
     with ExitStack() as stack:
-        hold: tuple[int, ...] = ()
-        if not call.dry:
-            locks = [Lock(store.instance(job.id).lock, holder, timeout) for job in sorted(jobs, key=lambda job: job.id)]
-            hold = tuple(stack.enter_context(lock).fd for lock in locks)
+        locked: dict[str, LockedError] = {}
+        hold = () if call.dry else _lock_all(stack, jobs, terms, store, locked)
         scratch = stack.enter_context(Scratch())
         asked = _Asked(store, engine)
         work = _look_again(jobs, store, asked.listing.answer(), bool(call.settings.get("renew")))
-        around = asked.surroundings(call, scratch, {item.job.id for item in work if item.state == GONE})
-        _verify(around, work)
+        around = asked.surroundings(call, scratch, host.gone)
+        _verify(around, work, locked)
         shown = [part for item in work if item.prepared is not None for part in differences(item.prepared)] if call.diff else []
         if call.dry:
             for item in work:
-                announce(item)
-        else:
-            fetching = _wants_artifacts(work)
-            sharing = fetching or any(item.state == GONE for item in work)
-            if sharing:
-                stack.enter_context(Lock(os.path.join(store.locks, "artifacts.lock"), holder, timeout))
-            if fetching:
-                _fetch(around, work)
-            _apply(around, work, _Terms(hold, bound), mask)
-            if sharing:
-                artifacts.sweep(store)
-            report(engine, store, work, mask)
-    entries = [item.job.entry for item in work]
-    return {"changed": any(entry["changed"] for entry in entries), "diff": mask.deep(shown)}
+                if item.error is None:
+                    announce(item)
+                else:
+                    leave_alone(item, terms.mask)
+            return _Up(work, shown)
+        told: list[Finding] = []
+        fetching = _wants_artifacts(work)
+        if fetching:
+            stack.enter_context(Lock(os.path.join(store.locks, "artifacts.lock"), terms.holder, terms.timeout))
+            _fetch(around, work)
+        _apply(around, work, terms, hold)
+        if fetching:
+            told += artifacts.sweep(store)
+        report(engine, store, work, terms.mask)
+    return _Up(work, shown, told)
+
+
+def _lock_all(stack: ExitStack, jobs: Sequence[Job], terms: Terms, store: Store, locked: dict[str, LockedError]) -> tuple[int, ...]:
+    """Descriptors of all locks that can be had; ``locked`` gets the others. All of them together wait no longer than one."""
+    hold = []
+    until = time.monotonic() + terms.timeout
+    for job in sorted(jobs, key=lambda job: job.id):
+        try:
+            left = max(0.0, until - time.monotonic()) if locked else terms.timeout
+            hold.append(stack.enter_context(Lock(store.instance(job.id).lock, terms.holder, left)).fd)
+        except LockedError as error:
+            locked[job.id] = error
+    return tuple(hold)
 
 
 def _states(store: Store) -> dict[str, State]:
@@ -138,36 +178,47 @@ def _look_again(jobs: Sequence[Job], store: Store, listing: Sequence[Container],
     return work
 
 
-def _verify(around: Surroundings, work: Sequence[Work]) -> None:
-    """Draft all, pull, plan all. Raises ``HostError`` with every problem of every instance."""
-    problems: list[Finding] = []
-    reserved: list[tuple[Published, str, str]] = []
+def _verify(around: Surroundings, work: Sequence[Work], locked: Mapping[str, LockedError]) -> None:
+    """Draft all, pull, plan all. Raises ``AvsError`` with every problem of every instance where none goes on; see ``settle``."""
     for item in work:
-        if item.state != STARTED:
-            item.actions = _plan_down(around, item)
+        if item.id in locked:
+            item.error = locked[item.id]
             continue
         try:
             item.draft = draft(around, item.job)
         except AvsError as error:
-            problems += problems_of(item.job.id, error)
+            item.problems += problems_of(item.id, error)
             continue
-        problems += errors_of(item.draft.findings)
-        problems += _doubles(item.draft, item.job.id, reserved)
-    problems += subnets_wanted_twice((item.job.id, item.draft.shaped.model) for item in work if item.draft is not None)
-    # A run that fails anyway, or only announces, does not wait for downloads.
-    get = around.images.ask if problems or around.check else around.images.pull
+        item.problems += errors_of(item.draft.findings)
+    _among_themselves(work)
+    failing = not all(item.sound for item in work)
     for item in work:
         if item.draft is not None and item.draft.images.missing:
-            recorded = recorded_images(item.job.spec.package, item.job.state)
-            problems += get(item.job.id, item.draft.images.missing, recorded)
+            # A run that fails anyway, or only announces, does not wait for downloads.
+            waits = item.sound and (item.as_committed or not failing) and not around.check
+            get = around.images.pull if waits else around.images.ask
+            item.problems += get(item.id, item.draft.images.missing, recorded_images(item.job.spec.package, item.job.state))
             item.draft = with_images(around, item.draft)
-            problems += errors_of(item.draft.images.findings)
-    if problems:
-        raise HostError("the instances cannot be made as specified", dict.fromkeys(problems))
+            item.problems += errors_of(item.draft.images.findings)
+    settle(work)
     for item in work:
-        if item.draft is not None:
-            item.prepared = prepare(around, item.draft)
-            item.actions = list(item.prepared.actions)
+        if item.draft is not None and item.sound:
+            try:
+                item.prepared = prepare(around, item.draft)
+                item.actions = list(item.prepared.actions)
+            except AvsError as error:
+                item.problems += problems_of(item.id, error)
+    settle(work)
+
+
+def _among_themselves(work: Sequence[Work]) -> None:
+    """What two instances of this very call cannot both have; what is committed comes first."""
+    drafts = sorted(((item, item.draft) for item in work if item.draft is not None), key=lambda pair: not pair[0].as_committed)
+    reserved: list[tuple[Published, str, str]] = []
+    for item, drafted in drafts:
+        item.problems += _doubles(drafted, item.id, reserved)
+    for problem in subnets_wanted_twice((item.id, drafted.shaped.model) for item, drafted in drafts):
+        next(item for item, _drafted in drafts if problem.place.startswith(f"{item.id}: ")).problems.append(problem)
 
 
 def _doubles(drafted: Draft, instance: str, reserved: list[tuple[Published, str, str]]) -> list[Finding]:
@@ -178,77 +229,45 @@ def _doubles(drafted: Draft, instance: str, reserved: list[tuple[Published, str,
     return found
 
 
-def _plan_down(around: Surroundings, item: Work) -> list[Action]:
-    if item.state == GONE:
-        own = around.store.instance(item.job.id)
-        return remove.plan_removal(own, item.job, around.host.networks, around.volumes)
-    return plan_stop(item.job.containers)
+def _going(work: Sequence[Work]) -> list[Work]:
+    return [item for item in work if item.prepared is not None and item.sound]
 
 
 def _wants_artifacts(work: Sequence[Work]) -> bool:
-    return any(item.prepared and artifacts.missing(item.prepared.draft.files, item.job.spec.artifacts) for item in work)
+    return any(item.prepared and artifacts.missing(item.prepared.draft.files, item.job.spec.artifacts) for item in _going(work))
 
 
 def _fetch(around: Surroundings, work: Sequence[Work]) -> None:
-    problems: list[Finding] = []
     free = around.settings.get("artifact_redirects") == "any"
-    for item in work:
+    for item in _going(work):
         if item.prepared is not None:
             try:
-                artifacts.fetch(around.store, artifacts.missing(item.prepared.draft.files, item.job.spec.artifacts), item.job.id, free)
+                artifacts.fetch(around.store, artifacts.missing(item.prepared.draft.files, item.job.spec.artifacts), item.id, free)
             except AvsError as error:
-                problems += error.findings
-    if problems:
-        raise HostError("artifacts cannot be had; nothing was changed", problems)
+                item.problems += problems_of(item.id, error)
+            except OSError as error:
+                item.problems += problems_of(item.id, of_the_system(item.id, error, around.store.root))
+    settle(work, "artifacts cannot be had; nothing was changed")
 
 
-def _apply(around: Surroundings, work: Sequence[Work], terms: _Terms, mask: Mask) -> None:
-    """Removals first: what they free may be what an install needs."""
+def _apply(around: Surroundings, work: Sequence[Work], terms: Terms, hold: tuple[int, ...]) -> None:
     room = threading.Semaphore(_AT_ONCE)
-    down = [item for item in work if item.prepared is None]
-    up = [item for item in work if item.prepared is not None]
+    up = _going(work)
     if up and around.store.keep_host_key(around.host_key) != around.host_key:
         raise HostError("another run has just set this host up; nothing was changed, run again")
-    _side_by_side(down, mask, around.store.root, lambda item: _take_down(around, item, terms, room))
-    _side_by_side(up, mask, around.store.root, lambda item: _bring_up(around, item, terms, room))
+    for item in up:
+        item.begun = True
+    side_by_side(up, terms, _steps(around, terms, hold, room))
 
 
-def _side_by_side(work: Sequence[Work], mask: Mask, root: str, step: Callable[[Work], None]) -> None:
-    threads = [threading.Thread(target=_guarded, args=(item, mask, root, step)) for item in work]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def _steps(around: Surroundings, terms: Terms, hold: tuple[int, ...], room: threading.Semaphore) -> Callable[[Work], None]:
+    def bring_up(item: Work) -> None:
+        if item.prepared is None:
+            raise HostError(f"{item.id} was not verified")
+        with room:
+            item.told += apply.place(around.store, around.engine, item.prepared, hold, terms.bound)
+            around.scratch.drop(item.id)
+        item.health = apply.gate(around.engine, item.prepared)
+        item.told += apply.commit(around.engine, item.prepared, item.health)
 
-
-def _take_down(around: Surroundings, item: Work, terms: _Terms, room: threading.Semaphore) -> None:
-    own = around.store.instance(item.job.id)
-    if item.state != GONE:
-        # To wait for a node to end costs the host nothing: none of them waits for another.
-        item.told += apply.stop(around.engine, own, item.job, terms.hold, terms.bound)
-        return
-    item.told += end(around.engine, item.job.id, item.job.containers, terms.bound, terms.hold)
-    with room:
-        item.kept = remove.remove(around.engine, own, item.job, item.actions, terms.hold)
-
-
-def _bring_up(around: Surroundings, item: Work, terms: _Terms, room: threading.Semaphore) -> None:
-    if item.prepared is None:
-        raise HostError(f"{item.job.id} was not verified")
-    with room:
-        item.told += apply.place(around.store, around.engine, item.prepared, terms.hold, terms.bound)
-        around.scratch.drop(item.job.id)
-    item.health = apply.gate(around.engine, item.prepared)
-    apply.commit(around.engine, item.prepared, item.health)
-
-
-def _guarded(item: Work, mask: Mask, root: str, step: Callable[[Work], None]) -> None:
-    """One instance's failure is its own: it is told at the end, the others go on."""
-    try:
-        step(item)
-    except AvsError as error:
-        item.error = error
-    except OSError as error:
-        item.error = HostError(f"{item.job.id}: {os_error_text(error, root)}")
-    except Exception as error:
-        item.error = HostError(f"{item.job.id}: unexpected {type(error).__name__}: {mask(str(error))}")
+    return bring_up

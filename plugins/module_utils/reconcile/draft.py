@@ -8,12 +8,12 @@ is there."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..common.errors import HostError
-from ..common.findings import Finding
+from ..common.findings import Finding, errors_of
 from ..common.spec import Compose as ComposePlace
 from ..common.spec import InstanceSpec
 from ..conflicts import existing, taken
@@ -36,7 +36,8 @@ from ..policy.mounts import Layout, folders_of
 from ..policy.pipeline import HostRules, Shaped, shape
 from ..system import files, resources
 from ..system.scratch import Scratch, require_tree, unpack
-from ..system.trees import tree_files
+from ..system.trees import tree_digest, tree_files
+from . import recorded
 from .job import Job
 from .resolve import resolve
 
@@ -61,7 +62,8 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Draft:
-    """An instance that was resolved and judged; its images may still be missing."""
+    """An instance that was resolved and judged; its images may still be missing. ``as_committed``: nothing of it was changed since it
+    was committed; ``recorded``: it is started as it was made, for rules of today would refuse it."""
 
     spec: InstanceSpec
     files: InstanceStore
@@ -74,6 +76,8 @@ class Draft:
     values: Mapping[str, str] = field(repr=False)
     identities: Mapping[str, str]
     findings: tuple[Finding, ...]
+    as_committed: bool = False
+    recorded: bool = False
 
 
 def draft(around: Surroundings, job: Job) -> Draft:
@@ -83,8 +87,43 @@ def draft(around: Surroundings, job: Job) -> Draft:
     try:
         item = _judged(_resolved(around, job), around)
     except HostError as error:
-        raise HostError(error.message, [*known, *error.findings]) from None
+        kept = _as_recorded(around, job, error.findings)
+        if kept is None:
+            raise HostError(error.message, [*known, *error.findings]) from None
+        item = kept
+    else:
+        item = _as_recorded(around, job, [*item.shaped.findings, *item.images.findings]) or item
     return replace(item, findings=(*known, *item.findings))
+
+
+def _as_recorded(around: Surroundings, job: Job, judged: Iterable[Finding]) -> Draft | None:
+    """An instance that rules of today would refuse, as it was committed; ``None`` where it was changed since, or where something else is
+    wrong than rules that judge packages."""
+    spec, state, own = job.spec, job.state, around.store.instance(job.id)
+    problems = errors_of(judged)
+    identities, values = _secrets(around, job, own)
+    if state is None or not recorded.may_stay(problems) or not _stays(around, job, identities):
+        return None
+    shaped, tree = recorded.shaped_as_made(own, state), os.path.join(own.current, "tree")
+    if shaped is None or tree_digest(tree) != spec.package.tree_sha256:
+        return None
+    memory = state.memory_default or resources.default_memory(around.resources)
+    images = recorded.lenient(_found_images(around, job, shaped))
+    findings = (*recorded.lowered(problems), *images.findings)
+    item = Draft(spec, own, state, job.containers, tree, shaped, images, memory, values, identities, findings, True, True)
+    return _judged(item, around)
+
+
+def _stays(around: Surroundings, job: Job, identities: Mapping[str, str]) -> bool:
+    """Whether nothing of it was changed, and the operator does not ask for the rules of this release."""
+    return recorded.standing(job.spec, job.state, identities) and not around.settings.get("renew")
+
+
+def _secrets(around: Surroundings, job: Job, own: InstanceStore) -> tuple[dict[str, str], dict[str, str]]:
+    """Identities and values of its secrets, as far as they are known."""
+    seen, given = Seen.of(own, job.state), around.values.get(job.id, {})
+    identities = identify(job.spec.secrets, seen, around.host_key, given)
+    return identities, {name: value for name, value in {**seen.stored, **given}.items() if name in job.spec.secrets}
 
 
 def _resolved(around: Surroundings, job: Job) -> Draft:
@@ -95,11 +134,10 @@ def _resolved(around: Surroundings, job: Job) -> Draft:
     memory = (state or NONE).memory_default or resources.default_memory(around.resources)
     rules = HostRules(memory, str(around.settings.get("image_policy") or "tag"), around.resources.processors)
     shaped = shape(spec, resolved, _layout(spec.compose, tree, own), rules)
-    seen, given = Seen.of(own, state), around.values.get(spec.id, {})
-    identities = identify(spec.secrets, seen, around.host_key, given)
-    values = {name: value for name, value in {**seen.stored, **given}.items() if name in spec.secrets}
+    identities, values = _secrets(around, job, own)
     images = _found_images(around, job, shaped)
-    return Draft(spec, own, state, job.containers, tree, shaped, images, memory, values, identities, (*shaped.findings, *images.findings))
+    findings, same = (*shaped.findings, *images.findings), _stays(around, job, identities)
+    return Draft(spec, own, state, job.containers, tree, shaped, images, memory, values, identities, findings, same)
 
 
 def _judged(item: Draft, around: Surroundings) -> Draft:
@@ -121,6 +159,7 @@ def _judged(item: Draft, around: Surroundings) -> Draft:
 def with_images(around: Surroundings, item: Draft) -> Draft:
     """The draft once more, with the images that were pulled since."""
     found = _found_images(around, item, item.shaped)
+    found = recorded.lenient(found) if item.recorded else found
     return replace(item, images=replace(found, missing=item.images.missing), findings=(*item.findings, *found.findings))
 
 

@@ -13,10 +13,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..common.findings import Finding
-from ..docker.model import secret_variables
+from ..common.words import COMMITTED
+from ..docker.model import secret_variables, services
 from ..instance.identity import spec_digest
+from ..instance.state import NONE, State
 from ..policy import baseline
-from ..policy.pipeline import Shaped, Wanted, compose_text
+from ..policy.pipeline import Shaped, Wanted, compose_text, joins_of
+from .recorded import standing
 from .unchanged import made_by_older
 
 if TYPE_CHECKING:
@@ -43,15 +46,27 @@ def made(item: Draft, pinned: tuple[Shaped, dict[str, Wanted]], renew: bool) -> 
     """``pinned`` is what this release makes of the spec; ``renew``: that is what the operator asks for."""
     shaped, wanted = pinned
     state, own, spec = item.state, item.files, item.spec
-    older = [] if renew else made_by_older(spec.id, state)
+    older: list[Finding] = []
+    if state is not None and not renew and standing(spec, state, item.identities):
+        # One whose start was cut is as it was committed, too.
+        older = made_by_older(spec.id, state.but(phase=COMMITTED))
     text = own.compose_file() if state is not None and older and own.release() == state.release else None
-    if text is not None and state is not None and spec_digest(spec, item.identities, state.transform) == state.spec_digest:
-        before = {
-            name: Wanted(one.name, one.spec, str(one.image), one.ends, wanted[name].joins if name in wanted else ())
-            for name, one in state.containers.items()
-        }
-        kept = replace(shaped, model=json.loads(text), views={service: dict(view) for service, view in state.views.items()})
-        return Made(kept, before, text, state.variables, state.images, state.spec_digest, state.transform, True, tuple(older))
+    if text is not None and state is not None:
+        joins = {name: one.joins for name, one in wanted.items()}
+        return _kept(state, shaped, text, joins, tuple(older))
     variables = secret_variables(shaped.model, shaped.resolved.tokens)
     digest = spec_digest(spec, item.identities)
     return Made(shaped, wanted, compose_text(shaped), variables, item.images.lock, digest, baseline.TRANSFORM)
+
+
+def as_recorded(item: Draft) -> Made:
+    """As it was made before, where it cannot be made again; its draft is made of its record."""
+    text = item.files.compose_file() or ""
+    joins = {name: joins_of(service) for name, service in services(json.loads(text)).items()}
+    return _kept(item.state or NONE, item.shaped, text, joins, ())
+
+
+def _kept(state: State, shaped: Shaped, text: str, joins: Mapping[str, tuple[str, ...]], told: tuple[Finding, ...]) -> Made:
+    kept = replace(shaped, model=json.loads(text), views={service: dict(view) for service, view in state.views.items()})
+    wanted = {name: Wanted(one.name, one.spec, str(one.image), one.ends, joins.get(name, ())) for name, one in state.containers.items()}
+    return Made(kept, wanted, text, state.variables, state.images, state.spec_digest, state.transform, True, told)

@@ -26,7 +26,7 @@ from ..policy.pipeline import Shaped, Wanted, pin
 from ..system import files
 from ..system.trees import tree_digest
 from .draft import Draft, Surroundings, crossed, names_of, stale
-from .made import made
+from .made import Made, as_recorded, made
 from .plan import ContainerPlan, networks_of, plan_containers
 
 RELEASE, SECRETS = "release", "secrets"
@@ -65,10 +65,7 @@ class Prepared:
 def prepare(around: Surroundings, item: Draft) -> Prepared:
     """Pin and plan; images are on the host, or missing in check mode."""
     spec, own = item.spec, item.files
-    image_users = {name: item.images.users.get(image, "") for name, image in item.shaped.images.items()}
-    views, owners = settle_owners(spec.id, item.shaped.views, image_users)
-    pinned = pin(replace(item.shaped, views=views), item.images.lock, item.identities, lambda path: _content(item.tree, path))
-    thing = made(item, pinned, bool(around.settings.get("renew")))
+    thing, owners = _made(around, item)
     shaped, wanted = thing.shaped, thing.wanted
     blind = [service for service in shaped.views if not os.path.isdir(os.path.join(own.keys, service))]
     networks, joined = names_of(shaped.model, "networks"), networks_of(shaped.model)
@@ -110,6 +107,16 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         tuple(ordered(actions)),
         (*item.findings, *owners, *users, *_unnamed(item), *thing.findings),
     )
+
+
+def _made(around: Surroundings, item: Draft) -> tuple[Made, list[Finding]]:
+    """What its containers are made of, and what is to be said of the owners of its keys."""
+    if item.recorded:
+        return as_recorded(item), []
+    image_users = {name: item.images.users.get(image, "") for name, image in item.shaped.images.items()}
+    views, owners = settle_owners(item.spec.id, item.shaped.views, image_users)
+    pinned = pin(replace(item.shaped, views=views), item.images.lock, item.identities, lambda path: _content(item.tree, path))
+    return made(item, pinned, bool(around.settings.get("renew"))), owners
 
 
 def _content(tree: str, path: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from ..common.errors import AvsError, HostError
 from ..common.findings import Finding, by_severity
 from ..common.rules import finding
-from ..common.spec import read_specs
+from ..common.spec import InstanceSpec, read_specs
 from ..common.words import STARTED
 from ..docker.containers import Container
 from ..docker.engine import Engine
@@ -36,13 +36,12 @@ def reconcile(call: Call, engine: Engine, store: Store | None = None) -> dict[st
     do = None
     if complete:
         # There is work. Asking whether the engine is up to it takes about as long as reading the rest of this library.
-        usable = Ahead(engine.check_versions)
+        usable: Ahead[None] = Ahead(engine.check_versions if any(spec.state == STARTED for spec in specs) else lambda: None)
         from .batch import run
 
         do = partial(run, usable=usable)
     listing, strangers = listed.answer()
-    host_key = store.host_key()
-    jobs = [look(spec, store, listing, host_key, bool(call.settings.get("renew"))) for spec in specs]
+    jobs = _look(specs, store, listing, bool(call.settings.get("renew")))
     work = [job for job in jobs if job.reason is not None]
     result: dict[str, Any] = {"changed": False, "diff": [], "instances": []}
     if work and do is None:
@@ -56,6 +55,7 @@ def reconcile(call: Call, engine: Engine, store: Store | None = None) -> dict[st
             ) from None
     else:
         sweep()
+    told = result.pop("told", ())
     for job in jobs:
         if job.reason is None:
             job.entry = _left_alone(job, store, engine)
@@ -70,9 +70,25 @@ def reconcile(call: Call, engine: Engine, store: Store | None = None) -> dict[st
     found += [
         finding("INV-003", instance, "is on the host, but not in the inventory; it was left alone") for instance in result["unlisted"]
     ]
-    found += strange(strangers)
+    found += [*strange(strangers), *told]
     result["findings"] = [item.as_dict() for item in by_severity(found)]
     return result
+
+
+def _look(specs: Sequence[InstanceSpec], store: Store, listing: Sequence[Container], renew: bool) -> list[Job]:
+    """Raises ``HostError`` where the key of this host's digests cannot be used, and nothing is to be taken down, which needs none."""
+    host_key, unusable = None, None
+    try:
+        host_key = store.host_key()
+    except HostError as error:
+        if all(spec.state == STARTED for spec in specs):
+            raise
+        unusable = error
+    jobs = [look(spec, store, listing, host_key, renew) for spec in specs]
+    for job in jobs:
+        if unusable is not None and job.spec.state == STARTED and job.refusal is None:
+            job.reason, job.refusal = None, unusable
+    return jobs
 
 
 def _left_alone(job: Job, store: Store, engine: Engine) -> dict[str, Any]:

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..common.actions import Action, ordered
 from ..common.errors import HostError
+from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.words import ABSENT
 from ..docker.compose import engine_error
@@ -52,37 +53,62 @@ def own_volumes(own: InstanceStore, state: State | None, volumes: Mapping[str, s
 
 
 def remove(engine: Engine, own: InstanceStore, job: Job, actions: Sequence[Action], hold: tuple[int, ...]) -> dict[str, Any]:
-    """Follow the plan for an instance whose containers have ended; files go last, so that an interrupted run is seen. Returns what was
-    kept: ``volumes`` and ``data``."""
+    """Take away what is left of an instance whose containers have ended; files go last, so that an interrupted run is seen. Returns what
+    was kept: ``volumes`` and ``data``.
 
-    purge = job.spec.purge
-
-    def must(done: Done) -> None:
-        if done.code:
-            raise HostError(f"{own.id} could not be removed", [finding("OPS-005", own.id, f"the engine says: {engine_error(done)}")])
-
+    One thing that cannot be removed keeps no other one, and no key, on the host. Raises ``HostError`` that names each; what is recorded
+    of the instance then stays, so that the next run goes on.
+    """
     if os.path.isdir(own.root) and not os.path.islink(own.root):
-        own.note("remove", purge=purge, actions=[action.as_dict() for action in actions])
-    kinds = {action.kind for action in actions}
-    if kinds & {"container", "network"}:
-        # By their own names: what a container says it depends on may be gone, and one of a command may be left.
-        left = engine.belonging(own.id)
-        if left:
-            must(engine.run(["rm", "-f", "--", *left], timeout=REMOVAL, hold=hold))
-        networks = sorted(name for name, owner in engine.networks().items() if owner == project(own.id))
-        if networks:
-            must(engine.run(["network", "rm", "--", *networks], timeout=REMOVAL, hold=hold))
-    volumes = own_volumes(own, job.state, engine.volumes())
-    if purge and volumes:
-        must(engine.run(["volume", "rm", "--", *volumes], timeout=REMOVAL, hold=hold))
-        volumes = []
+        own.note("remove", purge=job.spec.purge, actions=[action.as_dict() for action in actions])
+    problems: list[Finding] = []
+    volumes: list[str] = []
+    _attempt(problems, lambda: _remove_containers(engine, own, hold))
+    _attempt(problems, lambda: _remove_networks(engine, own, hold))
+    _attempt(problems, lambda: volumes.extend(_remove_volumes(engine, own, job, hold)))
     files.remove(own.run)
-    if purge:
+    if problems:
+        raise HostError(f"{own.id} could not be removed", problems)
+    if job.spec.purge:
         files.remove(own.root)
         # Nothing of the instance is left that a run could hold; one that waits for this file takes a new one.
         files.remove(own.lock)
         return {"volumes": [], "data": None}
     return _keep(own, job.state, volumes)
+
+
+def _attempt(problems: list[Finding], step: Callable[[], None]) -> None:
+    try:
+        step()
+    except HostError as error:
+        problems += [found for found in error.findings if found not in problems]
+
+
+def _remove_containers(engine: Engine, own: InstanceStore, hold: tuple[int, ...]) -> None:
+    # By their own names: what a container says it depends on may be gone, and one of a command may be left.
+    left = engine.belonging(own.id)
+    if left:
+        _must(own, engine.run(["rm", "-f", "--", *left], timeout=REMOVAL, hold=hold))
+
+
+def _remove_networks(engine: Engine, own: InstanceStore, hold: tuple[int, ...]) -> None:
+    networks = sorted(name for name, owner in engine.networks().items() if owner == project(own.id))
+    if networks:
+        _must(own, engine.run(["network", "rm", "--", *networks], timeout=REMOVAL, hold=hold))
+
+
+def _remove_volumes(engine: Engine, own: InstanceStore, job: Job, hold: tuple[int, ...]) -> list[str]:
+    """Those that stay."""
+    volumes = own_volumes(own, job.state, engine.volumes())
+    if not job.spec.purge or not volumes:
+        return volumes
+    _must(own, engine.run(["volume", "rm", "--", *volumes], timeout=REMOVAL, hold=hold))
+    return []
+
+
+def _must(own: InstanceStore, done: Done) -> None:
+    if done.code:
+        raise HostError(f"{own.id} could not be removed", [finding("OPS-005", own.id, f"the engine says: {engine_error(done)}")])
 
 
 def _keep(own: InstanceStore, state: State | None, volumes: list[str]) -> dict[str, Any]:

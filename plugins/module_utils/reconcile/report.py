@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a batch tells of its instances: in check mode what a run would leave, else what is there now."""
+"""An instance's part of the result: what a run would do, what it did, and what came of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..common.words import STARTED
 from ..docker.containers import Container
 from ..docker.engine import Engine
 from ..health.probes import UNHEALTHY
-from ..instance.store import InstanceStore, Store
+from ..instance.store import Store
 from ..status.entry import entry_of, merged, tell
 from . import apply
 from .prepare import Prepared
@@ -33,20 +33,31 @@ def announce(item: Work) -> None:
     item.job.entry = entry
 
 
+def leave_alone(item: Work, mask: Mask) -> None:
+    """The entry of an instance a run does not begin with, because of its ``error``."""
+    entry = entry_of(item.job.spec, item.job.state, item.job.containers)
+    if item.error is not None:
+        _put_error(entry, item.id, item.error, mask)
+    item.job.entry = entry
+
+
 def report(engine: Engine, store: Store, work: Sequence[Work], mask: Mask) -> None:
     """Entries after the run, from what is there now; what was to be done, where the engine does not answer any more."""
     lost: AvsError | None = None
     listing: list[Container] = []
     try:
-        listing = engine.containers()
+        listing = engine.containers() if any(item.begun for item in work) else []
     except AvsError as error:
         lost = error
     for item in work:
-        after = [container for container in listing if container.instance == item.job.id]
-        own = store.instance(item.job.id)
+        if not item.begun:
+            leave_alone(item, mask)
+            continue
+        after = [container for container in listing if container.instance == item.id]
+        own = store.instance(item.id)
         actions = item.actions if lost else apply.told(item.actions, item.job.containers, after)
         if lost is not None and item.error is None:
-            item.error = HostError(f"{item.job.id}: what became of it is not known: {lost.message}", lost.findings)
+            item.error = HostError(f"{item.id}: what became of it is not known: {lost.message}", lost.findings)
         entry = entry_of(item.job.spec, own.known(), after)
         entry.update(changed=bool(actions), actions=[action.as_dict() for action in actions])
         if item.prepared is not None:
@@ -57,17 +68,17 @@ def report(engine: Engine, store: Store, work: Sequence[Work], mask: Mask) -> No
             entry["kept"] = item.kept
         tell(entry, item.told)
         if item.error is not None:
-            _tell_error(entry, item.error, own, mask)
+            _put_error(entry, item.id, item.error, mask)
+            entry["health"] = {"status": UNHEALTHY, "detail": mask(item.error.message)}
+            if os.path.isdir(own.root):
+                own.note("failed", error=entry["error"])
         item.job.entry = entry
 
 
-def _tell_error(entry: dict[str, Any], error: AvsError, own: InstanceStore, mask: Mask) -> None:
-    problems = [problem for problem in problems_of(own.id, error) if problem.id]
+def _put_error(entry: dict[str, Any], instance: str, error: AvsError, mask: Mask) -> None:
+    problems: list[Finding] = [problem for problem in problems_of(instance, error) if problem.id]
     entry["error"] = mask("\n".join([error.message, *(f"  {problem.as_line()}" for problem in problems)]))
     tell(entry, (Finding.from_dict(mask.deep(problem.as_dict())) for problem in problems))
-    entry["health"] = {"status": UNHEALTHY, "detail": mask(error.message)}
-    if os.path.isdir(own.root):
-        own.note("failed", error=entry["error"])
 
 
 def _told_of(item: Prepared) -> dict[str, Any]:

@@ -33,8 +33,7 @@ def write(path: str, data: bytes, mode: int = 0o600, owner: tuple[int, int] | No
     """Replace ``path``. One writer at a time (the instance's lock), so the temporary name is fixed and a leftover is overwritten."""
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}{TEMPORARY}")
-    if os.path.lexists(temporary):
-        remove(temporary)
+    remove(temporary)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as out:
         if owner is not None:
@@ -43,8 +42,15 @@ def write(path: str, data: bytes, mode: int = 0o600, owner: tuple[int, int] | No
         out.write(data)
         out.flush()
         os.fsync(out.fileno())
+    _make_way(path)
     os.rename(temporary, path)
     sync_folder(folder)
+
+
+def _make_way(path: str) -> None:
+    """No rename puts a file in the place of a folder, and where a record of ours is to be, a folder is nobody's."""
+    if is_folder(path):
+        remove(path)
 
 
 def write_json(path: str, value: Any, mode: int = 0o600) -> None:
@@ -86,15 +92,15 @@ def link(path: str, target: str) -> None:
     """Point the symlink ``path`` at ``target``, atomically."""
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}{TEMPORARY}")
-    if os.path.lexists(temporary):
-        os.unlink(temporary)
+    remove(temporary)
     os.symlink(target, temporary)
+    _make_way(path)
     os.rename(temporary, path)
     sync_folder(folder)
 
 
 def folder(path: str, mode: int = 0o755) -> None:
-    """Make a folder and those above it; an existing one keeps its mode."""
+    """Make a folder and those above it; an existing one keeps its mode. Raises ``OSError`` where something else stands there."""
     if os.path.isdir(path):
         return
     parent = os.path.dirname(path)
@@ -104,9 +110,23 @@ def folder(path: str, mode: int = 0o755) -> None:
         os.mkdir(path)
     except FileExistsError:
         # Instances that are made at the same time share the folders above their own.
-        return
+        if os.path.isdir(path):
+            return
+        raise NotADirectoryError(errno.ENOTDIR, "it is not a folder", path) from None
     os.chmod(path, mode)
     sync_folder(parent or ".")
+
+
+def is_folder(path: str) -> bool:
+    """Whether a folder stands at this very path, no link to one."""
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def own_folder(path: str, mode: int = 0o755) -> None:
+    """The same for a folder that nobody but us has a say in: anything else in its place is replaced."""
+    if os.path.lexists(path) and not os.path.isdir(path):
+        remove(path)
+    folder(path, mode)
 
 
 def inside(root: str, relative: str, mode: int = 0o755) -> int:
@@ -156,10 +176,16 @@ def remove(path: str) -> bool:
 
 def sweep(path: str) -> None:
     """Remove temporary files an interrupted writer left directly in a folder."""
-    if os.path.isdir(path):
-        for name in os.listdir(path):
-            if name.startswith(".") and name.endswith(TEMPORARY):
-                remove(os.path.join(path, name))
+    for place in leftovers(path):
+        remove(place)
+
+
+def leftovers(path: str) -> list[str]:
+    """These files."""
+    try:
+        return [os.path.join(path, name) for name in os.listdir(path) if name.startswith(".") and name.endswith(TEMPORARY)]
+    except OSError:
+        return []
 
 
 def copy_tree(source: str, target: str, beside: str | None = None) -> None:

@@ -12,11 +12,15 @@ import os
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+def is_full(error: OSError) -> bool:
+    return error.errno in _FULL
+
+
 def os_error_text(error: OSError, folder: str) -> str:
     """``folder``: where was being written, for an error that names no file, as those of ``write`` do."""
     text = error.strerror or str(error)
     path = str(error.filename or folder)
-    if error.errno in _FULL:
+    if is_full(error):
         return f"{text}: the file system at {mount_of(path)}, which holds {path}, is full; make room there (`df -h {path}`, `df -i {path}`), run again"
     return f"{text} ({path})" if error.filename else text
 

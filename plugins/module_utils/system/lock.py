@@ -11,12 +11,14 @@ import fcntl
 import json
 import os
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Callable
 
 from ..common.errors import AvsError, LockedError
 from . import files
 from .clock import now
+from .lock_folder import own_lock_folder
 
 _PAUSE = 0.2
 
@@ -41,11 +43,11 @@ class Lock:
         self._made = False
 
     def __enter__(self) -> Lock:
-        """Raises ``LockedError`` after ``timeout`` seconds."""
-        files.folder(os.path.dirname(self.path))
+        """Raises ``LockedError`` after ``timeout`` seconds, ``HostError`` (OPS-010) where the folder of locks is somebody else's."""
+        own_lock_folder(os.path.dirname(self.path))
         deadline = self._clock() + self.timeout
         while True:
-            if os.path.lexists(self.path) and not files.is_file(self.path):
+            if os.path.lexists(self.path) and not _is_own_file(self.path):
                 # Nothing of ours: no run can hold a lock on it.
                 files.remove(self.path)
             self._made = not os.path.lexists(self.path)
@@ -56,8 +58,7 @@ class Lock:
                         raise LockedError(_message(self.path, self.timeout))
                     self._sleep(_PAUSE)
                 if _is_still(fd, self.path):
-                    os.ftruncate(fd, 0)
-                    os.pwrite(fd, json.dumps({"holder": self.holder, "since": now(), "pid": os.getpid()}).encode(), 0)
+                    self._sign(fd)
                     break
             except BaseException:
                 os.close(fd)
@@ -66,6 +67,12 @@ class Lock:
             os.close(fd)
         self.fd = fd
         return self
+
+    def _sign(self, fd: int) -> None:
+        """Who holds it is said for those who wait; the lock holds without it. Anybody may fill the file system it is on."""
+        with suppress(OSError):
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, json.dumps({"holder": self.holder, "since": now(), "pid": os.getpid()}).encode(), 0)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         os.ftruncate(self.fd, 0)
@@ -85,6 +92,11 @@ def _take(fd: int) -> bool:
             raise
         return False
     return True
+
+
+def _is_own_file(path: str) -> bool:
+    """Whether a file stands there that nobody else made: locks are given to nobody else to open."""
+    return files.is_file(path) and os.lstat(path).st_uid == os.geteuid()
 
 
 def _is_still(fd: int, path: str) -> bool:

@@ -17,6 +17,7 @@ from types import TracebackType
 from ..common.errors import HostError
 from ..common.names import is_inside
 from ..common.rules import finding
+from .full import os_error_text
 from .trees import tree_digest
 
 # Not TMPDIR: the next run has to find what this one left.
@@ -36,19 +37,26 @@ class Scratch:
         self._umask = 0
 
     def __enter__(self) -> Scratch:
+        """Raises ``HostError`` where no folder can be made."""
         sweep(self.parent)
         # Compose reads packages as a user nobody else is, in a root where this folder's own mode does not stand in its way: the files do
         # have to be readable, whatever the host's umask.
         self._umask = os.umask(0o022)
-        while True:
-            self.path = tempfile.mkdtemp(prefix=_PREFIX, dir=self.parent)
-            self._fd = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
-            if os.path.isdir(self.path):
-                break
-            # Another run swept it before the lock was ours.
-            os.close(self._fd)
+        try:
+            while not self._made():
+                # Another run swept it before the lock was ours.
+                os.close(self._fd)
+        except OSError as error:
+            os.umask(self._umask)
+            message = f"no folder can be made in {self.parent}, where packages are judged before they change anything: "
+            raise HostError(f"{message}{os_error_text(error, self.parent)}") from None
         return self
+
+    def _made(self) -> bool:
+        self.path = tempfile.mkdtemp(prefix=_PREFIX, dir=self.parent)
+        self._fd = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        return os.path.isdir(self.path)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
@@ -68,7 +76,12 @@ class Scratch:
 def sweep(parent: str | None = None) -> None:
     """Remove scratch folders whose run was killed: ours, with a lock nobody holds."""
     parent = parent or _PARENT
-    for name in os.listdir(parent):
+    try:
+        names = os.listdir(parent)
+    except OSError:
+        # Whoever needs a folder of their own says what is wrong with this one.
+        return
+    for name in names:
         if not name.startswith(_PREFIX):
             continue
         path = os.path.join(parent, name)
@@ -80,7 +93,8 @@ def sweep(parent: str | None = None) -> None:
             if os.fstat(fd).st_uid == os.geteuid() and not os.path.islink(path):
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(path, ignore_errors=True)
-        except BlockingIOError:
+        except OSError:
+            # Somebody else's still.
             pass
         finally:
             os.close(fd)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
-from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container, Engine
+from ansible_collections.restaking.avs.plugins.module_utils.system import scratch
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
 from tests.integration.host.support import Bench
@@ -46,14 +46,19 @@ def test_what_was_begun_is_not_denied(bench: Bench, tree: Path, keys: dict[str, 
 
 @pytest.mark.parametrize("question", ["check_versions", "everything", "networks", "inspect_networks", "volumes"])
 def test_a_question_nobody_answers_changes_nothing(
-    bench: Bench, tree: Path, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch, question: str
+    bench: Bench, tree: Path, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch, question: str, tmp_path: Path
 ) -> None:
+    # Not /tmp, where others work at the same time.
+    scratch_room = tmp_path / "scratch"
+    scratch_room.mkdir()
+
     def gone(*_arguments: Any) -> Any:
         raise HostError("the container engine does not answer")
 
     spec = bench.spec("two", tree, keys)
-    before, scratch = (bench.files(), bench.containers()), set(Path("/tmp").glob("avs-*"))
+    before = bench.files(), bench.containers()
     with monkeypatch.context() as patch, pytest.raises(HostError, match="does not answer"):
         patch.setattr(bench.engine, question, gone)
+        patch.setattr(scratch, "_PARENT", str(scratch_room))
         bench.call([spec])
-    assert ((bench.files(), bench.containers()), set(Path("/tmp").glob("avs-*"))) == (before, scratch)
+    assert ((bench.files(), bench.containers()), list(scratch_room.iterdir())) == (before, [])

@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Takes nodes down, before anything else is looked at: nothing but their locks, a listing, ``stop`` and ``rm`` is needed for that, and
+whatever else is wrong with the host, or with another instance, keeps none of them running."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Callable
+
+from ..common.actions import Action
+from ..common.errors import AvsError, LockedError
+from ..common.words import GONE
+from ..docker.engine import Engine
+from ..instance import artifacts
+from ..instance.store import Store
+from ..system.lock import Lock
+from . import apply, remove
+from .job import Job, look
+from .plan import plan_stop
+from .report import announce, report
+from .stopping import end
+from .work import Terms, Work, guarded, side_by_side
+
+# Removals at a time; to wait for a node to end costs the host nothing, and none of them waits for another.
+_AT_ONCE = 2
+
+
+def announce_down(jobs: Sequence[Job], store: Store, engine: Engine) -> list[Work]:
+    """Check mode: what would be done, as far as the engine tells."""
+    work = [Work(job) for job in jobs]
+    for item in work:
+        item.actions = _plan(store, engine, item)
+        announce(item)
+    return work
+
+
+def take_down(jobs: Sequence[Job], terms: Terms, store: Store, engine: Engine) -> list[Work]:
+    """Stop or remove each under its own lock, and fill its ``entry``. An instance that fails is an error of its own.
+
+    Returns those there was something to do for. Raises ``LockedError`` where there is nothing else to tell.
+    """
+    work = [Work(job) for job in jobs]
+    room = threading.Semaphore(_AT_ONCE)
+    side_by_side(work, terms, lambda item: _alone(item, terms, store, engine, room))
+    # What a run before us did while we waited for the lock may be all there was to do.
+    work = [item for item in work if item.job.reason is not None or item.error is not None]
+    if any(item.state == GONE for item in work):
+        # Whoever has the lock tidies up at the end of its own run.
+        with suppress(AvsError, OSError), Lock(os.path.join(store.locks, "artifacts.lock"), terms.holder, 0):
+            artifacts.sweep(store)
+    report(engine, store, work, terms.mask)
+    return work
+
+
+def all_locked(work: Sequence[Work]) -> LockedError | None:
+    """The first error, where every instance is somebody else's just now."""
+    errors = [item.error for item in work if isinstance(item.error, LockedError)]
+    return errors[0] if errors and len(errors) == len(work) else None
+
+
+def _alone(item: Work, terms: Terms, store: Store, engine: Engine, room: threading.Semaphore) -> None:
+    with Lock(store.instance(item.id).lock, terms.holder, terms.timeout) as lock:
+        # Within: a command that outlives a failure still holds the lock's file.
+        guarded(item, terms, lambda item: _down(item, terms, store, engine, room, (lock.fd,)))
+
+
+def _down(item: Work, terms: Terms, store: Store, engine: Engine, room: threading.Semaphore, hold: tuple[int, ...]) -> None:
+    job, own = item.job, store.instance(item.id)
+    fresh = look(job.spec, store, engine.containers(item.id), None)
+    job.state, job.containers, job.reason, job.refusal = fresh.state, fresh.containers, fresh.reason, fresh.refusal
+    if job.reason is None:
+        return
+    item.begun = True
+    item.actions = _plan(store, engine, item)
+    if item.state != GONE:
+        item.told += apply.stop(engine, own, job, hold, terms.bound)
+        return
+    item.told += end(engine, item.id, job.containers, terms.bound, hold)
+    with room:
+        item.kept = remove.remove(engine, own, job, item.actions, hold)
+
+
+def _plan(store: Store, engine: Engine, item: Work) -> list[Action]:
+    if item.state != GONE:
+        return plan_stop(item.job.containers)
+    own = store.instance(item.id)
+    networks, volumes = _told(engine.networks), _told(engine.volumes)
+    return remove.plan_removal(own, item.job, networks, volumes)
+
+
+def _told(ask: Callable[[], dict[str, str]]) -> Mapping[str, str]:
+    """Nothing, where the engine does not say: a removal asks again, once the containers are gone, and names what is left then."""
+    try:
+        return ask()
+    except AvsError:
+        return {}
