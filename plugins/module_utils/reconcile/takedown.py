@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Callable
 
 from ..common.actions import Action
@@ -31,6 +32,15 @@ from .work import Terms, Work, guarded, side_by_side
 _AT_ONCE = 2
 
 
+@dataclass(frozen=True)
+class _Host:
+    """``room`` for removals."""
+
+    store: Store
+    engine: Engine
+    room: threading.Semaphore
+
+
 def announce_down(jobs: Sequence[Job], store: Store, engine: Engine) -> list[Work]:
     """Check mode: what would be done, as far as the engine tells."""
     work = [Work(job) for job in jobs]
@@ -46,8 +56,8 @@ def take_down(jobs: Sequence[Job], terms: Terms, store: Store, engine: Engine) -
     Returns those there was something to do for. Raises ``LockedError`` where there is nothing else to tell.
     """
     work = [Work(job) for job in jobs]
-    room = threading.Semaphore(_AT_ONCE)
-    side_by_side(work, terms, lambda item: _alone(item, terms, store, engine, room))
+    host = _Host(store, engine, threading.Semaphore(_AT_ONCE))
+    side_by_side(work, terms, lambda item: _alone(item, terms, host))
     # What a run before us did while we waited for the lock may be all there was to do.
     work = [item for item in work if item.job.reason is not None or item.error is not None]
     if any(item.state == GONE for item in work):
@@ -64,13 +74,14 @@ def all_locked(work: Sequence[Work]) -> LockedError | None:
     return errors[0] if errors and len(errors) == len(work) else None
 
 
-def _alone(item: Work, terms: Terms, store: Store, engine: Engine, room: threading.Semaphore) -> None:
-    with Lock(store.instance(item.id).lock, terms.holder, terms.timeout) as lock:
+def _alone(item: Work, terms: Terms, host: _Host) -> None:
+    with Lock(host.store.instance(item.id).lock, terms.holder, terms.timeout) as lock:
         # Within: a command that outlives a failure still holds the lock's file.
-        guarded(item, terms, lambda item: _down(item, terms, store, engine, room, (lock.fd,)))
+        guarded(item, terms, lambda item: _down(item, terms, host, (lock.fd,)))
 
 
-def _down(item: Work, terms: Terms, store: Store, engine: Engine, room: threading.Semaphore, hold: tuple[int, ...]) -> None:
+def _down(item: Work, terms: Terms, host: _Host, hold: tuple[int, ...]) -> None:
+    store, engine = host.store, host.engine
     job, own = item.job, store.instance(item.id)
     fresh = look(job.spec, store, engine.containers(item.id), None)
     job.state, job.containers, job.reason, job.refusal = fresh.state, fresh.containers, fresh.reason, fresh.refusal
@@ -82,7 +93,7 @@ def _down(item: Work, terms: Terms, store: Store, engine: Engine, room: threadin
         item.told += apply.stop(engine, own, job, hold, terms.bound)
         return
     item.told += end(engine, item.id, job.containers, terms.bound, hold)
-    with room:
+    with host.room:
         item.kept = remove.remove(engine, own, job, item.actions, hold)
 
 
