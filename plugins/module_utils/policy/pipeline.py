@@ -22,6 +22,7 @@ from .memory import fit_memory
 from .mount_points import Points, mount_points
 from .mounts import Layout, Mounted, place_mounts
 from .networks import joined, label_networks
+from .onlookers import onlookers
 from .ports import Published, bind_ports, container_port, published, published_twice
 from .processors import fit_processors
 from .secrets import confine
@@ -83,6 +84,7 @@ def shape(spec: InstanceSpec, resolved: Resolved, layout: Layout, host: HostRule
     model, memory_findings = fit_memory(spec.id, label_networks(apply_baseline(spec, model, host.memory)))
     model, processor_findings = fit_processors(spec.id, model, host.processors)
     points = mount_points(spec.id, spec.artifacts, model, layout)
+    secret_findings += onlookers(spec, model, keyed.views, resolved.tokens)
     findings += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings, *memory_findings, *processor_findings]
     findings += [*points.findings, *published_twice(spec.id, model)]
     health, metrics = _asked(spec.health, spec.metrics, resolved)

@@ -20,6 +20,7 @@ from ...module_utils.policy import key_mounts
 from ...module_utils.policy.key_mounts import place_keys
 from ...module_utils.policy.mount_points import mount_points
 from ...module_utils.policy.mounts import Layout, folders_of, place_mounts
+from ...module_utils.policy.onlookers import onlookers
 from ...module_utils.policy.ports import bind_ports, no_ports, published_twice, variables
 from ...module_utils.policy.processors import fit_processors
 from ...module_utils.policy.secrets import confine
@@ -69,6 +70,7 @@ def host_findings(
     keyed = place_keys(spec, without_absent(model), layout.keys)
     mounted = place_mounts(spec, keyed.model, layout)
     model, secret_findings = confine(spec.id, spec.secrets, mounted.model, tokens)
+    secret_findings += onlookers(spec, model, keyed.views, tokens)
     ports = {name: values[name] for name in variables(spec) if OPEN not in values.get(name, OPEN)}
     model, port_findings = bind_ports(spec, model, ports)
     model, processor_findings = fit_processors(spec.id, model, ())

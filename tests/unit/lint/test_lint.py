@@ -236,3 +236,21 @@ def test_a_comment_in_yaml_that_became_a_value(tmp_path: Path, cache: Cache) -> 
     verdict = lint(tmp_path, cache, compose=compose)
     odd = [(item.place.rpartition("/")[2], item.severity) for item in verdict.findings if item.id == "PKG-021"]
     assert odd == [("docker-compose.yml: line 5", "warning")]
+
+
+@pytest.mark.parametrize(("field", "value", "severity"), [
+    ("volumes_from", ["main"], "error"), ("pid", "service:main", "error"),
+    ("network_mode", "service:main", "warning"), ("ipc", "service:main", "warning"),
+])  # fmt: skip
+def test_a_service_that_could_read_a_key_that_is_for_another(
+    tmp_path: Path, cache: Cache, field: str, value: str | list[str], severity: str
+) -> None:
+    main = {"image": IMAGE, "environment": {"RPC_URL": "${RPC_URL}", "P": "${MAIN_PORT}"}, "volumes": ["${BLS_KEYS}:/keys:ro"]}
+    runtime = {**RUNTIME, "privileges": {"main": {}, "proxy": {}}}
+    compose = yaml.safe_dump({"services": {"main": main, "proxy": {"image": IMAGE, field: value}}})
+    told = []
+    for number, services in enumerate((["main"], ["main", "proxy"])):
+        runtime["keys"] = [{"name": "bls", "kind": "bn254", "folder": "BLS_KEYS", "services": services}]
+        verdict = lint(tmp_path / str(number), cache, compose=compose, runtime=runtime)
+        told.append([(item.place, item.severity) for item in verdict.findings if item.id == "KEY-004"])
+    assert told == [[(f"pkg/option-returner/docker-compose.yml: services.proxy.{field}", severity)], []]
