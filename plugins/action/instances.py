@@ -88,7 +88,7 @@ def _reconciled(task: Task, host: Host, arguments: Mapping[str, Any], names: dic
     findings += [*wrong, *misspelt(task.variables)]
     folder = RunFolder(task.temp)
     find = cache(task.files.find)
-    fleet = Fleet(folder, task.host, folder.once(f"survey-{task.id}", lambda: _survey(task, find)), find, task.target)
+    fleet = Fleet(folder, task.host, folder.once(f"survey-{task.id}", lambda: _survey(task, find)), find, task.turn)
     findings += fleet.shared(entries)
     fetched = Cache(Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(task.temp))
     offers = Offers(_taps(task, arguments["taps"], findings), fetched, task.base)
@@ -105,7 +105,12 @@ def _reconciled(task: Task, host: Host, arguments: Mapping[str, Any], names: dic
     except AvsError as error:
         # What becomes of an engine that is not there is not for the inventory to say.
         own = [item for item in error.findings if item.id != "OPS-004"] if arguments["inventory_only"] else error.findings
+        fleet.leave()
         raise type(error)(error.message, own) from None
+    except BaseException:
+        # Out of reach, or cut: others need not wait for this host's answer.
+        fleet.leave()
+        raise
     finally:
         sources.close()
     if arguments["partial"] and "findings" in answer:

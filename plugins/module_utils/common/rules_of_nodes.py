@@ -82,7 +82,7 @@ NODES = (
         WARNING,
         "Secrets reach only the service that needs them",
         "A public proxy that holds the key's password is a way to the key.",
-        "Declare keys[].services in runtime.yml; the variable is then kept from the others.",
+        "Declare keys[].services in runtime.yml; the key and its variable are then kept from the others.",
     ),
     Rule(
         "KEY-006",
@@ -104,6 +104,13 @@ NODES = (
         "A key says whose it is",
         "What states no public id is compared by the content of its file: the same key under another password is not noticed.",
         "Use a keystore that states its public id, where there is one.",
+    ),
+    Rule(
+        "KEY-012",
+        WARNING,
+        "A new key is compared with every host",
+        "A host that was not asked may run the key already, under another path, and nothing in the inventory says so.",
+        "Make sure that none of them runs it. A run over all hosts at once (no limit, no serial, as many forks as hosts) asks each.",
     ),
     Rule("KEY-009", ERROR, "Every declared key is supplied", "A node without its key does not sign.", "Add it to avs_instances[].keys."),
     Rule(

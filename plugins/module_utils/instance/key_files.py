@@ -45,6 +45,15 @@ def stored(store: InstanceStore) -> dict[str, str]:
     return _read(os.path.join(store.run, _SECRETS))
 
 
+def in_memory(store: InstanceStore) -> dict[str, Any] | None:
+    """The same for whom it matters that there are none: ``None`` where nothing can be read."""
+    try:
+        content = files.read_json(os.path.join(store.run, _SECRETS))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
 def stored_identities(store: InstanceStore) -> dict[str, str]:
     return _read(os.path.join(store.run, _IDENTITIES))
 

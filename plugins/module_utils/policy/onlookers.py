@@ -76,9 +76,9 @@ def _sights(known: Mapping[str, Mapping[str, Any]], mounted: set[str], shown: se
     for field in ("pid", *_NEAR):
         room = _rooms(known, field)
         for who in sorted(set(known) - seen):
-            holder = next((name for name in holders if room[name] == room[who]), None)
-            if holder is not None:
-                yield _Sight(who, holder, who if _joined(known[who], field) else holder, field)
+            near = next((name for name in holders if room[name] == room[who]), None)
+            if near is not None:
+                yield _Sight(who, near, who if _joined(known[who], field) else near, field)
                 if field == "pid":
                     seen.add(who)
 
@@ -118,7 +118,9 @@ def _told(instance: str, sight: _Sight, allowed: tuple[str, ...], secrets: set[s
     what, whom = ", ".join(sorted(secrets)), ", ".join(allowed)
     if sight.field in _NEAR:
         message = f"{sight.who} lives with {sight.holder}, which holds {what} (for {whom}): {_NEAR[sight.field]}"
-        return finding("KEY-004", place, message, f"Give {sight.who} a {sight.field} of its own, or name it for them too.", severity=WARNING)
+        return finding(
+            "KEY-004", place, message, f"Give {sight.who} a {sight.field} of its own, or name it for them too.", severity=WARNING
+        )
     message = f"{sight.who} could read {what} of {sight.holder}: for {whom} alone"
     remedy = f"Remove {sight.field}, or name {sight.who} under keys[].services too, if it is to see them."
     return finding("KEY-004", place, message, remedy, severity=ERROR)

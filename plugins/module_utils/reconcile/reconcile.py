@@ -19,7 +19,7 @@ from ..common.words import STARTED
 from ..docker.containers import Container
 from ..docker.engine import Engine
 from ..instance.store import Store, host_store
-from ..status.entry import entry_of, held, strange, suspects, tell
+from ..status.entry import entry_of, strange, suspects, tell
 from ..system.prefetch import Ahead
 from ..system.scratch import sweep
 from ..system.trees import tree_digest
@@ -64,8 +64,9 @@ def reconcile(call: Call, engine: Engine, store: Store | None = None) -> dict[st
         result.update(failures(result["instances"]))
     result["unlisted"] = unlisted(store, listing, {job.id for job in jobs})
     if not complete:
-        busy = [job.id for job in work if job.state is not None]
-        result["held"] = [held(store, instance) for instance in sorted({*busy, *result["unlisted"]})]
+        # Of what was left alone the result says itself what it has; not so of one that cannot be judged.
+        unsettled = {job.id for job in jobs if job.reason is not None or job.refusal is not None}
+        result["held"] = _held(store, sorted({*unsettled, *result["unlisted"]}), listing)
     found = [Finding.from_dict(item) for entry in result["instances"] for item in entry["findings"]]
     found += [
         finding("INV-003", instance, "is on the host, but not in the inventory; it was left alone") for instance in result["unlisted"]
@@ -89,6 +90,14 @@ def _look(specs: Sequence[InstanceSpec], store: Store, listing: Sequence[Contain
         if unusable is not None and job.spec.state == STARTED and job.refusal is None:
             job.reason, job.refusal = None, unusable
     return jobs
+
+
+def _held(store: Store, instances: Sequence[str], listing: Sequence[Container]) -> list[dict[str, Any]]:
+    if not instances:
+        return []
+    from ..status.held import held
+
+    return [entry for entry in (held(store, instance, listing) for instance in instances) if entry["keystores"] or entry.get("unknown")]
 
 
 def _left_alone(job: Job, store: Store, engine: Engine) -> dict[str, Any]:

@@ -16,9 +16,7 @@ from ..common.rules import finding
 from ..common.spec import InstanceSpec, Package
 from ..common.words import COMMITTED, GONE, STARTED
 from ..docker.containers import Container, running
-from ..instance.key_files import with_marks
 from ..instance.state import NONE, State
-from ..instance.store import Store
 from ..system.clock import seconds_since
 
 # Seconds a container has to run after a restart until it counts as well again.
@@ -95,14 +93,6 @@ def _up(status: str) -> float:
     if match["moment"] or match["minute"]:
         return 1.0 if match["moment"] else 120.0
     return (int(match["number"]) + 1) * (60.0 if match["unit"] == "minute" else 1.0)
-
-
-def held(store: Store, instance: str) -> dict[str, Any]:
-    """Keys an instance has had until now, whatever becomes of it in this run: nobody else may start with them meanwhile."""
-    own = store.instance(instance)
-    state = with_marks(own, own.known())
-    gone = state is not None and not state.installed
-    return {"id": instance, "state": GONE if gone else STARTED, "keystores": plain(state.keys) if state is not None and not gone else {}}
 
 
 def health_of(state: State | None, containers: Sequence[Container]) -> dict[str, str]:

@@ -6,33 +6,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import astuple
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import astuple, replace
 from typing import Any
 
 from ...module_utils.common.errors import InputError, SecretError
 from ...module_utils.common.findings import Finding
+from ...module_utils.common.rules import finding
 from ..parsing.plain import plain
 from ..secrets.base import SecretPath, vault_request
 from ..secrets.connection import VARIABLES, Connection, connection
 from ..secrets.run_cache import RunFolder
 from .entries import INSTANCES, Entry, parse_instances
-from .key_use import Use, claimed_uses, kinds_of, public_uses, shared_keys, still_held, uses_of
+from .key_use import Use, claimed_uses, kinds_of, new_keys, public_uses, shared_keys, uses_of
+from .roll_call import Answer, RollCall, Turn
+
+# Hosts and instances a message names one by one.
+_NAMED = 10
 
 Find = Callable[[str], "str | None"]
 
 
 class Fleet:
     """All hosts of the inventory, as the worker of one of them has to know them. ``record``: a ``survey``; ``find`` turns the name of a
-    file of the controller into its path;
-    ``target`` is the host that is asked where the task is delegated."""
+    file of the controller into its path; ``turn``: who is worked on beside it."""
 
     def __init__(
-        self, folder: RunFolder, host: str, record: Mapping[str, Any], find: Find = lambda _name: None, target: str | None = None
+        self, folder: RunFolder, host: str, record: Mapping[str, Any], find: Find = lambda _name: None, turn: Turn | None = None
     ) -> None:
-        self._folder, self._host, self._record, self._find = folder, host, record, find
+        self._host, self._record, self._find = host, record, find
+        self._turn = turn or Turn()
         # What runs, runs where the task was sent to, whoever's variables it has.
-        self._target = target or host
+        self._target = self._turn.target or host
+        self._roll = RollCall(folder, host, self._turn)
+        self._answer: Answer | None = None
+        self._given = False
 
     def shared(self, entries: Iterable[Entry]) -> list[Finding]:
         """Keys of this host's entries that the inventory gives to somebody else as well, by where they lie."""
@@ -43,22 +51,79 @@ class Fleet:
         """What the play's hosts want of a store."""
         return [SecretPath(*path) for path in self._record["paths"].get(store.digest, ())]
 
-    def review(self, specs: Iterable[Mapping[str, Any]], first: Mapping[str, Any], values: Mapping[str, Mapping[str, str]]) -> None:
-        """Compare what tells keys apart (public id, content) of running keys and of those about to be sent with what other hosts of this
-        run reported. ``first``: the host's first answer; ``values``: instance -> secret -> value.
+    def answered(self, first: Mapping[str, Any]) -> None:
+        """Take note of the host's first answer: a node nobody lists any more still signs, and so does one that is about to be changed."""
+        held = first.get("held") or ()
+        if "held" in first or not first.get("failed"):
+            unknown = frozenset(str(entry["id"]) for entry in held if entry.get("unknown"))
+            runs = public_uses(self._target, [*(first.get("instances") or ()), *held])
+            self._answer = Answer(frozenset(runs), unknown=unknown, task=self._turn.task)
 
-        Raises ``InputError`` where a key would run twice.
+    def leave(self) -> None:
+        """Nothing more is going to be said of this host in this task: nobody has to wait for it."""
+        if not self._given:
+            self._given = True
+            self._roll.give(self._answer or Answer(heard=False, task=self._turn.task))
+
+    def review(self, specs: Iterable[Mapping[str, Any]], values: Mapping[str, Mapping[str, str]], sending: bool = True) -> list[Finding]:
+        """Compare what tells keys apart (public id, content) of running keys and of those about to be sent with what the hosts of this
+        run answered; a new key waits for their answers. ``values``: instance -> secret -> value; ``sending``: they are going to be sent.
+
+        Returns what is to be told of it. Raises ``InputError`` where a key would run twice.
         """
-        # A node nobody lists any more still signs, and so does one that is about to be changed.
-        held = still_held(first.get("held") or (), values)
-        mine = [*public_uses(self._target, [*(first.get("instances") or ()), *held]), *claimed_uses(self._target, values, kinds_of(specs))]
-        with self._folder.locked("public"):
-            known = self._folder.read("public") or {"uses": []}
-            others = [Use(**use) for use in known["uses"] if use["host"] != self._target]
-            self._folder.write("public", {"uses": [use.as_dict() for use in (*others, *mine)]})
-        problems = shared_keys(mine, others)
-        if problems:
-            raise InputError("a key would run twice", problems)
+        own = replace(self._answer or Answer(task=self._turn.task), claims=frozenset(claimed_uses(self._target, values, kinds_of(specs))))
+        new = new_keys(own.claims, own.runs)
+        self._given = True
+        if new:
+            self._roll.give(own)
+            self._roll.wait()
+        with self._roll.answering(own) as (read, give):
+            others = read() if own.runs or own.claims else {}
+            problems = [*_clashes(own, others.values()), *_incomparable(own, new)]
+            if problems:
+                raise InputError("a key would run twice", problems)
+            if sending and own.claims:
+                give(replace(own, sent=own.claims))
+        return self._unasked(new, others)
+
+    def _unasked(self, new: Collection[Use], others: Mapping[str, Answer]) -> list[Finding]:
+        """The one finding on those a new key could not be compared with."""
+        heard = {host for host, answer in others.items() if answer.heard}
+        silent = sorted({*self._record.get("hosts", ()), *self._turn.hosts} - heard - {self._host})
+        dark = sorted(f"{instance} on {host}" for host, answer in others.items() for instance in answer.unknown)
+        if not new or not (silent or dark):
+            return []
+        places = sorted({use.place for use in new})
+        parts = [f"the keys of {_names(silent)}, not asked in this run or without an answer"] if silent else []
+        parts += [f"those of {_names(dark)}, whose record and keys cannot be read"] if dark else []
+        return [finding("KEY-012", places[0], f"{_names(places)}: new here, and compared with all that is known but {'; '.join(parts)}")]
+
+
+def _clashes(own: Answer, others: Iterable[Answer]) -> list[Finding]:
+    """What runs is compared with what runs. What is about to be sent gives way to both that and to what others are about to send."""
+    others = list(others)
+    there = {use for answer in others for use in (*answer.runs, *answer.sent)}
+    running = shared_keys(own.runs, there)
+    told = {item.place for item in running}
+    claimed = {use for answer in others for use in answer.claims}
+    return [*running, *(item for item in shared_keys(own.claims, claimed, {*there, *own.runs}) if item.place not in told)]
+
+
+def _incomparable(own: Answer, new: Iterable[Use]) -> list[Finding]:
+    """New keys on a host where somebody else runs with keys nobody can tell."""
+    found = []
+    for instance, place in sorted({(use.instance, use.place) for use in new}):
+        dark = sorted(set(own.unknown) - {instance})
+        if dark:
+            message = f"cannot be compared with the keys of {_names(dark)} on this host: it runs, and neither its record nor its keys in memory can be read"
+            found.append(
+                finding("KEY-006", place, message, "Mend its record first (OPS-010 says how), or stop its containers; then run again.")
+            )
+    return found
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def store_paths(entries: Iterable[Entry]) -> list[SecretPath]:
@@ -76,7 +141,8 @@ def store_paths(entries: Iterable[Entry]) -> list[SecretPath]:
 def survey(
     hosts: Iterable[str], play: Container[str], variables: Callable[[str], Mapping[str, Any]], find: Find = lambda _name: None
 ) -> dict[str, Any]:
-    """``uses``: the keys of all hosts, also of those a limit leaves out; ``paths``: connection digest -> paths the play's hosts want.
+    """``uses``: the keys of all hosts, also of those a limit leaves out; ``paths``: connection digest -> paths the play's hosts want;
+    ``hosts``: those that may run instances: of the play, with a list of instances, or with variables that cannot be had.
 
     Plain JSON, to be shared by the workers.
 
@@ -85,19 +151,25 @@ def survey(
     """
     uses: list[dict[str, str]] = []
     paths: dict[str, list[list[Any]]] = {}
+    asked = set()
     for host in hosts:
+        if host in play:
+            asked.add(host)
         try:
             own = variables(host)
             entries, _findings = parse_instances(plain(own[INSTANCES]) if INSTANCES in own else [])
             wanted = store_paths(entries) if host in play else []
             store = connection_of(own) if wanted else None
         except Exception:
+            asked.add(host)
             continue
+        if INSTANCES in own:
+            asked.add(host)
         uses += [use.as_dict() for use in uses_of(host, entries, find)]
         if store is not None:
             known = paths.setdefault(store.digest, [])
             known += [list(astuple(path)) for path in wanted]
-    return {"uses": uses, "paths": paths}
+    return {"uses": uses, "paths": paths, "hosts": sorted(asked)}
 
 
 def connection_of(variables: Mapping[str, Any]) -> Connection | None:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +17,10 @@ from .entries import Entry
 
 _MARK = "the "
 _CONTENT = f"{_MARK}content "
+_MOVE = (
+    "Give each instance a key of its own. To move it takes two runs: {} has it until a run has ended that took it away "
+    "(state: absent, or another key); only the next one gives it to somebody else."
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -30,6 +34,11 @@ class Use:
     host: str
     instance: str
     place: str
+
+    @property
+    def user(self) -> tuple[str, str, str]:
+        """Whose key it is. One instance may have one key for two purposes, which makes no second node of it."""
+        return self.host, self.instance, self.place.rpartition(".keys.")[0]
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)
@@ -52,19 +61,6 @@ def public_uses(host: str, results: Iterable[Mapping[str, Any]]) -> list[Use]:
         if result.get("state") != "absent"
         for name, key in (result.get("keystores") or {}).items()
         for use in _uses(host, str(result.get("id", "")), name, key)
-    ]
-
-
-def still_held(held: Iterable[Mapping[str, Any]], values: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
-    """What instances hold whatever this run does: their keys without those for which ``values`` brings others."""
-    return [
-        {
-            **entry,
-            "keystores": {
-                name: key for name, key in (entry.get("keystores") or {}).items() if _keystore_of(name) not in values.get(entry["id"], {})
-            },
-        }
-        for entry in held
     ]
 
 
@@ -94,25 +90,30 @@ def _uses(host: str, instance: str, key: str, record: Mapping[str, Any]) -> list
     return [Use(f"{_MARK}{mark}", host, instance, f"{instance}.keys.{key}") for mark in marks_of(record)]
 
 
-def shared_keys(mine: Sequence[Use], all_uses: Iterable[Use]) -> list[Finding]:
-    """A finding for each of my keys that is used a second time, by me or by somebody else."""
+def shared_keys(mine: Collection[Use], others: Collection[Use], held: Collection[Use] = ()) -> list[Finding]:
+    """A finding for each of my keys that is used a second time, by me or by somebody else; ``held``: what others run already."""
     by_mark: dict[str, set[Use]] = {}
-    for use in (*all_uses, *mine):
+    for use in (*others, *held, *mine):
         by_mark.setdefault(use.mark, set()).add(use)
-    clashes: dict[tuple[str, str, str], dict[str, set[str]]] = {}
+    clashes: dict[tuple[str, str, str], dict[str, set[Use]]] = {}
     for use in sorted(set(mine)):
-        others = {f"{other.instance} on {other.host} ({other.place})" for other in by_mark[use.mark] - {use} if _is_another(use, other)}
-        if others:
-            clashes.setdefault((use.host, use.instance, use.place), {})[use.mark] = others
-    findings = []
-    for (_host, _instance, place), marks in clashes.items():
-        # Two keystores may have several things in common; the id is the one a person knows.
-        mark = min(marks, key=lambda mark: (mark.startswith(_CONTENT), mark))
-        where = ", ".join(sorted(set().union(*marks.values())))
-        findings.append(finding("KEY-006", place, f"{mark} is used by {where} too"))
-    return findings
+        found = {other for other in by_mark[use.mark] if other.user != use.user}
+        if found:
+            clashes.setdefault((use.host, use.instance, use.place), {})[use.mark] = found
+    return [_shared(place, marks, set(held)) for (_host, _instance, place), marks in clashes.items()]
 
 
-def _is_another(use: Use, other: Use) -> bool:
-    """One instance may be given one file twice, which makes no second node of it."""
-    return not use.mark.startswith(_CONTENT) or (use.host, use.instance) != (other.host, other.instance)
+def _shared(place: str, marks: Mapping[str, set[Use]], held: set[Use]) -> Finding:
+    # Two keystores may have several things in common; the id is the one a person knows.
+    mark = min(marks, key=lambda mark: (mark.startswith(_CONTENT), mark))
+    users = set().union(*marks.values())
+    where = ", ".join(sorted({f"{use.instance} on {use.host} ({use.place})" for use in users}))
+    holders = ", ".join(sorted({f"{use.instance} on {use.host}" for use in users & held}))
+    return finding("KEY-006", place, f"{mark} is used by {where} too", _MOVE.format(holders) if holders else None)
+
+
+def new_keys(claims: Collection[Use], held: Iterable[Use]) -> list[Use]:
+    """Claims of keys that their own instance does not hold already, in another file or under another password."""
+    known = {(use.user, use.mark) for use in held}
+    old = {(use.host, use.place) for use in claims if (use.user, use.mark) in known}
+    return [use for use in claims if (use.host, use.place) not in old]

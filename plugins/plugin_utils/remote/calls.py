@@ -37,7 +37,7 @@ class Terms:
 def reconcile(built: Built, terms: Terms, host: Host, sources: Sources, fleet: Fleet) -> dict[str, Any]:
     """The host's last answer. The fleet sees the first one and the values about to be sent, and may raise instead.
 
-    Values of what the host asks for are read between the two calls; in check mode none is read or sent. Raises ``SecretError`` and
+    Values of what the host asks for are read between the two calls; in check mode they are judged and not sent. Raises ``SecretError`` and
     ``InputError`` where something is wrong before the host was to change anything; what the host finds wrong with the rest is then part of
     the error.
     """
@@ -53,34 +53,40 @@ def reconcile(built: Built, terms: Terms, host: Host, sources: Sources, fleet: F
     }
     if errors_of(built.findings):
         error = InputError("the instances are not as they should be", built.findings)
-        raise _with(error, _try_out(built, document, host) if built.specs else [])
+        raise _with(error, _try_out(built, document, host, fleet) if built.specs else [])
     first = host.call(document)
-    held = first.pop("held", ())
+    fleet.answered(first)
+    first.pop("held", None)
     needs: Mapping[str, Mapping[str, Any]] = first.pop("needs", None) or {}
     if first.get("failed"):
+        fleet.leave()
         return first
-    values: dict[str, dict[str, str]] = {}
     try:
-        if needs and not terms.check:
-            values = _values(built, needs, host, sources)
-        fleet.review(built.specs, {**first, "held": held}, values)
+        values = _values(built, needs, host, sources, terms.check)
+        told = fleet.review(built.specs, values, sending=not terms.check)
     except AvsError as error:
-        raise _with(error, _try_out(built, document, host, needs) if needs else []) from None
+        fleet.leave()
+        raise _with(error, _try_out(built, document, host, fleet, needs) if needs else []) from None
     if not needs:
         return first
-    second = host.call({**document, "trees": _trees(built, needs), "complete": True}, values)
+    second = host.call({**document, "trees": _trees(built, needs), "complete": True}, {} if terms.check else values)
     second.pop("needs", None)
+    if "findings" in second:
+        second["findings"] = [*(item.as_dict() for item in told), *second["findings"]]
     return second
 
 
-def _values(built: Built, needs: Mapping[str, Mapping[str, Any]], host: Host, sources: Sources) -> dict[str, dict[str, str]]:
+def _values(
+    built: Built, needs: Mapping[str, Mapping[str, Any]], host: Host, sources: Sources, check: bool = False
+) -> dict[str, dict[str, str]]:
     """Instance -> secret -> value of all the host asks for. Raises ``SecretError`` where one cannot be had, does not fit its option, or
-    could not be sent unseen."""
+    could not be sent unseen, which it is not in check mode."""
     wanted = [built.needs[name][secret] for name, need in needs.items() for secret in need.get("secrets") or ()]
     values: dict[str, dict[str, str]] = {}
     if not wanted:
         return values
-    host.require_stdin()
+    if not check:
+        host.require_stdin()
     found, problems = sources.values(wanted)
     for need, value in found.items():
         values.setdefault(need.instance, {})[need.name] = value
@@ -104,12 +110,16 @@ def _trees(built: Built, needs: Mapping[str, Mapping[str, Any]]) -> dict[str, st
     return {digest: pack(built.trees[digest], name) for digest, name in digests.items()}
 
 
-def _try_out(built: Built, document: Mapping[str, Any], host: Host, needs: Mapping[str, Mapping[str, Any]] | None = None) -> list[Finding]:
+def _try_out(
+    built: Built, document: Mapping[str, Any], host: Host, fleet: Fleet, needs: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Finding]:
     """What the host finds wrong with the sound instances of a run that fails anyway; it changes nothing, and gets no secret."""
     trial = {**document, "trial": True}
     try:
         if needs is None:
             first = host.call(trial)
+            fleet.answered(first)
+            fleet.leave()
             needs = first.get("needs") or {}
             if first.get("failed") or not needs:
                 return _errors(first)

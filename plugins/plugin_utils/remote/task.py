@@ -18,6 +18,7 @@ from ansible.inventory.manager import IGNORED
 from ansible.parsing.vault import AnsibleVaultFormatError
 from ansible.plugins.action import ActionBase
 
+from ..inventory.roll_call import Turn
 from ..parsing.plain import plain
 from ..secrets.connection import VARIABLES
 from ..secrets.controller_files import ControllerFiles
@@ -73,6 +74,12 @@ class Task:
     def play(self) -> set[str]:
         """The hosts of the play, whatever becomes of them in it."""
         return {str(name) for name in self.variables.get("ansible_play_hosts_all") or ()}
+
+    @property
+    def turn(self) -> Turn:
+        """The hosts that are worked on together: of the play, or of a wave of it, without those that failed before this task."""
+        batch = frozenset(str(name) for name in self.variables.get("ansible_play_batch") or ())
+        return Turn(self.id, batch, int(context.CLIARGS.get("forks") or C.DEFAULT_FORKS), self.target)
 
     @property
     def everybody(self) -> set[str]:

@@ -66,6 +66,14 @@ class RunFolder:
             return None
         return data if isinstance(data, dict) else None
 
+    def stamp(self, name: str) -> tuple[int, int] | None:
+        """Another one after each ``write``; ``None`` where there is no record."""
+        try:
+            found = os.stat(self.path / f"{name}.json")
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
     def write(self, name: str, data: Mapping[str, Any]) -> None:
         """0600, and whole or not at all."""
         self.path.mkdir(mode=0o700, exist_ok=True)

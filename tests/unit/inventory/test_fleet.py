@@ -17,14 +17,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.errors import
 from ansible_collections.restaking.avs.plugins.module_utils.common.keystores import record_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import Fleet, store_paths, survey
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import (
-    Use,
-    claimed_uses,
-    public_uses,
-    shared_keys,
-    still_held,
-    uses_of,
-)
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import Use, claimed_uses, public_uses, shared_keys, uses_of
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.roll_call import Turn
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import SecretPath
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, connection
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder
@@ -156,10 +150,16 @@ def test_one_file_by_two_names_is_one_key(tmp_path: Path) -> None:
 def test_a_delegated_task_speaks_of_the_host_it_was_sent_to(tmp_path: Path) -> None:
     nobody: dict[str, Any] = {"uses": [], "paths": {}}
     running = {"id": "a-op1", "state": "started", "keystores": {"k": record_of("ecdsa", keystore("ecdsa", "1", "ab" * 20))}}
-    Fleet(RunFolder(tmp_path), "h1", nobody).review([], {"instances": [running]}, {})
-    Fleet(RunFolder(tmp_path), "localhost", nobody, target="h1").review([], {"instances": [], "held": [running]}, {})
+
+    def asked(host: str, target: str, answer: Mapping[str, Any]) -> None:
+        fleet = Fleet(RunFolder(tmp_path), host, nobody, turn=Turn("task", [], 5, target))
+        fleet.answered(answer)
+        fleet.review([], {})
+
+    asked("h1", "h1", {"instances": [running]})
+    asked("localhost", "h1", {"instances": [], "held": [running]})
     with pytest.raises(InputError):
-        Fleet(RunFolder(tmp_path), "localhost", nobody).review([], {"instances": [], "held": [running]}, {})
+        asked("localhost", "localhost", {"instances": [], "held": [running]})
 
 
 def test_files_are_compared_too() -> None:
@@ -244,42 +244,27 @@ def test_hosts_of_the_release_before_are_compared_too(form: str) -> None:
 def test_keys_that_differ_are_no_clash() -> None:
     for kind in ("ecdsa", "bn254", "bls12381"):
         assert shared_keys(sent("h1", "a-op1", kind, keystore(kind, "one")), held("h1", "a-op2", kind, keystore(kind, "two"))) == []
-    # One instance may be given one file twice.
+    # One instance may be given one key twice, for two purposes.
     twice = claimed_uses("h1", {"a-op1": {"key.a.keystore": "same", "key.b.keystore": "same"}}, {"a-op1": {"a": "file", "b": "file"}})
     assert shared_keys(twice, []) == []
+    same = keystore("ecdsa", "one", "ab" * 20)
+    roles = claimed_uses("h1", {"a-op1": {"key.a.keystore": same, "key.b.keystore": same}}, {"a-op1": {"a": "ecdsa", "b": "ecdsa"}})
+    assert shared_keys(roles, []) == []
+    assert len(shared_keys(roles, sent("h2", "a-op1", "ecdsa", same))) == 2
 
 
-def test_what_an_instance_holds_stays_held_until_another_key_comes() -> None:
-    held = [{"id": "a-op1", "state": "started", "keystores": {"bls": {"public_id": "1"}, "ecdsa": {"public_id": "2"}}}]
-    for values, left in (
-        ({}, ["bls", "ecdsa"]),
-        ({"a-op1": {"option.rpc-token": "x"}, "a-op2": {"key.bls.keystore": "{}"}}, ["bls", "ecdsa"]),
-        ({"a-op1": {"key.bls.password": "x"}}, ["bls", "ecdsa"]),
-        ({"a-op1": {"key.bls.keystore": "{}"}}, ["ecdsa"]),
-    ):
-        assert [(entry["id"], list(entry["keystores"])) for entry in still_held(held, values)] == [("a-op1", left)]
+@pytest.mark.parametrize("source", [{"source": "vault", "path": "avs/x"}, {"source": "file", "keystore": "x.json"}])
+def test_one_key_for_two_purposes_of_one_instance_is_one_use(source: dict[str, str]) -> None:
+    keys = [{"name": name, "kind": "ecdsa", **source} for name in ("signer", "payer")]
+    assert shared_keys(uses("h1", entry(keys=keys)), []) == []
+    # Of two entries each is told of both keys; also of two that have no more in common than their tag.
+    other = {"package": {"path": "/srv/other"}, "version": None}
+    pair = uses("h1", entry(keys=keys, **other), entry(keys=keys, package={"path": "/srv/third"}, version=None))
+    assert len({use.instance for use in pair}) == 1 and len(shared_keys(pair, [])) == 4
+    assert len(shared_keys(uses("h1", entry(keys=keys)), uses("h2", entry(keys=keys)))) == 2
 
 
 def test_hosts_outside_the_play_count_by_their_keys_alone(tmp_path: Path) -> None:
     record = survey(["h1", "h2"], ["h1"], lambda _host: {"avs_instances": [entry()], **TOKEN})
     assert {use["host"] for use in record["uses"]} == {"h1", "h2"}
     assert len(Fleet(RunFolder(tmp_path), "h1", record).paths(store())) == 3
-
-
-def test_what_hosts_reported_meets_what_others_are_about_to_send(tmp_path: Path) -> None:
-    """By public id, which no inventory says: the first host to report goes on, the second is refused before anything is sent."""
-    specs = [{"id": "a-op1", "keys": [{"name": "k", "kind": "ecdsa"}]}]
-    values = {"a-op1": {"key.k.keystore": keystore("ecdsa", "one", "ab" * 20)}}
-    nobody: dict[str, Any] = {"uses": [], "paths": {}}
-    first = Fleet(RunFolder(tmp_path), "h1", nobody)
-    first.review(specs, {"instances": []}, values)
-    # Its own report of before is replaced, not compared with.
-    first.review(specs, {"instances": []}, values)
-    with pytest.raises(InputError) as caught:
-        Fleet(RunFolder(tmp_path), "h2", nobody).review(
-            specs, {"instances": []}, {"a-op1": {"key.k.keystore": keystore("ecdsa", "2", "ab" * 20)}}
-        )
-    assert [item.id for item in caught.value.findings] == ["KEY-006"]
-    running = {"id": "b-op1", "state": "started", "keystores": {"k": record_of("ecdsa", keystore("ecdsa", "3", "ab" * 20))}}
-    with pytest.raises(InputError):
-        Fleet(RunFolder(tmp_path), "h3", nobody).review([], {"instances": [], "held": [running]}, {})
