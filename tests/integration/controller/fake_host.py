@@ -14,6 +14,7 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.restaking.avs.plugins.module_utils.common.keystores import record_of
 
 
 def same(spec: dict, old: dict | None) -> bool:
@@ -30,11 +31,19 @@ def same(spec: dict, old: dict | None) -> bool:
     return True
 
 
+def keystores(spec: dict, old: dict | None) -> dict:
+    secrets = (old or {}).get("secrets", {})
+    keys = {key["name"]: (key["kind"], secrets.get(key["keystore"])) for key in spec.get("keys", ())}
+    return {name: record_of(kind, value[1]) for name, (kind, value) in keys.items() if value}
+
+
 def main() -> None:
     arguments = {"document": {"type": "dict", "required": True}, "secret_values": {"type": "dict", "no_log": True, "default": {}}}
     module = AnsibleModule(arguments, supports_check_mode=True)
     document, values = module.params["document"], module.params["secret_values"]
     path = document["settings"]["memory"]
+    if not document["complete"]:
+        time.sleep(document["settings"].get("think", 0))
     for line in document["settings"].get("warn") or ():
         module.warn(line)
     if "junk" in document["settings"]:
@@ -47,11 +56,16 @@ def main() -> None:
     if "refuse" in document["settings"]:
         module.fail_json(**document["settings"]["refuse"])
     todo = [spec for spec in document["specs"] if not same(spec, known.get(spec["id"]))]
-    results = [{"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keystores": {}} for spec in document["specs"]]
+    results = [
+        {"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keystores": keystores(spec, known.get(spec["id"]))}
+        for spec in document["specs"]
+    ]
     if todo and not document["complete"]:
         needs = {spec["id"]: {"tree": spec["state"] == "started", "secrets": sorted(spec.get("secrets", {}))} for spec in todo}
         unchanged = [result for result in results if not result["changed"]]
-        module.exit_json(changed=False, instances=unchanged, needs=needs, findings=[], unlisted=[])
+        held = [{**result, "state": "started"} for result in results if result["changed"]]
+        held += [{"id": name, "state": "started", "keystores": {}, "unknown": True} for name in document["settings"].get("unknown") or ()]
+        module.exit_json(changed=False, instances=unchanged, needs=needs, findings=[], unlisted=[], held=held)
     time.sleep(document["settings"].get("wait", 0))
     if document["settings"].get("die") and todo:
         raise RuntimeError(f"died over {values!r}")

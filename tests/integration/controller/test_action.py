@@ -38,8 +38,10 @@ def test_one_login_one_read_of_each_secret_and_nothing_left(
 
     check = controller.play("--check", "--diff", "-vvvv", json_output=False)
     assert check.code == 0, check.output
-    assert (check.asked[0], check.asked[-1]) == (LOGIN, REVOKE) and len(check.asked) == 2 + 12
-    assert len(reads(check.asked, "metadata")) == 12 and reads(check.asked, "data") == []
+    # Values are judged on the controller, and not sent.
+    assert (check.asked[0], check.asked[-1]) == (LOGIN, REVOKE) and len(check.asked) == 2 + 12 + 12
+    assert len(reads(check.asked, "metadata")) == len(set(reads(check.asked, "data"))) == 12
+    assert json.loads((controller.folder / "h0.calls.memory").read_text())["secrets"] == {}
 
     install = controller.play("--diff", "-vvvv", json_output=False)
     assert install.code == 0 and "+t" not in install.output and "+demo-avs-t1" in install.output, install.output

@@ -19,7 +19,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.contents impo
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import public_uses, shared_keys
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import claimed_uses, public_uses, shared_keys
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import Built, build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need
@@ -263,3 +263,36 @@ def test_bytes_that_change_are_a_change(bench: Bench, native: Path, tmp_path: Pa
         read = docker("exec", f"avs-{spec['id']}-node", "sha256sum", "/id/p2p.json", "/keys/bls.json").split()
         assert read[0] == read[2] == hashlib.sha256(content).hexdigest()
         assert bench.call([spec])["changed"] is False
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_node_whose_record_is_damaged_still_has_its_key(bench: Bench, tree: Path, keys: dict[str, str], listed: bool) -> None:
+    spec = bench.spec(f"dark-{listed}".lower(), tree, keys)
+    bench.call([spec])
+    own = bench.store.instance(spec["id"])
+    newcomers = claimed_uses("h2", {"other": {"key.bls.keystore": keys["key.bls.keystore"]}}, {"other": {"bls": "bn254"}})
+
+    def told() -> dict[str, Any]:
+        answer = bench.call([spec] if listed else [], check=True)
+        assert [entry["keystores"] for entry in answer["instances"]] == [{}] * listed
+        (found,) = [entry for entry in answer["held"] if entry["id"] == spec["id"]]
+        return found
+
+    Path(own.state_file).write_text("not json")
+    found = told()
+    assert "unknown" not in found and len(shared_keys(newcomers, public_uses("h1", [found]))) == 1
+    # Without the values in memory the files of the services are left, and it is said that there may be more.
+    (Path(own.run) / "secrets.json").write_text("{")
+    found = told()
+    assert found["unknown"] is True and len(shared_keys(newcomers, public_uses("h1", [found]))) == 1
+    shutil.rmtree(own.run)
+    assert told() == {"id": spec["id"], "state": "started", "keystores": {}, "unknown": True}
+
+
+def test_a_node_that_never_came_up_has_its_key_too(bench: Bench, tree: Path, keys: dict[str, str]) -> None:
+    """Its containers run, and nothing was committed."""
+    spec = bench.spec("sick", tree, keys, health={"type": "tcp", "service": "node", "port": 1, "timeout": 3})
+    assert bench.call([spec])["instances"][0]["error"]
+    (found,) = [entry for entry in bench.call([])["held"] if entry["id"] == spec["id"]]
+    newcomers = claimed_uses("h2", {"other": {"key.bls.keystore": keys["key.bls.keystore"]}}, {"other": {"bls": "bn254"}})
+    assert len(shared_keys(newcomers, public_uses("h1", [found]))) == 1
