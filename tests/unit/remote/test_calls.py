@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import tarfile
@@ -91,15 +92,31 @@ def refuse(*_arguments: Any) -> Any:
     raise AssertionError("values were read")
 
 
-def accept(_first: Any, _values: Any) -> None:
-    pass
+def accept(_first: Any, _values: Any) -> list[Finding]:
+    return []
 
 
-def reconcile(built: Built, terms: Terms, host: Any, values: Any, review: Any) -> dict[str, Any]:
-    """``values`` and ``review`` are all that is asked of the sources and the fleet."""
+class Fleet:
+    """``heard``: what it was told of the host's first answer; ``left``: that nothing more will come."""
+
+    def __init__(self, review: Any) -> None:
+        self._review, self.heard, self.left, self.sending = review, None, False, None
+
+    def answered(self, first: Any) -> None:
+        self.heard = dict(first)
+
+    def leave(self) -> None:
+        self.left = True
+
+    def review(self, _specs: Any, values: Any, sending: bool = True) -> Any:
+        self.sending = sending
+        return self._review(self.heard, values)
+
+
+def reconcile(built: Built, terms: Terms, host: Any, values: Any, review: Any, fleet: Any = None) -> dict[str, Any]:
+    """``values`` is all that is asked of the sources, ``review`` what the fleet says."""
     sources: Any = SimpleNamespace(values=values)
-    fleet: Any = SimpleNamespace(review=lambda _specs, first, values: review(first, values))
-    return calls.reconcile(built, terms, host, sources, fleet)
+    return calls.reconcile(built, terms, host, sources, fleet or Fleet(review))
 
 
 def test_one_call_where_nothing_is_to_be_done(built: Built) -> None:
@@ -130,11 +147,50 @@ def test_work_without_contents(built: Built) -> None:
     assert host.calls[1][0]["trees"] == {} and host.calls[1][1] == {}
 
 
-def test_check_mode_never_reads_a_value(built: Built) -> None:
-    host = Host({"demo-avs-op1": {"tree": True, "secrets": ["key.bls.password"]}})
-    reconcile(built, Terms(check=True), host, refuse, accept)
+def test_check_mode_judges_values_and_sends_none(built: Built) -> None:
+    seen: list[Any] = []
+
+    def review(_first: Any, values: Any) -> list[Finding]:
+        seen.append(values)
+        return []
+
+    host = Host({"demo-avs-op1": {"tree": True, "secrets": ["key.bls.keystore"]}})
+    # Nothing is sent, so it is no matter whether it could be.
+    host.require_stdin = refuse  # type: ignore[method-assign]
+    fleet = Fleet(review)
+    reconcile(built, Terms(check=True), host, read, review, fleet)
     document, values = host.calls[1]
-    assert document["trees"] and values == {}
+    assert document["trees"] and values == {} and fleet.sending is False
+    assert list(seen[0]["demo-avs-op1"]) == ["key.bls.keystore"]
+    with pytest.raises(SecretError) as caught:
+        reconcile(built, Terms(check=True), host, lambda needs: (dict.fromkeys(needs, "canary"), []), accept)
+    assert [item.id for item in caught.value.findings] == ["KEY-010"]
+
+
+def test_what_is_told_of_new_keys_is_part_of_the_answer(built: Built) -> None:
+    warning = Finding("KEY-012", "warning", "demo-avs-op1.keys.bls", "not compared")
+    host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}}, {"changed": True, "findings": []})
+    answer = reconcile(built, Terms(), host, read, lambda _first, _values: [warning])
+    assert [item["id"] for item in answer["findings"]] == ["KEY-012"]
+
+
+@pytest.mark.parametrize("failure", ["the first call", "a value", "the inventory"])
+def test_others_need_not_wait_for_a_host_that_failed(built: Built, broken: Built, failure: str) -> None:
+    """And what it has is known all the same."""
+    held = {
+        "held": [{"id": "x"}],
+        "failed": failure != "a value",
+        "needs": {"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}},
+    }
+    fleet = Fleet(refuse)
+
+    def values(_needs: list[Need]) -> Any:
+        raise SecretError("sealed")
+
+    host: Any = SimpleNamespace(call=lambda _document, _values=None: dict(held), require_stdin=lambda: None)
+    with contextlib.suppress(SecretError, InputError):
+        reconcile(broken if failure == "the inventory" else built, Terms(), host, values, refuse, fleet)
+    assert fleet.left and fleet.heard is not None and fleet.heard["held"] == [{"id": "x"}]
 
 
 def test_a_failed_first_call_is_the_last(built: Built) -> None:
