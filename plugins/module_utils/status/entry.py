@@ -14,7 +14,7 @@ from ..common.findings import WARNING, Finding, by_severity
 from ..common.records import plain
 from ..common.rules import finding
 from ..common.spec import InstanceSpec, Package
-from ..common.words import COMMITTED, GONE, STARTED
+from ..common.words import COMMITTED, GONE
 from ..docker.containers import Container, running
 from ..instance.state import NONE, State
 from ..system.clock import seconds_since
