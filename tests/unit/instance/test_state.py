@@ -80,6 +80,26 @@ def test_what_an_older_release_left_out_has_a_default() -> None:
     assert read_state({name: value for name, value in recorded("committed").items() if name != "schema"}).schema == 1
 
 
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        # What a removal leaves of an instance nobody knows more of.
+        {"schema": 1, "id": "a-b", "phase": "absent", "removed_at": "t", "package": None, "profile": None, "images": {},
+         "memory_default": None, "volumes": [], "kept_data": None},
+        # A first install of a package without a version.
+        {**recorded("committed"), "previous_release": None, "previous_spec_digest": None, "package": {"name": "a", "version": None, "commit": None,
+         "tree_sha256": "t", "spec_version": None}},
+        {**recorded("committed"), "keys": {"bls": {"kind": "bn254", "fingerprint": "f", "public_id": None, "marks": []}}},
+        {**recorded("committed"), "folders": {"db": {"owner": None, "mode": "0755"}}},
+        # An upgrade of rules, by hand or by a later run.
+        {**recorded("committed"), "previous_release": "1-v1", "previous_spec_digest": "d", "secrets": {"s": {"identity": "i", "alias": "j"}}},
+    ],
+    ids=["removed", "no version", "no public id", "nobody's folder", "changed"],
+)  # fmt: skip
+def test_what_there_is_none_of_is_null(nothing: dict[str, Any]) -> None:
+    assert read_state(nothing).as_dict() == nothing
+
+
 def test_fields_of_other_programs_are_kept() -> None:
     document = {**recorded("committed"), "later": {"a": 1}}
     document["containers"]["node"]["later"] = True
