@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,28 +64,28 @@ def test_what_runs_since_before_the_commit_is_not_looked_at() -> None:
     assert suspects(LONG_AGO, [running("Exited (0) 2 seconds ago", "exited")]) == []
 
 
-def inspected(count: int, started: str, **state: Any) -> dict[str, Any]:
-    return {"Id": "id", "RestartCount": count, "State": {"Running": True, "StartedAt": started, "ExitCode": 0, **state}}
+def inspected(count: int, seconds: float, **state: Any) -> dict[str, Any]:
+    return {"Id": "id", "RestartCount": count, "State": {"Running": True, "StartedAt": ago(seconds), "ExitCode": 0, **state}}
 
 
 @pytest.mark.parametrize(
     ("seen", "recorded", "status", "says"),
     [
-        (inspected(0, ago(5)), 0, None, ""),
-        (inspected(2, ago(5)), 2, None, ""),
-        (inspected(5, ago(3600)), 0, None, ""),
-        (inspected(1, ago(5)), 0, "starting", "restarted once since"),
-        (inspected(7, ago(5)), 2, "unhealthy", "restarted 5 times since"),
-        (inspected(1, ago(5)), 4, "starting", "restarted once since"),
-        (inspected(1, ago(5), Restarting=True, ExitCode=1, OOMKilled=True), 0, "starting", "last exit code 1 (out of memory): "),
+        (partial(inspected, 0, 5), 0, None, ""),
+        (partial(inspected, 2, 5), 2, None, ""),
+        (partial(inspected, 5, 3600), 0, None, ""),
+        (partial(inspected, 1, 5), 0, "starting", "restarted once since"),
+        (partial(inspected, 7, 5), 2, "unhealthy", "restarted 5 times since"),
+        (partial(inspected, 1, 5), 4, "starting", "restarted once since"),
+        (partial(inspected, 1, 5, Restarting=True, ExitCode=1, OOMKilled=True), 0, "starting", "last exit code 1 (out of memory): "),
     ],
     ids=["never", "before the commit", "long ago", "once", "again and again", "counted anew", "just now"],
 )
-def test_restarts_since_the_commit(store: Store, seen: dict[str, Any], recorded: int, status: str | None, says: str) -> None:
+def test_restarts_since_the_commit(store: Store, seen: Callable[[], dict[str, Any]], recorded: int, status: str | None, says: str) -> None:
     own, _state, _containers = installed(store)
     engine = Told(events="", logs=Done(0, "2026-01-01T00:00:02Z out of \x1b[2Jdisk: t0ken\n", "2026-01-01T00:00:01Z warm\n"))
     state = LONG_AGO.but(containers={"node": ContainerRecord(name="n", spec="s", restarts=recorded)})
-    health, found = restarted(engine, own, state, [running("Up 5 seconds")], {"id": seen})
+    health, found = restarted(engine, own, state, [running("Up 5 seconds")], {"id": seen()})
     assert (health or {}).get("status") == status
     assert [item.id for item in found] == ([] if status is None else ["OPS-012"])
     if found:
@@ -97,7 +99,7 @@ def test_the_last_words_are_masked_and_harmless(store: Store) -> None:
     Path(own.run, "secrets.json").write_text(f'{{"option.token": "{secret}"}}')
     death = '{"Action": "die", "Actor": {"Attributes": {"exitCode": "9"}}}'
     engine = Told(events=death, logs=f"2026-01-01T00:00:02Z \x07{secret}\r\x9b{'x' * 500}\n")
-    _health, found = restarted(engine, own, LONG_AGO, [running("Up 5 seconds")], {"id": inspected(1, ago(5))})
+    _health, found = restarted(engine, own, LONG_AGO, [running("Up 5 seconds")], {"id": inspected(1, 5)})
     assert "last exit code 9: ?********??xxx" in found[0].message
     assert secret not in found[0].message and len(found[0].message) < 400
     assert harmless("a\u202eb\x1b]0;x\x07") == "a?b?]0;x?"
