@@ -40,9 +40,13 @@ class Odd(ValueError):
         return Odd(self.problem, f"{name}.{self.place}" if self.place else str(name))
 
 
+class _Item(tuple[Read, Any]):
+    """A reader and a default. Python itself puts tuples into classes, too."""
+
+
 def item(read: Read, default: Any = _REQUIRED) -> Any:
     """A field of a record: how its value is read, and what stands for it where a document says nothing of it."""
-    return read, default
+    return _Item((read, default))
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(item,))
@@ -54,7 +58,7 @@ class Record:
     _loose: ClassVar[bool] = False
 
     def __init_subclass__(cls, loose: bool = False) -> None:
-        fields = {name: value for name, value in vars(cls).items() if isinstance(value, tuple)}
+        fields = {name: value for name, value in vars(cls).items() if isinstance(value, _Item)}
         cls._readers = {name: read for name, (read, _default) in fields.items()}
         cls._required = frozenset(name for name, (_read, default) in fields.items() if default is _REQUIRED)
         cls._loose = loose

@@ -126,6 +126,16 @@ def test_a_record_is_made_whole_and_stays_as_it_is() -> None:
         Outer(name="a").name = "b"
 
 
+def test_what_python_puts_into_a_class_is_no_field() -> None:
+    """From 3.13 on: names of attributes that methods set."""
+
+    class Newer(Record):
+        __static_attributes__ = ()
+        name: str = item(text)
+
+    assert Newer.read({"name": "a"}).as_dict() == {"name": "a"}
+
+
 def test_what_is_stated() -> None:
     assert records.stated({"a": None, "b": [None, {"c": None, "d": 0}], "e": ""}) == {"b": [{"d": 0}], "e": ""}
 
