@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...module_utils.common.errors import InputError
 from ...module_utils.common.findings import Finding, by_severity, errors_of
 from ...module_utils.common.names import is_name
+from ...module_utils.common.records import Odd
 from ...module_utils.common.rules import finding
 from ...module_utils.common.spec import SCHEMA, read_spec
 from ..packages.option_values import Resolved, resolve_options
@@ -85,7 +86,10 @@ def build_specs(entries: Iterable[Entry], load: Load, references: References, kn
         for need in draft.needs:
             draft.spec["secrets"][need.name]["ref"] = found_references[need]
         # By the host's own reader: what it would not understand does not leave this machine.
-        spec = read_spec(draft.spec)
+        try:
+            spec = read_spec(draft.spec)
+        except Odd as odd:
+            raise InputError(f"{draft.entry.place}: no host would understand what is made of it: {odd}") from None
         own = by_severity(item for item in findings if _is_of(item, draft.entry))
         specs.append((spec if draft.tree is None else spec.but(findings=own)).as_dict())
     return Built(

@@ -69,6 +69,12 @@ def test_a_whole_spec() -> None:
     assert spec["findings"] == []
 
 
+def test_what_no_host_would_understand_is_said_here() -> None:
+    odd = package(profiles={"hoodi": profile(api={"service": 5, "port": 1})})
+    with pytest.raises(InputError, match=r"avs_instances\[0\]: .*: api\.service is not a text"):
+        build(entry(), offered=odd)
+
+
 def test_where_each_secret_is_asked_for() -> None:
     references = Numbered()
     built = build(entry(), references=references)
