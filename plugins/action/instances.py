@@ -29,12 +29,9 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.remote.calls import 
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import code
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.host import Host, HostAction
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.task import Task
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import SecretPath
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import connection
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileSource
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder, RunTokens, RunVersions, revoke_at_exit
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_folder import RunFolder
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.source import Surroundings
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources, start_of_run
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import TapConfig, parse_taps
 
 _LOCK_TIMEOUT = 60
@@ -51,7 +48,7 @@ _ARGUMENTS = {
 display = Display()
 
 # The main process imports this file before it forks the first worker of a task with this action: what is read here is read once a run.
-revoke_at_exit(C.DEFAULT_LOCAL_TMP, display.warning)
+start_of_run(str(C.DEFAULT_LOCAL_TMP), display.warning)
 code()
 
 
@@ -92,7 +89,7 @@ def _reconciled(task: Task, host: Host, arguments: Mapping[str, Any], names: dic
     findings += fleet.shared(entries)
     fetched = Cache(Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(task.temp))
     offers = Offers(_taps(task, arguments["taps"], findings), fetched, task.base)
-    sources = _sources(task, folder, fleet)
+    sources = Sources(Surroundings(task.variable, task.files, folder, task.id, fleet.wishes(entries, task.variable)))
     try:
         built = build_specs(entries, offers.package, sources, findings)
         for spec, entry in zip(built.specs, built.entries):
@@ -143,18 +140,6 @@ def _taps(task: Task, given: Any, findings: list[Finding]) -> list[TapConfig]:
     except InputError as error:
         findings += error.findings
         return []
-
-
-def _sources(task: Task, folder: RunFolder, fleet: Fleet) -> Sources:
-    files = task.files
-
-    def make() -> VaultSource:
-        return VaultSource(connection(task.store_option), RunTokens(folder))
-
-    def others() -> list[SecretPath]:
-        return fleet.paths(connection(task.store_option))
-
-    return Sources(make, RunVersions(folder, task.id), FileSource(files.find, files.read, files.exposed), others)
 
 
 def _say(task: Task, answer: Mapping[str, Any], result: Mapping[str, Any]) -> None:

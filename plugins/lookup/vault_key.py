@@ -206,10 +206,12 @@ from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, SecretError
 from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem, SecretPath, SecretRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import VARIABLES, connection
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder, RunTokens, revoke_at_exit
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunTokens, revoke_at_exit
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_folder import RunFolder
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault_client import VaultSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault_requests import SecretPath, SecretRequest
 
 # Only the main process can do this; most lookups happen in workers.
 revoke_at_exit(C.DEFAULT_LOCAL_TMP, Display().warning)

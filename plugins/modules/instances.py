@@ -67,7 +67,9 @@ extends_documentation_fragment:
   - restaking.avs.taps
 attributes:
   check_mode:
-    description: Announces the very actions a run takes. No secret is read, no image pulled, no file of an instance written.
+    description:
+      - Announces the very actions a run takes. No value is read from a secret store, no image pulled, no file of an instance written.
+      - What has no version (files, variables, what is typed) is read on the controller, to tell whether it changed, and not sent.
     support: full
   diff_mode:
     description: Shows changed options and the changed services of the compose file; secrets appear by name only.

@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from tests.core import bin_folder, collections_path
+from tests.integration.terminal import at_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / ".lab"
@@ -128,6 +129,15 @@ class Result:
         return str(self.failure(host).get("msg", ""))
 
 
+@dataclass
+class Typed:
+    """What an operator types in a run, what stands on the terminal before, and what stands there at the end."""
+
+    answers: list[str]
+    planted: str = ""
+    shown: str = ""
+
+
 class Fleet:
     """The lab's inventory with instances of the test's choice."""
 
@@ -179,20 +189,22 @@ class Fleet:
         environment: Mapping[str, str] | None = None,
         parse: bool = True,
         timeout: int = 600,
+        typed: Typed | None = None,
     ) -> Result:
-        """Run ``restaking.avs.<playbook>``, or a file where it is a path; ``parse`` reads the run through the JSON callback, else the text is kept."""
+        """Run ``restaking.avs.<playbook>``, or a file where it is a path; ``parse`` reads the run through the JSON callback, else the text is kept.
+        ``typed``: at a terminal."""
         inventory = self.write_inventory(instances, variables or {})
         name = playbook if "/" in playbook else f"restaking.avs.{playbook}"
         extra = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"} if parse else {}
+        command = [str(bin_folder(self.core) / "ansible-playbook"), name, "-i", str(inventory), *arguments]
+        whole = self.environment(**{**extra, **(environment or {})})
+        if typed is not None:
+            code, output, typed.shown = at_terminal(
+                command, typed.answers, cwd=self.folder, env=whole, timeout=timeout, planted=typed.planted
+            )
+            return Result(code, output)
         done = subprocess.run(
-            [str(bin_folder(self.core) / "ansible-playbook"), name, "-i", str(inventory), *arguments],
-            env=self.environment(**{**extra, **(environment or {})}),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            check=False,
+            command, env=whole, cwd=self.folder, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False
         )
         result = Result(done.returncode, done.stdout + done.stderr)
         if parse:

@@ -25,7 +25,7 @@ import hvac
 import pytest
 import yaml
 
-from tests.integration.support import Fleet, Result
+from tests.integration.support import Fleet, Result, Typed
 from tests.lab.keystores import make_keystore
 
 PROBE = (Path(__file__).parent / "probes" / "sample.py").read_text()
@@ -171,11 +171,11 @@ class Ground:
             check=False,
         )
 
-    def plant_container(self) -> None:
+    def plant_container(self, node: str = "avs-demo-avs-canary-node") -> None:
         """A container whose log holds the control, in the image the installed node brought."""
         self.host.run(
             f"docker run -d --name {CONTROL} -i --entrypoint python3 "
-            "$(docker inspect -f '{{.Image}}' avs-demo-avs-canary-node) -c 'print(input())' >/dev/null"
+            f"$(docker inspect -f '{{{{.Image}}}}' {node}) -c 'print(input())' >/dev/null"
         )
         self.host.run(
             f"timeout 60 docker attach --sig-proxy=false {CONTROL}", stdin=self.controls["host container logs"] + "\n", check=False
@@ -201,9 +201,12 @@ class Ground:
         path.write_text(yaml.safe_dump(plays, sort_keys=False))
         return str(path)
 
-    def run(self, name: str, entries: list[dict[str, Any]], *arguments: str) -> tuple[Result, dict[str, str]]:
-        """A run, as loud as can be, and what was seen of it: output, processes, files that came and went."""
+    def run(
+        self, name: str, entries: list[dict[str, Any]], *arguments: str, more: Mapping[str, str] | None = None, typed: Typed | None = None
+    ) -> tuple[Result, dict[str, str]]:
+        """A run, as loud as can be, and what was seen of it: output, processes, files that came and went. ``more``: environment."""
         environment = {
+            **(more or {}),
             "HOME": str(self.folders["home"]),
             "TMPDIR": str(self.folders["temporary"]),
             "ANSIBLE_LOG_PATH": str(self.log),
@@ -213,7 +216,14 @@ class Ground:
         watched = [str(self.folders["home"]), str(self.folders["temporary"])]
         with Watch(self.host.ssh(), ("/tmp", "/var/tmp", "/root", "/var/lib/avs", "/run/lock")) as there, Watch([], watched) as here:
             result = self.fleet.play(
-                self.playbook(name), {self.host.name: entries}, "-vvvv", "--diff", *arguments, environment=environment, parse=False
+                self.playbook(name),
+                {self.host.name: entries},
+                "-vvvv",
+                "--diff",
+                *arguments,
+                environment=environment,
+                parse=False,
+                typed=typed,
             )
         assert "PLAY RECAP" in result.output
         seen = {"output": result.output}

@@ -23,7 +23,7 @@ def unmentioned(root: Path) -> list[str]:
     plugins = root / "plugins" / "plugin_utils"
     code = {
         "field of avs_instances": entry_fields(plugins / "inventory" / "entries.py"),
-        "variable of the secret store": vault_variables(plugins / "secrets" / "connection.py"),
+        "variable of the secret store": source_variables(plugins / "secrets"),
         "variable": avs_variables(root),
     }
     lines = [
@@ -71,8 +71,10 @@ def entry_fields(path: Path) -> list[str]:
     raise KeyError(f"{path} has no class Entry")
 
 
-def vault_variables(path: Path) -> list[str]:
-    return re.findall(r"\"(ansible_hashi_vault_\w+)\"", path.read_text(encoding="utf-8"))
+def source_variables(folder: Path) -> list[str]:
+    """Variables that say how sources of secrets are reached."""
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
+    return re.findall(r"\"(ansible_hashi_vault_\w+|avs_aws_\w+)\"", text)
 
 
 def avs_variables(root: Path) -> Iterable[str]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import content_table, role_tables
+from . import content_table, role_tables, source_tables
 from .documented import unmentioned
 from .marks import NoMarks
 from .reference_page import reference_page
@@ -26,6 +26,7 @@ def pages(root: Path) -> Iterator[tuple[Path, str]]:
     yield root / "docs" / "rules.md", rules_page(root)
     yield root / "docs" / "security" / "compose-settings.md", settings_page(root)
     yield root / "docs" / "reference.md", reference_page(root)
+    yield from source_tables.pages(root)
     for role in roles(root):
         yield role / "README.md", role_tables.readme(role)
     yield root / "README.md", content_table.readme(root)

@@ -13,9 +13,9 @@ class NoMarks(Exception):
     """The page has no place for the generated part."""
 
 
-def between(path: Path, begin: str, end: str, part: str) -> str:
-    """The page with ``part`` between its two marks; raises ``NoMarks``."""
-    text = path.read_text(encoding="utf-8")
+def between(path: Path, begin: str, end: str, part: str, text: str | None = None) -> str:
+    """The page, or its ``text`` so far, with ``part`` between its two marks; raises ``NoMarks``."""
+    text = path.read_text(encoding="utf-8") if text is None else text
     first, last = text.find(begin), text.find(end)
     if first < 0 or last < first:
         raise NoMarks(f"{path}: the lines {begin.strip()!r} and {end.strip()!r} are missing")

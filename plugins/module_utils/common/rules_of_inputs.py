@@ -94,6 +94,13 @@ INPUTS = (
         "Ansible parses every file below a folder that is an inventory: a password becomes the name of a host.",
         "Move it to files/ beside the inventory's folder.",
     ),
+    Rule(
+        "SEC-006",
+        WARNING,
+        "Secrets stay out of the controller's environment",
+        "Every program a shell starts inherits its environment, and whoever runs as the same user can read it.",
+        "Use a secret store where there is one; unset the variable after the run.",
+    ),
     Rule("PKG-001", ERROR, "Files are well-formed YAML", "", "Correct the YAML."),
     Rule("PKG-002", ERROR, "Fields have the types of the format", "", "Correct the field."),
     Rule("PKG-003", WARNING, "Fields are those of the format", "", "Remove or rename the field."),

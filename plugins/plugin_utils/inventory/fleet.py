@@ -2,21 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one worker has to know of the other hosts: their keys, and what those of the play want of the secret store."""
+"""What one worker has to know of the other hosts: their keys, and what those of the play want of the sources of secrets."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from typing import Any
 
-from ...module_utils.common.errors import InputError, SecretError
+from ...module_utils.common.errors import InputError
 from ...module_utils.common.findings import Finding
 from ...module_utils.common.rules import finding
 from ..parsing.plain import plain
-from ..secrets.base import SecretPath, vault_request
-from ..secrets.connection import VARIABLES, Connection, connection
-from ..secrets.run_cache import RunFolder
+from ..secrets.run_folder import RunFolder
+from ..secrets.source import Variable, Wishes
+from ..secrets.sources import merged_wishes, wishes_of
 from .entries import INSTANCES, Entry, parse_instances
 from .key_use import Use, claimed_uses, kinds_of, new_keys, public_uses, shared_keys, uses_of
 from .roll_call import Answer, RollCall, Turn
@@ -47,9 +48,12 @@ class Fleet:
         others = [Use(**use) for use in self._record["uses"] if use["host"] != self._host]
         return shared_keys(uses_of(self._host, entries, self._find), others)
 
-    def paths(self, store: Connection) -> list[SecretPath]:
-        """What the play's hosts want of a store."""
-        return [SecretPath(*path) for path in self._record["paths"].get(store.digest, ())]
+    def wishes(self, entries: Iterable[Entry], variable: Variable) -> dict[str, Wishes]:
+        """What the play's hosts want of each source of secrets. A host whose variables could not be had when the play was surveyed has its
+        own wishes all the same: ``entries`` and ``variable`` are this host's."""
+        if self._host in self._record["wished"]:
+            return dict(self._record["wishes"])
+        return merged_wishes(self._record["wishes"], wishes_of(references_of(entries), variable))
 
     def answered(self, first: Mapping[str, Any]) -> None:
         """Take note of the host's first answer: a node nobody lists any more still signs, and so does one that is about to be changed."""
@@ -126,23 +130,22 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
-def store_paths(entries: Iterable[Entry]) -> list[SecretPath]:
-    """Every path of the secret store that started instances refer to."""
-    paths: set[SecretPath] = set()
+def references_of(entries: Iterable[Entry]) -> list[Mapping[str, Any]]:
+    """Every secret reference of started instances: keys, their passwords, options."""
+    found: list[Mapping[str, Any]] = []
     for entry in entries:
-        if entry.state != "started":
-            continue
-        references = [key.reference for key in entry.keys if key.source == "vault"]
-        references += [value for value in entry.options.values() if isinstance(value, Mapping) and value.get("source") == "vault"]
-        paths.update(vault_request(reference, "").path for reference in references)
-    return sorted(paths)
+        if entry.state == "started":
+            found += [reference for key in entry.keys for reference in key.references]
+            found += [value for value in entry.options.values() if isinstance(value, Mapping)]
+    return found
 
 
 def survey(
     hosts: Iterable[str], play: Container[str], variables: Callable[[str], Mapping[str, Any]], find: Find = lambda _name: None
 ) -> dict[str, Any]:
-    """``uses``: the keys of all hosts, also of those a limit leaves out; ``paths``: connection digest -> paths the play's hosts want;
-    ``hosts``: those that may run instances: of the play, with a list of instances, or with variables that cannot be had.
+    """``uses``: the keys of all hosts, also of those a limit leaves out; ``wishes``: what the play's hosts want of each source of secrets
+    (``Source.wishes``), ``wished``: whose wishes these are; ``hosts``: those that may run instances: of the play, with a list of instances,
+    or with variables that cannot be had.
 
     Plain JSON, to be shared by the workers.
 
@@ -150,7 +153,8 @@ def survey(
     out: it finds its own problems when its turn comes.
     """
     uses: list[dict[str, str]] = []
-    paths: dict[str, list[list[Any]]] = {}
+    wishes: dict[str, Wishes] = {}
+    wished: list[str] = []
     asked = set()
     for host in hosts:
         if host in play:
@@ -158,27 +162,18 @@ def survey(
         try:
             own = variables(host)
             entries, _findings = parse_instances(plain(own[INSTANCES]) if INSTANCES in own else [])
-            wanted = store_paths(entries) if host in play else []
-            store = connection_of(own) if wanted else None
         except Exception:
             asked.add(host)
             continue
         if INSTANCES in own:
             asked.add(host)
         uses += [use.as_dict() for use in uses_of(host, entries, find)]
-        if store is not None:
-            known = paths.setdefault(store.digest, [])
-            known += [list(astuple(path)) for path in wanted]
-    return {"uses": uses, "paths": paths, "hosts": sorted(asked)}
+        with contextlib.suppress(Exception):
+            wishes = merged_wishes(wishes, wishes_of(references_of(entries), _reader(own))) if host in play else wishes
+            wished.append(host)
+    return {"uses": uses, "wishes": wishes, "wished": wished, "hosts": sorted(asked)}
 
 
-def connection_of(variables: Mapping[str, Any]) -> Connection | None:
-    """The connection a host's variables describe, ``None`` where they describe none."""
-
-    def get(option: str) -> Any:
-        return next((plain(variables[name]) for name in VARIABLES[option] if name in variables), None)
-
-    try:
-        return connection(get)
-    except SecretError:
-        return None
+def _reader(variables: Mapping[str, Any]) -> Callable[[str], Any]:
+    """One variable's plain value, ``None`` where it is not set."""
+    return lambda name: plain(variables[name]) if name in variables else None

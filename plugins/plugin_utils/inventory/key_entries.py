@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
 
-from ...module_utils.common.names import is_inside, is_name, is_variable
+from ...module_utils.common.names import is_name, is_variable
 from ..parsing import schema
 from ..parsing.report import Report, Rules, path_of, shown
 from ..parsing.schema import Check, Field, list_of, one_of, record, text
+from ..secrets.source import Written
+from ..secrets.sources import OFFERED
 
 RULES = Rules("INV-001", "INV-001", "INV-001")
 KINDS = ("ecdsa", "bn254", "bls12381", "file")
@@ -36,69 +35,32 @@ class KeyEntry:
     reference: Mapping[str, Any]
     way: Mapping[str, Any] = field(default_factory=dict)
 
-    def origin(self, find: Callable[[str], str | None] = lambda _name: None) -> str:
-        """The one place the key comes from: the same for two entries that would run one key twice, however each spells it.
+    def origin(self, find: Callable[[str], str | None] = lambda _name: None) -> str | None:
+        """The one place the key comes from: the same for two entries that would run one key twice, however each spells it. ``None``: only
+        its content tells. ``find`` turns the name of a file into its path (``None``: nowhere)."""
+        return OFFERED[self.source].origin(self.reference, find)
 
-        ``find`` turns the name of a file into its path (``None``: nowhere).
-        """
-        if self.source == "file":
-            name = str(self.reference["keystore"])
-            path = find(name)
-            return f"file {posixpath.realpath(path) if path else posixpath.normpath(name)}"
-        reference = self.reference
-        place = f"{_as_stored(reference.get('mount_point', 'secret'))}/{_as_stored(reference['path'])}"
-        return f"{place} field {reference.get('field', 'keystore')}"
+    @property
+    def password(self) -> Mapping[str, Any] | None:
+        """Where the password is, if it is in another place than the key."""
+        return self.reference.get("password")
 
-
-def _as_stored(path: str) -> str:
-    """A path as the store sees it: slashes count once, and its address may hold any character as ``%2f``."""
-    return re.sub("/+", "/", unquote(path)).strip("/")
+    @property
+    def references(self) -> list[Mapping[str, Any]]:
+        """The key's own reference, and that of its password where it has one."""
+        return [{**self.reference, "source": self.source}, *([self.password] if self.password else [])]
 
 
-_secret_path = text(lambda value: is_inside(value.strip("/")) and value.isprintable(), "a path in the store like avs/op1/bls")
-_mount = text(lambda value: is_inside(value.strip("/")) and value.isprintable(), "the path a store is mounted at, like secret")
-_number = schema.integer(1, 1 << 31, "the number of a version")
-_file = text(lambda value: bool(value) and value.isprintable(), "the path of a file")
 _variable = text(is_variable, "the name of a compose variable")
 
-_vault_option = {
-    "source": Field(one_of("vault")),
-    "path": Field(_secret_path, required=True),
-    "field": Field(schema.line, required=True),
-    "mount_point": Field(_mount),
-    "version": Field(_number),
-}
-_file_option = {"source": Field(one_of("file")), "path": Field(_file, required=True)}
-_every_key = {
-    "name": Field(text(is_name, "a name ([a-z0-9][a-z0-9-]{0,62})"), required=True),
-    "kind": Field(one_of(*KINDS), required=True),
-    "keystore_env": Field(_variable),
-    "folder_env": Field(_variable),
-    "value_env": Field(_variable),
-    "password_env": Field(_variable),
-    "password_file_env": Field(_variable),
-    "mount": Field(schema.container_path),
-    "services": Field(list_of(schema.service, unique="", nonempty=True)),
-    "owner": Field(schema.owner),
-}
-_vault_key = {
-    **_every_key,
-    "source": Field(one_of("vault")),
-    "path": Field(_secret_path, required=True),
-    "mount_point": Field(_mount),
-    "version": Field(_number),
-    "field": Field(schema.line),
-    "password_field": Field(schema.line),
-    "encoding": Field(one_of("base64")),
-}
-_file_key = {**_every_key, "source": Field(one_of("file")), "keystore": Field(_file, required=True), "password_file": Field(_file)}
-Sources = Mapping[str, Mapping[str, Field]]
-_OPTION_SOURCES: Sources = {"vault": _vault_option, "file": _file_option}
-_KEY_SOURCES: Sources = {"vault": _vault_key, "file": _file_key}
 
-
-def _by_source(sources: Sources) -> Check:
-    fields = dict.fromkeys(name for one in sources.values() for name in one)
+def _by_source(sources: Mapping[str, Mapping[str, Written]], every: Mapping[str, Field] | None = None) -> Check:
+    """A mapping whose ``source`` says which fields it has, beside those that ``every`` one has."""
+    records = {
+        name: {**(every or {}), "source": Field(one_of(name)), **{field: written.field for field, written in own.items()}}
+        for name, own in sources.items()
+    }
+    fields = dict.fromkeys(name for one in records.values() for name in one)
 
     def check(value: Any, path: str, report: Report) -> Any:
         if not isinstance(value, Mapping):
@@ -111,13 +73,26 @@ def _by_source(sources: Sources) -> Check:
             if source is None:
                 report.unknown_fields(value, fields, path)
             return None
-        return record(sources[source])(value, path, report)
+        return record(records[source])(value, path, report)
 
     return check
 
 
-option_reference = _by_source(_OPTION_SOURCES)
-_key_fields = _by_source(_KEY_SOURCES)
+option_reference = _by_source({name: source.option_fields for name, source in OFFERED.items()})
+_every_key = {
+    "name": Field(text(is_name, "a name ([a-z0-9][a-z0-9-]{0,62})"), required=True),
+    "kind": Field(one_of(*KINDS), required=True),
+    "keystore_env": Field(_variable),
+    "folder_env": Field(_variable),
+    "value_env": Field(_variable),
+    "password_env": Field(_variable),
+    "password_file_env": Field(_variable),
+    "mount": Field(schema.container_path),
+    "services": Field(list_of(schema.service, unique="", nonempty=True)),
+    "owner": Field(schema.owner),
+    "password": Field(option_reference),
+}
+_key_fields = _by_source({name: source.key_fields for name, source in OFFERED.items()}, _every_key)
 
 
 def _key(value: Any, path: str, report: Report) -> Any:
@@ -130,6 +105,16 @@ def _key(value: Any, path: str, report: Report) -> Any:
     if given & set(WAY) and not given & set(PLACES):
         message = "says how the password reaches the node, or whom the key is for, and not where the key goes"
         report.add(RULES.missing, path, message, f"Add one of: {', '.join(PLACES)}.")
+    source = OFFERED[checked["source"]] if checked["source"] else None
+    if (
+        source is not None
+        and checked["password"] is not None
+        and source.password_field != "password"
+        and checked.get(source.password_field)
+    ):
+        report.add(
+            RULES.type, path_of(path, "password"), f"{source.password_field} says already where the password is", "Remove one of them."
+        )
     if "value_env" in given and given & {"keystore_env", "folder_env", "mount", "password_file_env", "owner"}:
         remedy = "Remove value_env, or the fields of the file (keystore_env, folder_env, mount, password_file_env, owner)."
         report.add(RULES.type, path_of(path, "value_env"), "the key is to be the value of a variable and a file too", remedy)

@@ -13,7 +13,8 @@ from typing import Any
 from ...module_utils.common.findings import Finding
 from ...module_utils.common.rules import finding
 from ..parsing.report import did_you_mean
-from ..secrets.base import FileRequest, Form, Need, Request, vault_request
+from ..secrets.base import Form, Need, Request
+from ..secrets.sources import OFFERED, request_of
 from .entries import Entry
 from .key_entries import WAY, KeyEntry
 
@@ -47,7 +48,7 @@ def keys_of(instance: str, entry: Entry, declared: Sequence[Mapping[str, Any]]) 
     for key in entry.keys:
         place = f"{where}.{key.name}"
         wanted = _wanted(key, known)
-        problem = _problem(key, wanted, known, place)
+        problem = _problem(instance, key, wanted, known, place)
         if problem is not None or wanted is None:
             made.findings += [problem] if problem is not None else []
             continue
@@ -75,7 +76,9 @@ def _wanted(key: KeyEntry, known: Mapping[str, Mapping[str, Any]]) -> Mapping[st
     }
 
 
-def _problem(key: KeyEntry, wanted: Mapping[str, Any] | None, known: Mapping[str, Mapping[str, Any]], place: str) -> Finding | None:
+def _problem(
+    instance: str, key: KeyEntry, wanted: Mapping[str, Any] | None, known: Mapping[str, Mapping[str, Any]], place: str
+) -> Finding | None:
     if wanted is None:
         names = ", ".join(known) or "none"
         message = f"the package declares no such key{did_you_mean(key.name, known)}"
@@ -87,9 +90,11 @@ def _problem(key: KeyEntry, wanted: Mapping[str, Any] | None, known: Mapping[str
     if wanted["kind"] != key.kind:
         message = f"the package declares kind {wanted['kind']}, not {key.kind}"
         return finding("INV-001", f"{place}.kind", message, f"Set kind: {wanted['kind']}.")
-    if key.source == "file" and _has_password(key, wanted) and not key.reference.get("password_file"):
-        message = "is missing: the node needs the key's password"
-        return finding("INV-001", f"{place}.password_file", message, "Name the file of the password.")
+    if _has_password(key, wanted) and _requests(instance, key, False)[1] is None:
+        source = OFFERED[key.source]
+        return finding(
+            "INV-001", f"{place}.{source.password_field}", "is missing: the node needs the key's password", source.password_remedy
+        )
     return None
 
 
@@ -116,7 +121,7 @@ def _filled_twice(entry: Entry, known: Mapping[str, Mapping[str, Any]]) -> list[
 def _add(made: Keys, instance: str, key: KeyEntry, wanted: Mapping[str, Any], place: str) -> None:
     has_password = _has_password(key, wanted)
     value = wanted.get("value")
-    keystore, password = _requests(key, bool(value))
+    keystore, password = _requests(instance, key, bool(value))
     services = list(wanted["services"] or ())
     named = f"key.{key.name}"
     name = f"{named}.keystore"
@@ -144,19 +149,14 @@ def _add(made: Keys, instance: str, key: KeyEntry, wanted: Mapping[str, Any], pl
 
 def _has_password(key: KeyEntry, wanted: Mapping[str, Any]) -> bool:
     """An opaque file has a password only where the operator or the package says so."""
-    if wanted["password"] or wanted["password_file"] or key.reference.get("password_field") or key.reference.get("password_file"):
+    if wanted["password"] or wanted["password_file"] or key.password or key.reference.get(OFFERED[key.source].password_field):
         return True
     return key.kind != "file" and bool(wanted["folder"] or wanted["mount"])
 
 
-def _requests(key: KeyEntry, is_value: bool) -> tuple[Request, Request | None]:
-    """Where keystore and password lie."""
-    reference = key.reference
-    if key.source == "file":
-        password = reference.get("password_file")
-        keystore = FileRequest(reference["keystore"], password=is_value, opaque=key.kind == "file" and not is_value)
-        return keystore, FileRequest(password, password=True) if password else None
-    return (
-        vault_request(reference, reference.get("field", "keystore"), reference.get("encoding", "")),
-        vault_request(reference, reference.get("password_field", "password")),
-    )
+def _requests(instance: str, key: KeyEntry, is_value: bool) -> tuple[Request, Request | None]:
+    """Where keystore and password lie; ``is_value``: the key becomes the value of a variable."""
+    owner = f"{instance} key.{key.name}"
+    opaque = key.kind == "file" and not is_value
+    keystore, password = OFFERED[key.source].of_key(key.reference, f"{owner}.keystore", opaque, is_value)
+    return keystore, request_of(key.password, f"{owner}.password") if key.password else password

@@ -48,9 +48,15 @@ def uses_of(host: str, entries: Iterable[Entry], find: Callable[[str], str | Non
     """Keys of a host's entries by where they lie; ``find`` turns the name of a file into its path.
 
     An entry that is to be absent counts as long as it names keys: hosts are worked on side by side, and one that cannot be reached
-    still runs its node. So a key moves in two runs: first away, then to its new place.
+    still runs its node. So a key moves in two runs: first away, then to its new place. Keys that come from no place (typed ones) are left
+    to be compared by their content.
     """
-    return [Use(key.origin(find), host, entry.instance, f"{entry.place}.keys.{key.name}") for entry in entries for key in entry.keys]
+    return [
+        Use(origin, host, entry.instance, f"{entry.place}.keys.{key.name}")
+        for entry in entries
+        for key in entry.keys
+        if (origin := key.origin(find)) is not None
+    ]
 
 
 def public_uses(host: str, results: Iterable[Mapping[str, Any]]) -> list[Use]:

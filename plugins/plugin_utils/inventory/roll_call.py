@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..secrets.run_cache import RunFolder
+from ..secrets.run_folder import RunFolder
 from .key_use import Use
 
 # Seconds a new key waits for the other hosts' answers at most; for how long nobody else is at work until nobody will answer any more.

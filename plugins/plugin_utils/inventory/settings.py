@@ -13,6 +13,7 @@ from typing import Any
 from ...module_utils.common.findings import Finding
 from ...module_utils.common.rules import finding
 from ..parsing.report import shown
+from ..secrets.sources import OFFERED
 
 _YES, _NO = ("yes", "true", "on", "1", "y", "t"), ("no", "false", "off", "0", "n", "f")
 
@@ -47,11 +48,12 @@ def _switch(value: Any) -> bool:
     return low in _YES
 
 
-# Variables of the roles and playbooks whose names begin with `avs_`.
+# Variables of the roles, playbooks and sources of secrets whose names begin with `avs_`.
 VARIABLES = (
     *("avs_instances", "avs_taps", "avs_lock_timeout", "avs_image_policy", "avs_artifact_redirects", "avs_stop_timeout", "avs_renew"),
     *("avs_cache_dir", "avs_hosts_group", "avs_serial", "avs_max_fail_percentage", "avs_become", "avs_status_fail", "avs_status_ids"),
     *("avs_uninstall", "avs_uninstall_confirm", "avs_purge"),
+    *(name for source in OFFERED.values() for name in source.variables),
 )
 # Option of the module -> the roles' variable, and its values.
 _TABLE: Mapping[str, tuple[str, Callable[[Any], Any]]] = {

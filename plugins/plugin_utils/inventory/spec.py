@@ -20,7 +20,9 @@ from ...module_utils.common.spec import SCHEMA, read_spec
 from ..packages.option_values import Resolved, resolve_options
 from ..packages.options import Option
 from ..parsing.report import did_you_mean
-from ..secrets.base import FileRequest, LiteralRequest, Need, Request, SecretValue, vault_request
+from ..secrets.base import Need, SecretValue
+from ..secrets.literal import LiteralRequest
+from ..secrets.sources import request_of
 from .entries import Entry
 from .key_specs import keys_of, variables_of
 
@@ -256,13 +258,7 @@ def _option_secrets(instance: str, entry: Entry, profile: Profile, resolved: Res
     needs = []
     for name, given in resolved.secrets.items():
         secret = _secret_of(name)
-        request: Request
-        if isinstance(given, SecretValue):
-            request = LiteralRequest(given)
-        elif given["source"] == "file":
-            request = FileRequest(given["path"], password=True)
-        else:
-            request = vault_request(given, given["field"])
+        request = LiteralRequest(given) if isinstance(given, SecretValue) else request_of(given, f"{instance} {secret}")
         secrets[secret] = {"ref": {}, "env": [targets[name]], "services": None}
         needs.append(Need(instance, secret, f"{entry.place}.options.{name}", request, line=True))
     return needs

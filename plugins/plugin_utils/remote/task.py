@@ -20,7 +20,6 @@ from ansible.plugins.action import ActionBase
 
 from ..inventory.roll_call import Turn
 from ..parsing.plain import plain
-from ..secrets.connection import VARIABLES
 from ..secrets.controller_files import ControllerFiles
 from ..secrets.file import Unreadable
 
@@ -91,12 +90,9 @@ class Task:
         variables: Mapping[str, Any] = self.variables["hostvars"][host]
         return variables
 
-    def store_option(self, option: str) -> Any:
-        """An option of the secret store's connection, ``None`` where no variable gives it."""
-        value = next(
-            (plain(self.action._templar.template(self.variables[name])) for name in VARIABLES[option] if name in self.variables), None
-        )
-        return (self.files.find(str(value)) or value) if option == "ca_cert" and value else value
+    def variable(self, name: str) -> Any:
+        """The value of one of the host's variables, ``None`` where it is not set."""
+        return plain(self.action._templar.template(self.variables[name])) if name in self.variables else None
 
     @property
     def files(self) -> ControllerFiles:

@@ -7,15 +7,17 @@
 from __future__ import annotations
 
 import os
-import secrets
+import posixpath
 import stat
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
 from ...module_utils.common.contents import as_text
-from ...module_utils.common.digests import keyed_digest
 from ...module_utils.common.findings import Finding
 from ...module_utils.common.rules import finding
-from .base import FileRequest, Problem, without_newline
+from ..parsing.schema import text
+from .base import Problem, Request, without_newline
+from .source import Fields, Find, Reference, Surroundings, Unnumbered, Written
 
 MAX_BYTES = 1 << 20
 
@@ -28,32 +30,53 @@ class Unreadable(Exception):
         self.message, self.remedy = message, remedy
 
 
-class FileSource:
-    """``find`` turns a name of the inventory into a path (``None``: nowhere), ``read`` returns a file's content, decrypted; it raises
-    ``OSError``, or ``Unreadable``. ``refuse`` says why a file must not lie where it does (``None``: it may).
+@dataclass(frozen=True)
+class FileRequest(Request):
+    """A file on the controller, as the inventory names it; of a password's file the newline at the end is no part. An ``opaque`` one
+    may hold any bytes."""
 
-    The identity of such a value is its MAC under a random nonce of this object: it tells a host that holds the value whether it is the
-    same, and nobody else anything.
-    """
+    source: ClassVar[str] = "file"
 
-    def __init__(
-        self,
-        find: Callable[[str], str | None],
-        read: Callable[[str], bytes],
-        refuse: Callable[[str], tuple[str, str] | None] = lambda _path: None,
-    ) -> None:
-        self._find = find
-        self._read = read
-        self._refuse = refuse
-        self._nonce = secrets.token_bytes(16)
+    path: str
+    password: bool = False
+    opaque: bool = False
+
+    def __str__(self) -> str:
+        return self.path
+
+
+_PATH = text(lambda value: bool(value) and value.isprintable(), "the path of a file")
+
+
+class File(Unnumbered):
+    name = "file"
+    about = "a file on the controller, plain or encrypted with Ansible Vault"
+    option_fields: ClassVar[Fields] = {"path": Written(_PATH, "path", "The file.", required=True)}
+    key_fields: ClassVar[Fields] = {
+        "keystore": Written(_PATH, "path", "The file of the key.", required=True),
+        "password_file": Written(_PATH, "path", "The file of its password."),
+    }
+    password_field = "password_file"
+    password_remedy = "Name the file of the password."
+
+    def __init__(self, run: Surroundings) -> None:
+        super().__init__(run)
         self._known: dict[FileRequest, str | Problem] = {}
 
-    def __repr__(self) -> str:
-        return "FileSource()"
+    @classmethod
+    def of_option(cls, reference: Reference, owner: str) -> FileRequest:
+        return FileRequest(reference["path"], password=True)
 
-    def reference(self, value: str) -> dict[str, str]:
-        """``{nonce, mac}``, both hex; the nonce's bytes are the key of the HMAC-SHA-256."""
-        return {"nonce": self._nonce.hex(), "mac": keyed_digest(self._nonce, value)}
+    @classmethod
+    def of_key(cls, reference: Reference, owner: str, opaque: bool, line: bool) -> tuple[FileRequest, FileRequest | None]:
+        password = reference.get("password_file")
+        keystore = FileRequest(reference["keystore"], password=line, opaque=opaque)
+        return keystore, FileRequest(password, password=True) if password else None
+
+    @classmethod
+    def origin(cls, reference: Reference, find: Find) -> str | None:
+        path = find(reference["keystore"])
+        return f"file {posixpath.realpath(path) if path else posixpath.normpath(reference['keystore'])}"
 
     def value(self, request: FileRequest) -> str | Problem:
         """The file's content as it travels, read once."""
@@ -63,7 +86,7 @@ class FileSource:
 
     def warnings(self, request: FileRequest, place: str) -> list[Finding]:
         """A file that others on the controller may read is worth a word."""
-        path = self._find(request.path)
+        path = self.run.files.find(request.path)
         if path is None:
             return []
         mode = stat.S_IMODE(os.stat(path).st_mode)
@@ -72,16 +95,16 @@ class FileSource:
         return [finding("SEC-004", place, f"other users may read {request.path} (mode {mode:04o})", f"chmod 0600 {request.path}")]
 
     def _load(self, request: FileRequest) -> str | Problem:
-        path = self._find(request.path)
+        path = self.run.files.find(request.path)
         if path is None:
             remedy = "Write the path from the playbook's or inventory's folder or its files/, or from the root."
             return Problem("SEC-003", f"there is no file {request.path}", remedy)
-        refused = self._refuse(path)
+        refused = self.run.files.exposed(path)
         if refused is not None:
             return Problem("SEC-005", f"{request.path} {refused[0]}", refused[1])
         try:
             size = os.stat(path).st_size
-            data = self._read(path) if size <= MAX_BYTES else b""
+            data = self.run.files.read(path) if size <= MAX_BYTES else b""
         except Unreadable as error:
             return Problem("SEC-003", f"{request.path} {error.message}", error.remedy)
         except OSError as error:

@@ -10,7 +10,8 @@ import re
 import sys
 from collections.abc import Iterable
 
-from .base import Problem, SecretPath
+from .base import Problem
+from .vault_requests import SecretPath
 
 _TLS = re.compile(r"certificate verify failed: ([^(\[]{3,160})")
 _SHOWN = 200

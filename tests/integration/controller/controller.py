@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.avsctl.install impor
 
 from tests.core import OLDEST, bin_folder, collections_path
 from tests.integration.controller.openbao import OpenBao
+from tests.integration.terminal import at_terminal
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAY = """
@@ -81,8 +82,8 @@ class Controller:
         groups = {"all": {"hosts": {name: {"avs_instances": list(own)} for name, own in hosts.items()}, "vars": shared}}
         (self.folder / "inventory.yml").write_text(yaml.safe_dump(groups))
 
-    def start(self, *arguments: str, play: str = PLAY, json_output: bool = True, **environment: str) -> subprocess.Popen[str]:
-        """A run in a process group of its own."""
+    def command(self, *arguments: str, play: str = PLAY, json_output: bool = True, **environment: str) -> tuple[list[str], dict[str, str]]:
+        """A run's command line and its environment."""
         (self.folder / "play.yml").write_text(play)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))}
         own = {
@@ -93,10 +94,19 @@ class Controller:
             "HOME": str(self.folder),
             **({"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"} if json_output else {}),
         }
+        return [str(bin_folder(self.core) / "ansible-playbook"), "-i", "inventory.yml", "play.yml", *arguments], {
+            **kept,
+            **own,
+            **environment,
+        }
+
+    def start(self, *arguments: str, play: str = PLAY, json_output: bool = True, **environment: str) -> subprocess.Popen[str]:
+        """A run in a process group of its own."""
+        command, whole = self.command(*arguments, play=play, json_output=json_output, **environment)
         return subprocess.Popen(
-            [str(bin_folder(self.core) / "ansible-playbook"), "-i", "inventory.yml", "play.yml", *arguments],
+            command,
             cwd=self.folder,
-            env={**kept, **own, **environment},
+            env=whole,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -110,6 +120,12 @@ class Controller:
         stdout, stderr = process.communicate(timeout=120)
         output = stdout if json_output and stdout.lstrip().startswith("{") else stdout + stderr
         return Run(process.returncode, output, self.store.paths(before))
+
+    def typed(self, answers: Sequence[str], *arguments: str, **environment: str) -> tuple[Run, str]:
+        """A run at a terminal, and what the terminal echoed."""
+        command, whole = self.command(*arguments, json_output=False, **environment)
+        code, output, echoed = at_terminal(command, answers, cwd=self.folder, env=whole, timeout=120)
+        return Run(code, output, []), echoed
 
     def left_behind(self, but: Iterable[str] = ()) -> str:
         """Everything below the folder but the stand-in's memory, files named in ``but`` and what is the collection's."""

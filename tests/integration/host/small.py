@@ -17,12 +17,10 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries im
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import Built, build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileSource
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder, RunVersions
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
 
 from tests.integration.host.support import IMAGE, Bench
+from tests.unit.support.sources import surroundings
 
 PROFILE = "net"
 # Does nothing, ends at once when it is told to.
@@ -73,9 +71,7 @@ class Way:
     def __init__(self, bench: Bench, folder: Path) -> None:
         self.bench, self.folder = bench, folder
         self.cache = Cache(folder / "cache", folder)
-        run = RunFolder(str(folder))
-        files = FileSource(self._find, lambda path: Path(path).read_bytes())
-        self.sources = Sources(_no_store, RunVersions(run, "task"), files)
+        self.sources = Sources(surroundings(folder))
 
     def built(self, cases: Mapping[str, Small]) -> Built:
         """Specs of the cases, which are named by their tags; errors of the controller stay in ``findings``."""
@@ -108,14 +104,6 @@ class Way:
 
     def _load(self, entry: Entry) -> Package:
         return load_package(PackageRequest(entry.package, entry.version, entry.commit, entry.require_checksum), [], self.cache)
-
-    def _find(self, name: str) -> str | None:
-        path = self.folder / name
-        return str(path) if path.is_file() else None
-
-
-def _no_store() -> VaultSource:
-    raise AssertionError("no secret of these packages lies in a store")
 
 
 def needs_of(built: Built) -> list[Need]:

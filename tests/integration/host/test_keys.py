@@ -23,12 +23,13 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use im
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import Built, build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import PackageRequest, load_package
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import File
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.forms import form_problems
 
 from tests.integration.host.support import IMAGE, Bench, docker
 from tests.integration.host.test_lifecycle import actions
 from tests.lab.keystores import make_keystore
+from tests.unit.support.sources import surroundings
 
 
 def stored_at(store: str, spec: dict[str, Any], versions: dict[str, int]) -> dict[str, Any]:
@@ -142,16 +143,13 @@ class Files:
     """Keys from files, as the action plugin reads them."""
 
     def __init__(self, folder: Path) -> None:
-        self.source = FileSource(
-            lambda name: str(folder / name) if (folder / name).is_file() else None, lambda path: Path(path).read_bytes()
-        )
+        self.source = File(surroundings(folder))
 
     def identify(self, needs: Sequence[Need]) -> tuple[dict[Need, dict[str, Any]], list[Finding]]:
-        return {need: self.source.reference(self.value(need)) for need in needs}, []
+        return self.source.identify(needs)[0], []
 
     def value(self, need: Need) -> str:
-        value = self.source.value(need.request)  # type: ignore[arg-type]
-        assert isinstance(value, str), value
+        value = self.source.values([need])[0][need]
         assert form_problems(need, value) == []
         return value
 

@@ -16,12 +16,12 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.contents impo
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
 from ansible_collections.restaking.avs.plugins.module_utils.common.keystores import record_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import Fleet, store_paths, survey
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import Fleet, references_of, survey
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import Use, claimed_uses, public_uses, shared_keys, uses_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.roll_call import Turn
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import SecretPath
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, connection
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_folder import RunFolder
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import merged_wishes, wishes_of
 
 from tests.unit.support.fakes import entry
 from tests.unit.support.keystores import keystore, web3
@@ -42,9 +42,26 @@ def store(**variables: str) -> Connection:
 
 def test_paths_of_started_instances() -> None:
     entries, _findings = parse_instances([entry(), entry(tag="op2", state="stopped"), entry(tag="op3", state="absent")])
-    assert store_paths(entries) == [
-        SecretPath("operators", "avs/op1/ecdsa", 3), SecretPath("secret", "avs/op1/bls"), SecretPath("secret", "avs/op1/rpc"),
-    ]  # fmt: skip
+    wishes = wishes_of(references_of(entries), TOKEN.get)
+    assert wishes == {
+        "vault": {store().digest: [["operators", "avs/op1/ecdsa", 3], ["secret", "avs/op1/bls", 0], ["secret", "avs/op1/rpc", 0]]}
+    }
+
+
+def test_wishes_of_every_source_and_of_passwords_that_lie_elsewhere() -> None:
+    keys = [
+        {"name": "a", "kind": "bn254", "source": "file", "keystore": "a.json", "password": {"source": "env", "name": "A_PASSWORD"}},
+        {"name": "b", "kind": "ecdsa", "source": "env", "variable": "B_KEY", "password": {"source": "aws", "secret_id": "b", "field": "p"}},
+        {"name": "c", "kind": "ecdsa", "source": "aws", "secret_id": "c", "version_stage": "AWSPENDING", "password_field": "p"},
+    ]
+    entries, findings = parse_instances([entry(keys=keys, options={"x": {"source": "prompt"}})])
+    assert findings == []
+    one = wishes_of(references_of(entries), {"avs_aws_region": "eu-central-1"}.get)
+    two = wishes_of(references_of(entries), {"avs_aws_region": "us-east-1"}.get)
+    assert one["env"] == {"": ["A_PASSWORD", "B_KEY"]} and one["file"] == one["prompt"] == {}
+    assert list(one["aws"].values()) == [[["b", "", ""], ["c", "", "AWSPENDING"]]]
+    merged = merged_wishes(one, two, one)
+    assert merged["env"] == {"": ["A_PASSWORD", "B_KEY"]} and len(merged["aws"]) == 2 and json.loads(json.dumps(merged)) == merged
 
 
 def test_a_survey_groups_paths_by_store_and_login(tmp_path: Path) -> None:
@@ -61,9 +78,9 @@ def test_a_survey_groups_paths_by_store_and_login(tmp_path: Path) -> None:
     }
     record = json.loads(json.dumps(survey(hosts, hosts, hosts.__getitem__)))
     fleet = Fleet(RunFolder(tmp_path), "h1", record)
-    assert SecretPath("secret", "avs/two") in fleet.paths(store())
-    assert len(fleet.paths(store())) == 4
-    assert len(record["paths"]) == 2
+    wishes = fleet.wishes([], {}.get)["vault"]
+    assert ["secret", "avs/two", 0] in wishes[store().digest] and len(wishes[store().digest]) == 4
+    assert len(wishes) == 2
     (bls, _ecdsa) = fleet.shared(parse_instances([entry()])[0])
     assert all(f"demo-avs-op1 on {host}" in bls.message for host in ("h3", "h5")) and "on h1" not in bls.message
     assert "canary" not in json.dumps(record)
@@ -76,7 +93,30 @@ def test_a_host_whose_variables_cannot_be_had_is_left_out() -> None:
         return {"avs_instances": [entry()], **TOKEN}
 
     record = survey(["broken", "fine"], ["broken", "fine"], variables)
-    assert {use["host"] for use in record["uses"]} == {"fine"}
+    assert {use["host"] for use in record["uses"]} == {"fine"} and record["wished"] == ["fine"]
+
+
+class NoStore(dict[str, Any]):
+    """Variables of which those of the secret store need facts."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "ansible_hashi_vault_url":
+            raise KeyError("needs facts")
+        return super().__getitem__(name)
+
+
+def test_keys_count_and_wishes_are_a_hosts_own_where_its_store_cannot_be_known_yet(tmp_path: Path) -> None:
+    hosts = {"h1": NoStore({"avs_instances": [entry()], **TOKEN}), "h2": {"avs_instances": [entry(tag="op2", keys=[])], **TOKEN}}
+    record = survey(hosts, hosts, hosts.__getitem__)
+    assert {use["host"] for use in record["uses"]} == {"h1"} and record["wished"] == ["h2"]
+    entries, _findings = parse_instances([entry()])
+
+    def never(_name: str) -> Any:
+        raise AssertionError("asked once more")
+
+    assert record["wishes"] == {"vault": {store().digest: [["secret", "avs/op1/rpc", 0]]}}
+    assert Fleet(RunFolder(tmp_path), "h2", record).wishes(entries, never) == record["wishes"]
+    assert len(Fleet(RunFolder(tmp_path), "h1", record).wishes(entries, TOKEN.get)["vault"][store().digest]) == 3
 
 
 def test_wrong_entries_of_others_are_theirs_to_hear_of() -> None:
@@ -148,7 +188,7 @@ def test_one_file_by_two_names_is_one_key(tmp_path: Path) -> None:
 
 
 def test_a_delegated_task_speaks_of_the_host_it_was_sent_to(tmp_path: Path) -> None:
-    nobody: dict[str, Any] = {"uses": [], "paths": {}}
+    nobody: dict[str, Any] = {"uses": [], "wishes": {}, "hosts": []}
     running = {"id": "a-op1", "state": "started", "keystores": {"k": record_of("ecdsa", keystore("ecdsa", "1", "ab" * 20))}}
 
     def asked(host: str, target: str, answer: Mapping[str, Any]) -> None:
@@ -267,4 +307,4 @@ def test_one_key_for_two_purposes_of_one_instance_is_one_use(source: dict[str, s
 def test_hosts_outside_the_play_count_by_their_keys_alone(tmp_path: Path) -> None:
     record = survey(["h1", "h2"], ["h1"], lambda _host: {"avs_instances": [entry()], **TOKEN})
     assert {use["host"] for use in record["uses"]} == {"h1", "h2"}
-    assert len(Fleet(RunFolder(tmp_path), "h1", record).paths(store())) == 3
+    assert len(Fleet(RunFolder(tmp_path), "h1", record).wishes([], {}.get)["vault"][store().digest]) == 3

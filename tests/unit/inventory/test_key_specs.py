@@ -13,7 +13,11 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.findings impo
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import shared_keys, uses_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import Built, build_specs
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import FileRequest, SecretPath, SecretRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.aws import AwsRequest, AwsSecret
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.env import EnvRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.prompt import PromptRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault_requests import SecretPath, SecretRequest
 
 from tests.unit.support.fakes import Numbered, entry, package, profile
 
@@ -78,6 +82,41 @@ def test_files() -> None:
     assert requests["key.ecdsa.keystore"] == FileRequest("key", password=True)
     assert requests["key.p2p.keystore"] == FileRequest("p2p", opaque=True)
     assert (spec["keys"][1]["mount"], spec["keys"][1]["owner"], spec["keys"][1]["password"]) == ("/id", "7:7", None)
+
+
+def test_a_password_in_another_place_than_its_key() -> None:
+    references = Numbered()
+    way = {"keystore_env": "NODE_BLS_KEY_PATH", "password_env": "NODE_BLS_KEY_PASSWORD"}
+    keys: list[dict[str, Any]] = [
+        {"name": "bls", "kind": "bn254", "source": "env", "variable": "BLS", "password": {"source": "prompt", "prompt": "BLS"}, **way},
+        {"name": "ecdsa", "kind": "ecdsa", "source": "prompt", "value_env": "NODE_PRIVATE_KEY"},
+        {"name": "p2p", "kind": "file", "source": "aws", "secret_id": "p2p", "mount": "/id", "password": {"source": "env", "name": "P2P"}},
+    ]
+    (spec,) = build(*keys, references=references).specs
+    assert {need.name: need.request for need in references.needs} == {
+        "key.bls.keystore": EnvRequest("BLS"),
+        "key.bls.password": PromptRequest("demo-avs-op1 key.bls.password", "BLS"),
+        "key.ecdsa.keystore": PromptRequest("demo-avs-op1 key.ecdsa.keystore", "demo-avs-op1 key.ecdsa.keystore"),
+        "key.p2p.keystore": AwsRequest(AwsSecret("p2p"), opaque=True),
+        "key.p2p.password": EnvRequest("P2P"),
+    }
+    assert [(key["source"], key["password"]) for key in spec["keys"]] == [
+        ("env", "key.bls.password"), ("prompt", None), ("aws", "key.p2p.password"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reference", "field"),
+    [
+        ({"source": "env", "variable": "BLS"}, "password"),
+        ({"source": "prompt"}, "password"),
+        ({"source": "aws", "secret_id": "bls"}, "password_field"),
+        ({"source": "file", "keystore": "bls.json"}, "password_file"),
+    ],
+)
+def test_a_password_that_lies_nowhere(reference: dict[str, Any], field: str) -> None:
+    key = {"name": "bls", "kind": "bn254", "keystore_env": "NODE_BLS_KEY_PATH", "password_env": "NODE_BLS_KEY_PASSWORD", **reference}
+    assert problems(key, RAW) == {f"keys.bls.{field}": "is missing: the node needs the key's password"}
 
 
 def test_what_does_not_fit() -> None:

@@ -21,12 +21,13 @@ import yaml
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import store_paths
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import references_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import uses_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.lint.lint import lint_profile
 from ansible_collections.restaking.avs.plugins.plugin_utils.lint.verdict import judge
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import wishes_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.locate import PackageRequest
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import parse_taps
 
@@ -41,6 +42,27 @@ ENTRY = entry(
     exceptions=[{"service": "node", "allow": ["privileged"], "reason": "x"}],
     limits={"node": {"memory": "2g", "cpus": 1.5, "pids": 5}},
     gate_timeout=5,
+    keys=[
+        *entry()["keys"],
+        {"name": "a", "kind": "file", "source": "aws", "secret_id": "avs/a", "version_stage": "AWSPREVIOUS", "encoding": "base64"},
+        {"name": "e", "kind": "bn254", "source": "env", "variable": "E", "mount": "/e", "password": {"source": "env", "name": "P"}},
+        {
+            "name": "f",
+            "kind": "file",
+            "source": "file",
+            "keystore": "f.key",
+            "mount": "/f",
+            "password": {"source": "aws", "secret_id": "f"},
+        },
+        {
+            "name": "p",
+            "kind": "ecdsa",
+            "source": "prompt",
+            "confirm": True,
+            "value_env": "P",
+            "password": {"source": "prompt", "name": "n"},
+        },
+    ],
 )
 RUNTIME_FULL: dict[str, Any] = {
     **RUNTIME,
@@ -139,7 +161,7 @@ def shown(value: Any) -> str:
 def built(item: Any) -> None:
     entries, findings = parse_instances(plain(item))
     assert all(found.place.startswith("avs_instances") for found in findings)
-    store_paths(entries)
+    wishes_of(references_of(entries), {}.get)
     uses_of("host", entries)
     try:
         made = build_specs(entries, lambda _entry: package(), Numbered(), findings)

@@ -20,7 +20,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.keystores imp
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory import roll_call
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import Fleet, survey
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.roll_call import Answer, RollCall, Turn, at_work
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_folder import RunFolder
 
 from tests.unit.support.keystores import keystore
 
@@ -40,7 +40,7 @@ class Run:
         self.folder, self.turn, self.known = RunFolder(folder), Turn("task", turn, 50), hosts
 
     def fleet(self, host: str) -> Fleet:
-        return Fleet(self.folder, host, {"uses": [], "paths": {}, "hosts": sorted(self.known)}, turn=self.turn)
+        return Fleet(self.folder, host, {"uses": [], "wishes": {}, "wished": [], "hosts": sorted(self.known)}, turn=self.turn)
 
     def answer(
         self, host: str, held: Collection[Mapping[str, Any]] = (), sent: Mapping[str, str] | None = None, sending: bool = True

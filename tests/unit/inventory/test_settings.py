@@ -48,9 +48,21 @@ def test_what_is_none_names_the_variable_and_what_may_be_written(name: str, valu
 
 
 def test_a_variable_that_is_nearly_one_of_ours() -> None:
-    names = ["avs_instance", "avs_instances", "avs_tap", "avs_wallet", "avs_imagepolicy", "ansible_host", "avsinstances", "avs_region"]
+    names = [
+        "avs_instance",
+        "avs_instances",
+        "avs_tap",
+        "avs_wallet",
+        "avs_imagepolicy",
+        "ansible_host",
+        "avsinstances",
+        "avs_region",
+        "avs_aws_region",
+        "avs_aws_regio",
+    ]
     assert {item.place: item.message.partition("mean ")[2] for item in misspelt(names)} == {
         "avs_instance": "avs_instances?)", "avs_tap": "avs_taps?)", "avs_imagepolicy": "avs_image_policy?)", "avsinstances": "avs_instances?)",
+        "avs_aws_regio": "avs_aws_region?)",
     }  # fmt: skip
     assert all((item.id, item.severity) == ("INV-004", "warning") for item in misspelt(names))
 

@@ -16,7 +16,9 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.rules import 
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import Entry, parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import Built, build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import FileRequest, LiteralRequest, SecretPath, SecretRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.literal import LiteralRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault_requests import SecretPath, SecretRequest
 
 from tests.unit.support.fakes import Numbered, entry, package, profile
 

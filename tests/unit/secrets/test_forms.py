@@ -10,7 +10,8 @@ import json
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.contents import as_text
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import FileRequest, Form, Need
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Form, Need
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import FileRequest
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.forms import form_problems
 
 from tests.lab.keystores import make_keystore

@@ -17,10 +17,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets import run_cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem, SecretPath, SecretRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, Login
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import Logins, RunFolder, RunTokens, RunVersions
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunTokens
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_folder import RunFolder, RunMemory
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault_client import VaultSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault_requests import SecretPath, SecretRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.versioned import RunVersions
 
 from tests.unit.support.fakes import Store, serving
 
@@ -36,7 +39,7 @@ def store() -> Iterator[Store]:
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     """A run folder whose logins the main process has promised to revoke."""
-    monkeypatch.setitem(run_cache._logins, str(tmp_path), Logins())
+    monkeypatch.setitem(run_cache._logins, str(tmp_path), RunMemory())
     return RunFolder(tmp_path)
 
 
@@ -44,7 +47,7 @@ def approle(store: Store) -> Connection:
     return Connection(store.url, Login("approle", role_id="role", secret_id="canary-id"), timeout=5)
 
 
-def logins_of(folder: RunFolder) -> Logins:
+def logins_of(folder: RunFolder) -> RunMemory:
     return run_cache._logins[str(folder.root)]
 
 

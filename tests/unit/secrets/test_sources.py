@@ -9,6 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,23 +19,16 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.contents import as_bytes, as_text
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import (
-    FileRequest,
-    LiteralRequest,
-    Need,
-    Problem,
-    Request,
-    SecretPath,
-    SecretRequest,
-    SecretValue,
-)
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, Login, connection
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import MAX_BYTES, FileSource, Unreadable
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_cache import RunFolder, RunTokens, RunVersions
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need, Problem, Request, SecretValue
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, Login
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.file import MAX_BYTES, File, FileRequest, Unreadable
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.literal import LiteralRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.source import Source
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import OFFERED, Sources
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault_requests import SecretPath, SecretRequest
 
 from tests.unit.support.fakes import Store, serving
+from tests.unit.support.sources import Folder, surroundings
 
 
 @pytest.fixture
@@ -41,12 +37,8 @@ def store() -> Iterator[Store]:
         yield running
 
 
-def files(folder: Path) -> FileSource:
-    def find(name: str) -> str | None:
-        path = folder / name
-        return str(path) if path.is_file() else None
-
-    return FileSource(find, lambda path: Path(path).read_bytes())
+def files(folder: Path, **changes: Any) -> File:
+    return File(surroundings(folder, files=Folder(folder, **changes)))
 
 
 def write(folder: Path, name: str, content: bytes, mode: int = 0o600) -> FileRequest:
@@ -60,14 +52,18 @@ def need(request: Request, name: str = "key.bls.keystore", place: str = "avs_ins
     return Need("demo-avs-op1", name, place, request)
 
 
-def sources(store: Store, folder: Path, others: Any = tuple) -> Sources:
-    run = RunFolder(folder)
-    made = Connection(store.url, Login("token", token="canary-token"), timeout=5)
-    return Sources(lambda: VaultSource(made, RunTokens(run)), RunVersions(run, "task"), files(folder), others)
+def sources(store: Store, folder: Path, wishes: Any = None) -> Sources:
+    variables = {"ansible_hashi_vault_url": store.url, "ansible_hashi_vault_token": "canary-token", "ansible_hashi_vault_timeout": 5}
+    return Sources(surroundings(folder, variables, wishes=wishes))
+
+
+def reference(folder: Path) -> Any:
+    asked = need(write(folder, "key", b"canary"))
+    return files(folder).identify([asked])[0][asked]
 
 
 def test_a_reference_is_a_mac_under_a_random_nonce(tmp_path: Path) -> None:
-    one, two = files(tmp_path).reference("canary"), files(tmp_path).reference("canary")
+    one, two = reference(tmp_path), reference(tmp_path)
     assert one != two
     for made in (one, two):
         assert made["mac"] == hmac.new(bytes.fromhex(made["nonce"]), b"canary", hashlib.sha256).hexdigest()
@@ -102,7 +98,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
     write(tmp_path, "key", b"x")
-    found = FileSource(lambda name: str(tmp_path / name), refuse).value(FileRequest("key"))
+    found = files(tmp_path, read=refuse).value(FileRequest("key"))
     assert isinstance(found, Problem) and "cannot be read: Permission denied" in found.message
 
 
@@ -157,10 +153,7 @@ def test_a_field_that_is_missing_shows_when_values_are_read(store: Store, tmp_pa
 
 
 def test_a_store_that_is_not_set_up_is_said_of_each_secret(tmp_path: Path) -> None:
-    def make() -> VaultSource:
-        return VaultSource(connection({}.get, {}), RunTokens(RunFolder(tmp_path)))
-
-    made = Sources(make, RunVersions(RunFolder(tmp_path), "task"), files(tmp_path))
+    made = Sources(surroundings(tmp_path))
     asked = [need(SecretRequest(SecretPath("secret", name), "x"), place=f"avs_instances[0].keys.{name}") for name in "ab"]
     _references, findings = made.identify(asked)
     assert {item.place for item in findings} == {item.place for item in asked}
@@ -168,10 +161,10 @@ def test_a_store_that_is_not_set_up_is_said_of_each_secret(tmp_path: Path) -> No
 
 
 def test_without_secrets_no_store_is_needed(tmp_path: Path) -> None:
-    def make() -> VaultSource:
+    def never(_name: str) -> None:
         raise AssertionError("asked for a store")
 
-    made = Sources(make, RunVersions(RunFolder(tmp_path), "task"), files(tmp_path))
+    made = Sources(replace(surroundings(tmp_path), variable=never))
     assert made.identify([]) == ({}, []) and made.values([]) == ({}, [])
     made.close()
 
@@ -180,7 +173,8 @@ def test_others_are_read_along(store: Store, tmp_path: Path) -> None:
     store.metadata("avs/mine")
     store.metadata("avs/theirs")
     asked = need(SecretRequest(SecretPath("secret", "avs/mine"), "x"))
-    sources(store, tmp_path, lambda: [SecretPath("secret", "avs/theirs")]).identify([asked])
+    digest = Connection(store.url, Login("token", token="canary-token")).digest
+    sources(store, tmp_path, {"vault": {digest: [["secret", "avs/theirs", 0]]}}).identify([asked])
     assert sorted(store.asked) == ["GET /v1/secret/metadata/avs/mine", "GET /v1/secret/metadata/avs/theirs"]
 
 
@@ -244,7 +238,7 @@ def test_a_file_that_gives_nothing_away_says_what_to_do(tmp_path: Path) -> None:
         raise Unreadable("cannot be decrypted", "Give the password.")
 
     write(tmp_path, "key", b"x")
-    found = FileSource(lambda name: str(tmp_path / name), refuse).value(FileRequest("key"))
+    found = files(tmp_path, read=refuse).value(FileRequest("key"))
     assert found == Problem("SEC-003", "key cannot be decrypted", "Give the password.")
 
 
@@ -253,5 +247,38 @@ def test_a_file_that_must_not_lie_where_it_does_is_not_read(tmp_path: Path) -> N
         raise AssertionError("it was read")
 
     write(tmp_path, "key", b"x")
-    source = FileSource(lambda name: str(tmp_path / name), never, lambda path: ("lies in the inventory", f"Move {path}."))
+    source = files(tmp_path, read=never, exposed=lambda path: ("lies in the inventory", f"Move {path}."))
     assert source.value(FileRequest("key")) == Problem("SEC-005", "key lies in the inventory", f"Move {tmp_path / 'key'}.")
+
+
+def test_identities_of_the_store_are_those_hosts_know_from_before(store: Store, tmp_path: Path) -> None:
+    store.metadata("avs/op1/bls", 3)
+    path = SecretPath("secret", "avs/op1/bls")
+    asked = [need(SecretRequest(path, "keystore")), need(SecretRequest(path, "keystore", "base64"), "other")]
+    found, _findings = sources(store, tmp_path).identify(asked)
+    digest = hashlib.sha256(f"{store.url}\n".encode()).hexdigest()[:16]
+    created = store.answers["GET /v1/secret/metadata/avs/op1/bls"][1]["data"]["versions"]["3"]["created_time"]
+    identity = f"vault:{digest}:secret/avs/op1/bls#3@{created}:keystore"
+    assert [found[one] for one in asked] == [{"version": identity}, {"version": f"{identity}:base64"}]
+
+
+def test_libraries_of_stores_are_read_where_they_are_needed() -> None:
+    """A run without such secrets needs none of them, and does not wait for them."""
+    script = (
+        "import sys; import ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet;"
+        "print(sorted({'boto3', 'botocore', 'hvac', 'requests', 'ansible'} & set(sys.modules)))"
+    )
+    roots = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": roots}
+    )
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("source", OFFERED.values(), ids=OFFERED)
+def test_every_source_says_what_it_is_and_what_an_entry_may_say_of_it(source: type[Source]) -> None:
+    assert source.about and source.identity and OFFERED[source.name] is source
+    for fields in (source.option_fields, source.key_fields):
+        assert fields is source.option_fields or source.password_field in {*fields, "password"}
+        assert all(field.about.endswith(".") and field.type for field in fields.values())
+        assert not {"source", "kind", "password", "services"} & set(fields) and "name" not in source.key_fields

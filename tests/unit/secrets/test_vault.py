@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import SecretError
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem, SecretPath, SecretRequest
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Problem
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import Connection, Login
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault import VaultSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault_client import VaultSource
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.vault_requests import SecretIdentity, SecretPath, SecretRequest
 
 from tests.unit.support.fakes import Store, serving
 
@@ -52,6 +53,16 @@ def source(store: Store, login: Login = TOKEN, **changes: Any) -> VaultSource:
     return VaultSource(Connection(**{"url": store.url, "login": login, "timeout": 5, **changes}), Fresh())
 
 
+def identities(made: VaultSource, requests: list[SecretRequest]) -> dict[SecretRequest, str]:
+    """Raises ``SecretError`` where a version cannot be had."""
+    known = made.versions(request.path for request in requests)
+    problems = [item.at(str(path)) for path, item in known.items() if isinstance(item, Problem)]
+    if problems:
+        raise SecretError("secrets are missing in the secret store", problems)
+    found = {request: known[request.path] for request in requests}
+    return {request: item.as_text(made.connection.store, request) for request, item in found.items() if isinstance(item, SecretIdentity)}
+
+
 def problem(store: Store, path: SecretPath = BLS, **changes: Any) -> Problem:
     found = source(store, **changes).versions([path])[path]
     assert isinstance(found, Problem)
@@ -62,7 +73,7 @@ def problem(store: Store, path: SecretPath = BLS, **changes: Any) -> Problem:
 def test_identities_read_metadata_alone(store: Store) -> None:
     store.put("avs/op1/bls", {"keystore": "canary"}, version=3)
     made = source(store)
-    identity = made.identities([KEYSTORE])[KEYSTORE]
+    identity = identities(made, [KEYSTORE])[KEYSTORE]
     assert identity == f"vault:{made.connection.store}:secret/avs/op1/bls#3@2026-01-01T00:00:00Z:keystore"
     assert store.asked == ["GET /v1/secret/metadata/avs/op1/bls"]
     assert store.headers[0]["X-Vault-Token"] == "canary-token"
@@ -70,22 +81,22 @@ def test_identities_read_metadata_alone(store: Store) -> None:
 
 def test_a_secret_written_anew_has_another_identity(store: Store) -> None:
     store.metadata("avs/op1/bls", 1, "2026-01-01T00:00:00Z")
-    before = source(store).identities([KEYSTORE])
+    before = identities(source(store), [KEYSTORE])
     store.metadata("avs/op1/bls", 1, "2026-02-02T00:00:00Z")
-    assert source(store).identities([KEYSTORE]) != before
+    assert identities(source(store), [KEYSTORE]) != before
 
 
 def test_a_policy_without_metadata(store: Store) -> None:
     store.put("avs/op1/bls", {"keystore": "canary"}, version=2)
-    with_metadata = source(store).identities([KEYSTORE])
+    with_metadata = identities(source(store), [KEYSTORE])
     store.fail("GET /v1/secret/metadata/avs/op1/bls", 403, "1 error occurred:\n\t* permission denied\n\n")
-    assert source(store).identities([KEYSTORE]) == with_metadata
+    assert identities(source(store), [KEYSTORE]) == with_metadata
 
 
 def test_a_pinned_version(store: Store) -> None:
     store.put("avs/op1/bls", {"keystore": "new"}, version=3)
     pinned = SecretPath("secret", "avs/op1/bls", 3)
-    assert "#3@" in source(store).identities([SecretRequest(pinned, "keystore")])[SecretRequest(pinned, "keystore")]
+    assert "#3@" in identities(source(store), [SecretRequest(pinned, "keystore")])[SecretRequest(pinned, "keystore")]
     source(store).values([SecretRequest(pinned, "keystore")])
     assert store.asked[-1] == "GET /v1/secret/data/avs/op1/bls?version=3"
     missing = problem(store, SecretPath("secret", "avs/op1/bls", 9))
@@ -117,7 +128,7 @@ def test_all_missing_secrets_in_one_error(store: Store) -> None:
     assert "avs/op1/bls has no field nothing" in text and "there are: keystore, password" in text
     assert "there is no secret at secret/avs/none" in text and "canary" not in text
     with pytest.raises(SecretError) as caught:
-        source(store).identities(requests)
+        identities(source(store), requests)
     assert len(caught.value.findings) == 1
 
 
@@ -185,7 +196,7 @@ def test_deleted_versions(store: Store, fields: dict[str, Any]) -> None:
 
 def test_a_version_that_will_be_deleted_is_there_still(store: Store) -> None:
     store.metadata("avs/op1/bls", 4, deletion_time="2999-01-01T00:00:00Z")
-    assert "#4@" in source(store).identities([KEYSTORE])[KEYSTORE]
+    assert "#4@" in identities(source(store), [KEYSTORE])[KEYSTORE]
 
 
 def test_a_deleted_version_read_as_data(store: Store) -> None:
@@ -332,7 +343,7 @@ APPROLE = Login("approle", role_id="role", secret_id="canary-secret-id")
 def test_an_approle_login(store: Store) -> None:
     store.login("canary-fresh")
     store.metadata("avs/op1/bls")
-    source(store, APPROLE, namespace="team").identities([KEYSTORE])
+    identities(source(store, APPROLE, namespace="team"), [KEYSTORE])
     assert store.asked == ["POST /v1/auth/approle/login", "GET /v1/secret/metadata/avs/op1/bls"]
     assert store.bodies[0] == {"role_id": "role", "secret_id": "canary-secret-id"}
     assert "X-Vault-Token" not in store.headers[0] and store.headers[1]["X-Vault-Token"] == "canary-fresh"
@@ -376,7 +387,7 @@ def test_no_token_of_the_environment_slips_in(store: Store, monkeypatch: pytest.
     monkeypatch.setenv("VAULT_TOKEN", "canary-env")
     store.login("fresh")
     store.metadata("avs/op1/bls")
-    source(store, APPROLE).identities([KEYSTORE])
+    identities(source(store, APPROLE), [KEYSTORE])
     assert all("canary-env" not in str(headers) for headers in store.headers)
 
 

@@ -263,6 +263,15 @@ INSTANCES = [
             "verbose": True,
             "rpc-token": {"source": "vault", "path": "avs/op1/rpc", "field": "token", "mount_point": "operators", "version": 3},
             "license": {"source": "file", "path": "files/license"},
+            "api-key": {"source": "env", "name": "API_KEY"},
+            "pin": {"source": "prompt", "name": "pin", "prompt": "The PIN", "confirm": True},
+            "feed": {
+                "source": "aws",
+                "secret_id": "avs/op1/feed",
+                "version_id": "7" * 32,
+                "version_stage": "AWSPREVIOUS",
+                "field": "token",
+            },
         },
         "keys": [
             {
@@ -289,8 +298,22 @@ INSTANCES = [
                 "password_file_env": "P2P_PASSWORD_FILE",
                 "services": ["node"],
                 "owner": "1000:1000",
+                "password": {"source": "env", "name": "P2P_SECRET"},
             },
             {"name": "raw", "kind": "ecdsa", "source": "file", "keystore": "files/raw", "value_env": "RAW_KEY"},
+            {
+                "name": "cloud",
+                "kind": "file",
+                "source": "aws",
+                "secret_id": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:avs/op1/cloud-AbCdEf",
+                "version_id": "7" * 32,
+                "version_stage": "AWSCURRENT",
+                "field": "key",
+                "password_field": "password",
+                "encoding": "base64",
+            },
+            {"name": "shell", "kind": "file", "source": "env", "variable": "SHELL_KEY", "encoding": "base64"},
+            {"name": "typed", "kind": "ecdsa", "source": "prompt", "prompt": "The key", "confirm": True},
         ],
         "ports": {"9092": "loopback", "API_PORT": "192.0.2.1"},
         "exceptions": [{"service": "node", "allow": ["network_host"], "reason": "the vendor asked"}],
@@ -426,13 +449,16 @@ DOCUMENTS = [
         | {"avs_instances[1].package.git", "avs_instances[2].package.path", "avs_instances[3].package.archive"}
         | {f"avs_instances[0].options.rpc-token.{name}" for name in ("source", "path", "field")}
         | {f"avs_instances[0].options.license.{name}" for name in ("source", "path")}
+        | {f"avs_instances[0].options.{name}" for name in ("api-key.source", "api-key.name", "pin.source", "feed.source", "feed.secret_id")}
+        | {f"avs_instances[0].keys[{n}].{name}" for n in (4, 5, 6) for name in ("name", "kind", "source")}
+        | {f"avs_instances[0].keys[{name}" for name in ("4].secret_id", "5].variable", "2].password.source", "2].password.name")}
         | {f"avs_instances[0].keys[{n}].{name}" for n in (0, 2) for name in ("name", "kind", "source", "path")}
         | {f"avs_instances[0].keys[{n}].{name}" for n in (1, 3) for name in ("name", "kind", "source", "keystore")}
         | {f"avs_instances[0].exceptions[0].{name}" for name in ("service", "allow", "reason")},
         accepts={
             **{
                 f"avs_instances[0].options.{name}": _SCALARS | _NULL_TOO
-                for name in ("node-name", "main-port", "verbose", "rpc-token", "license")
+                for name in ("node-name", "main-port", "verbose", "rpc-token", "license", "api-key", "pin", "feed")
             },
             "avs_instances[0].limits.node": _NULL_TOO,
             # Bytes.

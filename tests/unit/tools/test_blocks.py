@@ -28,7 +28,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import pars
 
 from tests.tools.blocks import ROOT, Block, all_blocks, blocks_of, inline_commands, problems
 from tests.tools.commands import problems_of, role_options
-from tests.tools.documented import avs_variables, vault_variables
+from tests.tools.documented import avs_variables, source_variables
 from tests.unit.support.fakes import Numbered
 
 BIN = Path(sys.executable).parent
@@ -50,7 +50,7 @@ def variables_of(block: Block) -> Mapping[str, Any]:
 def assert_inventory(values: Mapping[str, Any], cache: Path) -> None:
     """Every variable is one of ours and right; entries become specs of the example package."""
     roles = {name: options for path in ROOT.glob("roles/*/meta/argument_specs.yml") for name, options in role_options(path).items()}
-    known = {*roles, *avs_variables(ROOT), *vault_variables(ROOT / "plugins/plugin_utils/secrets/connection.py")}
+    known = {*roles, *avs_variables(ROOT), *source_variables(ROOT / "plugins/plugin_utils/secrets")}
     assert set(values) <= known, set(values) - known
     for name, value in values.items():
         if name in roles:
