@@ -50,6 +50,15 @@ class Done:
         return text or f"ended with {self.code}"
 
 
+class Unanswered(HostError):
+    """A command of the engine's took longer than it may."""
+
+    def __init__(self, arguments: Sequence[str], timeout: float | None) -> None:
+        message = f"the engine did not answer `docker {arguments[0]}` within {timeout or 0:g} s"
+        remedy = "Look at it on the host: systemctl status docker, journalctl -u docker. Run again once `docker ps` answers."
+        super().__init__(message, [finding("OPS-004", _ENGINE, message, remedy)])
+
+
 class Engine:
     """Raises ``HostError`` (rule OPS-004) wherever the engine is missing, too old or does not answer."""
 
@@ -87,7 +96,7 @@ class Engine:
         started = time.monotonic()
         result = self._start(invocation(command, environment, timeout), hold)
         if ran_out_of_time(result.code, timeout, time.monotonic() - started):
-            raise _unusable(f"the engine did not answer `docker {arguments[0]}` within {timeout:g} s")
+            raise Unanswered(arguments, timeout)
         if result.code:
             _require_engine(result.message)
         return result

@@ -25,12 +25,14 @@ _MACHINES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "
 @dataclass(frozen=True)
 class Images:
     """``lock``: reference -> ``repo@sha256:...`` (the image's id where it came from no registry); ``missing``: to be pulled;
-    ``users``: reference -> the user the image runs as; ``labels``: reference -> the labels its containers get."""
+    ``users``: reference -> the user the image runs as; ``labels``: reference -> the labels its containers get;
+    ``configs``: reference -> all the engine knows of how it runs."""
 
     lock: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     users: dict[str, str] = field(default_factory=dict)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -69,6 +71,7 @@ class ImageKeeper:
             config = known.get("Config") or {}
             result.users[reference] = str(config.get("User") or "")
             result.labels[reference] = dict(config.get("Labels") or {})
+            result.configs[reference] = config
             result.findings.extend(self._platform(f"{instance}: services.{service}.image", reference, known))
         return result
 

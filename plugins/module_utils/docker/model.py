@@ -42,7 +42,21 @@ def parse(text: str) -> tuple[Model, dict[str, str]]:
         model = map_texts(model, lambda text: text.replace("$$", "$"))
     values = dict(model["services"].pop(PROBE)["environment"])
     values.pop(_DOLLAR)
-    return model, values
+    return _readable(model), values
+
+
+def _readable(model: Model) -> Model:
+    """As compose would read it: it prints ``Path`` and ``Rate`` for limits on devices, and no content at all for an empty one, and takes
+    neither."""
+    for service in services(model).values():
+        limits = service.get("blkio_config") or {}
+        for name, entries in limits.items():
+            if isinstance(entries, list):
+                limits[name] = [{field.lower(): value for field, value in entry.items()} for entry in entries]
+    for config in (model.get("configs") or {}).values():
+        if config is not None and not any(config.get(field) for field in ("content", "file", "environment", "external")):
+            config["content"] = ""
+    return model
 
 
 def dump(model: Model, tokens: Mapping[str, str]) -> str:

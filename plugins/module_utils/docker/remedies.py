@@ -10,6 +10,15 @@ import re
 
 _KNOWN = (
     (
+        r"unable to find user|unable to find group|no matching entries in (?:passwd|group) file",
+        "The image has no such user or group: name one by its number (user under privileges in runtime.yml), or have the package's authors "
+        "correct the service or its image.",
+    ),
+    (
+        r"executable file not found|no command specified|exec: .*: no such file or directory",
+        "The image has no such program: have the package's authors correct the service's command or entrypoint.",
+    ),
+    (
         r"non-overlapping IPv4 address pool|predefined address pools have been fully subnetted",
         "The engine has no subnet left for one more network: give it more with docker_daemon_options, for example "
         "{default-address-pools: [{base: 10.201.0.0/16, size: 24}]}, and run site; or remove networks that nobody uses (docker network prune).",
@@ -20,8 +29,14 @@ _KNOWN = (
         "and run again.",
     ),
     (
-        r"port is already allocated|address already in use",
+        r"port is already allocated|(?:bind|port|listen)\b.*address already in use",
         "Something took the port since it was looked at: `ss -ltnup` on the host names it. Run again once it is free.",
+    ),
+    (
+        # Of an address in a network; what is said of a port stands above.
+        r"address already in use",
+        "Something in the network has the address: `docker network inspect` shows who. Choose another one for the service in the package, or "
+        "leave it to the engine.",
     ),
 )
 

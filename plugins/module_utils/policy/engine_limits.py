@@ -19,7 +19,11 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.spec import InstanceSpec, Limit, Privileges
 from ..docker.model import Model, services
+from .log_limits import judge_log
 from .memory import size
+from .network_limits import judge_networks
+from .user_limits import judge_users
+from .waits import judge_waits
 
 Problem = tuple[str, str, str]
 
@@ -31,6 +35,13 @@ _NAMESPACES = {"pid": ("host",), "ipc": ("host", "none", "private", "shareable")
 _OWN_SYSCTLS = re.compile(
     r"(?:kernel\.(?:domainname|msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+|net\..+)\Z"
 )
+# Every network has the first ones' values, none its own; Linux' net/core/sysctl_net_core.c and net/ipv4/sysctl_net_ipv4.c.
+_HOSTS_NETWORK = frozenset((
+    *(f"net.core.{name}" for name in (
+        "rmem_max", "wmem_max", "rmem_default", "wmem_default", "netdev_max_backlog", "netdev_budget", "netdev_budget_usecs", "dev_weight",
+        "bpf_jit_enable", "bpf_jit_harden", "default_qdisc", "message_burst", "message_cost", "rps_sock_flow_entries")),
+    "net.ipv4.tcp_mem", "net.ipv4.tcp_max_orphans",
+))  # fmt: skip
 _ULIMITS = frozenset((
     "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime",
     "sigpending", "stack",
@@ -56,7 +67,7 @@ def judge_limits(spec: InstanceSpec, model: Model) -> list[Finding]:
     """``model`` as compose resolved it, before anything was changed."""
     found = []
     for name, service in services(model).items():
-        stated = spec.privileges.get(name, Privileges())
+        stated = spec.privileges.get(name)
         limited = spec.limits.get(name, Limit()).memory is not None
         for field, message, remedy in (
             *_memory(service, limited),
@@ -64,7 +75,9 @@ def judge_limits(spec: InstanceSpec, model: Model) -> list[Finding]:
             *_ulimits(service),
             *_settings(service),
             *_network(service),
-            *_places(service, stated),
+            *_places(service, stated or Privileges()),
+            *judge_log(service),
+            *judge_users(service, stated),
         ):
             found.append(finding("PKG-020", f"{spec.id}: services.{name}.{field}", message, remedy))
     for name, limits in spec.limits.items():
@@ -79,7 +92,7 @@ def judge_limits(spec: InstanceSpec, model: Model) -> list[Finding]:
         for option in _no_tmpfs(str(options.get("o") or "")) if options.get("type") == "tmpfs" else ():
             message = f"{option} is no option of a tmpfs"
             found.append(finding("PKG-020", f"{spec.id}: volumes.{name}.driver_opts", message, _TMPFS_REMEDY))
-    return [*found, *_networks(spec.id, model)]
+    return [*found, *judge_networks(spec, model), *judge_waits(spec.id, model)]
 
 
 def _memory(service: Mapping[str, Any], limited: bool) -> Iterator[Problem]:
@@ -119,8 +132,12 @@ def _ulimits(service: Mapping[str, Any]) -> Iterator[Problem]:
     for name, value in (service.get("ulimits") or {}).items():
         if name not in _ULIMITS:
             yield f"ulimits.{name}", "is no limit Linux knows", f"Use one of: {', '.join(sorted(_ULIMITS))}."
+        elif name == "nofile" and _number(value) == -1:
+            yield f"ulimits.{name}", "Linux has no unlimited number of files", "Write a number."
         elif isinstance(value, Mapping):
             soft, hard = _number(value.get("soft")), _number(value.get("hard"))
+            if name == "nofile" and hard == -1:
+                yield f"ulimits.{name}", "Linux has no unlimited number of files", "Write a number."
             if soft is not None and hard is not None and hard >= 0 and (soft > hard or soft < 0):
                 yield f"ulimits.{name}", f"the soft limit {soft:g} is above the hard one, {hard:g}", "Correct them."
 
@@ -129,7 +146,8 @@ def _settings(service: Mapping[str, Any]) -> Iterator[Problem]:
     check = service.get("healthcheck") or {}
     for field in ("interval", "timeout", "start_period", "start_interval"):
         seconds = duration(check.get(field))
-        if seconds is not None and 0 < seconds < 0.001:
+        below = str(check.get(field) or "").startswith("-") and seconds
+        if seconds is not None and (below or 0 < seconds < 0.001):
             yield f"healthcheck.{field}", f"{check[field]} is shorter than 1 ms", "Raise it."
     if check.get("test") in (["CMD"], ["CMD-SHELL"]):
         yield "healthcheck.test", "names no command, so the container would never be healthy", "Add the command, or write NONE."
@@ -148,7 +166,7 @@ def _settings(service: Mapping[str, Any]) -> Iterator[Problem]:
         if value and value not in words and not (field in ("pid", "ipc") and value.startswith(("service:", "container:"))):
             yield field, f"{value} is not one of {', '.join(words)}", "Correct it."
     for name in service.get("sysctls") or {}:
-        if not _OWN_SYSCTLS.match(str(name)):
+        if not _OWN_SYSCTLS.match(str(name)) or name in _HOSTS_NETWORK:
             yield "sysctls", f"{name} is the host's, no container has one of its own", "Set it on the host, and remove it from the package."
         elif str(name).startswith("net.") and str(service.get("network_mode") or "").startswith(("host", "service:", "container:")):
             yield "sysctls", f"{name} belongs to a network that is not this container's", "Remove it."
@@ -175,41 +193,6 @@ def _network(service: Mapping[str, Any]) -> Iterator[Problem]:
     for server in _list(service.get("dns")):
         if not _is_address(str(server)):
             yield "dns", f"{server} is no address", "Write the address of a name server."
-
-
-def _networks(instance: str, model: Model) -> Iterator[Finding]:
-    subnets = {}
-    for name, network in (model.get("networks") or {}).items():
-        configs = [config or {} for config in ((network or {}).get("ipam") or {}).get("config") or ()]
-        subnets[name] = [net for net in (_subnet(config.get("subnet")) for config in configs) if net is not None]
-        for config in configs:
-            yield from _addressed(f"{instance}: networks.{name}.ipam", config)
-    for name, service in services(model).items():
-        uses = service.get("networks")
-        for network, use in uses.items() if isinstance(uses, Mapping) else ():
-            own = not ((model.get("networks") or {}).get(network) or {}).get("external")
-            for field in ("ipv4_address", "ipv6_address"):
-                text = str((use or {}).get(field) or "")
-                if text and (not _is_address(text) or (own and not any(_address(text) in net for net in subnets.get(network, ())))):
-                    message = f"{text} is in none of the subnets of the network {network}"
-                    remedy = f"Give networks.{network}.ipam a subnet with it, or remove the address."
-                    yield finding("PKG-020", f"{instance}: services.{name}.networks.{network}.{field}", message, remedy)
-
-
-def _addressed(place: str, config: Mapping[str, Any]) -> Iterator[Finding]:
-    net = _subnet(config.get("subnet"))
-    if net is None:
-        return
-    if (
-        str(config["subnet"]).partition("/")[0] != str(net.network_address)
-        and _address(str(config["subnet"]).partition("/")[0]) != net.network_address
-    ):
-        yield finding("PKG-020", place, f"{config['subnet']} is an address in a subnet", f"Write {net}.")
-    for field in ("gateway", "ip_range"):
-        text = str(config.get(field) or "")
-        inner = _subnet(text)
-        if text and (inner is None or inner.version != net.version or inner.network_address not in net):
-            yield finding("PKG-020", place, f"{field} {text} is not in {net}", "Correct it.")
 
 
 def _places(service: Mapping[str, Any], stated: Privileges) -> Iterator[Problem]:
@@ -252,14 +235,3 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _address(text: str) -> Any:
-    return ipaddress.ip_address(text)
-
-
-def _subnet(text: Any) -> Any:
-    try:
-        return ipaddress.ip_network(str(text), strict=False) if text else None
-    except ValueError:
-        return None

@@ -18,6 +18,19 @@ from ..docker.model import Model, services
 from .mounts import HARMLESS, Layout, below
 
 _FILE, _FOLDER = "file", "folder"
+# Files the engine mounts itself, into whatever lies around them.
+_THE_ENGINES = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+_DEVICES = frozenset(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))
+# What runc lets be mounted below /proc: files that show less than the host's, and memory on folders that show nothing a process needs.
+_PROC_FILES = frozenset(f"/proc/{name}" for name in (
+    "cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo", "net/dev", "sys/kernel/ns_last_pid",
+    "sys/crypto/fips_enabled",
+))  # fmt: skip
+_PROC_FOLDERS = frozenset(f"/proc/{name}" for name in ("acpi", "asound", "bus", "driver", "fs", "irq", "scsi", "tty"))
+# Nobody can make a folder in sysfs.
+_SYS_FOLDERS = frozenset(("block", "bus", "class", "dev", "devices", "firmware", "fs", "hypervisor", "kernel", "module", "power"))
+# Bytes Linux takes for a name, and for a path.
+_NAME, _PATH = 255, 4095
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,7 @@ class _Mount:
     kind: str
     source: str | None = None
     read_only: bool = False
+    memory: bool = False
 
 
 def mount_points(instance: str, declared: Iterable[Artifact], model: Model, layout: Layout) -> Points:
@@ -62,6 +76,7 @@ def mount_points(instance: str, declared: Iterable[Artifact], model: Model, layo
         mounts = [*_mounts(service, model, sources)]
         for mount in mounts:
             _judge_target(points, place, mount, [other for other in mounts if other is not mount])
+            _judge_around_the_engines(points, place, mount, [other.target for other in mounts], layout)
         for mount in {one.target: one for one in mounts}.values():
             around = [other for other in mounts if below(mount.target, other.target) not in (None, ".")]
             if around:
@@ -73,10 +88,11 @@ def mount_points(instance: str, declared: Iterable[Artifact], model: Model, layo
 def _mounts(service: Mapping[str, Any], model: Model, sources: _Sources) -> Iterator[_Mount]:
     for mount in service.get("volumes") or ():
         source = str(mount["source"]) if mount.get("type") == "bind" else None
-        yield _Mount(_normal(mount["target"]), sources.kind(source) if source else _FOLDER, source, bool(mount.get("read_only")))
+        kind, memory = sources.kind(source) if source else _FOLDER, mount.get("type") == "tmpfs"
+        yield _Mount(_normal(mount["target"]), kind, source, bool(mount.get("read_only")), memory)
     places = service.get("tmpfs") or ()
     for target in dict.fromkeys(_normal(str(text).partition(":")[0]) for text in ([places] if isinstance(places, str) else places)):
-        yield _Mount(target, _FOLDER)
+        yield _Mount(target, _FOLDER, memory=True)
     for section, folder in (("secrets", "/run/secrets"), ("configs", "/")):
         for use in service.get(section) or ():
             source = ((model.get(section) or {}).get(use.get("source")) or {}).get("file")
@@ -100,8 +116,35 @@ def _judge_target(points: Points, place: str, mount: _Mount, others: list[_Mount
         _refuse(points, place, "a mount on / would hide the whole image", "Mount a folder below it.")
     elif mount.target in ("/dev", "/proc"):
         _refuse(points, place, f"a mount on {mount.target} would hide what no process can do without", "Mount a folder below it.")
+    elif any(len(part.encode()) > _NAME for part in mount.target.split("/")) or len(mount.target.encode()) > _PATH:
+        _refuse(points, place, f"{mount.target[:80]}... is longer than Linux takes", "Shorten it.")
+    elif _in_the_kernels(mount):
+        _refuse(points, place, f"{mount.target} is the kernel's, and nothing can be mounted there", "Mount it elsewhere.")
+    elif mount.kind == _FOLDER and (mount.target in _THE_ENGINES or mount.target in _DEVICES):
+        _refuse(points, place, f"{mount.target} is a file, and a folder is mounted on it", "Mount a file, or the folder elsewhere.")
     elif any(other.target == mount.target for other in others):
         _refuse(points, place, f"two things are mounted on {mount.target}", "Mount one of them elsewhere, or remove it.")
+
+
+def _in_the_kernels(mount: _Mount) -> bool:
+    if below(mount.target, "/proc") is not None:
+        return mount.target not in (_PROC_FOLDERS if mount.memory else _PROC_FILES) or (mount.kind == _FOLDER and not mount.memory)
+    inner = below(mount.target, "/sys")
+    return inner not in (None, ".") and str(inner).split("/")[0] not in _SYS_FOLDERS
+
+
+def _judge_around_the_engines(points: Points, place: str, mount: _Mount, targets: Collection[str], layout: Layout) -> None:
+    """A folder that is read-only and has no such file leaves the engine no place for its own."""
+    if mount.target != "/etc" or not mount.read_only or mount.source is None or mount.kind == _FILE:
+        return
+    tree, key = below(mount.source, layout.tree), below(mount.source, layout.keys)
+    there = () if tree is None else layout.files
+    missing = [
+        path for path in _THE_ENGINES if path not in targets and posixpath.normpath(f"{tree}/{posixpath.basename(path)}") not in there
+    ]
+    if missing and (tree is not None or key is not None):
+        message = f"/etc is mounted read-only and has no {', '.join(map(posixpath.basename, missing))}, which the engine mounts there"
+        _refuse(points, place, message, "Mount a folder below /etc.")
 
 
 def _judge_nested(points: Points, place: str, mount: _Mount, outer: _Mount, sources: _Sources) -> None:

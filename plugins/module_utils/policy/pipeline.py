@@ -17,6 +17,7 @@ from ..common.spec import Condition, Endpoint, InstanceSpec
 from ..docker.model import Model, Resolved, dump, named, secrets_in, services, with_services
 from ..docker.names import LABEL_SPEC, container_name
 from .baseline import apply_baseline, may_end
+from .content_configs import judge_content
 from .key_mounts import Views, place_keys
 from .memory import fit_memory
 from .mount_points import Points, mount_points
@@ -86,7 +87,7 @@ def shape(spec: InstanceSpec, resolved: Resolved, layout: Layout, host: HostRule
     points = mount_points(spec.id, spec.artifacts, model, layout)
     secret_findings += onlookers(spec, model, keyed.views, resolved.tokens)
     findings += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings, *memory_findings, *processor_findings]
-    findings += [*points.findings, *published_twice(spec.id, model)]
+    findings += [*points.findings, *judge_content(spec, model), *published_twice(spec.id, model)]
     health, metrics = _asked(spec.health, spec.metrics, resolved)
     return Shaped(model, resolved, mounted, points, keyed.views, published(model), health, metrics, findings)
 

@@ -75,7 +75,7 @@ def _judged(place: str, name: str, known: Mapping[str, Mapping[str, Any]], inact
         yield finding("PKG-016", place, message, f"Write {meant}.", severity=INFO)
     elif name in inactive:
         severity = ERROR if field == "health.service" else INFO
-        message = f"the service {name} is not started: its compose profile is not chosen"
+        message = f"the service {name} is not started: its compose profile is not chosen, or it asks for no container (scale, replicas)"
         yield finding("PKG-016", place, message, "Choose its profile under compose.profiles in runtime.yml, or remove the line.", severity)
     else:
         severity = ERROR if field.startswith(_NEEDED) else WARNING

@@ -119,6 +119,6 @@ def _upgrades(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _shape(place: str, service: Mapping[str, Any]) -> Iterator[Finding]:
     replicas = (service.get("deploy") or {}).get("replicas", service.get("scale"))
-    if isinstance(replicas, int) and replicas != 1:
+    if isinstance(replicas, int) and replicas > 1:
         message = f"asks for {replicas} containers; an instance runs one a service"
         yield finding("PKG-018", f"{place}.deploy.replicas", message, "Remove replicas and scale.", severity=WARNING)

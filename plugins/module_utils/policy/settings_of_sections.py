@@ -51,7 +51,7 @@ SECTIONS: tuple[Setting, ...] = (
     Setting("configs", v.INNER, ""),
     Setting("configs.*", v.INNER, ""),
     Setting("configs.*.name", v.NAME, "of a swarm; does nothing here"),
-    Setting("configs.*.content", v.ANY, "the container's own"),
+    Setting("configs.*.content", v.ANY, "the container's own; not for a service that is `read_only`, nor with `uid` beside a `user:group` (PKG-020)"),
     Setting("configs.*.file", v.elsewhere("a file of the package (PKG-019)"), _FILE, "the installed file"),
     Setting("configs.*.environment", v.elsewhere("none (PKG-019)"), _FILE),
     Setting("configs.*.external", v.never("is a config of somebody else", "false"), _SWARM),

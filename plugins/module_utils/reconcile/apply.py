@@ -21,7 +21,7 @@ from ..common.spec import Package, Secret
 from ..common.words import APPLYING, COMMITTED, STARTED, STOPPED
 from ..docker.compose import Compose, engine_error
 from ..docker.containers import Container
-from ..docker.engine import REMOVAL, Done, Engine
+from ..docker.engine import REMOVAL, Done, Engine, Unanswered
 from ..docker.names import project
 from ..docker.remedies import remedy_for
 from ..health.gate import DEFAULT_TIMEOUT, Gate, Means, last_lines, peers_of
@@ -31,6 +31,7 @@ from ..instance.data_folders import Folders, place_folders
 from ..instance.identity import alias
 from ..instance.state import NONE, SCHEMA, ContainerRecord, KeyRecord, PortRecord, SecretRecord, State
 from ..instance.store import InstanceStore, Store, number_of
+from ..policy.waits import told_of_waits
 from ..status.restarts import restarts_of
 from ..system.clock import now
 from .draft import names_of
@@ -118,12 +119,26 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: fl
         must(compose.recreate(compose_file, own.secrets_env, plan.recreate, limit))
         told += replaced_by_force(engine, item.id, old, float(bound if limit is None else limit), began)
     if plan.starting:
-        done = compose.up(compose_file, own.secrets_env, plan.starting)
+        try:
+            done = compose.up(compose_file, own.secrets_env, plan.starting)
+        except Unanswered:
+            raise _waited(engine, item, patience) from None
         if done.code:
             raise refused(item.id, mask(engine_error(done)) + _of_those_that_ended(engine, item, mask))
     for network in item.networks_last:
         must(engine.run(["network", "rm", "--", network], hold=hold))
     return told
+
+
+def _waited(engine: Engine, item: Prepared, patience: float) -> HostError:
+    """Why compose was still starting services when its time was over. Raises what the engine itself is to blame for."""
+    there = engine.containers(item.id)
+    ended = {one.service for one in there if one.state == "exited" and one.exit_code == 0}
+    healthy = {one.service for one in there if one.health == "healthy"}
+    left = told_of_waits(item.shaped.model, item.containers.starting, ended, healthy)
+    message = f"the services were not started within {patience:g} s" + (f": {left}" if left else "")
+    remedy = "Read on the host what keeps the service that is waited for (docker logs), or raise the gate's timeout in runtime.yml."
+    return HostError(f"{item.id} could not be started", [finding("OPS-005", item.id, message, remedy if left else None)])
 
 
 def _of_those_that_ended(engine: Engine, item: Prepared, mask: Mask) -> str:

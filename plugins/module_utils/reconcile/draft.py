@@ -16,7 +16,7 @@ from ..common.errors import HostError
 from ..common.findings import Finding, errors_of
 from ..common.spec import Compose as ComposePlace
 from ..common.spec import InstanceSpec
-from ..conflicts import existing, taken
+from ..conflicts import existing, host_limits, taken
 from ..conflicts.host_paths import links, outside
 from ..conflicts.shared_names import check_names, residents
 from ..conflicts.subnets import check_subnets, in_the_way
@@ -32,6 +32,7 @@ from ..instance.state import NONE, State
 from ..instance.store import InstanceStore, Store
 from ..policy.exceptions import grants
 from ..policy.image_labels import judge_image_labels
+from ..policy.image_settings import judge_image_settings
 from ..policy.mounts import Layout, folders_of
 from ..policy.pipeline import HostRules, Shaped, shape
 from ..system import files, resources
@@ -143,11 +144,13 @@ def _resolved(around: Surroundings, job: Job) -> Draft:
 def _judged(item: Draft, around: Surroundings) -> Draft:
     """The draft with all that the host has against it."""
     instance, shaped, host, engine = item.spec.id, item.shaped, around.host, around.engine
+    wanted = taken.Wanted(instance, shaped.model, shaped.ports, set(item.spec.env.values()))
     findings = [
         *asked_platforms(instance, shaped.resolved.model, engine.platform()),
         *outside(instance, grants(item.spec.exceptions), shaped),
         *links(shaped, item.files),
-        *taken.check(taken.Wanted(instance, shaped.model, shaped.ports, set(item.spec.env.values())), host),
+        *taken.check(wanted, host),
+        *host_limits.check(wanted, host, engine, around.volumes),
         *existing.check_networks(instance, shaped.model, host.inspected, host.containers, crossed(around, item, shaped.model)),
         *existing.check_volumes(instance, shaped.model, _present_volumes(around, shaped.model)),
         *check_subnets(instance, shaped.model, host.networks, host.subnets, host.reached),
@@ -170,7 +173,8 @@ def _found_images(around: Surroundings, item: Job | Draft, shaped: Shaped) -> Im
     built = {name for name, service in known if service.get("build") or not service.get("image")}
     spec, wanted = item.spec, {name: image for name, image in shaped.images.items() if name not in built}
     found = around.images.find(spec.id, wanted, recorded_images(spec.package, item.state))
-    return replace(found, findings=[*found.findings, *judge_image_labels(spec.id, shaped.model, found.labels)])
+    judged = [*judge_image_labels(spec.id, shaped.model, found.labels), *judge_image_settings(spec.id, shaped.model, found.configs)]
+    return replace(found, findings=[*found.findings, *judged])
 
 
 def _tree(around: Surroundings, expected: str, own: InstanceStore) -> str:

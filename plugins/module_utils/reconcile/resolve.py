@@ -20,6 +20,7 @@ from ..docker.compose import Compose
 from ..docker.model import Resolved
 from ..policy import config_files, key_mounts
 from ..policy.ports import no_ports, variables
+from ..policy.scale import without_idle
 from ..policy.service_names import spoken_of
 from ..system.confinement import Cell
 
@@ -65,7 +66,7 @@ def resolve(spec: InstanceSpec, tree: str, keys: str, compose: Compose) -> Resol
     configs, problems = config_files.render(spec.id, spec.configs, partial(_read, folder), probed, tokens)
     ports = {name: probed[f"P_{name}"] for name in wanted}
     findings += [*problems, *no_ports(spec, ports)]
-    return Resolved(found, ports, tokens, configs, findings, inactive)
+    return without_idle(spec.id, Resolved(found, ports, tokens, configs, findings, inactive))
 
 
 def _inactive(spoken: set[str], found: model.Model, whole: Callable[[], tuple[str, Any]]) -> frozenset[str]:

@@ -17,12 +17,14 @@ from ...module_utils.common.rules import finding
 from ...module_utils.common.spec import InstanceSpec
 from ...module_utils.docker.model import Model
 from ...module_utils.policy import key_mounts
+from ...module_utils.policy.content_configs import judge_content
 from ...module_utils.policy.key_mounts import place_keys
 from ...module_utils.policy.mount_points import mount_points
 from ...module_utils.policy.mounts import Layout, folders_of, place_mounts
 from ...module_utils.policy.onlookers import onlookers
 from ...module_utils.policy.ports import bind_ports, no_ports, published_twice, variables
 from ...module_utils.policy.processors import fit_processors
+from ...module_utils.policy.scale import active, judge_idle
 from ...module_utils.policy.secrets import confine
 from ...module_utils.policy.service_names import without_absent
 from ...module_utils.policy.services import check
@@ -57,8 +59,9 @@ def judged(profile: Profile, files: ComposeFiles, wishes: Wishes | None = None) 
         # Compose stops there, on the host too: what it would have made of the rest is not known.
         where = posixpath.normpath(posixpath.join(profile.compose_dir, profile.compose_files[0]))
         return [finding("PKG-018", where, problem) for problem in problems]
-    model = model_of(profile, files, values)
-    found = host_findings(spec, model, layout_of(profile, files), tokens, values, sorted(set(files.services) - set(model["services"])))
+    model, idle = active(model_of(profile, files, values))
+    inactive = sorted(set(files.services) - set(model["services"]))
+    found = [*host_findings(spec, model, layout_of(profile, files), tokens, values, inactive), *judge_idle(spec.id, model, idle)]
     return by_severity(replace(item, place=_place(item.place, profile, files)) for item in found)
 
 
@@ -76,7 +79,7 @@ def host_findings(
     model, processor_findings = fit_processors(spec.id, model, ())
     points = mount_points(spec.id, spec.artifacts, model, layout)
     found += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings, *no_ports(spec, ports)]
-    return [*found, *processor_findings, *points.findings, *published_twice(spec.id, model)]
+    return [*found, *processor_findings, *points.findings, *judge_content(spec, model), *published_twice(spec.id, model)]
 
 
 def spec_of(profile: Profile, wishes: Wishes) -> InstanceSpec:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -265,7 +265,7 @@ EIP_2335 = {
 }  # fmt: skip
 
 
-def remove(way: Way, tags: Iterator[str] | Mapping[str, Any]) -> None:
+def remove(way: Way, tags: Iterable[str] | Mapping[str, Any]) -> None:
     base = {"schema": 1, "state": "absent", "purge": True, "package": {"name": way.bench.name}}
     way.bench.call([{**base, "id": f"{way.bench.name}-{tag}", "tag": tag} for tag in tags])
 

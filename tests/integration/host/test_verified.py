@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import ERROR
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import apply
 
 from tests.integration.host.small import Small, Way
 from tests.integration.host.support import RUN, Bench, docker
@@ -32,6 +33,24 @@ def joined(**settings: Any) -> Small:
 
 def net(ipam: Mapping[str, Any], **use: Any) -> Small:
     return Small(services={"node": {"networks": {"n": use}}}, compose={"networks": {"n": {"ipam": {"config": [ipam]} if ipam else {}}}})
+
+
+def side(condition: str, **settings: Any) -> Small:
+    return Small(services={"node": {"depends_on": {"side": {"condition": condition}}}, "side": settings})
+
+
+def held(volume: str, **entry: Any) -> Small:
+    """A volume, mounted as a text or a long form says."""
+    return Small(services={"node": {"volumes": [volume]}}, compose={"volumes": {"vol": entry}})
+
+
+def logged(**options: Any) -> Small:
+    return node(logging={"driver": "json-file", "options": {name.replace("_", "-"): value for name, value in options.items()}})
+
+
+def content(text: str, *, use: Mapping[str, Any] | None = None, **settings: Any) -> Small:
+    uses = [{"source": "c", "target": "/tmp/c", **(use or {})}]
+    return Small(services={"node": {"configs": uses, **settings}}, compose={"configs": {"c": {"content": text}}})
 
 
 OFF: dict[str, Any] = {"depends_on": {"extra": {"condition": "service_started", "required": False}}}
@@ -73,6 +92,17 @@ WORKS: dict[str, Small] = {
         runtime={
             "privileges": {"pause": {"ports": {"8000": "public", "9000/udp": "public", "RANGE": "loopback"}}, "app": {"user": "1000:1000"}},
             "health": {"type": "http", "service": "app", "port": 8000},
+        },
+    ),
+    "empty-content": content(""),
+    "no-container": Small(
+        services={"node": {"depends_on": {"debug": {"condition": "service_started", "required": False}}}, "debug": {"scale": 0}}
+    ),
+    "log": logged(mode="non-blocking", max_buffer_size="1m", compress="true", tag="{{.Name}}/{{.ID}}", labels_regex="^(a|b)"),
+    "first-address": Small(
+        services={"node": {"networks": {"n": {"ipv4_address": "10.211.5.2"}}}},
+        compose={
+            "networks": {"n": {"ipam": {"config": [{"subnet": "10.211.5.0/29"}]}, "driver_opts": {"com.docker.network.driver.mtu": "1400"}}}
         },
     ),
     "no-port": Small(
@@ -153,6 +183,77 @@ REFUSED: dict[str, tuple[Small, str, str]] = {
     "address-outside": (net({"subnet": "10.211.8.0/24"}, ipv4_address="10.9.9.9"), "PKG-020", "services.node.networks.n.ipv4_address"),
     "gateway": (net({"subnet": "10.211.7.0/24", "gateway": "10.1.1.1"}), "PKG-020", "networks.n.ipam"),
     "host-bits": (net({"subnet": "10.211.6.5/24"}), "PKG-020", "networks.n.ipam"),
+    "address-of-the-gateway": (
+        net({"subnet": "10.211.4.0/24"}, ipv4_address="10.211.4.1"),
+        "PKG-020",
+        "services.node.networks.n.ipv4_address",
+    ),
+    "address-of-all": (net({"subnet": "10.211.4.0/24"}, ipv4_address="10.211.4.255"), "PKG-020", "services.node.networks.n.ipv4_address"),
+    "subnet-of-one": (net({"subnet": "10.211.4.4/32"}), "PKG-020", "networks.n.ipam"),
+    "gateway-of-nothing": (net({"gateway": "10.211.4.1"}), "PKG-020", "networks.n.ipam"),
+    "aux-outside": (net({"subnet": "10.211.4.0/24", "aux_addresses": {"a": "10.1.1.1"}}), "PKG-020", "networks.n.ipam"),
+    "link-local": (net({}, link_local_ips=["abc"]), "PKG-020", "services.node.networks.n.link_local_ips"),
+    "mtu": (
+        Small(
+            services={"node": {"networks": ["n"]}}, compose={"networks": {"n": {"driver_opts": {"com.docker.network.driver.mtu": "abc"}}}}
+        ),
+        "PKG-020",
+        "networks.n.driver_opts",
+    ),
+    "sysctl-unknown": (node(sysctls={"net.foo.bar": "1"}), "PKG-020", "services.node.sysctls"),
+    "sysctl-words": (node(sysctls={"net.core.somaxconn": "abc"}), "PKG-020", "services.node.sysctls"),
+    "sysctl-of-all-networks": (node(sysctls={"net.core.rmem_max": "1"}), "PKG-020", "services.node.sysctls"),
+    "files-without-end": (node(ulimits={"nofile": -1}), "PKG-020", "services.node.ulimits.nofile"),
+    "files-too-many": (node(ulimits={"nofile": 2_000_000_000}), "PKG-020", "services.node.ulimits.nofile"),
+    "log-mode": (logged(mode="foo"), "PKG-020", "services.node.logging.options.mode"),
+    "log-buffer": (logged(max_buffer_size="1m"), "PKG-020", "services.node.logging.options.max-buffer-size"),
+    "log-tag": (logged(tag="{{.Foo}}"), "PKG-020", "services.node.logging.options.tag"),
+    "log-pattern": (logged(labels_regex="("), "PKG-020", "services.node.logging.options.labels-regex"),
+    "log-compress": (logged(compress="maybe"), "PKG-020", "services.node.logging.options.compress"),
+    "user-beyond": (node(user="3000000000"), "PKG-020", "services.node.user"),
+    "group-beyond": (node(group_add=["3000000000"]), "PKG-020", "services.node.group_add"),
+    "health-before": (node(healthcheck={"test": ["CMD", "true"], "interval": "-1s"}), "PKG-020", "services.node.healthcheck.interval"),
+    "health-of-none": (side("service_healthy"), "PKG-020", "services.node.depends_on"),
+    "end-of-what-stays": (side("service_completed_successfully", restart="always"), "PKG-020", "services.node.depends_on"),
+    "attempts": (
+        node(deploy={"restart_policy": {"condition": "any", "max_attempts": 3}}),
+        "PKG-020",
+        "services.node.deploy.restart_policy",
+    ),
+    "memory-not-shared": (Small(services={"node": {"ipc": "service:side"}, "side": {}}), "PKG-020", "services.node.ipc"),
+    "needs-none": (Small(services={"node": {"depends_on": ["side"]}, "side": {"scale": 0}}), "PKG-018", "services.node.depends_on"),
+    "content-read-only": (content("x", read_only=True), "PKG-020", "services.node.configs"),
+    "content-owner": (content("x", use={"uid": "1000"}, user="1000:1000"), "PKG-020", "services.node.configs"),
+    "bounded-storage": (node(storage_opt={"size": "1g"}), "PKG-020", "services.node.storage_opt"),
+    "no-disk": (
+        node(blkio_config={"device_read_bps": [{"path": "/dev/nope", "rate": "1mb"}]}),
+        "PKG-020",
+        "services.node.blkio_config.device_read_bps",
+    ),
+    "folder-of-nobody": (
+        Small(
+            services={"node": {"volumes": [{"type": "volume", "source": "vol", "target": "/x", "volume": {"subpath": "a"}}]}},
+            compose={"volumes": {"vol": {}}},
+        ),
+        "PKG-020",
+        "services.node.volumes",
+    ),
+    "tmpfs-in-proc": (node(tmpfs=["/proc/x"]), "PKG-019", "services.node.volumes"),
+    "volume-in-proc": (held("vol:/proc/sys"), "PKG-019", "services.node.volumes"),
+    "volume-on-a-file": (held("vol:/etc/resolv.conf"), "PKG-019", "services.node.volumes"),
+    "long-target": (held(f"vol:/{'a' * 256}"), "PKG-019", "services.node.volumes"),
+    "one-letter": (Small(services={"node": {"volumes": ["v:/x"]}}, compose={"volumes": {"v": {}}}), "PKG-019", "services.node.volumes"),
+    "etc-read-only": (Small(services={"node": {"volumes": ["./conf:/etc:ro"]}}, files={"conf/a": "1"}), "PKG-019", "services.node.volumes"),
+    "address-of-nobody": (
+        Small(services={"node": {"ports": [f"{PORT + 2}:80"]}}, entry={"ports": {"80": "192.0.2.77"}}),
+        "NET-002",
+        "ports",
+    ),
+    "gate-of-no-network": (
+        Small(services={"node": {"network_mode": "none"}}, runtime={"health": {"type": "tcp", "service": "node", "port": 80}}),
+        "PKG-016",
+        "health.service",
+    ),
     "port-twice": (Small(services={"a": {"ports": [f"{PORT}:80"]}, "b": {"ports": [f"{PORT}:80"]}}), "NET-002", "services.b.ports"),
     "port-ranges": (node(ports=["7000-7002:7000-7001"]), "PKG-018", "pkg/net/docker-compose.yml"),
     "gate-without-port": (Small(env="P=\n", runtime={"health": {"type": "tcp", "service": "node", "port": "P"}}), "PKG-016", "P"),
@@ -203,6 +304,8 @@ def test_what_is_made_to_work(way: Way) -> None:
     assert ("PKG-016", "info") in ids["container-name"]
     assert ("PKG-016", "warning") in ids["nobodys-target"] & ids["nobodys-privileges"] & ids["no-port"]
     assert not any(rule == "PKG-016" for rule, _severity in ids["optional"])
+    assert ("PKG-018", "info") in ids["no-container"]
+    assert not docker("ps", "-aq", "--filter", f"name=avs-{way.bench.name}-no-container-debug").split()
     bound = {port: where[0]["HostIp"] for port, where in inspected(way, "another-network", "pause")["HostConfig"]["PortBindings"].items()}
     assert {port for port, address in bound.items() if not address} == {"8000/tcp", "8000/udp", "9000/udp"}
     assert {port for port, address in bound.items() if address == "127.0.0.1"} == {"9001/udp", "7000/tcp", "7001/tcp"}
@@ -214,3 +317,15 @@ def test_what_is_said_before_anything_is_touched(way: Way, tag: str) -> None:
     case, rule, field = REFUSED[tag]
     (spec,) = way.specs({tag: case})
     assert set(refused(way.bench, spec)) == {(rule, f"{spec['id']}: {field}")}
+
+
+def test_who_waits_for_whom_is_said(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service others wait to have ended, and that never ends: how long compose may wait is cut short here."""
+    monkeypatch.setattr(apply, "STARTING_UP", 5.0)
+    (spec,) = way.specs({"endless": side("service_completed_successfully")})
+    spec["health"] = {**spec["health"], "timeout": 1}
+    (entry,) = way.bench.call([spec], settings={"stop_timeout": 1})["instances"]
+    (found,) = [item for item in entry["findings"] if item["severity"] == ERROR]
+    assert found["id"] == "OPS-005"
+    assert "node waits for side to end with 0" in found["message"]
+    remove(way, ["endless"])

@@ -82,8 +82,9 @@ def test_an_engine_that_cannot_be_used(script: Any, text: str, words: str) -> No
 
 
 def test_an_engine_that_hangs(script: Any) -> None:
-    with pytest.raises(HostError, match="did not answer"):
+    with pytest.raises(HostError, match="did not answer") as caught:
         script("exec sleep 30").run(["ps"], timeout=0.2)
+    assert "systemctl status docker" in caught.value.findings[0].remedy
 
 
 def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,11 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile.apply impo
         ("all predefined address pools have been fully subnetted", "docker_daemon_options"),
         ("write /var/lib/docker/tmp/x: no space left on device", "docker system df"),
         ("driver failed programming external connectivity: Bind for 0.0.0.0:80 failed: port is already allocated", "ss -ltnup"),
+        ("Error starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use", "ss -ltnup"),
+        ("failed to bind host port 0.0.0.0:80/tcp: address already in use", "ss -ltnup"),
+        ("Address already in use", "docker network inspect"),
+        ("unable to find user foo: no matching entries in passwd file", "runtime.yml"),
+        ("Unable to find group nogrp: no matching entries in group file", "runtime.yml"),
     ],
 )
 def test_words_of_the_engine_that_a_person_can_do_something_about(words: str, remedy: str) -> None:

@@ -59,6 +59,19 @@ def test_a_folder_below_read_only_data_is_made() -> None:
         ({"type": "volume", "source": "v", "target": "x"},),
         ({"type": "volume", "source": "v", "target": "/"},),
         ({"type": "volume", "source": "v", "target": "/proc/"},),
+        ({"type": "volume", "source": "v", "target": "v:/x"},),
+        ({"type": "volume", "source": "v", "target": "/proc/sys"},),
+        ({"type": "volume", "source": "v", "target": "/proc/meminfo"},),
+        ({"type": "tmpfs", "target": "/proc/x"},),
+        ({"type": "volume", "source": "v", "target": "/sys/x"},),
+        ({"type": "volume", "source": "v", "target": "/etc/resolv.conf"},),
+        ({"type": "tmpfs", "target": "/etc/hosts"},),
+        (bound(f"{DATA}/x", "/etc/hostname"),),
+        ({"type": "volume", "source": "v", "target": "/dev/null"},),
+        ({"type": "volume", "source": "v", "target": "/" + "a" * 256},),
+        ({"type": "volume", "source": "v", "target": "/a" * 2100},),
+        (bound(f"{KEYS}/node", "/etc", True),),
+        (bound(f"{TREE}/conf", "/etc", True),),
     ],
 )
 def test_what_the_engine_could_not_mount(mounts: tuple[dict[str, Any], ...]) -> None:
@@ -79,3 +92,20 @@ def test_an_artifact_is_there_before_the_container_starts() -> None:
 def test_a_file_of_an_artifact_is_a_file() -> None:
     artifacts = [{"path": "big.bin", **FILE}]
     assert told(points(CONF, bound(f"{DATA}/big.bin", "/conf/big.bin"), artifacts=artifacts).findings) == REFUSED
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        {"type": "tmpfs", "target": "/proc/acpi"},
+        {"type": "tmpfs", "target": "/sys/firmware"},
+        {"type": "volume", "source": "v", "target": "/etc"},
+        {"type": "volume", "source": "v", "target": "/dev/shm"},
+        bound(f"{TREE}/peers.json", "/etc/hosts"),
+        bound(f"{TREE}/peers.json", "/proc/meminfo"),
+        bound(f"{DATA}/etc", "/etc", True),
+        bound(f"{KEYS}/node", "/etc/keys", True),
+    ],
+)
+def test_places_beside_the_kernels_and_the_engines(mount: dict[str, Any]) -> None:
+    assert points(mount).findings == []

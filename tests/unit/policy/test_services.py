@@ -59,7 +59,6 @@ STATED = {"node": {"cap_add": []}}
         ({"pull_policy": "every_12h"}, [("UPG-001", "warning", "services.node.pull_policy")]),
         ({"pull_policy": "missing"}, []),
         ({"image": "example/my-shepherd-node:1.0"}, [("UPG-001", "warning", "services.node.image")]),
-        ({"scale": 0}, [("PKG-018", "warning", "services.node.deploy.replicas")]),
         ({"deploy": {"replicas": 2}}, [("PKG-018", "warning", "services.node.deploy.replicas")]),
         ({"scale": 3}, [("PKG-018", "warning", "services.node.deploy.replicas")]),
         ({"deploy": {"replicas": 1}}, []),
