@@ -69,6 +69,11 @@ def _read(path: str) -> dict[str, str]:
 def write_secrets(store: InstanceStore, values: Mapping[str, str], identities: Mapping[str, str], variables: Mapping[str, str]) -> None:
     """``variables``: secret name -> variable of ``secrets.env``."""
     store.make_run()
+    before, held = stored(store), stored_identities(store)
+    # A run that is cut here leaves no value under the identity of another one: the next would take a new value for the one that runs.
+    same = {name: held[name] for name in held if identities.get(name) == held[name] and name in values and before.get(name) == values[name]}
+    if same != held:
+        files.write_json(os.path.join(store.run, _IDENTITIES), same)
     files.write(store.secrets_env, env_text(values, variables).encode())
     files.write_json(os.path.join(store.run, _SECRETS), dict(values))
     files.write_json(os.path.join(store.run, _IDENTITIES), dict(identities))

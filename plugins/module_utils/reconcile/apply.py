@@ -255,8 +255,11 @@ def _applying(item: Prepared, folders: Folders) -> State:
     if not before.volumes and not before.kept_data:
         # Of an instance that left nothing when it was removed, nothing is older than this run.
         before = before.without("removed_at")
+    identity = _identity(item)
+    # Networks it gives up are there until the end of the run, and for whoever goes on after it was cut.
+    identity["networks"] = sorted({*identity["networks"], *before.networks})
     return before.but(
-        **_identity(item),
+        **identity,
         # It is asked how it is also before it was ever well.
         health=item.shaped.health,
         phase=APPLYING,

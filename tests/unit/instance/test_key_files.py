@@ -153,3 +153,25 @@ def test_keys_only_ever_lie_in_memory(tmp_path: Path, mounts: str, refused: bool
             key_files.require_memory(str(run / "demo-avs-op1"), str(listing))
     else:
         key_files.require_memory(str(run / "demo-avs-op1"), str(listing))
+
+
+@pytest.mark.parametrize("write", range(4))
+def test_no_cut_leaves_a_new_value_under_the_old_identity(own: InstanceStore, monkeypatch: pytest.MonkeyPatch, write: int) -> None:
+    """The next run would take it for the value that runs, and leave the node with the one before."""
+    key_files.write_secrets(own, {"k": "old", "p": "same"}, {"k": "v#1", "p": "p#1"}, {})
+    begun: list[str] = []
+    rename = os.rename
+
+    def cut(source: str, target: str) -> None:
+        begun.append(target)
+        if len(begun) > write:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", cut)
+    with pytest.raises(KeyboardInterrupt):
+        key_files.write_secrets(own, {"k": "new", "p": "same"}, {"k": "v#2", "p": "p#1"}, {})
+    assert len(begun) == write + 1
+    believed = {name: (key_files.stored(own).get(name), identity) for name, identity in key_files.stored_identities(own).items()}
+    assert believed.pop("p") == ("same", "p#1")
+    assert believed in ({}, {"k": ("old", "v#1")})

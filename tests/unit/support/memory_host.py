@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole host in small: the library's own folders in memory, an engine in memory, and both calls of the action plugin."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
+from ansible_collections.restaking.avs.plugins.module_utils.status.read import Found, read_host
+from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
+
+from tests.unit.support.engine_in_memory import EngineInMemory
+from tests.unit.support.memory_world import POLITE, PROJECT, Container, World
+from tests.unit.support.models import spec
+
+ME = f"{os.getuid()}:{os.getgid()}"
+ID, PROJECT_NAME = "demo-avs-op1", "avs-demo-avs-op1"
+IMAGE = "registry.example.org/demo-avs:1.0.0"
+SECRETS = {
+    "option.token": "token-0123456789",
+    "key.bls.keystore": '{"crypto": {}, "pubKey": "E([1,2])"}',
+    "key.bls.password": "pass-'\"\\$HOME",
+}
+NODE: dict[str, Any] = {
+    "image": IMAGE,
+    "entrypoint": list(POLITE),
+    "restart": "unless-stopped",
+    "environment": {"LEVEL": "${LEVEL}", "TOKEN": "${TOKEN:-}", "WAIT": "${WAIT:-}"},
+    "depends_on": {"job": {"condition": "service_completed_successfully"}},
+    "networks": {"inner": None},
+    "ports": [{"mode": "ingress", "target": 8080, "published": "${PORT}", "protocol": "tcp"}],
+    "volumes": [
+        {"type": "volume", "source": "node-data", "target": "/data"},
+        {"type": "volume", "target": "/cache"},
+        {"type": "bind", "source": "./conf", "target": "/conf", "read_only": True},
+        {"type": "bind", "source": "${KEYS_DIR}", "target": "/keys", "read_only": True},
+    ],
+}
+JOB: dict[str, Any] = {"image": IMAGE, "entrypoint": ["true"], "restart": "no", "networks": {"inner": None}}
+GATEWAY: dict[str, Any] = {
+    "image": IMAGE,
+    "entrypoint": list(POLITE),
+    "environment": {"MODE": "${MODE:-plain}"},
+    "networks": {"inner": None, "outer": None},
+}
+PACKAGE: dict[str, Any] = {
+    "services": {"node": NODE, "job": JOB, "gateway": GATEWAY},
+    "networks": {"inner": {}, "outer": {}},
+    "volumes": {"node-data": {}},
+}
+ENV = "LEVEL=info\nPORT=24680\n"
+
+
+def image(user: str = "1000:1000", labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+    digest = hashlib.sha256(json.dumps([user, dict(labels or {})]).encode()).hexdigest()
+    return {
+        "Id": f"sha256:{digest}", "RepoDigests": [f"{IMAGE.rpartition(':')[0]}@sha256:{digest}"], "Os": "linux", "Architecture": "amd64",
+        "Config": {"User": user, "Labels": dict(labels or {})},
+    }  # fmt: skip
+
+
+def with_service(package: Mapping[str, Any], name: str, **changes: Any) -> dict[str, Any]:
+    """The package with one service changed, a field of ``None`` taken away; a name nobody has makes a new service."""
+    service = {**package["services"].get(name, {}), **changes}
+    return {**package, "services": {**package["services"], name: {key: value for key, value in service.items() if value is not None}}}
+
+
+class MemoryHost:
+    """``root`` is to be in memory: keys lie there. ``engine`` outlives what calls the library, its folders do."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.roots = root / "host"
+        self.roots.mkdir(parents=True)
+        self.store = Store(str(self.roots / "lib"), str(self.roots / "run"), str(self.roots / "locks"))
+        self.engine = EngineInMemory(root)
+        self.engine.world.images[IMAGE] = image()
+        self.trees: dict[str, str] = {}
+
+    @property
+    def world(self) -> World:
+        return self.engine.world
+
+    def tree(self, package: Mapping[str, Any], env: str = ENV, files: Mapping[str, str] | None = None) -> str:
+        """Digest of a package's tree, known from now on."""
+        folder = self.root / "tree"
+        shutil.rmtree(folder, ignore_errors=True)
+        texts = {"docker-compose.yml": json.dumps(package), ".env": env, "conf/a.json": "{}", **(files or {})}
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            for name, text in sorted(texts.items()):
+                path = folder / "pkg/hoodi" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+                archive.add(path, f"pkg/hoodi/{name}", recursive=False)
+        digest = tree_digest(str(folder))
+        self.trees[digest] = base64.b64encode(buffer.getvalue()).decode()
+        return digest
+
+    def spec(self, package: Mapping[str, Any] = PACKAGE, files: Mapping[str, str] | None = None, **changes: Any) -> dict[str, Any]:
+        key = {
+            "name": "bls", "kind": "bn254", "source": "file", "keystore": "key.bls.keystore", "password": "key.bls.password",
+            "keystore_env": None, "password_file_env": None, "folder_env": "KEYS_DIR", "mount": None, "services": ["node"], "owner": ME,
+        }  # fmt: skip
+        wiring = {"option.token": (["TOKEN"], []), "key.bls.keystore": ([], ["node"]), "key.bls.password": ([], ["node"])}
+        found = spec(
+            secrets={name: {"ref": {"version": f"{name}#1"}, "env": env, "services": only} for name, (env, only) in wiring.items()},
+            keys=[key],
+            health={"type": "container", "service": None, "timeout": 5, "steady": 1e-9},
+            directories=[{"path": "work", "owner": None, "mode": "0700"}],
+            volumes={"node-data": "data"},
+            **changes,
+        )
+        found["package"] = {**found["package"], "tree_sha256": self.tree(package, files=files)}
+        return found
+
+    def gone(self, purge: bool = False) -> dict[str, Any]:
+        return {"schema": 1, "id": ID, "tag": "op1", "state": "absent", "purge": purge, "package": {"name": "demo-avs"}}
+
+    def stopped(self) -> dict[str, Any]:
+        return {**self.gone(), "state": "stopped"}
+
+    def call(
+        self, *specs: Mapping[str, Any], check: bool = False, diff: bool = False, values: Mapping[str, str] = SECRETS, **settings: Any
+    ) -> dict[str, Any]:
+        """Both calls of the action plugin. Raises what the library raises."""
+        document = {
+            "schema": 1, "specs": list(specs), "trees": {}, "holder": "test", "lock_timeout": 0, "settings": settings, "complete": False,
+        }  # fmt: skip
+        document = json.loads(json.dumps(document))
+        engine = self.engine.connect()
+        first = reconcile(document, engine, None, check, diff, self.store)
+        if "needs" not in first:
+            return first
+        document["complete"] = True
+        sent = {spec["id"]: spec["package"].get("tree_sha256") for spec in specs}
+        document["trees"] = {sent[name]: self.trees[sent[name]] for name, need in first["needs"].items() if need["tree"]}
+        given = {name: {secret: values[secret] for secret in need["secrets"]} for name, need in first["needs"].items()}
+        try:
+            return reconcile(document, self.engine.connect(), {} if check else given, check, diff, self.store)
+        finally:
+            assert self.engine.unknown == []
+
+    def well(self, *specs: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
+        """The same, for a run in which nothing fails; the first instance's entry."""
+        result = self.call(*specs, **settings)
+        assert [entry["error"] for entry in result["instances"]] == [None] * len(specs)
+        entry: dict[str, Any] = result["instances"][0]
+        return entry
+
+    def status(self, drift: bool = False) -> Found:
+        return read_host(self.engine.connect(), None, self.store, drift)
+
+    def container(self, service: str, instance: str = ID) -> Container:
+        return self.world.find(f"avs-{instance}-{service}")
+
+    def ids(self) -> dict[str, str]:
+        return {item.name: item.id for item in self.world.containers.values()}
+
+    def states(self) -> dict[str, str]:
+        return {item.labels["avs.service"]: item.state for item in self.world.containers.values()}
+
+    def docker(self, *words: str) -> None:
+        """What a person does on the host."""
+        code, _out, err = self.engine._answer(list(words))
+        assert code == 0, err
+
+    def state(self, instance: str = ID) -> dict[str, Any]:
+        found = self.store.instance(instance).state()
+        assert found is not None
+        return found
+
+    def half_files(self) -> list[str]:
+        """What only a run that was cut leaves."""
+        return sorted(
+            str(path.relative_to(self.roots))
+            for path in self.roots.rglob("*")
+            if ".tmp" in path.name or path.name in (".staging", ".partial")
+        )
+
+    def project(self) -> list[Container]:
+        return [item for item in self.world.containers.values() if item.labels.get(PROJECT) == PROJECT_NAME]
