@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.support.cuts import Kept, differences, end_of, every_cut, volumes_of
+from tests.unit.support.cuts import Kept, end_of, every_cut, volumes_of
+from tests.unit.support.differences import differences
 from tests.unit.support.memory_host import ID, PACKAGE, SECRETS, MemoryHost, with_service
 
 Step = Callable[[MemoryHost], Any]

@@ -211,10 +211,3 @@ def end_of(host: MemoryHost) -> dict[str, Any]:
 
 def _version(name: str) -> str:
     return next((part for part in name.split("/") if part.startswith("..v")), "..v")
-
-
-def differences(found: Any, wanted: Any, place: str = "") -> list[str]:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        names = sorted({*found, *wanted}, key=str)
-        return [line for name in names for line in differences(found.get(name), wanted.get(name), f"{place}/{name}")]
-    return [] if found == wanted else [f"{place}: {found!r}, not {wanted!r}"]

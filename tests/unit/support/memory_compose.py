@@ -164,7 +164,16 @@ def config(line: Line) -> tuple[str, str]:
     said = "".join(
         f'time="" level=warning msg="The \\"{one}\\" variable is not set. Defaulting to a blank string."\n' for one in sorted(missing)
     )
-    return json.dumps(model, indent=2), said
+    # As compose prints it, to be read once more.
+    return json.dumps(_doubled(model), indent=2), said
+
+
+def _doubled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _doubled(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_doubled(item) for item in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value
 
 
 def _named(project: str, section: str, key: str, entry: Mapping[str, Any] | None) -> dict[str, Any]:
