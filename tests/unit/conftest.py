@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
-import tempfile
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,13 +36,11 @@ def _make_importable() -> None:
 
 _make_importable()
 
-from ansible_collections.restaking.avs.plugins.module_utils.conflicts import taken  # noqa: E402
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import InstanceStore, Store  # noqa: E402
-from ansible_collections.restaking.avs.plugins.module_utils.system import scratch  # noqa: E402
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache  # noqa: E402
 
 from tests.unit.support.builders import GitRepo  # noqa: E402
-from tests.unit.support.memory_host import MemoryHost  # noqa: E402
+from tests.unit.support.memory_host import MemoryHost, in_memory  # noqa: E402
 
 # No database: a test run leaves nothing behind. No deadline: machines that run tests are busy.
 settings.register_profile("unit", database=None, deadline=None)
@@ -75,11 +71,5 @@ def own(store: Store) -> InstanceStore:
 
 @pytest.fixture
 def memory_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryHost]:
-    """A host in memory, whoever runs the tests: what takes root on a host (a package set apart) never starts here."""
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with tempfile.TemporaryDirectory(prefix="avs-unit-", dir="/dev/shm") as folder:
-        (Path(folder) / "tmp").mkdir()
-        monkeypatch.setattr(scratch, "_PARENT", f"{folder}/tmp")
-        # Nobody else listens on this host, whatever the machine has.
-        monkeypatch.setattr(taken.survey, "__defaults__", (folder,))
-        yield MemoryHost(Path(folder))
+    with in_memory(monkeypatch) as host:
+        yield host

@@ -90,6 +90,11 @@ def running(container: Container) -> bool:
     return container.state in ("running", "restarting", "paused")
 
 
+def finished(container: Container, ends: bool) -> bool:
+    """A one-shot that has done its work: what becomes of others, or of its networks, is no reason to run it again."""
+    return container.state == "exited" and done(container, ends)
+
+
 def out_of_network(container: Container, networks: Iterable[str]) -> bool:
     """Whether a container lacks one of its networks. One that is in more than its own was put there by somebody who wants it so."""
     return container.networks is not None and not set(networks) <= set(container.networks.split(","))

@@ -89,6 +89,14 @@ def secrets_in_place(store: InstanceStore, identities: Mapping[str, str], values
     return files.is_file(store.secrets_env) and set(values) == set(identities) and stored_identities(store) == dict(identities)
 
 
+def env_in_place(store: InstanceStore, values: Mapping[str, str], variables: Mapping[str, str]) -> bool:
+    """Whether ``secrets.env`` says just what the compose file asks for. ``variables``: see ``write_secrets``."""
+    try:
+        return files.read(store.secrets_env) == env_text(values, variables).encode()
+    except (OSError, KeyError):
+        return False
+
+
 def with_marks(store: InstanceStore, state: State | None) -> State | None:
     """A state whose keys say by what they are compared: those an older library recorded are looked at once more, as far as their
     keystores are still here."""

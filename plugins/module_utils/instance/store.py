@@ -228,6 +228,9 @@ class InstanceStore:
         except (OSError, ValueError):
             return None
 
+    def has_compose_file(self) -> bool:
+        return files.is_file(os.path.join(self.current, "compose.json"))
+
     def next_release(self, version: str | None) -> str:
         numbers = [number_of(name) or 0 for name in self.release_names()]
         return f"{max(numbers, default=0) + 1}-{version or 'path'}"

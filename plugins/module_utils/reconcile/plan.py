@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..common.actions import Action, ordered
-from ..docker.containers import Container, done, running
+from ..docker.containers import Container, done, finished, running
 
 if TYPE_CHECKING:
     from ..policy.pipeline import Wanted
@@ -65,7 +65,7 @@ def plan_containers(
         for service, item in own.items()
         if item.spec != wanted[service].spec
         or (service in blind and item.state == "running")
-        or (service in cut and not _finished(item, wanted[service]))
+        or (service in cut and not finished(item, wanted[service].ends))
     }
     create = {service for service in wanted if service not in own}
     grown = True
@@ -74,7 +74,7 @@ def plan_containers(
         more = {
             service
             for service, item in wanted.items()
-            if service in own and service not in recreate and fresh & set(item.joins) and not _finished(own[service], item)
+            if service in own and service not in recreate and fresh & set(item.joins) and not finished(own[service], item.ends)
         }
         recreate |= more
         grown = bool(more)
@@ -101,11 +101,6 @@ def networks_of(model: Mapping[str, Any]) -> dict[str, list[str]]:
         service: sorted({names[key] for key in definition.get("networks") or () if key in names})
         for service, definition in (model.get("services") or {}).items()
     }
-
-
-def _finished(container: Container, wanted: Wanted) -> bool:
-    """A one-shot that has done its work: what becomes of others is no reason to run it again."""
-    return container.state == "exited" and done(container, wanted.ends)
 
 
 def plan_stop(found: Iterable[Container]) -> list[Action]:

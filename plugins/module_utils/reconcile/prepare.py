@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..common.actions import Action, existence, ordered
@@ -84,7 +84,7 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         *_file_actions(around, item, fresh or thing.digest != (state.applying or state.spec_digest)),
         *_key_actions(item, shaped, thing.variables),
         *existence("volume", names_of(shaped.model, "volumes"), around.volumes),
-        *existence("network", networks, around.host.networks),
+        *existence("network", _used(networks, joined, containers.starting), around.host.networks),
         *(Action("network", name, "remove") for name in given_up),
         *(Action("network", name, "recreate") for name in renewed),
         *containers.actions(),
@@ -125,6 +125,12 @@ def _content(tree: str, path: str) -> str:
         return tree_digest(place)
     with open(place, "rb") as handle:
         return hashlib.sha256(handle.read()).hexdigest()
+
+
+def _used(networks: Sequence[str], joined: Mapping[str, Sequence[str]], services: Iterable[str]) -> list[str]:
+    """Those that compose makes, where they are not there: of the services it starts."""
+    wanted = {name for service in services for name in joined.get(service, ())}
+    return [name for name in networks if name in wanted]
 
 
 def _release_differs(item: Draft, text: str) -> bool:
@@ -178,9 +184,7 @@ def _key_actions(item: Draft, shaped: Shaped, variables: Mapping[str, str]) -> l
 def secrets_settled(item: Draft, variables: Mapping[str, str]) -> bool:
     """Whether tmpfs holds these secrets, and ``secrets.env`` says just what the compose file asks for."""
     stored = key_files.stored(item.files)
-    if not key_files.secrets_in_place(item.files, item.identities, stored):
-        return False
-    return files.read(item.files.secrets_env) == key_files.env_text(stored, variables).encode()
+    return key_files.secrets_in_place(item.files, item.identities, stored) and key_files.env_in_place(item.files, stored, variables)
 
 
 def _unnamed(item: Draft) -> list[Finding]:

@@ -13,7 +13,7 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.spec import InstanceSpec, Reference, Secret
 from ..common.words import COMMITTED, GONE, STARTED, STOPPED
-from ..docker.containers import Container, done, out_of_network, running
+from ..docker.containers import Container, done, finished, out_of_network, running
 from ..instance import key_files
 from ..instance.identity import UNKNOWN, Seen, identify, matches, spec_digest
 from ..instance.state import State
@@ -50,7 +50,7 @@ def _differing(state: State, containers: Sequence[Container]) -> str | None:
         # One that keeps restarting runs as far as a run can make it; a finding names it.
         if container.spec != item.spec or not (done(container, item.ends) or container.state == "restarting"):
             return f"{item.name} is {container.state}"
-        if out_of_network(container, item.networks):
+        if out_of_network(container, item.networks) and not finished(container, item.ends):
             return f"{item.name} is out of a network"
     return None
 
@@ -58,11 +58,18 @@ def _differing(state: State, containers: Sequence[Container]) -> str | None:
 def _out_of_place(state: State, store: InstanceStore, identities: Mapping[str, str], stored: Mapping[str, str]) -> str | None:
     if not key_files.secrets_in_place(store, identities, stored):
         return "secrets are not in place"
+    # Where none is recorded, the compose file asks for none.
+    if state.variables and not key_files.env_in_place(store, stored, state.variables):
+        return "secrets are not in place"
     if key_files.views_present(store) != sorted(state.views) or not all(
         key_files.view_in_place(store, service, view, stored) for service, view in state.views.items()
     ):
         return "key files are not in place"
-    return None if store.release() == state.release else "the release is not in place"
+    if store.release() != state.release or not store.has_compose_file():
+        return "the release is not in place"
+    if not all(os.path.isdir(os.path.join(store.data, path)) for path in state.folders):
+        return "a folder of its data is gone"
+    return None
 
 
 def made_by_older(instance: str, state: State | None) -> list[Finding]:

@@ -67,13 +67,13 @@ def broken(what: str, words: str) -> Step:
 
 
 install = run()
-WITHOUT_OUTER = {**with_service(PACKAGE, "gateway", networks={"inner": None}), "networks": {"inner": {}}}
+WITHOUT_OUTER = {**with_service(PACKAGE, "gateway", networks={"inner": None}), "networks": {"inner": {}, "jobs": {}}}
 SCENES = {
     "install": Scene((), install),
     "an option of one service": Scene((install,), run(env={"MODE": "fast"})),
     "an option of the node": Scene((install,), run(env={"WAIT": "5"})),
     "a key is rotated": Scene((install,), rotated),
-    "a network is made otherwise": Scene((install,), run(package={**PACKAGE, "networks": {"inner": {"internal": True}, "outer": {}}})),
+    "a network is made otherwise": Scene((install,), run(package={**PACKAGE, "networks": {**PACKAGE["networks"], "inner": {"internal": True}}})),
     "a network is given up": Scene((install,), run(package=WITHOUT_OUTER)),
     "a service is given up": Scene((install,), run(package={**PACKAGE, "services": {k: v for k, v in PACKAGE["services"].items() if k != "gateway"}})),
     "stop": Scene((install,), lambda host: host.call(host.stopped())),

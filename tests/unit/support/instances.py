@@ -37,6 +37,7 @@ def installed(store: Store) -> tuple[InstanceStore, dict[str, Any], list[Contain
     own = store.instance("demo-avs-op1")
     own.make()
     (Path(own.releases) / "1-v1.0.0").mkdir(parents=True)
+    (Path(own.releases) / "1-v1.0.0" / "compose.json").write_text("{}\n")
     own.switch("1-v1.0.0")
     key_files.write_secrets(own, {"option.token": "t"}, {"option.token": "v#1"}, {"option.token": "AVS_SECRET_1"})
     key_files.place_view(own, "node", VIEW, {"option.token": "t"})

@@ -12,13 +12,18 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.conflicts import taken
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
 from ansible_collections.restaking.avs.plugins.module_utils.status.read import Found, read_host
+from ansible_collections.restaking.avs.plugins.module_utils.system import scratch
 from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
 
 from tests.unit.support.engine_in_memory import EngineInMemory
@@ -48,7 +53,7 @@ NODE: dict[str, Any] = {
         {"type": "bind", "source": "${KEYS_DIR}", "target": "/keys", "read_only": True},
     ],
 }
-JOB: dict[str, Any] = {"image": IMAGE, "entrypoint": ["true"], "restart": "no", "networks": {"inner": None}}
+JOB: dict[str, Any] = {"image": IMAGE, "entrypoint": ["true"], "restart": "no", "networks": {"inner": None, "jobs": None}}
 GATEWAY: dict[str, Any] = {
     "image": IMAGE,
     "entrypoint": list(POLITE),
@@ -57,7 +62,7 @@ GATEWAY: dict[str, Any] = {
 }
 PACKAGE: dict[str, Any] = {
     "services": {"node": NODE, "job": JOB, "gateway": GATEWAY},
-    "networks": {"inner": {}, "outer": {}},
+    "networks": {"inner": {}, "outer": {}, "jobs": {}},
     "volumes": {"node-data": {}},
 }
 ENV = "LEVEL=info\nPORT=24680\n"
@@ -75,6 +80,18 @@ def with_service(package: Mapping[str, Any], name: str, **changes: Any) -> dict[
     """The package with one service changed, a field of ``None`` taken away; a name nobody has makes a new service."""
     service = {**package["services"].get(name, {}), **changes}
     return {**package, "services": {**package["services"], name: {key: value for key, value in service.items() if value is not None}}}
+
+
+@contextmanager
+def in_memory(patch: pytest.MonkeyPatch) -> Iterator[MemoryHost]:
+    """A host, whoever runs the tests: what takes root on a host (a package set apart) never starts here."""
+    with tempfile.TemporaryDirectory(prefix="avs-unit-", dir="/dev/shm") as folder:
+        (Path(folder) / "tmp").mkdir()
+        patch.setattr(os, "geteuid", lambda: 0)
+        patch.setattr(scratch, "_PARENT", f"{folder}/tmp")
+        # Nobody else listens on this host, whatever the machine has.
+        patch.setattr(taken.survey, "__defaults__", (folder,))
+        yield MemoryHost(Path(folder))
 
 
 class MemoryHost:

@@ -130,6 +130,9 @@ class World:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "touch"}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, touch=lambda _what: None)
+
     def new_id(self, kind: str) -> str:
         self.made += 1
         return hashlib.sha256(f"{kind} {self.made} {os.urandom(8).hex()}".encode()).hexdigest()
