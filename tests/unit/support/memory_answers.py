@@ -57,6 +57,11 @@ def _told(span: float) -> str:
     return f"{int(span / 60)} minutes" if span < 3600 else f"{int(span / 3600)} hours"
 
 
+def _bytes(text: str) -> int:
+    units = {"k": 10, "m": 20, "g": 30}
+    return int(text[:-1]) << units[text[-1]] if text[-1] in units else int(text)
+
+
 def instant(moment: float) -> str:
     if not moment:
         return NEVER
@@ -88,7 +93,7 @@ def inspected(item: Container) -> dict[str, Any]:
         },
         "HostConfig": {
             "NetworkMode": item.mode, "RestartPolicy": {"Name": name, "MaximumRetryCount": int(most or 0)},
-            "Memory": int(service.get("mem_limit") or 0), "PidsLimit": int(service.get("pids_limit") or 0),
+            "Memory": _bytes(str(service.get("mem_limit") or 0)), "PidsLimit": int(service.get("pids_limit") or 0),
             "NanoCpus": round(float(service.get("cpus") or 0) * 1_000_000_000),
         },
         "NetworkSettings": {"Networks": networks},

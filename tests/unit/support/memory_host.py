@@ -31,7 +31,7 @@ from tests.unit.support.memory_world import POLITE, PROJECT, Container, World
 from tests.unit.support.models import spec
 
 ME = f"{os.getuid()}:{os.getgid()}"
-ID, PROJECT_NAME = "demo-avs-op1", "avs-demo-avs-op1"
+ID, OTHER, PROJECT_NAME = "demo-avs-op1", "demo-avs-op2", "avs-demo-avs-op1"
 IMAGE = "registry.example.org/demo-avs:1.0.0"
 SECRETS = {
     "option.token": "token-0123456789",
@@ -173,7 +173,8 @@ class MemoryHost:
     def well(self, *specs: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
         """The same, for a run in which nothing fails; the first instance's entry."""
         result = self.call(*specs, **settings)
-        assert [entry["error"] for entry in result["instances"]] == [None] * len(specs)
+        errors = [entry["error"] for entry in result["instances"]]
+        assert errors == [None] * len(specs), "\n".join(map(str, errors))
         entry: dict[str, Any] = result["instances"][0]
         return entry
 
@@ -209,3 +210,19 @@ class MemoryHost:
 
     def project(self) -> list[Container]:
         return [item for item in self.world.containers.values() if item.labels.get(PROJECT) == PROJECT_NAME]
+
+
+def acted(entry: Mapping[str, Any]) -> list[str]:
+    """What was done, a line an action."""
+    return [f"{item['action']} {item['kind']} {item['name'].replace(f'avs-{ID}', 'avs-x')}" for item in entry["actions"]]
+
+
+def second(host: MemoryHost, **changes: Any) -> dict[str, Any]:
+    """Another instance of the package on the same host."""
+    spec = {**host.spec(**changes), "id": OTHER, "tag": "op2"}
+    return {**spec, "env": {"PORT": "24690", **spec["env"]}}
+
+
+def rules_of(entry: Mapping[str, Any]) -> list[str]:
+    """Rules of what was found, but for the one that every package of these tests breaks."""
+    return sorted({item["id"] for item in entry["findings"]} - {"PRIV-001"})
