@@ -43,7 +43,7 @@ lint: env ## ruff, mypy, ansible-lint and the project's own checks
 	@bash tests/lint.sh
 
 unit: env ## what needs no host
-	@python -m pytest -q -n auto tests/unit examples/images
+	@bash tests/unit.sh
 
 sanity: env ## ansible-test sanity
 	@bash tests/sanity.sh

