@@ -33,7 +33,7 @@ def test_what_is_announced_is_done_and_once(memory_host: MemoryHost) -> None:
         "create container job", "create container node",
     ]  # fmt: skip
     assert host.states() == {"gateway": "running", "job": "exited", "node": "running"}
-    assert host.state()["phase"] == "committed" and host.half_files() == [] and os.listdir(host.root / "tmp") == []
+    assert host.state()["phase"] == "committed" and host.half_files() == [] and os.listdir(host.scratch) == []
     ids, asked = host.ids(), len(host.engine.asked)
     again = host.call(spec)
     assert not again["changed"] and again["instances"][0]["actions"] == []

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.support.cuts import Kept, end_of, every_cut, volumes_of
+from tests.unit.support.cuts import Kept, end_of, every_cut, killed, told, volumes_of
 from tests.unit.support.differences import differences
 from tests.unit.support.memory_host import ID, PACKAGE, SECRETS, MemoryHost, with_service
 
@@ -113,8 +113,29 @@ def test_a_run_that_is_cut_is_finished_by_the_next(memory_host: MemoryHost, name
         assert differences(end_of(host), wanted) == [], what
         assert scene.loses or set({**left, **had}.values()) <= made(host), what
         assert scene.fails or not scene.act(host)["changed"], what
-        assert os.listdir(host.root / "tmp") == [], what
-    assert cuts >= 3, cuts
+        # A run that was killed leaves its scratch folder to the next one.
+        assert os.listdir(host.scratch) == [], what
+    assert cuts
+
+
+@pytest.mark.parametrize("name", ["install", "an option of the node", "purge"])
+def test_a_process_that_is_killed_leaves_just_that(memory_host: MemoryHost, name: str) -> None:
+    host, scene = memory_host, SCENES[name]
+    for step in scene.before:
+        step(host)
+    start, ends = Kept(host), list[tuple[int, dict[str, Any]]]()
+    moments: list[str] = []
+
+    def moment(what: str) -> None:
+        if len(moments) % 9 == 8:
+            ends.append((len(moments), end_of(host)))
+        moments.append(what)
+
+    told(host, scene.act, moment)
+    for number, wanted in ends:
+        killed(start.restore(), scene.act, number)
+        assert differences(end_of(host), wanted) == [], f"{number} {moments[number]}"
+    assert len(ends) >= 3
 
 
 def _nothing_lost(host: MemoryHost, scene: Scene, had: Mapping[str, str], what: str) -> None:

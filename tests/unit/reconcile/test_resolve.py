@@ -21,7 +21,7 @@ EXTRA = {"image": "registry.example.org/demo-avs:1.0.0", "entrypoint": ["true"],
 def refused(host: MemoryHost, **changes: Any) -> list[str]:
     with pytest.raises(HostError) as caught:
         host.call(host.spec(**changes))
-    assert not host.project() and os.listdir(host.root / "tmp") == []
+    assert not host.project() and os.listdir(host.scratch) == []
     return sorted(item.as_line() for item in caught.value.findings)
 
 

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, restaking.avs contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run killed at any of its moments: before and after each command of the engine, between the changes one makes, and at each fsync.
+"""A run cut at any of its moments: before and after each command of the engine, between the changes one makes, and at each fsync.
 
-The run is a process of its own, which ends on the spot as killed ones do: no ``finally``, no ``__exit__``, no thread goes on, locks go
-with the process. What stays are the files and the engine, as they were. The engine lives in memory, so the process leaves a copy of it
-as it dies.
+Of a killed process nothing stays but files and what the engine has, as they are at that moment: no ``finally``, no ``__exit__``, no
+thread goes on. So a run is made once, and at each moment both are copied: to go back to a copy is to be where the process was killed.
+That a process that is killed for real leaves the very same is a test of its own (``killed``).
 
 A moment at which nothing is other than it was at the one before (a question was answered, a file was flushed) is the same cut, and is
 made once.
@@ -13,9 +13,7 @@ made once.
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import json
 import os
 import pickle
 import shutil
@@ -26,80 +24,25 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.unit.support.memory_host import MemoryHost
 from tests.unit.support.memory_world import World
 
 Act = Callable[[MemoryHost], Any]
+Moment = Callable[[str], None]
 _CUT, _FAILED = 9, 70
 # Of a record: when something was done, and by which release and version of a key folder; all of it may differ, or be one more.
 _TIMES = ("committed_at", "installed_at", "removed_at")
 _RELEASES = ("release", "previous_release", "previous_spec_digest")
 
 
-class Moments:
-    """``n``: the one to die at, by default none; then ``told`` are all of them, with ``True`` where something has changed since the last."""
-
-    def __init__(self, host: MemoryHost, n: int | None) -> None:
-        self.host, self.n = host, n
-        self.told: list[tuple[str, bool]] = []
-        self._seen, self._last = 0, ""
-
-    def __call__(self, what: str) -> None:
-        with self.host.engine._turn:
-            if self.n is None:
-                now = fingerprint(self.host)
-                self.told.append((what, now != self._last))
-                self._last = now
-            elif self._seen == self.n:
-                leave(self.host, _CUT)
-            self._seen += 1
-
-
-def leave(host: MemoryHost, code: int) -> None:
-    (host.root / "world").write_bytes(pickle.dumps(host.world))
-    os._exit(code)
-
-
-def apart(host: MemoryHost, act: Act, n: int | None = None) -> list[tuple[str, bool]]:
-    """Run in a process of its own until moment ``n`` or to its end; the engine is what it left. Returns the moments of a whole run."""
-    # What the child does not touch need not be copied for it.
-    gc.freeze()
-    child = os.fork()
-    if child == 0:
-        moments = Moments(host, n)
-        flush = os.fsync
-
-        def hooked(handle: int) -> None:
-            moments("fsync")
-            flush(handle)
-
-        # Nobody measures what this process reaches.
-        sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
-        try:
-            os.fsync = hooked  # type: ignore[assignment]
-            host.engine.at = moments
-            act(host)
-            (host.root / "moments").write_text(json.dumps(moments.told))
-            leave(host, 0)
-        except BaseException:
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(_FAILED)
-    gc.unfreeze()
-    _pid, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    assert code == (0 if n is None else _CUT), f"the process ended with {code} at {n}"
-    host.engine.world = pickle.loads((host.root / "world").read_bytes())
-    return [(what, new) for what, new in json.loads((host.root / "moments").read_text())] if n is None else []
-
-
 class Kept:
     """A host as it was, to go back to."""
 
-    def __init__(self, host: MemoryHost) -> None:
+    def __init__(self, host: MemoryHost, name: str = "kept") -> None:
         self.host, self.world = host, pickle.dumps(host.world)
-        self.folder = host.root / "kept"
+        self.folder = host.root / name
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(host.roots, self.folder, symlinks=True)
 
@@ -110,20 +53,73 @@ class Kept:
         return self.host
 
 
+def told(host: MemoryHost, act: Act, moment: Moment) -> None:
+    """``act``, with ``moment`` told of each of its moments, one at a time."""
+    flush, turn = os.fsync, host.engine._turn
+
+    def at(what: str) -> None:
+        with turn:
+            moment(what)
+
+    def hooked(handle: int) -> None:
+        at("fsync")
+        flush(handle)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", hooked)
+        patch.setattr(host.engine, "at", at)
+        act(host)
+
+
 def every_cut(host: MemoryHost, act: Act, since: str = "") -> Iterator[str]:
-    """The host after ``act`` was killed at each moment that is a cut of its own, one after another; yields what the moment was. In the
-    end it is as before. ``since``: the first one of interest, by how its name begins."""
-    before = Kept(host)
-    moments = apart(host, act)
-    first = next(number for number, (what, _new) in enumerate(moments) if what.startswith(since))
-    for number, (what, new) in enumerate(moments):
-        if new and number >= first:
-            apart(before.restore(), act, number)
-            yield f"{number} {what}"
-    before.restore()
+    """The host as it is where ``act`` is killed, at each moment that is a cut of its own, one after another; yields what the moment was.
+    ``since``: the first one of interest, by how its name begins."""
+    cuts: list[tuple[str, Kept]] = []
+    seen: list[str] = []
+
+    def moment(what: str) -> None:
+        if not seen and not what.startswith(since):
+            return
+        now = fingerprint(host)
+        if not seen or now != seen[-1]:
+            cuts.append((f"{len(cuts)} {what}", Kept(host, f"cut{len(cuts)}")))
+        seen.append(now)
+
+    told(host, act, moment)
+    for what, kept in cuts:
+        kept.restore()
+        yield what
+        shutil.rmtree(kept.folder)
+
+
+def killed(host: MemoryHost, act: Act, number: int) -> None:
+    """The host after a process of its own did ``act`` and was ended on the spot at a moment."""
+    left = host.root / "world"
+    seen: list[str] = []
+
+    def moment(what: str) -> None:
+        if len(seen) == number:
+            left.write_bytes(pickle.dumps(host.world))
+            os._exit(_CUT)
+        seen.append(what)
+
+    child = os.fork()
+    if child == 0:
+        # Nobody measures what this process reaches.
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
+        try:
+            told(host, act, moment)
+        except BaseException:
+            traceback.print_exc()
+        os._exit(_FAILED)
+    _pid, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == _CUT, f"the process ended with {status} before moment {number}"
+    host.engine.world = pickle.loads(left.read_bytes())
 
 
 def fingerprint(host: MemoryHost) -> str:
+    """Of all that stays where a process is killed."""
     whole = hashlib.sha256(repr(_engine(host.world, True)).encode())
     for name, seen in _files(host.roots):
         whole.update(f"{name} {seen}".encode())
@@ -202,6 +198,9 @@ def end_of(host: MemoryHost) -> dict[str, Any]:
         for name, seen in _files(host.roots):
             base = os.path.basename(name)
             if base in ("journal.jsonl", "state.json", "current", "artifacts.lock", f"{instance}.lock", "host.key") or "/releases" in name:
+                continue
+            # A scratch folder has a name of its own each time.
+            if name.startswith("tmp/"):
                 continue
             if "..v" in name or base == "..data":
                 name, seen = name.replace(_version(name), "..v"), seen if base != "..data" else ""

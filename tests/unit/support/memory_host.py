@@ -86,9 +86,8 @@ def with_service(package: Mapping[str, Any], name: str, **changes: Any) -> dict[
 def in_memory(patch: pytest.MonkeyPatch) -> Iterator[MemoryHost]:
     """A host, whoever runs the tests: what takes root on a host (a package set apart) never starts here."""
     with tempfile.TemporaryDirectory(prefix="avs-unit-", dir="/dev/shm") as folder:
-        (Path(folder) / "tmp").mkdir()
         patch.setattr(os, "geteuid", lambda: 0)
-        patch.setattr(scratch, "_PARENT", f"{folder}/tmp")
+        patch.setattr(scratch, "_PARENT", f"{folder}/host/tmp")
         # Nobody else listens on this host, whatever the machine has.
         patch.setattr(taken.survey, "__defaults__", (folder,))
         yield MemoryHost(Path(folder))
@@ -100,7 +99,8 @@ class MemoryHost:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.roots = root / "host"
-        self.roots.mkdir(parents=True)
+        self.scratch = self.roots / "tmp"
+        self.scratch.mkdir(parents=True)
         self.store = Store(str(self.roots / "lib"), str(self.roots / "run"), str(self.roots / "locks"))
         self.engine = EngineInMemory(root)
         self.engine.world.images[IMAGE] = image()
