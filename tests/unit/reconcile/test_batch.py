@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import spec_digest
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import call
 
 from tests.unit.support.cuts import fingerprint
@@ -152,6 +151,18 @@ def test_keys_that_went_with_the_memory_are_placed_before_the_node_starts(memory
     assert host.ids() == ids and host.states()["node"] == "running"
 
 
+def test_a_successor_gets_its_name_and_a_second_one_goes(memory_host: MemoryHost) -> None:
+    host, spec = memory_host, memory_host.spec()
+    host.well(spec)
+    ids, node = host.ids(), host.container("node")
+    host.world.rename(node, f"{node.id[:12]}_{node.name}")
+    assert acted(host.well(spec)) == [] and host.ids() == ids
+    twin = Container(**{**vars(node), "id": host.world.new_id("container"), "name": f"{node.id[:12]}_{node.name}", "state": "created"})
+    host.world.containers[twin.id] = twin
+    host.well(spec)
+    assert host.ids() == ids and not host.call(spec)["changed"]
+
+
 def test_images_are_pulled_once_before_anything_stops(memory_host: MemoryHost) -> None:
     host = memory_host
     host.world.registry[IMAGE] = host.world.images.pop(IMAGE)
@@ -185,9 +196,7 @@ def test_an_artifact_is_an_own_copy_of_each(memory_host: MemoryHost) -> None:
 def test_rules_of_an_older_release_are_kept_until_asked_for(memory_host: MemoryHost) -> None:
     host, spec = memory_host, memory_host.spec()
     host.well(spec)
-    own, state = host.store.instance(ID), host.state()
-    identities = {name: item["identity"] for name, item in state["secrets"].items()}
-    own.write_state({**state, "transform": 2, "spec_digest": spec_digest(spec, identities, 2)})
+    host.by_older_rules(spec)
     ids = host.ids()
     assert "OPS-013" in rules_of(host.well(spec))
     host.docker("stop", "-t", "1", f"avs-{ID}-node")

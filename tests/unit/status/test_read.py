@@ -105,8 +105,7 @@ def test_why_one_restarts_is_told_in_a_run_that_finds_nothing_to_do(memory_host:
     spec = host.spec(with_service(PACKAGE, "node", entrypoint=EXIT, restart="on-failure:20"))
     host.call(spec)
     host.well(host.spec())
-    own, state = host.store.instance(ID), host.state()
-    own.write_state({**state, "committed_at": "2026-01-01T00:00:00Z"})
+    host.record(committed_at="2026-01-01T00:00:00Z")
     _restarts(host)
     host.world.events.append((host.container("node").started, "die", host.container("node").id, {"exitCode": "3"}))
     result = host.call(host.spec())
@@ -120,8 +119,7 @@ def test_first_installs_that_never_were_well(memory_host: MemoryHost) -> None:
     host = memory_host
     _failed(host)
     assert told(host)["health"]["detail"].startswith("has never been healthy")
-    own, state = host.store.instance(ID), host.state()
-    own.write_state({name: value for name, value in state.items() if name != "health"})
+    host.record("health")
     assert told(host)["health"] == {"status": "unknown", "detail": "was never confirmed"}
 
 

@@ -185,7 +185,8 @@ def end_of(host: MemoryHost) -> dict[str, Any]:
     found: dict[str, Any] = {"engine": _engine(host.world, False), "half": host.half_files(), "state": {}, "files": {}}
     for instance in host.store.ids():
         own = host.store.instance(instance)
-        state = own.known() or {}
+        known = own.known()
+        state = known.as_dict() if known is not None else {}
         found["state"][instance] = {
             **{name: value for name, value in state.items() if name not in (*_TIMES, *_RELEASES)},
             "times": [name for name in _TIMES if name in state],
@@ -207,9 +208,9 @@ def end_of(host: MemoryHost) -> dict[str, Any]:
             found["files"][name] = seen
         if release is not None:
             found["release"] = dict(_files(Path(own.releases) / release))
-            known = {release, state.get("previous_release"), *(r for c in (state.get("containers") or {}).values() for r in c["releases"])}
+            noted = {release, state.get("previous_release"), *(r for c in (state.get("containers") or {}).values() for r in c["releases"])}
             if state.get("phase") == "committed":
-                found["unknown releases"] = sorted(set(own.release_names()) - known)
+                found["unknown releases"] = sorted(set(own.release_names()) - noted)
     return found
 
 

@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 from ansible_collections.restaking.avs.plugins.module_utils.docker.compose import Compose
+from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import parse_ports
 from ansible_collections.restaking.avs.plugins.module_utils.docker.dotenv import quote
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import parse_ports
 from ansible_collections.restaking.avs.plugins.module_utils.system.confinement import Cell
 
 from tests.unit.support.differences import differences

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.restaking.avs.plugins.module_utils.docker.compose import Compose, engine_error
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Container, Done, Engine
+from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Done, Engine
 
 from tests.unit.support.memory_world import POLITE
 

@@ -19,8 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec
 from ansible_collections.restaking.avs.plugins.module_utils.conflicts import taken
+from ansible_collections.restaking.avs.plugins.module_utils.health import gate
+from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import spec_digest
+from ansible_collections.restaking.avs.plugins.module_utils.instance.state import read_state
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import Call
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
 from ansible_collections.restaking.avs.plugins.module_utils.status.read import Found, read_host
 from ansible_collections.restaking.avs.plugins.module_utils.system import scratch
@@ -88,6 +93,8 @@ def in_memory(patch: pytest.MonkeyPatch) -> Iterator[MemoryHost]:
     with tempfile.TemporaryDirectory(prefix="avs-unit-", dir="/dev/shm") as folder:
         patch.setattr(os, "geteuid", lambda: 0)
         patch.setattr(scratch, "_PARENT", f"{folder}/host/tmp")
+        # Nobody has to wait and see whether a program of these tests ends: it does so as it starts.
+        patch.setattr(gate, "STEADY", 0.0)
         # Nobody else listens on this host, whatever the machine has.
         patch.setattr(taken.survey, "__defaults__", (folder,))
         yield MemoryHost(Path(folder))
@@ -135,7 +142,7 @@ class MemoryHost:
         found = spec(
             secrets={name: {"ref": {"version": f"{name}#1"}, "env": env, "services": only} for name, (env, only) in wiring.items()},
             keys=[key],
-            health={"type": "container", "service": None, "timeout": 5, "steady": 1e-9},
+            health={"type": "container", "service": None, "timeout": 5},
             directories=[{"path": "work", "owner": None, "mode": "0700"}],
             volumes={"node-data": "data"},
             **changes,
@@ -158,7 +165,7 @@ class MemoryHost:
         }  # fmt: skip
         document = json.loads(json.dumps(document))
         engine = self.engine.connect()
-        first = reconcile(document, engine, None, check, diff, self.store)
+        first = reconcile(Call(document, {}, check, diff), engine, self.store)
         if "needs" not in first:
             return first
         document["complete"] = True
@@ -166,7 +173,7 @@ class MemoryHost:
         document["trees"] = {sent[name]: self.trees[sent[name]] for name, need in first["needs"].items() if need["tree"]}
         given = {name: {secret: values[secret] for secret in need["secrets"]} for name, need in first["needs"].items()}
         try:
-            return reconcile(document, self.engine.connect(), {} if check else given, check, diff, self.store)
+            return reconcile(Call(document, {} if check else given, check, diff), self.engine.connect(), self.store)
         finally:
             assert self.engine.unknown == []
 
@@ -196,9 +203,21 @@ class MemoryHost:
         assert code == 0, err
 
     def state(self, instance: str = ID) -> dict[str, Any]:
+        """The record as it lies there."""
         found = self.store.instance(instance).state()
         assert found is not None
-        return found
+        return found.as_dict()
+
+    def record(self, *less: str, **fields: Any) -> None:
+        """Change the record: ``less`` are fields it loses."""
+        kept = {name: value for name, value in self.state().items() if name not in less}
+        self.store.instance(ID).write_state(read_state({**kept, **fields}))
+
+    def by_older_rules(self, spec: Mapping[str, Any], rules: int = 2) -> None:
+        """As if a release before had made it."""
+        own = self.store.instance(ID).state()
+        assert own is not None
+        self.record(transform=rules, spec_digest=spec_digest(InstanceSpec.read(spec), own.identities, rules))
 
     def half_files(self) -> list[str]:
         """What only a run that was cut leaves."""
