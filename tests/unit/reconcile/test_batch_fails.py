@@ -172,7 +172,11 @@ def test_a_record_that_cannot_be_used_is_one_instances_own(memory_host: MemoryHo
     host.well(host.spec(), second(host))
     Path(host.store.instance(ID).state_file).write_text("{}")
     first, other = host.call(host.spec(), second(host, env={"MODE": "fast"}))["instances"]
-    assert "what is recorded of it cannot be used" in first["error"] and other["error"] is None and "recreate container gateway" in acted(other)
+    assert (
+        "what is recorded of it cannot be used" in first["error"]
+        and other["error"] is None
+        and "recreate container gateway" in acted(other)
+    )
     stranger = {**host.spec(), "id": OTHER, "package": {**host.spec()["package"], "name": "another"}}
     refused = host.call(stranger)["instances"][0]
     assert "is an instance of demo-avs on this host, the entry is of another" in refused["error"]
