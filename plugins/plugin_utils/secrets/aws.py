@@ -22,7 +22,7 @@ from ...module_utils.common.contents import as_text
 from ..parsing import schema
 from ..parsing.schema import text
 from . import aws_errors
-from .base import Need, Problem, Request
+from .base import Need, Problem, Request, no_text, text_of
 from .source import ENCODING, Fields, Find, Reference, Surroundings, Variable, Wishes, Written, decoded
 from .versioned import Versioned
 
@@ -306,8 +306,9 @@ def _value(request: AwsRequest, answer: Mapping[str, Any] | Problem) -> str | Pr
             return _missing(f"{name} is no JSON object, and has no field {request.field}", "Remove field, or store key and value.")
         if fields.get(request.field) is None:
             return _missing(f"{name} has no field {request.field}", f"Write it, or name another field; there are: {_names(fields)}.")
-        given = fields[request.field]
-        value = given if isinstance(given, str) else json.dumps(given, separators=(",", ":"))
+        value = text_of(fields[request.field])
+        if value is None:
+            return no_text(str(request), fields[request.field])
     if request.encoding:
         return decoded(value) or _missing(f"{request} is empty or not base64", "Write it so, or remove encoding from the key.")
     if not value.strip():

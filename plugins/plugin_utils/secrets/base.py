@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -56,6 +58,22 @@ class Need:
     request: Any
     line: bool = False
     form: Form | None = None
+
+
+def text_of(value: Any) -> str | None:
+    """What a store keeps under a name, as text: a text, a whole number, or a keystore that is kept as JSON. ``None`` for what JSON may have
+    changed (1.10 is 1.1 to it) or what is no one value."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return json.dumps(value, separators=(",", ":"))
+    return str(value) if type(value) is int and abs(value) < 1 << 53 else None
+
+
+def no_text(what: str, value: Any) -> Problem:
+    """Why ``text_of`` had none."""
+    kind = "true or false" if isinstance(value, bool) else "a list" if isinstance(value, list) else "a number that JSON may have changed"
+    return Problem("SEC-003", f"{what} is {kind}, not a text", "Store it in quotes, as text.")
 
 
 def without_newline(text: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import importlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from ...module_utils.common.contents import as_text
 from ...module_utils.common.errors import SecretError
 from . import vault_answers, vault_errors
-from .base import Problem
+from .base import Problem, no_text, text_of
 from .connection import Connection, Login
 from .vault_requests import SecretIdentity, SecretPath, SecretRequest
 
@@ -303,10 +302,8 @@ def _field(request: SecretRequest, secret: Mapping[str, Any]) -> str | Problem:
         return vault_errors.no_field(request.path, request.field, secret)
     if request.encoding:
         return _decoded(value) or vault_errors.not_base64(request.path, request.field)
-    if isinstance(value, str):
-        return value
-    # A keystore may be stored as JSON rather than as its text.
-    return json.dumps(value, separators=(",", ":"))
+    text = text_of(value)
+    return no_text(f"field {request.field} of {request.path}", value) if text is None else text
 
 
 def _decoded(value: Any) -> str | None:
