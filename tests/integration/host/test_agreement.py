@@ -19,10 +19,11 @@ import pytest
 import yaml
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import ERROR, Finding, errors_of
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec
 from ansible_collections.restaking.avs.plugins.module_utils.docker.compose import Compose
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
 from ansible_collections.restaking.avs.plugins.module_utils.policy.mounts import Layout, folders_of
-from ansible_collections.restaking.avs.plugins.module_utils.policy.pipeline import shape
+from ansible_collections.restaking.avs.plugins.module_utils.policy.pipeline import HostRules, shape
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.resolve import resolve
 from ansible_collections.restaking.avs.plugins.module_utils.system.files import copy_tree
 from ansible_collections.restaking.avs.plugins.module_utils.system.scratch import Scratch
@@ -124,7 +125,8 @@ def on_a_host(known: Known, package: Package, profile: Profile, options: Mapping
         written = "\n".join(profile.compose_path(name).read_text() for name in profile.compose_files)
         layout = Layout(tree, spec["compose"]["dir"], "/a/tree", "/a/data", "/a/keys", "/a/configs", files, folders_of(files), written)
         try:
-            return shape(dict(spec), resolve(dict(spec), tree, "/a/keys", compose), layout, 1 << 30, "tag").findings
+            typed = InstanceSpec.read(spec)
+            return shape(typed, resolve(typed, tree, "/a/keys", compose), layout, HostRules(1 << 30)).findings
         except HostError as error:
             return list(error.findings)
 

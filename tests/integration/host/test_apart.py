@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec
 from ansible_collections.restaking.avs.plugins.module_utils.docker.compose import Compose
 from ansible_collections.restaking.avs.plugins.module_utils.docker.model import Resolved
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.resolve import resolve
@@ -27,8 +28,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.system.scratch impor
 
 from tests.integration.host.support import IMAGE, Bench
 
-SPEC = {"id": "apart-x", "secrets": {}, "env": {}, "keys": [], "health": {"type": "container"},
-        "compose": {"dir": "pkg/main", "files": ["docker-compose.yml"], "env_files": [".env"], "profiles": []}}  # fmt: skip
+SPEC = InstanceSpec.read({"id": "apart-x", "secrets": {}, "env": {}, "keys": [], "health": {"type": "container"},
+        "compose": {"dir": "pkg/main", "files": ["docker-compose.yml"], "env_files": [".env"], "profiles": []}})  # fmt: skip
 SERVICE: dict[str, Any] = {"image": IMAGE}
 # Seconds: a person waits for the answer. The bound on the time itself is met only where two processors have much else to do.
 SOON = PATIENCE + 60
