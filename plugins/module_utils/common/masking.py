@@ -56,7 +56,7 @@ def _forms(value: str) -> Iterator[str]:
             # Of a keystore the public id may be read by anybody, the encrypted part may not.
             secret = (content.get("crypto") or content.get("Crypto") or content) if isinstance(content, dict) else content
             yield from (leaf for leaf in _leaves(secret) if len(leaf) >= _SHORTEST_PART)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
 
 

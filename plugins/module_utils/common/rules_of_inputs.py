@@ -158,4 +158,11 @@ INPUTS = (
         "A # without a space before it, or right behind the = of an .env file, is part of the value.",
         "Put a space before the # of a comment (in .env files: a line of its own), or quotes around a value that is meant.",
     ),
+    Rule(
+        "PKG-022",
+        WARNING,
+        "Data lies in volumes with a name",
+        "With a container that was removed goes the only thing that says which volume without a name was its own.",
+        "Name a volume for the folder in the compose file (or mount a folder below the package).",
+    ),
 )

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _BLANK = "\t\v\f\r \x85\xa0"
+_NEWLINE = "\n"
 _EXPORT = re.compile(r"export[\t\v\f\r\n \x85\xa0]+")
 _ESCAPED = {"\\": "\\\\", '"': '\\"', "$": "\\$", "\n": "\\n", "\r": "\\r"}
 
@@ -71,17 +72,34 @@ def names(text: str) -> list[str]:
 
 def statements(text: str) -> list[Statement]:
     """All statements; stops where compose itself gives up (it then says so better than we could)."""
+    return _read(text)[0]
+
+
+def problem(text: str) -> str | None:
+    """Why compose refuses a file, in its words, for who has no compose to ask."""
+    found, why = _read(text)
+    if why is not None:
+        return why
+    for statement in found:
+        if any(char in _BLANK for char in statement.name):
+            return f"line {text.count(_NEWLINE, 0, statement.start) + 1}: key cannot contain a space"
+        if not statement.name or "\0" in text[statement.start : statement.end]:
+            return "setenv: invalid argument"
+    return None
+
+
+def _read(text: str) -> tuple[list[Statement], str | None]:
     found: list[Statement] = []
     position = 1 if text.startswith("\ufeff") else 0
     while True:
         position = _statement_start(text, position)
         if position >= len(text):
-            return found
+            return found, None
         match = _EXPORT.match(text, position)
         name_start = match.end() if match else position
         separator = _separator(text, name_start)
         if separator is None:
-            return found
+            return found, f"line {text.count(_NEWLINE, 0, name_start) + 1}: unexpected character in variable name"
         name = text[name_start:separator].rstrip()
         name_end = name_start + len(name)
         if separator == len(text) or text[separator] == "\n":
@@ -93,7 +111,7 @@ def statements(text: str) -> list[Statement]:
         quoted = text[start : start + 1] in ("'", '"')
         end = _quote_end(text, start) if quoted else _value_end(text, start)
         if end is None:
-            return found
+            return found, f"line {text.count(_NEWLINE, 0, start) + 1}: unterminated quoted value"
         found.append(Statement(name, name_end, end))
         position = end if quoted else _line_end(text, end)
 

@@ -51,7 +51,7 @@ def place_folders(data: str, wanted: Folders, settled: Folders) -> None:
         handle = files.inside(data, path)
         try:
             if path not in settled:
-                owner = _owner(want)
+                owner = owner_of(want)
                 if owner is not None:
                     os.fchown(handle, *owner)
                 os.fchmod(handle, int(want.mode, 8))
@@ -61,11 +61,11 @@ def place_folders(data: str, wanted: Folders, settled: Folders) -> None:
 
 
 def _is(found: os.stat_result, want: Folder) -> bool:
-    owner = _owner(want)
+    owner = owner_of(want)
     return (owner is None or (found.st_uid, found.st_gid) == owner) and found.st_mode & 0o7777 == int(want.mode, 8)
 
 
-def _owner(want: Folder) -> tuple[int, int] | None:
+def owner_of(want: Folder) -> tuple[int, int] | None:
     """The group is the user's number where none is given."""
     if not want.owner:
         return None

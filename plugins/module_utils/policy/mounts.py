@@ -17,8 +17,11 @@ from ..common.rules import finding
 from ..common.spec import InstanceSpec, Privileges
 from ..docker.model import Model, services, with_services
 from .exceptions import granted, grants
+from .unnamed_volumes import unnamed
 
 HARMLESS = frozenset(("/etc/localtime", "/etc/timezone"))
+# What keeps an empty folder in git, and nothing else: programs that insist on an empty folder of their own must find one.
+PLACEHOLDERS = frozenset((".gitkeep", ".keep", ".gitignore"))
 _SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd", "/var/run/containerd", "/run/podman", "/var/run/podman")
 # What belongs to the host itself; to mount one of these, something below or something above is to hold the host.
 _HOST = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var/run",
@@ -58,12 +61,23 @@ class Layout:
         inner = below(posixpath.join("/", relative), posixpath.normpath(posixpath.join("/", self.folder)))
         return inner if inner is not None else posixpath.join("_package", relative)
 
+    def from_data(self, name: str) -> str | None:
+        """The path relative to the tree whose name below ``data/`` this is; ``None`` where there is none."""
+        outer = below(name, "_package")
+        relative = outer if outer is not None else posixpath.normpath(posixpath.join(self.folder, name))
+        return relative if self.in_data(relative) == posixpath.normpath(name) else None
+
+    def holds(self, relative: str) -> bool:
+        """Whether a folder of the tree holds more than files that only keep it in git."""
+        return any(below(path, relative) is not None and posixpath.basename(path) not in PLACEHOLDERS for path in self.files)
+
 
 @dataclass(frozen=True)
 class Mounted:
     """``model`` with all binds in their final form. ``folders``: names below ``data/`` to be made if missing -> owner or None;
     ``content``: service -> relative paths of the tree it mounts; ``configs``: service -> generated configs it mounts;
-    ``outside``: service -> host paths that must exist."""
+    ``outside``: service -> host paths that must exist; ``first``: names of declared folders below ``data/`` -> the folder of the tree
+    whose files they begin with."""
 
     model: Model
     findings: list[Finding] = field(default_factory=list)
@@ -71,6 +85,7 @@ class Mounted:
     content: dict[str, list[str]] = field(default_factory=dict)
     configs: dict[str, list[str]] = field(default_factory=dict)
     outside: dict[str, list[str]] = field(default_factory=dict)
+    first: dict[str, str] = field(default_factory=dict)
 
 
 def below(path: str, root: str) -> str | None:
@@ -102,7 +117,8 @@ def host_grant(path: str) -> str | None:
 def place_mounts(spec: InstanceSpec, model: Model, layout: Layout) -> Mounted:
     """Every bind in long form with ``create_host_path: false``; sources in the package become those of the installed tree.
 
-    A relative source that is not in the tree, or is declared under ``directories`` or ``artifacts``, lives in ``data/``.
+    A relative source that is not in the tree, or is declared under ``directories`` or ``artifacts``, lives in ``data/``; of a declared
+    folder that the package has files for, they are copied once.
     """
     result = Mounted(model)
     placer = _Placer(spec, layout, result)
@@ -122,7 +138,7 @@ def place_mounts(spec: InstanceSpec, model: Model, layout: Layout) -> Mounted:
                 placer.uses(name, section, service, model.get(section) or {})
     for name, volume in (model.get("volumes") or {}).items():
         placer.volume(name, volume or {})
-    return Mounted(changed_model, result.findings, result.folders, result.content, result.configs, result.outside)
+    return Mounted(changed_model, result.findings, result.folders, result.content, result.configs, result.outside, result.first)
 
 
 def is_folder(source: str, target: str, written: str) -> bool:
@@ -153,6 +169,8 @@ class _Placer:
         if mount.get("type") != "bind":
             if mount.get("type") not in ("volume", "tmpfs"):
                 self._refuse(place, f"{mount.get('type')} is not a kind of mount known to be safe", "Use a volume or a bind mount.")
+            if mount.get("type") == "volume" and not mount.get("source"):
+                self.result.findings.append(unnamed(place, service, str(mount.get("target"))))
             return [dict(mount)]
         target = str(mount.get("target"))
         source = str(mount.get("source"))
@@ -185,7 +203,9 @@ class _Placer:
             bind = _bind(mount, posixpath.join(self.layout.tree, relative), read_only=True)
             inner = [(config, below(config, name)) for config in sorted(self.configs)]
             return [bind, *(self._config(service, mount, config, posixpath.join(target, path)) for config, path in inner if path)]
-        if not self._in_directories(name):
+        if in_tree:
+            self._begins_with(place, name)
+        elif not self._in_directories(name):
             self._undeclared(service, name, mount, config)
         return [_bind(mount, posixpath.join(self.layout.data, name))]
 
@@ -257,6 +277,19 @@ class _Placer:
 
     def _in_directories(self, name: str) -> bool:
         return any(below(name, folder) is not None for folder in self.directories)
+
+    def _begins_with(self, place: str, name: str) -> None:
+        """A declared folder the package has files for: they are what it holds at first, and the node's from then on."""
+        outermost = min((folder for folder in self.directories if below(name, folder) is not None), key=len)
+        relative = self.layout.from_data(outermost)
+        if relative in (None, ".") or outermost == "." or not self.layout.holds(str(relative)):
+            return
+        self.result.first[outermost] = str(relative)
+        message = (
+            f"{outermost} is declared under directories and has files of the package: they are copied where the folder is not there yet"
+        )
+        remedy = "Nothing, if the service writes there; what a later version of the package changes in it does not reach the node."
+        self.result.findings.append(finding("PKG-019", place, message, remedy, severity=INFO))
 
     def _outside(self, service: str, place: str, source: str, target: str) -> None:
         source = posixpath.normpath(source)

@@ -49,6 +49,10 @@ def bind_ports(spec: InstanceSpec, model: Model, values: Mapping[str, str]) -> t
         ports = []
         on_host = {str(port.get("published") or "") for port in service.get("ports") or ()}
         for port in service.get("ports") or ():
+            if not port.get("target"):
+                message = "publishes a port, and does not say which one of the container"
+                findings.append(finding("PKG-018", f"{spec.id}: services.{name}.ports", message, "Name its target."))
+                continue
             written = str(port.get("host_ip") or "")
             key = _match(operator, port, values, on_host)
             unused.discard(key or "")
@@ -67,7 +71,7 @@ def bind_ports(spec: InstanceSpec, model: Model, values: Mapping[str, str]) -> t
             address = written if word is None else _WORDS.get(word, word)
             port = {field: value for field, value in port.items() if field != "host_ip"}
             ports.append({**port, "host_ip": address} if address else port)
-        changed[name] = {**service, "ports": ports} if ports else service
+        changed[name] = {**service, "ports": ports} if "ports" in service else service
     for key in sorted(unused):
         findings.append(
             finding(

@@ -27,10 +27,13 @@ from ..docker.remedies import remedy_for
 from ..health.gate import DEFAULT_TIMEOUT, Gate, Means, last_lines, peers_of
 from ..health.probes import Health
 from ..instance import artifacts, key_files
-from ..instance.data_folders import Folders, place_folders
+from ..instance.data_folders import Folders, owner_of, place_folders
+from ..instance.first_files import place_first_files
 from ..instance.identity import alias
 from ..instance.state import NONE, SCHEMA, ContainerRecord, KeyRecord, PortRecord, SecretRecord, State
 from ..instance.store import InstanceStore, Store, number_of
+from ..policy.mounts import PLACEHOLDERS
+from ..policy.unnamed_volumes import unnamed_of
 from ..policy.waits import told_of_waits
 from ..status.restarts import restarts_of
 from ..system.clock import now
@@ -79,7 +82,10 @@ def _keys(item: Prepared) -> None:
 
 def _data(store: Store, item: Prepared, settled: Folders) -> None:
     own = item.draft.files
-    place_folders(own.data, data_folders(item.draft), settled)
+    mounted, folders = item.shaped.mounted, data_folders(item.draft)
+    owners = {name: owner_of(folders[name]) for name in mounted.first if name in folders}
+    place_first_files(own.data, mounted.first, item.draft.tree, owners, PLACEHOLDERS)
+    place_folders(own.data, folders, settled)
     artifacts.place(store, own, artifacts.missing(own, item.draft.spec.artifacts))
 
 
@@ -163,19 +169,21 @@ def commit(engine: Engine, item: Prepared, health: Health) -> list[Finding]:
     """Record what runs, then drop what nobody needs any more. Returns what is to be said of what could not be dropped."""
     own = item.draft.files
     release = own.release()
-    restarts = restarts_of(engine.inspect(wanted.name for wanted in item.wanted.values()))
-    state = committed(item, release, restarts)
+    seen = engine.inspect(wanted.name for wanted in item.wanted.values())
+    # Volumes without a name too outlive the containers that used them; nothing but this says whose they were.
+    state = committed(item, release, restarts_of(seen), unnamed_of(seen))
     own.write_spec(item.draft.spec)
     own.write_state(state)
     own.note("commit", release=release, health=health.detail)
     return own.prune({release, state.previous_release, *(name for one in state.containers.values() for name in one.releases)})
 
 
-def committed(item: Prepared, release: str | None, restarts: Mapping[str, int]) -> State:
-    """All that a later run, an upgrade or a person asks for; no secret, only identities. ``restarts``: service -> those so far."""
+def committed(item: Prepared, release: str | None, restarts: Mapping[str, int], unnamed: Sequence[str] = ()) -> State:
+    """All that a later run, an upgrade or a person asks for; no secret, only identities. ``restarts``: service -> those so far;
+    ``unnamed``: volumes without a name its containers use."""
     draft, old = item.draft, item.draft.state or NONE
     return State(
-        **_identity(item),
+        **{**_identity(item), "volumes": sorted({*_identity(item)["volumes"], *unnamed})},
         phase=COMMITTED,
         desired=STARTED,
         committed_at=now(),

@@ -53,7 +53,7 @@ def _services(text: str | None, variables: Mapping[str, str]) -> dict[str, str]:
         text = text.replace("${" + variable + "}", f"<secret {name}>")
     try:
         model = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         # Not what was written: all of it is shown as new.
         return {}
     for labelled in (*(model.get("services") or {}).values(), *(model.get("networks") or {}).values()):

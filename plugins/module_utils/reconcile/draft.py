@@ -35,6 +35,7 @@ from ..policy.image_labels import judge_image_labels
 from ..policy.image_settings import judge_image_settings
 from ..policy.mounts import Layout, folders_of
 from ..policy.pipeline import HostRules, Shaped, shape
+from ..policy.unnamed_volumes import judge_image_volumes
 from ..system import files, resources
 from ..system.scratch import Scratch, require_tree, unpack
 from ..system.trees import tree_digest, tree_files
@@ -173,7 +174,9 @@ def _found_images(around: Surroundings, item: Job | Draft, shaped: Shaped) -> Im
     built = {name for name, service in known if service.get("build") or not service.get("image")}
     spec, wanted = item.spec, {name: image for name, image in shaped.images.items() if name not in built}
     found = around.images.find(spec.id, wanted, recorded_images(spec.package, item.state))
+    folders = {image: config.get("Volumes") or () for image, config in found.configs.items()}
     judged = [*judge_image_labels(spec.id, shaped.model, found.labels), *judge_image_settings(spec.id, shaped.model, found.configs)]
+    judged += judge_image_volumes(spec.id, shaped.model, folders)
     return replace(found, findings=[*found.findings, *judged])
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ..common.actions import Action, ordered
@@ -20,6 +20,7 @@ from ..docker.engine import REMOVAL, Done, Engine
 from ..docker.names import project
 from ..instance.state import NONE, SCHEMA, State
 from ..instance.store import InstanceStore
+from ..policy.unnamed_volumes import is_unnamed, unnamed_of
 from ..system import files
 from ..system.clock import now
 from .job import Job
@@ -27,8 +28,11 @@ from .job import Job
 _RELEASE = ("releases", "current", "spec.json")
 
 
-def plan_removal(own: InstanceStore, job: Job, networks: Mapping[str, str], volumes: Mapping[str, str]) -> list[Action]:
-    """``networks`` and ``volumes`` of the host: name -> compose project."""
+def plan_removal(
+    own: InstanceStore, job: Job, networks: Mapping[str, str], volumes: Mapping[str, str], unnamed: Collection[str] = ()
+) -> list[Action]:
+    """``networks`` and ``volumes`` of the host: name -> compose project; ``unnamed``: volumes without a name that the instance's
+    containers are using."""
     name, state = project(own.id), job.state
     actions = [Action("container", container.service, "remove") for container in job.containers]
     actions += [Action("network", network, "remove") for network, owner in networks.items() if owner == name]
@@ -37,7 +41,7 @@ def plan_removal(own: InstanceStore, job: Job, networks: Mapping[str, str], volu
     if any(os.path.lexists(own.path(part)) for part in _RELEASE) or (state is not None and state.installed):
         actions.append(Action("files", "release", "remove"))
     if job.spec.purge:
-        actions += [Action("volume", volume, "remove") for volume in own_volumes(own, state, volumes)]
+        actions += [Action("volume", volume, "remove") for volume in own_volumes(own, state, volumes, unnamed)]
         if os.path.exists(own.data):
             actions.append(Action("files", "data", "remove"))
         if os.path.exists(own.root) and not any(action.kind == "files" for action in actions):
@@ -45,10 +49,16 @@ def plan_removal(own: InstanceStore, job: Job, networks: Mapping[str, str], volu
     return ordered(actions)
 
 
-def own_volumes(own: InstanceStore, state: State | None, volumes: Mapping[str, str]) -> list[str]:
-    """Existing volumes of the instance: those compose labelled, and those the state remembers."""
+def in_use(engine: Engine, instance: str) -> list[str]:
+    """Volumes without a name that containers of the instance's project are using, those of one-off commands among them."""
+    return unnamed_of(engine.inspect(engine.belonging(instance)))
+
+
+def own_volumes(own: InstanceStore, state: State | None, volumes: Mapping[str, str], unnamed: Collection[str] = ()) -> list[str]:
+    """Existing volumes of the instance: those compose labelled, those the state remembers, and ``unnamed``."""
     name = project(own.id)
-    remembered = {volume for volume in (state or NONE).volumes if volume.startswith(f"{name}_")}
+    remembered = {volume for volume in (state or NONE).volumes if volume.startswith(f"{name}_") or is_unnamed(volume)}
+    remembered.update(unnamed)
     return sorted(volume for volume, owner in volumes.items() if owner == name or volume in remembered)
 
 
@@ -62,10 +72,15 @@ def remove(engine: Engine, own: InstanceStore, job: Job, actions: Sequence[Actio
     if os.path.isdir(own.root) and not os.path.islink(own.root):
         own.note("remove", purge=job.spec.purge, actions=[action.as_dict() for action in actions])
     problems: list[Finding] = []
+    unnamed: list[str] = []
+    _attempt(problems, lambda: unnamed.extend(in_use(engine, own.id)))
+    if unnamed and job.state is not None:
+        # With the containers goes all that says whose they are.
+        own.write_state(job.state.but(volumes=sorted({*job.state.volumes, *unnamed})))
     volumes: list[str] = []
     _attempt(problems, lambda: _remove_containers(engine, own, hold))
     _attempt(problems, lambda: _remove_networks(engine, own, hold))
-    _attempt(problems, lambda: volumes.extend(_remove_volumes(engine, own, job, hold)))
+    _attempt(problems, lambda: volumes.extend(_remove_volumes(engine, own, job, unnamed, hold)))
     files.remove(own.run)
     if problems:
         raise HostError(f"{own.id} could not be removed", problems)
@@ -97,9 +112,9 @@ def _remove_networks(engine: Engine, own: InstanceStore, hold: tuple[int, ...]) 
         _must(own, engine.run(["network", "rm", "--", *networks], timeout=REMOVAL, hold=hold))
 
 
-def _remove_volumes(engine: Engine, own: InstanceStore, job: Job, hold: tuple[int, ...]) -> list[str]:
+def _remove_volumes(engine: Engine, own: InstanceStore, job: Job, unnamed: Collection[str], hold: tuple[int, ...]) -> list[str]:
     """Those that stay."""
-    volumes = own_volumes(own, job.state, engine.volumes())
+    volumes = own_volumes(own, job.state, engine.volumes(), unnamed)
     if not job.spec.purge or not volumes:
         return volumes
     _must(own, engine.run(["volume", "rm", "--", *volumes], timeout=REMOVAL, hold=hold))

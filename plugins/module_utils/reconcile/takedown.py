@@ -102,7 +102,8 @@ def _plan(store: Store, engine: Engine, item: Work) -> list[Action]:
         return plan_stop(item.job.containers)
     own = store.instance(item.id)
     networks, volumes = _told(engine.networks), _told(engine.volumes)
-    return remove.plan_removal(own, item.job, networks, volumes)
+    unnamed = _told(lambda: dict.fromkeys(remove.in_use(engine, own.id), ""))
+    return remove.plan_removal(own, item.job, networks, volumes, sorted(unnamed))
 
 
 def _told(ask: Callable[[], dict[str, str]]) -> Mapping[str, str]:

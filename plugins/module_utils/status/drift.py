@@ -86,6 +86,6 @@ def _name(state: State, container: Container) -> list[tuple[str, str, str]]:
 def _model(files: InstanceStore) -> Mapping[str, Any]:
     try:
         model = json.loads(files.compose_file() or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return model if isinstance(model, dict) else {}

@@ -112,6 +112,6 @@ def _message(path: str, timeout: float) -> str:
         with open(path, encoding="utf-8") as handle:
             held = json.loads(handle.read())
         who = f"by {held['holder']} (process {held['pid']}) since {held['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         who = "by a process that left no name"
     return f"{instance} is locked {who}; waited {timeout:g} s for the lock {path}. Let that run end, or raise avs_lock_timeout"

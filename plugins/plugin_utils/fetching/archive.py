@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tarfile
 import zipfile
@@ -13,9 +14,12 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from lzma import LZMAError
 from pathlib import Path
+from typing import BinaryIO
 
 from ...module_utils.common.errors import InputError
 from ...module_utils.common.rules import finding
+from ...module_utils.system.regular import open_regular
+from . import packed
 from .tree import FILE, MAX_FILE_BYTES, MAX_FILES, MAX_TREE_BYTES, Entry
 
 _BROKEN = (OSError, EOFError, ValueError, tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, NotImplementedError, RuntimeError)
@@ -27,8 +31,14 @@ class ArchiveTree:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._zip = zipfile.is_zipfile(path)
-            members = self._zip_members() if self._zip else self._tar_members()
+            with open_regular(path) as handle:
+                size = os.fstat(handle.fileno()).st_size
+                if size > packed.MAX_BYTES:
+                    raise packed.TooLarge(f"is larger than allowed ({MAX_TREE_BYTES >> 20} MiB in all)")
+                self._zip = zipfile.is_zipfile(handle)
+                members = self._zip_members(handle) if self._zip else self._tar_members(handle)
+        except packed.TooLarge as error:
+            raise self._refused("SRC-003", str(error)) from None
         except _BROKEN as error:
             raise self._refused("SRC-001", f"is no tar or zip file that can be read: {error}") from None
         self._around = _common_folder(members)
@@ -45,7 +55,10 @@ class ArchiveTree:
     def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         wanted = list(paths)
         try:
-            contents = self._zip_contents(wanted) if self._zip else self._tar_contents(wanted)
+            with open_regular(self.path) as handle:
+                contents = self._zip_contents(handle, wanted) if self._zip else self._tar_contents(handle, wanted)
+        except packed.TooLarge as error:
+            raise self._refused("SRC-003", str(error)) from None
         except _BROKEN as error:
             raise self._refused("SRC-001", f"cannot be read: {error}") from None
         for path in wanted:
@@ -65,34 +78,30 @@ class ArchiveTree:
             raise self._refused("SRC-003", f"is larger than allowed ({limits})")
         return total
 
-    def _tar_members(self) -> dict[str, Entry]:
+    def _tar_members(self, handle: BinaryIO) -> dict[str, Entry]:
         members: dict[str, Entry] = {}
         total = 0
-        with tarfile.open(self.path, "r:*") as archive:
-            for member in archive:
-                if member.isdir():
-                    continue
-                kind = FILE if member.isreg() and not member.issparse() else _tar_kind(member)
-                total = self._judge(
-                    members, Entry(member.name.removeprefix("./"), kind, member.size, bool(member.mode & stat.S_IXUSR)), total
-                )
+        for _archive, member in packed.members(handle):
+            if member.isdir():
+                continue
+            kind = FILE if member.isreg() and not member.issparse() else _tar_kind(member)
+            total = self._judge(members, Entry(member.name.removeprefix("./"), kind, member.size, bool(member.mode & stat.S_IXUSR)), total)
         return members
 
-    def _tar_contents(self, wanted: Sequence[str]) -> dict[str, bytes]:
+    def _tar_contents(self, handle: BinaryIO, wanted: Sequence[str]) -> dict[str, bytes]:
         names = {f"{self._around}{path}": path for path in wanted}
         contents = {}
-        with tarfile.open(self.path, "r:*") as archive:
-            for member in archive:
-                name = member.name.removeprefix("./")
-                if name in names and member.isreg():
-                    handle = archive.extractfile(member)
-                    contents[names[name]] = handle.read(MAX_FILE_BYTES) if handle else b""
+        for archive, member in packed.members(handle, MAX_FILE_BYTES):
+            name = member.name.removeprefix("./")
+            if name in names and member.isreg():
+                content = archive.extractfile(member)
+                contents[names[name]] = content.read(MAX_FILE_BYTES) if content else b""
         return contents
 
-    def _zip_members(self) -> dict[str, Entry]:
+    def _zip_members(self, handle: BinaryIO) -> dict[str, Entry]:
         members: dict[str, Entry] = {}
         total = 0
-        with zipfile.ZipFile(self.path) as archive:
+        with zipfile.ZipFile(handle) as archive:
             for member in archive.infolist():
                 mode = member.external_attr >> 16
                 if member.orig_filename != member.filename:
@@ -105,9 +114,9 @@ class ArchiveTree:
                 total = self._judge(members, Entry(member.filename, kind, member.file_size, bool(mode & stat.S_IXUSR)), total)
         return members
 
-    def _zip_contents(self, wanted: Sequence[str]) -> dict[str, bytes]:
+    def _zip_contents(self, file: BinaryIO, wanted: Sequence[str]) -> dict[str, bytes]:
         contents = {}
-        with zipfile.ZipFile(self.path) as archive:
+        with zipfile.ZipFile(file) as archive:
             for path in wanted:
                 with archive.open(f"{self._around}{path}") as handle:
                     data = handle.read(self._members[path].size + 1)

@@ -134,7 +134,7 @@ def _unusable(path: Path, why: str) -> InputError:
 def _load(path: Path) -> dict[str, Any] | None:
     try:
         data = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
 

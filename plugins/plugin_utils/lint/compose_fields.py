@@ -13,7 +13,7 @@ from typing import Any
 
 _TRUE = frozenset(("true", "yes", "y", "on", "1"))
 _PORT = re.compile(
-    r"(?:(?P<address>\[[0-9A-Fa-f:.]+\]|[0-9]+(?:\.[0-9]+){3}):)?(?:(?P<published>\d{1,5}(?:-\d{1,5})?)?:)?(?P<target>\d{1,5}(?:-\d{1,5})?)"
+    r"(?:(?P<address>\[[0-9A-Fa-f:.]+\]|[0-9]+(?:\.[0-9]+){3})?:)?(?:(?P<published>\d{1,5}(?:-\d{1,5})?)?:)?(?P<target>\d{1,5}(?:-\d{1,5})?)"
     r"(?:/(?P<protocol>[a-z]+))?\Z"
 )
 # More ports than anybody means; compose makes an entry of each.
@@ -24,7 +24,8 @@ def mount(item: Any, folder: str) -> dict[str, Any] | None:
     """A mount in long form; ``None`` for one that cannot be known, or that compose itself refuses."""
     if isinstance(item, str):
         source, colon, rest = item.partition(":")
-        if not colon:
+        # What may be a drive is one for compose, wherever it runs.
+        if not colon or (len(source) == 1 and source.isalpha() and rest.startswith(("/", "\\"))):
             return {"type": "volume", "target": item}
         target, _colon, mode = rest.partition(":")
         kind = "bind" if source.startswith((".", "/", "~")) else "volume"

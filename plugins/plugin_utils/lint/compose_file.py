@@ -20,7 +20,7 @@ from ...module_utils.policy.ports import variables
 from ..packages.profile import Profile
 from ..parsing.env_file import MAX_TOTAL, references
 from ..parsing.report import Report
-from ..parsing.yaml_file import load_yaml
+from ..parsing.yaml_file import load_documents
 
 # Compose files one package may be spread over.
 _MANY = 100
@@ -31,6 +31,7 @@ class ComposeFiles:
     """``services``: name -> settings as written, of all files, later ones laid over earlier ones. ``used``: variable -> needs a value.
 
     ``sections`` are the other top sections likewise; ``places``: ``services.main`` -> file and field.
+    ``documents``: all of all files; ``texts``: the files.
     ``passes_all``: some service hands the whole env file to its container. ``written``: the files' texts, one after another.
     """
 
@@ -41,6 +42,13 @@ class ComposeFiles:
     places: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    documents: tuple[Any, ...] = ()
+    texts: tuple[str, ...] = ()
+
+    @property
+    def includes(self) -> bool:
+        """Whether services may come from files that are not looked at here."""
+        return any(isinstance(document, Mapping) and document.get("include") for document in self.documents)
 
 
 def read_compose(profile: Profile) -> ComposeFiles:
@@ -50,16 +58,19 @@ def read_compose(profile: Profile) -> ComposeFiles:
     used: dict[str, bool] = {}
     findings: list[Finding] = []
     written: list[str] = []
+    documents: list[Any] = []
     for name in profile.compose_files:
         report = Report(posixpath.join(profile.compose_dir, name))
-        document, text = _read(profile, name, report)
+        own, text = _read(profile, name, report)
         written.append(text)
+        documents += own
         findings += report.findings
-        for part in (document, *_others(profile, name, document)):
+        for part in (*own, *(other for document in own for other in _others(profile, name, document))):
             for scalar in _scalars(part):
                 for variable, needed in references(scalar).items():
                     used[variable] = used.get(variable, False) or needed
-        for section, entries in (document if isinstance(document, Mapping) else {}).items():
+        sections_of = (pair for document in own if isinstance(document, Mapping) for pair in document.items())
+        for section, entries in sections_of:
             for item, settings in (entries if isinstance(entries, Mapping) else {}).items():
                 if section == "services" and isinstance(settings, Mapping):
                     services[item] = {**services.get(item, {}), **settings}
@@ -72,15 +83,27 @@ def read_compose(profile: Profile) -> ComposeFiles:
     for variable in [name for name in raw if name in used]:
         _follow(variable, raw, used)
     # Where a service reads .env and the package has an example file in its place, the host makes a .env of that.
-    own = {".env", *(posixpath.normpath(name) for name in profile.env_files)}
-    passes_all = any(not own.isdisjoint(env_files(settings)) for settings in services.values())
-    return ComposeFiles(services, used, passes_all, "\n".join(written), places, sections, tuple(findings))
+    env_names = {".env", *(posixpath.normpath(name) for name in profile.env_files)}
+    passes_all = any(not env_names.isdisjoint(env_files(settings)) for settings in services.values())
+    return ComposeFiles(services, used, passes_all, "\n".join(written), places, sections, tuple(findings), tuple(documents), tuple(written))
 
 
-def _read(profile: Profile, name: str, report: Report) -> tuple[Any, str]:
+def _read(profile: Profile, name: str, report: Report) -> tuple[list[Any], str]:
     path = profile.compose_path(name)
     data = path.read_bytes() if path.is_file() else b""
-    return (load_yaml(data, report) if data else {}), data.decode("utf-8", "replace")
+    return (load_documents(data, report) if data else []), data.decode("utf-8", "replace")
+
+
+def included(profile: Profile, path: str) -> list[str]:
+    """Files of the package that a compose file includes, both relative to the compose folder."""
+    documents, _text = _read(profile, path, Report(path))
+    found = [
+        name
+        for document in documents
+        for name in _named_files({"include": (document or {}).get("include")} if isinstance(document, Mapping) else {})
+    ]
+    paths = [posixpath.normpath(posixpath.join(posixpath.dirname(path), name)) for name in found if "$" not in name]
+    return [name for name in paths if is_inside(posixpath.join(profile.compose_dir, name).lstrip("/") or ".")]
 
 
 def _others(profile: Profile, name: str, document: Any) -> Iterator[Any]:
@@ -94,8 +117,8 @@ def _others(profile: Profile, name: str, document: Any) -> Iterator[Any]:
             if path not in seen and len(seen) < _MANY and is_inside(posixpath.join(profile.compose_dir, path).lstrip("/") or "."):
                 seen.add(path)
                 found, _text = _read(profile, path, Report(path))
-                waiting.append((posixpath.dirname(path), found))
-                yield found
+                waiting += [(posixpath.dirname(path), other_document) for other_document in found]
+                yield from found
 
 
 def _named_files(document: Any) -> list[str]:

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ...module_utils.docker import dotenv
 from ...module_utils.docker.model import Model
 from ..packages.profile import Profile
 from ..parsing.env_file import Budget, interpolate, parse_env, resolve_env
 from . import compose_fields as fields
-from .compose_file import ComposeFiles, env_files, environment
+from .compose_file import ComposeFiles, env_files, environment, included
+from .compose_graph import cycles, include_cycle, undefined
+from .compose_refusals import refused_form, refused_texts, refused_yaml
 
 # Where the package's tree is taken to lie; nothing a package may mount is there.
 ROOT = "/avs-package"
@@ -43,6 +46,9 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "tmpfs": fields.texts,
     "ulimits": fields.ulimits,
 }
+_SIZES = ("mem_limit", "mem_reservation", "memswap_limit", "shm_size")
+# As the engine's library reads sizes (go-units).
+_SIZE = re.compile(r"\d+(?:\.\d+)* ?[kmgtpKMGTP]?[iI]?[bB]?\Z")
 _SECTIONS = ("networks", "volumes", "configs", "secrets")
 Values = Mapping[str, str]
 
@@ -69,10 +75,17 @@ def model_of(profile: Profile, files: ComposeFiles, values: Values) -> Model:
     return model
 
 
-def refused(files: ComposeFiles, values: Values) -> list[str]:
-    """Why compose itself would refuse the files: a required variable nobody sets, a mount one side of which is empty, ports that are
-    none. Nothing of a service that depends on what only the host knows. Raises ``Outgrown``."""
-    found, budget = [], Budget()
+def refused(profile: Profile, files: ComposeFiles, values: Values) -> list[str]:
+    """Why compose itself would refuse the files: form, references and names (``compose_refusals``, ``compose_graph``), a required
+    variable nobody sets, a mount one side of which is empty, ports that are none, sizes that are none, files that are not there.
+    Nothing of a service that depends on what only the host knows. Raises ``Outgrown``."""
+    budget = Budget()
+    found = [problem for text in files.texts for problem in refused_yaml(text)]
+    found += [problem for document in files.documents for problem in (*refused_form(document), *refused_texts(document))]
+    found += [problem for name in profile.env_files for problem in _refused_env(profile, name)]
+    if found:
+        # Compose looks no further.
+        return list(dict.fromkeys(found))
     for variable, colon in re.findall(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)(:?)\?", files.written):
         if values.get(variable, None if not colon else "") in (None, *([""] if colon else [])):
             found.append(f"the variable {variable} is required, and nothing sets it")
@@ -83,7 +96,45 @@ def refused(files: ComposeFiles, values: Values) -> list[str]:
         found += [f"services.{name}.volumes: {item!r} has an empty part" for item in bad]
         bad = [item for item in fields.as_list(known.get("ports")) if not fields.ports(item)]
         found += [f"services.{name}.ports: {item!r} is no port, or a range of another length" for item in bad]
+        without = any(port["target"] == 0 for item in fields.as_list(known.get("ports")) for port in fields.ports(item))
+        found += [f"service ports services.{name}.ports is missing a target port"] if without else []
+        found += [f"error decoding 'services[{name}].{field}': invalid size: {text!r}" for field, text in _bad_sizes(known)]
+    active = {name: settings for name, settings in files.services.items() if is_active(settings, profile, values)}
+    filled = {name: _known(settings, values, budget) for name, settings in active.items()}
+    if not files.includes:
+        found += undefined(filled, files.sections, files.services)
+    found += cycles(filled)
+    found += include_cycle(profile.compose_files[0], lambda path: included(profile, path))
+    found += [f"env file {name} not found" for settings in active.values() for name in _missing_env(settings, profile)]
     return list(dict.fromkeys(found))
+
+
+def _refused_env(profile: Profile, name: str) -> Iterator[str]:
+    path = profile.compose_path(name)
+    text = path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else ""
+    problem = dotenv.problem(text)
+    if problem:
+        yield f"failed to read {name}: {problem}"
+
+
+def _bad_sizes(known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for field in _SIZES:
+        text = known.get(field)
+        if isinstance(text, str) and text != OPEN and not _SIZE.match(text):
+            yield field, text
+
+
+def _missing_env(settings: Mapping[str, Any], profile: Profile) -> Iterator[str]:
+    """Files a service cannot do without. ``.env`` is made on a host where the package has none."""
+    declared = settings.get("env_file")
+    for item in declared if isinstance(declared, list) else [declared]:
+        given = fields.mapping(item)
+        name = given.get("path") if given else item
+        if not isinstance(name, str) or not name or "$" in name or (given and given.get("required") is False):
+            continue
+        path = posixpath.normpath(name)
+        if path != ".env" and not path.startswith(("/", "..", "~")) and not profile.compose_path(path).is_file():
+            yield path
 
 
 def is_active(settings: Mapping[str, Any], profile: Profile, values: Values) -> bool:
@@ -119,7 +170,9 @@ def _environment(settings: Mapping[str, Any], profile: Profile, values: Values) 
         if name in own or name == ".env":
             found.update({variable: values.get(variable, "") for variable in (*profile.env_values, *values)})
         elif (path := profile.compose_path(name)).is_file():
-            found.update(resolve_env(parse_env(path.read_bytes()), values))
+            # Of its own lines alone, and what they say: a variable of the package may have the same name.
+            for variable, written in parse_env(path.read_bytes()).items():
+                found[variable] = interpolate(written, {**values, **found}, unset="") or ""
     for variable, value in environment(settings).items():
         text = values.get(variable) if value is None else fields.scalar(value)
         if text is not None:

@@ -15,8 +15,9 @@ from ...module_utils.common.findings import Finding, by_severity
 from ...module_utils.common.records import stated
 from ...module_utils.common.rules import finding
 from ...module_utils.common.spec import InstanceSpec
+from ...module_utils.conflicts.subnets import check_subnets, subnets_wanted_twice
 from ...module_utils.docker.model import Model
-from ...module_utils.policy import key_mounts
+from ...module_utils.policy import config_files, key_mounts
 from ...module_utils.policy.content_configs import judge_content
 from ...module_utils.policy.key_mounts import place_keys
 from ...module_utils.policy.mount_points import mount_points
@@ -54,15 +55,29 @@ def judged(profile: Profile, files: ComposeFiles, wishes: Wishes | None = None) 
     spec = spec_of(profile, wishes)
     tokens = {name: f"avs{number}token" + "x" * 12 for number, name in enumerate(spec.secrets)}
     values = values_of(profile, _given(profile, spec, tokens, wishes))
-    problems = refused(files, values)
+    problems = refused(profile, files, values)
     if problems:
         # Compose stops there, on the host too: what it would have made of the rest is not known.
         where = posixpath.normpath(posixpath.join(profile.compose_dir, profile.compose_files[0]))
         return [finding("PKG-018", where, problem) for problem in problems]
     model, idle = active(model_of(profile, files, values))
+    if files.includes and not model["services"]:
+        # All there is comes from other files, which the host judges.
+        return []
     inactive = sorted(set(files.services) - set(model["services"]))
     found = [*host_findings(spec, model, layout_of(profile, files), tokens, values, inactive), *judge_idle(spec.id, model, idle)]
+    found += _configs(profile, spec)
     return by_severity(replace(item, place=_place(item.place, profile, files)) for item in found)
+
+
+def _configs(profile: Profile, spec: InstanceSpec) -> list[Finding]:
+    """What is wrong with the package's files that values are merged into. What the values are does not matter to that."""
+
+    def read(name: str) -> bytes | None:
+        path = profile.compose_path(name)
+        return path.read_bytes() if path.is_file() else None
+
+    return config_files.render(spec.id, spec.configs, read, config_files.expressions(spec.configs), {})[1]
 
 
 def host_findings(
@@ -79,6 +94,7 @@ def host_findings(
     model, processor_findings = fit_processors(spec.id, model, ())
     points = mount_points(spec.id, spec.artifacts, model, layout)
     found += [*keyed.findings, *mounted.findings, *secret_findings, *port_findings, *no_ports(spec, ports)]
+    found += [*check_subnets(spec.id, model, {}, {}), *subnets_wanted_twice([(spec.id, model)])]
     return [*found, *processor_findings, *points.findings, *judge_content(spec, model), *published_twice(spec.id, model)]
 
 

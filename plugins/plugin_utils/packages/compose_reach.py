@@ -14,7 +14,7 @@ from typing import Any
 from ...module_utils.common.findings import WARNING
 from ...module_utils.common.names import is_inside
 from ..parsing.report import Report
-from ..parsing.yaml_file import MAX_BYTES, check_limits, load_yaml
+from ..parsing.yaml_file import MAX_BYTES, check_limits, load_documents
 
 MAX_COMPOSE_FILES = 100
 # Fields of a service that name files compose reads by itself; what is mounted is judged with the mounts.
@@ -50,9 +50,10 @@ def _check_file(tree: Path, path: str, report: Report) -> list[str]:
         report.findings += own.findings
         return []
     # What else is wrong with it, compose says.
-    document = load_yaml(data, Report(path))
+    documents = load_documents(data, Report(path))
     followed = []
-    for field, name, required, more in _named(document if isinstance(document, Mapping) else {}):
+    named = (found for document in documents for found in _named(document if isinstance(document, Mapping) else {}))
+    for field, name, required, more in named:
         if "$" in name:
             continue
         place = f"{path}: {field}"

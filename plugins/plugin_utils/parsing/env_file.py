@@ -124,7 +124,7 @@ def interpolate(text: str, values: Mapping[str, str], depth: int = 8, unset: str
             continue
         filled = values.get(name, None if match["braced"] else unset)
         if match["braced"]:
-            end = _brace(text, position)
+            end = closing_brace(text, position)
             if end is None or depth <= 0:
                 return None
             filled = _operate(filled, match["operator"], text[position:end], values, depth, unset)
@@ -141,7 +141,8 @@ def interpolate(text: str, values: Mapping[str, str], depth: int = 8, unset: str
     return joined if len(joined) <= MAX_VALUE else None
 
 
-def _brace(text: str, position: int) -> int | None:
+def closing_brace(text: str, position: int) -> int | None:
+    """Where the brace before ``position`` is closed."""
     level = 1
     for index in range(position, len(text)):
         if text[index] == "{":

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
@@ -25,6 +26,7 @@ _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?\Z")
 _CORE = tuple(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map"))
 _COMPOSE_TAGS = ("!", "!reset", "!override")
+_BINARY = "tag:yaml.org,2002:binary"
 _TRUE = frozenset(("yes", "true", "on"))
 
 
@@ -48,9 +50,10 @@ class _Refused(Exception):
 class _Builder:
     """Builds plain data from parser events; iterates rather than expands, so that limits hold before memory is used."""
 
-    def __init__(self, events: Iterator[yaml.Event], verbatim: frozenset[str]) -> None:
+    def __init__(self, events: Iterator[yaml.Event], verbatim: frozenset[str], binary: bool = False) -> None:
         self._events = events
         self._verbatim = verbatim
+        self._binary = binary
         self._nodes = 0
         self._anchors: dict[str, tuple[Any, int] | None] = {}
 
@@ -64,6 +67,14 @@ class _Builder:
                     raise _Refused("holds more than one document", event.start_mark)
                 value = self._node(next(self._events), 0, None)
         return value
+
+    def documents(self) -> list[Any]:
+        found = []
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                self._anchors = {}
+                found.append(self._node(next(self._events), 0, None))
+        return found
 
     def _count(self, nodes: int, mark: Any) -> None:
         self._nodes += nodes
@@ -82,7 +93,7 @@ class _Builder:
             self._count(known[1], mark)
             return known[0]
         tag = getattr(event, "tag", None)
-        if tag is not None and not tag.startswith(_CORE) and tag not in _COMPOSE_TAGS:
+        if tag is not None and not tag.startswith(_CORE) and tag not in _COMPOSE_TAGS and not (self._binary and tag == _BINARY):
             raise _Refused(f"tag {tag} is not allowed", mark)
         anchor = getattr(event, "anchor", None)
         before = self._nodes
@@ -131,6 +142,8 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent, key: str | None) -> Any:
         text = event.value
+        if event.tag == _BINARY:
+            return _decoded(text, event.start_mark)
         if event.tag is not None or not event.implicit[0]:
             return text
         value = _resolved(text)
@@ -151,17 +164,34 @@ def _resolved(text: str) -> Any:
     return text
 
 
+def _decoded(text: str, mark: Any) -> str:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True).decode("utf-8", "replace")
+    except ValueError:
+        raise _Refused("!!binary holds no base64", mark) from None
+
+
+def load_documents(data: bytes, report: Report) -> list[Any]:
+    """Plain data of every document, for files that compose reads: it lays them over each other, and takes ``!!binary`` for a text. None
+    after a finding PKG-001."""
+    return _loaded(data, report, lambda events: _Builder(events, frozenset(), True).documents()) or []
+
+
 def load_yaml(data: bytes, report: Report, verbatim: frozenset[str] = frozenset()) -> Any:
     """Plain data of one YAML document, ``None`` after a finding PKG-001.
 
     Dates stay text. Under the keys in ``verbatim`` an unquoted number or boolean becomes a ``Plain``, which keeps its spelling.
     """
+    return _loaded(data, report, lambda events: _Builder(events, verbatim).document())
+
+
+def _loaded(data: bytes, report: Report, build: Callable[[Iterator[yaml.Event]], Any]) -> Any:
     if len(data) > MAX_BYTES:
         report.add("PKG-001", "", f"is larger than {MAX_BYTES} bytes")
         return None
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return _Builder(yaml.parse(data.decode("utf-8"), Loader=loader), verbatim).document()
+        return build(yaml.parse(data.decode("utf-8"), Loader=loader))
     except UnicodeDecodeError:
         report.add("PKG-001", "", "is not UTF-8 text")
     except _Refused as error:

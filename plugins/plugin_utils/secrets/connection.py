@@ -16,6 +16,7 @@ from typing import Any
 from ...module_utils.common.errors import SecretError
 from ...module_utils.common.findings import Finding
 from ...module_utils.common.rules import finding
+from ...module_utils.system.regular import read_regular
 
 # Option -> the variables that set it, first one wins.
 VARIABLES: Mapping[str, tuple[str, ...]] = {
@@ -37,6 +38,8 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
 _ENVIRONMENT = {**{option: names[0].upper() for option, names in VARIABLES.items()}, "url": "ANSIBLE_HASHI_VAULT_ADDR"}
 METHODS = ("token", "approle")
 TIMEOUT = 30
+# Bytes; a token has some hundreds at most.
+_MAX_TOKEN = 64 << 10
 _FALSE = ("false", "0", "no", "off", "f", "n")
 
 
@@ -107,10 +110,15 @@ def connection(option: Callable[[str], Any], environ: Mapping[str, str] | None =
     login = _login(get, env, findings)
     timeout = _number(get("timeout"), "timeout", TIMEOUT, 1, findings)
     retries = _number(_total(get("retries")), "retries", 0, 0, findings)
+    verify = _verify(get, env)
+    if isinstance(verify, str) and os.path.exists(verify) and not os.path.isfile(verify) and not os.path.isdir(verify):
+        # To open a pipe would wait for a writer for ever.
+        message = f"{verify} is neither a file nor a folder of certificates"
+        findings.append(finding("SEC-001", VARIABLES["ca_cert"][0], message, "Correct ansible_hashi_vault_ca_cert."))
     if findings or login is None or not url:
         raise SecretError("the connection to the secret store is not set up", findings)
     namespace = _text(get("namespace")) or env.get("VAULT_NAMESPACE")
-    return Connection(url, login, namespace or None, _verify(get, env), timeout, retries, _proxies(get("proxies")))
+    return Connection(url, login, namespace or None, verify, timeout, retries, _proxies(get("proxies")))
 
 
 def _login(get: Callable[[str], Any], env: Mapping[str, str], findings: list[Finding]) -> Login | None:
@@ -144,7 +152,8 @@ def _token_file(get: Callable[[str], Any], env: Mapping[str, str]) -> str | None
     if not folder:
         return None
     try:
-        return (Path(folder).expanduser() / (_text(get("token_file")) or ".vault-token")).read_text(encoding="utf-8").strip() or None
+        path = Path(folder).expanduser() / (_text(get("token_file")) or ".vault-token")
+        return read_regular(path, _MAX_TOKEN).decode("utf-8").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
 

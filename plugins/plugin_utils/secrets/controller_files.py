@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ...module_utils.system.regular import read_regular
 from .exposed import beside, exposure
+from .file import MAX_BYTES
 
 ENCRYPTED = b"$ANSIBLE_VAULT;"
 
@@ -46,7 +48,7 @@ class ControllerFiles:
 
     def read(self, path: str) -> bytes:
         """A file's content, decrypted. Raises ``OSError`` and ``Unreadable``."""
-        data = Path(path).read_bytes()
+        data = read_regular(path, MAX_BYTES)
         return self._decrypt(path, data) if data.startswith(ENCRYPTED) else data
 
     def exposed(self, path: str) -> tuple[str, str] | None:

@@ -17,11 +17,14 @@ from typing import Any
 from ...module_utils.common.errors import InputError
 from ...module_utils.common.findings import WARNING, Finding
 from ...module_utils.common.rules import finding
+from ...module_utils.system.regular import read_regular
 from ..fetching.cache import key_of
 from ..fetching.git import GitError, run_git
 from ..fetching.repository import Repository
 
 _TAGS = "refs/tags/"
+# Bytes.
+_MAX_SIGNERS = 1 << 20
 _REMEDY = "Ask the tap's maintainers why. To use the commit you trust, set ref to its 40 digits."
 
 
@@ -64,7 +67,7 @@ def examine(repository: Repository, name: str, allowed_signers: str | None, comm
 def _signers(name: str, path: str) -> bytes:
     signers = Path(path).expanduser()
     try:
-        return signers.read_bytes()
+        return read_regular(signers, _MAX_SIGNERS)
     except OSError as error:
         why = f"its allowed_signers file {signers} cannot be read: {error.strerror}"
         raise _bad(name, why, "Correct avs_taps[].allowed_signers.") from None

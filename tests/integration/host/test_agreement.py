@@ -20,6 +20,7 @@ import yaml
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import ERROR, Finding, errors_of
 from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec
+from ansible_collections.restaking.avs.plugins.module_utils.conflicts.subnets import check_subnets, subnets_wanted_twice
 from ansible_collections.restaking.avs.plugins.module_utils.docker.compose import Compose
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
 from ansible_collections.restaking.avs.plugins.module_utils.policy.mounts import Layout, folders_of
@@ -39,6 +40,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import 
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import TapConfig
 
 from tests.eigenda import WITHOUT
+from tests.integration.host.disagreements import BOTH_REFUSE, BOTH_TAKE
 from tests.integration.host.small import PROFILE, Small, as_yaml
 from tests.integration.host.support import ROOT
 from tests.integration.host.test_documented import FORMS, GATES, KEYS, PORTS, SET, STR
@@ -125,8 +127,10 @@ def on_a_host(known: Known, package: Package, profile: Profile, options: Mapping
         written = "\n".join(profile.compose_path(name).read_text() for name in profile.compose_files)
         layout = Layout(tree, spec["compose"]["dir"], "/a/tree", "/a/data", "/a/keys", "/a/configs", files, folders_of(files), written)
         try:
-            typed = InstanceSpec.read(spec)
-            return shape(typed, resolve(typed, tree, "/a/keys", compose), layout, HostRules(1 << 30)).findings
+            read = InstanceSpec.read(spec)
+            shaped = shape(read, resolve(read, tree, "/a/keys", compose), layout, HostRules(1 << 30, "tag"))
+            subnets = [*check_subnets(spec["id"], shaped.model, {}, {}), *subnets_wanted_twice([(spec["id"], shaped.model)])]
+            return [*shaped.findings, *subnets]
         except HostError as error:
             return list(error.findings)
 
@@ -220,6 +224,12 @@ SMALL: dict[str, Small] = {
         profile={"options": [STR]},
         env="HIDDEN=\nDB_PASSWORD=\n",
     ),
+    "secret-beside-a-file": Small(
+        services={"node": {"env_file": ["own.env"], "environment": {"RPC_TOKEN": "${TOKEN}"}}},
+        profile={"options": [{**STR, "name": "token", "target": "TOKEN"}]},
+        env="TOKEN=\n",
+        files={"own.env": "A=1\nB=${A}\n"},
+    ),
     "variables": node(environment={"A": "${NOWHERE}", "B": "$ALSO", "C": "${WITH:-default}", "D": "$${NOT}"}),
     "required": node(environment={"A": "${MUST:?say so}"}),
     "another-network": Small(
@@ -245,3 +255,19 @@ def test_small_packages(tmp_path: Path, tag: str) -> None:
     root = case.write(tmp_path / "package", "small")
     given = {name: value for name, value in case.entry.items() if name == "exceptions"}
     assert differences(Known({"path": str(root)}, exceptions=tuple(given.get("exceptions", ()))), tmp_path) == {}
+
+
+@pytest.mark.parametrize("tag", [*BOTH_REFUSE, *BOTH_TAKE])
+def test_what_compose_refuses_and_takes(tmp_path: Path, tag: str) -> None:
+    """What compose refuses, both refuse, and nobody refuses what it takes."""
+    case = {**BOTH_REFUSE, **BOTH_TAKE}[tag]
+    known = Known({"path": str(case.write(tmp_path / "package", "small"))})
+    cache = Cache(tmp_path / "cache", tmp_path)
+    package = judge(PackageRequest(known.package), (), cache).package
+    assert package is not None
+    (profile,) = package.profiles.values()
+    before = errors_of(judge(PackageRequest(known.package), (), cache, profile.name, {}).findings)
+    there = errors_of(on_a_host(known, package, profile, {}))
+    print("controller:", *(item.as_line() for item in before), "host:", *(item.as_line() for item in there), sep="\n  ")
+    assert (bool(before), bool(there)) == (tag in BOTH_REFUSE,) * 2
+    assert {item.id for item in before} == {item.id for item in there}

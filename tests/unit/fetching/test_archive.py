@@ -6,18 +6,23 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import os
 import stat
 import tarfile
+import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
 from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
-from ansible_collections.restaking.avs.plugins.plugin_utils.fetching import archive, tree
+from ansible_collections.restaking.avs.plugins.plugin_utils.fetching import archive, packed, tree
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, load_package
 
@@ -139,3 +144,70 @@ def test_broken_archives(tmp_path: Path, cache: Cache, content: bytes) -> None:
     path = tmp_path / "p.tar.gz"
     path.write_bytes(content)
     assert set(refused("archive", path, cache)) & {"SRC-001", "PKG-006"}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_only_files_are_archives(tmp_path: Path, cache: Cache, kind: str) -> None:
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "package.tgz"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    with pytest.raises(InputError, match=r"is no tar or zip file that can be read: .*(regular file|directory)"):
+        load("archive", path, cache)
+
+
+def long_header(kind: bytes, size: int, suffix: str) -> bytes:
+    """A member whose header says that a name of this size follows, and as many zeros."""
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = kind, size
+    block = header.tobuf(tarfile.GNU_FORMAT)
+    packer = {"gz": zlib.compressobj(9, zlib.DEFLATED, 31), "xz": lzma.LZMACompressor(preset=0), "bz2": bz2.BZ2Compressor(1)}[suffix]
+    piece = b"\0" * (1 << 20)
+    return b"".join([packer.compress(block), *(packer.compress(piece) for _ in range(size >> 20)), packer.flush()])
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE]
+)
+@pytest.mark.parametrize("suffix", ["gz", "xz", "bz2"])
+def test_a_header_that_is_huge_is_not_read(tmp_path: Path, cache: Cache, kind: bytes, suffix: str) -> None:
+    path = tmp_path / f"package.tar.{suffix}"
+    path.write_bytes(long_header(kind, 64 << 20, suffix))
+    tracemalloc.start()
+    try:
+        assert refused("archive", path, cache) == ["SRC-003"]
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_folders_alone_are_counted(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "MAX_MEMBERS", 20)
+    path = tmp_path / "package.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for number in range(30):
+            member = tarfile.TarInfo(f"pkg/{number}")
+            member.type = tarfile.DIRTYPE
+            archive.addfile(member)
+    assert refused("archive", path, cache) == ["SRC-003"]
+
+
+def test_what_is_passed_over_is_counted_too(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder's header may state a size; what follows it is decompressed to get past it."""
+    monkeypatch.setattr(packed, "MAX_BYTES", 1 << 20)
+    member = tarfile.TarInfo("pkg/x")
+    member.size = 4 << 20
+    block = bytearray(member.tobuf())
+    path = tmp_path / "package.tar.gz"
+    path.write_bytes(gzip.compress(bytes(block) + b"\0" * member.size + member.tobuf() + b"\0" * 2048))
+    assert refused("archive", path, cache) == ["SRC-003"]
+
+
+def test_an_xz_file_that_asks_for_much_memory_is_refused(tmp_path: Path, cache: Cache) -> None:
+    path = tmp_path / "package.tar.xz"
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 512 << 20}]
+    compressor = lzma.LZMACompressor(filters=filters, format=lzma.FORMAT_XZ)
+    # A dictionary of this size is not filled by so little; that it is asked for is enough.
+    path.write_bytes(compressor.compress(b"\0" * 1024) + compressor.flush())
+    assert refused("archive", path, cache) == ["SRC-001"]

@@ -97,7 +97,7 @@ SERVICES: list[tuple[dict[str, Any], Told]] = [
     ({"volumes": ["./data:/data", "./peers.json:/peers.json:ro"]}, []),
     ({"volumes": ["./peers.json:/peers.json"]}, noted("volumes")),
     ({"volumes": ["./other:/other"]}, noted("volumes")),
-    ({"volumes": ["named:/n", "/anonymous"]}, []),
+    ({"volumes": ["named:/n", "/anonymous"]}, [("PKG-022", "warning", "services.main.volumes")]),
     ({"volumes": ["./data:/data", "./data/inner:/inner"]}, refused("volumes", "PKG-019")),
     ({"labels": {"org.opencontainers.image.title": "x", "role": "node"}, "environment": {"HOST": "x"}}, []),
     ({"labels": ["com.example.cron=* * * * *"]}, [("PRIV-006", "warning", "services.main.labels")]),

@@ -26,7 +26,8 @@ def lint(tmp_path: Path, cache: Cache, service: dict[str, Any] | None = None, **
     parts.setdefault("profile", {**PROFILE, "options": [option for option in PROFILE["options"] if not option.get("hidden")]})
     if "compose" not in parts:
         main = {"image": IMAGE, "environment": {"RPC_URL": "${RPC_URL}", "PORT": "${MAIN_PORT}"}, **(service or {})}
-        parts["compose"] = yaml.safe_dump({"services": {"main": main}})
+        stated = {name: value for name, value in main.items() if value is not None}
+        parts["compose"] = yaml.safe_dump({"services": {"main": stated}, "volumes": {"named": None}})
     return judge(PackageRequest({"path": str(write(tmp_path / "p", package_files(**parts)))}), [], cache)
 
 

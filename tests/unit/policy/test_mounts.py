@@ -45,11 +45,25 @@ def test_a_package_file_that_says_read_only_is_no_finding() -> None:
     assert placed(bind(f"{HERE}/peers.json", read_only=True))[1] == []
 
 
-def test_declared_directories_live_in_data_even_if_the_package_has_files_there() -> None:
-    declared = [{"path": "conf", "owner": "1:1", "mode": "0700"}]
-    (mount,), found = placed(bind(f"{HERE}/conf"), directories=declared)
-    assert (mount["source"], found) == (f"{DATA}/conf", [])
+def test_declared_directories_live_in_data_and_begin_with_the_packages_files() -> None:
+    declared = [{"path": "./conf/", "owner": "1:1", "mode": "0700"}]
+    for source, becomes in ((f"{HERE}/conf", f"{DATA}/conf"), (f"{HERE}/conf/a.json", f"{DATA}/conf/a.json")):
+        result = place_mounts(typed(privileges=STATED, directories=declared), model(node={"volumes": [bind(source)]}), layout())
+        assert [mount["source"] for mount in result.model["services"]["node"]["volumes"]] == [becomes]
+        assert result.first == {"conf": "pkg/hoodi/conf"}
+        assert told(result.findings) == [("PKG-019", "info", "services.node.volumes")]
     assert placed(bind(f"{HERE}/data/db/deep"), directories=[{"path": "data/db"}])[1] == []
+
+
+def test_a_declared_directory_outside_of_the_compose_folder_begins_with_its_files_too() -> None:
+    mounts = model(node={"volumes": [bind(f"{SCRATCH}/shared/nginx.conf")]})
+    assert place_mounts(typed(directories=[{"path": "_package/shared"}]), mounts, layout()).first == {"_package/shared": "shared"}
+
+
+def test_a_declared_directory_that_only_git_keeps_stays_empty() -> None:
+    kept = layout(files=frozenset(("pkg/hoodi/conf/.gitkeep",)))
+    result = place_mounts(typed(privileges=STATED, directories=[{"path": "conf"}]), model(node={"volumes": [bind(f"{HERE}/conf")]}), kept)
+    assert (result.first, result.findings) == ({}, [])
 
 
 def test_artifacts_are_read_only() -> None:

@@ -192,3 +192,9 @@ def test_what_is_no_port_is_not_published() -> None:
     """It is refused by the table of settings; until that is told, nobody may stumble over it."""
     ports = [{"target": 80, "published": published} for published in ("http", "-5", "80-", "81", "82-83")]
     assert [port.port for port in published(model(node={"ports": ports}))] == ["81", "82-83"]
+
+
+def test_a_port_without_a_target_is_refused() -> None:
+    bound, found = bind_ports(typed(), model(node={"ports": [{"published": "33105", "protocol": "tcp"}]}), {})
+    assert bound["services"]["node"]["ports"] == []
+    assert told(found) == [("PKG-018", "error", "services.node.ports")]

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.policy.unnamed_volumes import is_unnamed
 
 from tests.unit.support.memory_host import MemoryHost
 from tests.unit.support.memory_world import World
@@ -189,6 +190,8 @@ def end_of(host: MemoryHost) -> dict[str, Any]:
         state = known.as_dict() if known is not None else {}
         found["state"][instance] = {
             **{name: value for name, value in state.items() if name not in (*_TIMES, *_RELEASES)},
+            # A volume without a name has another one in every run.
+            "volumes": [name for name in state.get("volumes") or () if not is_unnamed(name)],
             "times": [name for name in _TIMES if name in state],
             "containers": {
                 name: {key: value for key, value in item.items() if key != "releases"}
