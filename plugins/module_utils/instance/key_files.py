@@ -20,7 +20,11 @@ from ..system.trees import tree_files
 from .state import KeyRecord, State
 from .store import InstanceStore
 
-_SECRETS, _IDENTITIES = "secrets.json", "identities.json"
+_SECRETS = "secrets.json"
+# Names of secrets have a dot in them.
+_VALUES, _VERSIONS = "values", "identities"
+# What a release before kept the identities in.
+_IDENTITIES = "identities.json"
 _CURRENT = "..data"
 _IN_MEMORY = ("tmpfs", "ramfs")
 
@@ -42,7 +46,7 @@ def require_memory(path: str, mounts: str = "/proc/self/mounts") -> None:
 
 def stored(store: InstanceStore) -> dict[str, str]:
     """Values by name; empty where there are none, as after a restart of the host."""
-    return _read(os.path.join(store.run, _SECRETS))
+    return _held(store)[0]
 
 
 def in_memory(store: InstanceStore) -> dict[str, Any] | None:
@@ -55,10 +59,26 @@ def in_memory(store: InstanceStore) -> dict[str, Any] | None:
 
 
 def stored_identities(store: InstanceStore) -> dict[str, str]:
-    return _read(os.path.join(store.run, _IDENTITIES))
+    """Which version each value is; empty where that is not sure."""
+    return _held(store)[1]
 
 
-def _read(path: str) -> dict[str, str]:
+def _held(store: InstanceStore) -> tuple[dict[str, str], dict[str, str]]:
+    """Values and their identities. One file holds both: a value is never taken for the version of another one, wherever its writer was
+    cut."""
+    path, beside = os.path.join(store.run, _SECRETS), os.path.join(store.run, _IDENTITIES)
+    content = _read(path)
+    if set(content) == {_VALUES, _VERSIONS} and all(isinstance(part, dict) for part in content.values()):
+        return content[_VALUES], content[_VERSIONS]
+    # Of a release before: two files, the identities written last. Older than the values, they are those of other values.
+    try:
+        sure = os.stat(path).st_mtime_ns <= os.stat(beside).st_mtime_ns
+    except OSError:
+        sure = False
+    return content, _read(beside) if sure else {}
+
+
+def _read(path: str) -> dict[str, Any]:
     try:
         content = files.read_json(path)
     except (OSError, ValueError):
@@ -67,7 +87,8 @@ def _read(path: str) -> dict[str, str]:
 
 
 def write_secrets(store: InstanceStore, values: Mapping[str, str], identities: Mapping[str, str], variables: Mapping[str, str]) -> None:
-    """``variables``: secret name -> variable of ``secrets.env``."""
+    """``variables``: secret name -> variable of ``secrets.env``. Cut anywhere, it leaves the old values as the old ones, or the new as
+    the new; ``secrets.env`` is compared with them by whoever uses it."""
     store.make_run()
     before, held = stored(store), stored_identities(store)
     # A run that is cut here leaves no value under the identity of another one: the next would take a new value for the one that runs.
@@ -75,8 +96,8 @@ def write_secrets(store: InstanceStore, values: Mapping[str, str], identities: M
     if same != held:
         files.write_json(os.path.join(store.run, _IDENTITIES), same)
     files.write(store.secrets_env, env_text(values, variables).encode())
-    files.write_json(os.path.join(store.run, _SECRETS), dict(values))
-    files.write_json(os.path.join(store.run, _IDENTITIES), dict(identities))
+    files.write_json(os.path.join(store.run, _SECRETS), {_VALUES: dict(values), _VERSIONS: dict(identities)})
+    files.remove(os.path.join(store.run, _IDENTITIES))
 
 
 def env_text(values: Mapping[str, str], variables: Mapping[str, str]) -> str:

@@ -122,7 +122,8 @@ def test_secrets_are_in_place_in_their_versions_only(own: InstanceStore) -> None
     assert key_files.secrets_in_place(own, {"k": "1", "p": "2"}, stored)
     assert not key_files.secrets_in_place(own, {"k": "1", "p": "3"}, stored)
     assert not key_files.secrets_in_place(own, {"k": "1"}, stored)
-    for name in ("secrets.env", "secrets.json", "identities.json"):
+    assert sorted(os.listdir(own.run)) == ["secrets.env", "secrets.json"]
+    for name in ("secrets.env", "secrets.json"):
         assert stat.S_IMODE(os.stat(os.path.join(own.run, name)).st_mode) == 0o600
 
 
