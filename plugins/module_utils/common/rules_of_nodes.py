@@ -242,4 +242,11 @@ NODES = (
         "An older one would take it for something else.",
         "Use the release of restaking.avs that wrote it, or a newer one.",
     ),
+    Rule(
+        "OPS-016",
+        WARNING,
+        "The host's clock is right",
+        "How long a node has run, and whether it restarted since, is counted from what the clock said.",
+        "Set the clock (timedatectl, a time service). The instant is recorded anew with the next change.",
+    ),
 )

@@ -143,7 +143,8 @@ class Config(Record):
 
 
 class Condition(Record):
-    """The health condition that ends an install; ``timeout`` and ``steady`` in seconds. Which fields it has depends on ``type``."""
+    """The health condition that ends an install; ``timeout`` and ``steady`` in seconds, ``ends``: services that end by themselves. Which
+    fields it has depends on ``type``."""
 
     type: str = item(text, default="container")
     service: str | None = item(nullable(text), default=None)
@@ -155,6 +156,7 @@ class Condition(Record):
     max: float | None = item(nullable(number), default=None)
     timeout: int | None = item(whole, default=None)
     steady: int | None = item(whole, default=None)
+    ends: Sequence[str] = item(many(text), default=())
 
 
 class Endpoint(Record):

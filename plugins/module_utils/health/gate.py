@@ -94,12 +94,13 @@ def last_lines(engine: Engine, container: str, service: str, mask: Callable[[str
 
 @dataclass(frozen=True)
 class Means:
-    """By what a gate asks and waits; ``mask`` hides secrets in logs."""
+    """By what a gate asks and waits; ``mask`` hides secrets in logs. ``idle``: nothing has to run, every service ends by itself."""
 
     mask: Callable[[str], str] = str
     fetch: Fetch = http_get
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    idle: bool = False
 
 
 class Gate:
@@ -108,7 +109,7 @@ class Gate:
     def __init__(self, engine: Engine, instance: str, health: Condition, ends: Mapping[str, bool], means: Means | None = None) -> None:
         means = means or Means()
         self.engine, self.instance, self.health, self.ends, self.mask = engine, instance, health, ends, means.mask
-        self._fetch, self._clock, self._sleep = means.fetch, means.clock, means.sleep
+        self._fetch, self._clock, self._sleep, self._idle = means.fetch, means.clock, means.sleep, means.idle
         self._restarts: dict[str, int] = {}
         self._steady: dict[str, tuple[str, float]] = {}
 
@@ -136,17 +137,22 @@ class Gate:
         down = [peer for peer in peers if peer.state != "running" and not self._ended(peer)]
         if down or not peers:
             return Health(UNHEALTHY, "; ".join(f"{peer.service} is {peer.state}" for peer in down) or "there are no containers")
+        if self._at_rest(peers):
+            if not self._idle:
+                return Health(UNHEALTHY, f"nothing runs: {', '.join(peer.service for peer in peers)} ended with code 0")
+            return Health(HEALTHY, "every service has done its work")
         if steady:
             unsettled = self._unsettled(peers)
             if unsettled is not None:
                 return unsettled
-        kind = self.health.type
-        if kind == "container":
-            return self._containers(peers)
-        service = self.health.service
+        kind, service = self.health.type, self.health.service
         peer = next((item for item in peers if item.service == service), None)
+        if kind == "container" and (peer is not None or not service):
+            return self._containers(peers)
         if peer is None:
             return Health(UNHEALTHY, f"there is no service {service} to ask")
+        if peer.state != "running":
+            return Health(UNHEALTHY, f"{service} has ended, and cannot be asked")
         if not peer.address:
             return Health(STARTING, f"{service} has no address yet")
         return PROBES[kind](Target(peer.address, int(self.health.port or 0), str(service)), self.health, self._fetch)
@@ -188,6 +194,9 @@ class Gate:
     def _ended(self, peer: Peer) -> bool:
         return self.ends.get(peer.service, False) and peer.state == "exited" and peer.exit_code == 0
 
+    def _at_rest(self, peers: Sequence[Peer]) -> bool:
+        return bool(peers) and all(map(self._ended, peers))
+
     def _broken(self, peers: Sequence[Peer]) -> tuple[Peer, str] | None:
         for peer in peers:
             first = self._restarts.setdefault(peer.id, peer.restarts)
@@ -196,6 +205,8 @@ class Gate:
                 return peer, "keeps restarting" + ("" if code is None else f" (exit code {code})")
             if peer.state in ("exited", "dead") and not self._ended(peer):
                 return peer, f"has exited with code {peer.exit_code}"
+        if self._at_rest(peers) and not self._idle:
+            return peers[0], "has exited with code 0, and nothing else runs; a service that ends by itself is named in health.ends"
         return None
 
     def _suspect(self, peers: Sequence[Peer]) -> Peer | None:

@@ -35,7 +35,8 @@ class NewerError(DamagedError):
 
 
 class ContainerRecord(Record, loose=True):
-    """``releases`` it may have been made in, ``networks`` by their names on the host, ``restarts`` until the commit."""
+    """``releases`` it may have been made in, ``networks`` by their names on the host, ``restarts`` until the commit.
+    ``finished``: it had done its work then, ``job``: it ends by itself; ``None`` where a release before said nothing of it."""
 
     name: str = item(text)
     spec: str = item(text)
@@ -44,6 +45,8 @@ class ContainerRecord(Record, loose=True):
     releases: Sequence[str] = item(many(text), default=())
     networks: Sequence[str] = item(many(text), default=())
     restarts: int = item(whole, default=0)
+    finished: bool | None = item(nullable(flag), default=None)
+    job: bool | None = item(nullable(flag), default=None)
 
 
 class SecretRecord(Record, loose=True):

@@ -13,6 +13,7 @@ from ..common.spec import InstanceSpec, Limit, Privileges
 from ..docker.model import Model, services, with_services
 from ..docker.names import LABEL_INSTANCE, LABEL_SERVICE, container_name, project
 from .exceptions import capability, grants
+from .service_names import service_of
 
 # Part of every spec digest: raise it when the transform changes what runs, so that hosts look again.
 TRANSFORM = 3
@@ -27,7 +28,8 @@ _SECTIONS = ("networks", "volumes", "configs", "secrets")
 def apply_baseline(spec: InstanceSpec, model: Model, memory: int) -> Model:
     """Names of our own, least privilege, limits, bounded logs, labels. ``memory`` in bytes is the limit where nobody sets one."""
     instance, allowed = spec.id, grants(spec.exceptions)
-    jobs = _jobs(model)
+    declared = (service_of(name, services(model)) for name in spec.health.ends)
+    jobs = {*waited_for(model), *declared}
     changed = {}
     for name, service in services(model).items():
         service = {field: value for field, value in service.items() if field not in _RESOLVED}
@@ -53,7 +55,7 @@ def may_end(service: Mapping[str, Any]) -> bool:
     return str(service.get("restart", "")).partition(":")[0] in ("no", "on-failure")
 
 
-def _jobs(model: Model) -> set[str]:
+def waited_for(model: Model) -> set[str]:
     """Services others wait for until they end."""
     return {
         name

@@ -97,6 +97,8 @@ def _asked(health: Condition, metrics: Sequence[Endpoint], resolved: Resolved) -
     known = services(resolved.model)
     if health.service:
         health = health.but(service=service_of(health.service, known) or health.service)
+    if health.ends:
+        health = health.but(ends=sorted({service_of(name, known) or name for name in health.ends}))
     if health.port is not None:
         health = health.but(port=container_port(health.port, resolved.values))
     found = [

@@ -23,6 +23,7 @@ def named_services(spec: InstanceSpec) -> Iterator[tuple[str, str]]:
     yield from ((f"privileges.{name}", name) for name in spec.privileges)
     if spec.health.service:
         yield "health.service", spec.health.service
+    yield from (("health.ends", service) for service in spec.health.ends)
     if spec.api is not None:
         yield "api.service", spec.api.service
     yield from ((f"metrics[{position}].service", metric.service) for position, metric in enumerate(spec.metrics))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..common.actions import Action, ordered
@@ -17,7 +18,7 @@ from ..common.findings import Finding
 from ..common.keystores import record_of
 from ..common.masking import Mask
 from ..common.rules import finding
-from ..common.spec import Package, Secret
+from ..common.spec import InstanceSpec, Package, Secret
 from ..common.words import APPLYING, COMMITTED, STARTED, STOPPED
 from ..docker.compose import Compose, engine_error
 from ..docker.containers import Container
@@ -29,12 +30,14 @@ from ..health.probes import Health
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, owner_of, place_folders
 from ..instance.first_files import place_first_files
-from ..instance.identity import alias
+from ..instance.identity import alias, spec_digest
+from ..instance.known_fields import as_recorded, recorded_spec
 from ..instance.state import NONE, SCHEMA, ContainerRecord, KeyRecord, PortRecord, SecretRecord, State
 from ..instance.store import InstanceStore, Store, number_of
 from ..policy.mounts import PLACEHOLDERS
 from ..policy.unnamed_volumes import unnamed_of
 from ..policy.waits import told_of_waits
+from ..status.ended import finished
 from ..status.restarts import restarts_of
 from ..system.clock import now
 from .draft import names_of
@@ -161,29 +164,57 @@ def refused(instance: str, message: str) -> HostError:
 def gate(engine: Engine, item: Prepared) -> Health:
     """Wait until healthy. Raises ``GateError``."""
     containers = [wanted.name for wanted in item.wanted.values()]
-    ends = {service: wanted.ends for service, wanted in item.wanted.items()}
-    return Gate(engine, item.id, item.shaped.health, ends, Means(Mask(item.draft.values.values()))).wait(containers)
+    named = item.shaped.health.service
+    ends = {service: wanted.ends and (service in item.jobs or service != named) for service, wanted in item.wanted.items()}
+    # A node that ended at once with 0 is no job that is done: that is for its package to say, or for an earlier commit.
+    idle = all(
+        wanted.ends and (service in item.jobs or finished(item.draft.state, service, wanted.spec))
+        for service, wanted in item.wanted.items()
+    )
+    means = Means(Mask(item.draft.values.values()), idle=idle)
+    return Gate(engine, item.id, item.shaped.health, ends, means).wait(containers)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the engine says of the containers at the commit: service -> restarts so far, services that ended with 0, and volumes without a
+    name, which outlive the containers that used them: nothing but the record says whose they were."""
+
+    restarts: Mapping[str, int]
+    ended: Collection[str]
+    unnamed: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, engine: Engine, item: Prepared) -> _Seen:
+        inspected = engine.inspect(wanted.name for wanted in item.wanted.values())
+        ended = {one.service for one in peers_of(inspected) if one.state == "exited" and not one.exit_code}
+        return cls(restarts_of(inspected), ended, unnamed_of(inspected))
 
 
 def commit(engine: Engine, item: Prepared, health: Health) -> list[Finding]:
     """Record what runs, then drop what nobody needs any more. Returns what is to be said of what could not be dropped."""
     own = item.draft.files
     release = own.release()
-    seen = engine.inspect(wanted.name for wanted in item.wanted.values())
-    # Volumes without a name too outlive the containers that used them; nothing but this says whose they were.
-    state = committed(item, release, restarts_of(seen), unnamed_of(seen))
-    own.write_spec(item.draft.spec)
+    state = committed(item, release, _Seen.of(engine, item))
+    own.write_spec(_specified(item))
     own.write_state(state)
     own.note("commit", release=release, health=health.detail)
     return own.prune({release, state.previous_release, *(name for one in state.containers.values() for name in one.releases)})
 
 
-def committed(item: Prepared, release: str | None, restarts: Mapping[str, int], unnamed: Sequence[str] = ()) -> State:
-    """All that a later run, an upgrade or a person asks for; no secret, only identities. ``restarts``: service -> those so far;
-    ``unnamed``: volumes without a name its containers use."""
+def _specified(item: Prepared) -> InstanceSpec:
+    """The spec the recorded digest is of: where that of a release before was kept, without what that one did not know."""
+    draft = item.draft
+    if spec_digest(draft.spec, draft.identities, item.transform) == item.digest:
+        return draft.spec
+    return as_recorded(draft.spec, recorded_spec(draft.files))
+
+
+def committed(item: Prepared, release: str | None, seen: _Seen) -> State:
+    """All that a later run, an upgrade or a person asks for; no secret, only identities."""
     draft, old = item.draft, item.draft.state or NONE
     return State(
-        **{**_identity(item), "volumes": sorted({*_identity(item)["volumes"], *unnamed})},
+        **{**_identity(item), "volumes": sorted({*_identity(item)["volumes"], *seen.unnamed})},
         phase=COMMITTED,
         desired=STARTED,
         committed_at=now(),
@@ -194,7 +225,7 @@ def committed(item: Prepared, release: str | None, restarts: Mapping[str, int], 
         release=release,
         previous_release=old.release if old.release != release else old.previous_release,
         images=dict(item.lock),
-        containers={service: _container(item, service, release, restarts) for service in item.wanted},
+        containers={service: _container(item, service, release, seen) for service in item.wanted},
         folders=data_folders(draft),
         ports=_ports(item),
         secrets={name: _secret(secret, draft.identities[name]) for name, secret in draft.spec.secrets.items()},
@@ -209,7 +240,7 @@ def committed(item: Prepared, release: str | None, restarts: Mapping[str, int], 
     )
 
 
-def _container(item: Prepared, service: str, release: str | None, restarts: Mapping[str, int]) -> ContainerRecord:
+def _container(item: Prepared, service: str, release: str | None, seen: _Seen) -> ContainerRecord:
     wanted = item.wanted[service]
     return ContainerRecord(
         name=wanted.name,
@@ -218,7 +249,9 @@ def _container(item: Prepared, service: str, release: str | None, restarts: Mapp
         ends=wanted.ends,
         releases=_releases(item, service, release),
         networks=item.networks.get(service, []),
-        restarts=restarts.get(service, 0),
+        restarts=seen.restarts.get(service, 0),
+        job=service in item.jobs,
+        finished=wanted.ends and (service in seen.ended or bool(finished(item.draft.state, service, wanted.spec))),
     )
 
 

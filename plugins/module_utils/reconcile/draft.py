@@ -118,7 +118,7 @@ def _as_recorded(around: Surroundings, job: Job, judged: Iterable[Finding]) -> D
 
 def _stays(around: Surroundings, job: Job, identities: Mapping[str, str]) -> bool:
     """Whether nothing of it was changed, and the operator does not ask for the rules of this release."""
-    return recorded.standing(job.spec, job.state, identities) and not around.settings.get("renew")
+    return recorded.standing(job.spec, job.state, identities, around.store.instance(job.id)) and not around.settings.get("renew")
 
 
 def _secrets(around: Surroundings, job: Job, own: InstanceStore) -> tuple[dict[str, str], dict[str, str]]:

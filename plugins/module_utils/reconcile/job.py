@@ -58,7 +58,8 @@ class Job:
 
 
 def look(spec: InstanceSpec, store: Store, listing: Sequence[Container], host_key: bytes | None, renew: bool = False) -> Job:
-    """What the host remembers and shows of one instance. ``renew``: what an older release made is to be made by the rules of this one."""
+    """What the host remembers and shows of one instance. ``renew``: what an older release made is to be made by the rules of this one,
+    and a job whose container is gone is to run again."""
     own = store.instance(spec.id)
     containers = [container for container in listing if container.instance == spec.id]
     state = None
@@ -72,9 +73,17 @@ def look(spec: InstanceSpec, store: Store, listing: Sequence[Container], host_ke
     if other is not None:
         return Job(spec, state, containers, refusal=other)
     reason = why_work(spec, state, containers, own, host_key)
-    if reason is None and renew and spec.state == STARTED and state is not None and state.transform != baseline.TRANSFORM:
-        reason = "the rules changed"
+    if reason is None and renew and spec.state == STARTED and state is not None:
+        reason = _to_renew(state, containers)
     return Job(spec, state, containers, reason)
+
+
+def _to_renew(state: State, containers: Sequence[Container]) -> str | None:
+    """What is no work until it is asked for."""
+    if state.transform != baseline.TRANSFORM:
+        return "the rules changed"
+    there = {container.name for container in containers}
+    return None if all(item.name in there for item in state.containers.values()) else "containers of jobs are gone"
 
 
 def _other_package(spec: InstanceSpec, state: State | None) -> HostError | None:

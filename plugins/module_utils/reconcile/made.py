@@ -47,7 +47,8 @@ def made(item: Draft, pinned: tuple[Shaped, dict[str, Wanted]], renew: bool) -> 
     shaped, wanted = pinned
     state, own, spec = item.state, item.files, item.spec
     older: list[Finding] = []
-    if state is not None and not renew and standing(spec, state, item.identities):
+    same = state is not None and standing(spec, state, item.identities, own)
+    if state is not None and same and not renew:
         # One whose start was cut is as it was committed, too.
         older = made_by_older(spec.id, state.but(phase=COMMITTED))
     text = own.compose_file() if state is not None and older and own.release() == state.release else None
@@ -55,7 +56,9 @@ def made(item: Draft, pinned: tuple[Shaped, dict[str, Wanted]], renew: bool) -> 
         joins = {name: one.joins for name, one in wanted.items()}
         return _kept(state, shaped, text, joins, tuple(older))
     variables = secret_variables(shaped.model, shaped.resolved.tokens)
-    digest = spec_digest(spec, item.identities)
+    # That of a release which knew fewer fields stays.
+    kept = state is not None and same and state.transform == baseline.TRANSFORM
+    digest = state.spec_digest if state is not None and kept else spec_digest(spec, item.identities)
     return Made(shaped, wanted, compose_text(shaped), variables, item.images.lock, digest, baseline.TRANSFORM)
 
 

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..common.actions import Action, ordered
 from ..docker.containers import Container, done, finished, running
 
-if TYPE_CHECKING:
-    from ..policy.pipeline import Wanted
+
+@dataclass(frozen=True)
+class Asked:
+    """A service as it is wanted: ``spec`` its container is made of, ``ends``: an end with 0 is well, ``joins``: services whose namespaces
+    or volumes it lives in. ``finished``: it has done its work, so that its container may be missing; ``unsure``: it is started where
+    else nothing would run."""
+
+    name: str
+    spec: str
+    ends: bool = False
+    joins: tuple[str, ...] = ()
+    finished: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,10 +55,10 @@ class ContainerPlan:
 
 
 def plan_containers(
-    wanted: Mapping[str, Wanted], found: Iterable[Container], blind: Collection[str] = (), cut: Collection[str] = ()
+    wanted: Mapping[str, Asked], found: Iterable[Container], blind: Collection[str] = (), cut: Collection[str] = ()
 ) -> ContainerPlan:
-    """``blind``: services whose key folder is gone, so that a
-    running container looks at nothing; ``cut``: those whose container was taken out of one of its networks."""
+    """``blind``: services whose key folder is gone, so that a running container looks at nothing; ``cut``: those whose container was
+    taken out of one of its networks."""
     present = list(found)
     own = {item.service: item for item in present if item.service in wanted and item.name == wanted[item.service].name}
     rename: dict[str, str] = {}
@@ -67,22 +78,14 @@ def plan_containers(
         or (service in blind and item.state == "running")
         or (service in cut and not finished(item, wanted[service].ends))
     }
-    create = {service for service in wanted if service not in own}
-    grown = True
-    while grown:
-        fresh = recreate | create
-        more = {
-            service
-            for service, item in wanted.items()
-            if service in own and service not in recreate and fresh & set(item.joins) and not finished(own[service], item.ends)
-        }
-        recreate |= more
-        grown = bool(more)
+    recreate, create = _with_joined(wanted, own, recreate)
     waiting = {
         service
         for service, item in own.items()
         if service not in recreate and not done(item, wanted[service].ends) and item.state != "restarting"
     }
+    if not recreate | create | waiting and not any(map(running, own.values())):
+        waiting = {service for service in own if wanted[service].unsure}
     return ContainerPlan(
         tuple(sorted(recreate)),
         tuple(sorted(create)),
@@ -92,6 +95,25 @@ def plan_containers(
         tuple(sorted(drop)),
         tuple(sorted(item.id for item in own.values() if item.state == "paused")),
     )
+
+
+def _with_joined(wanted: Mapping[str, Asked], own: Mapping[str, Container], recreate: set[str]) -> tuple[set[str], set[str]]:
+    """What is to be made anew and what is to be made, with whoever joins another one of these, or is joined."""
+    missing = {service for service in wanted if service not in own}
+    create = {service for service in missing if not wanted[service].finished}
+    grown = True
+    while grown:
+        fresh = recreate | create
+        # Whoever joins a container needs it, whatever that one has done already.
+        joined = {name for service in fresh for name in wanted[service].joins if name in missing} - create
+        more = {
+            service
+            for service, item in wanted.items()
+            if service in own and service not in recreate and (fresh | joined) & set(item.joins) and not finished(own[service], item.ends)
+        }
+        recreate, create = recreate | more, create | joined
+        grown = bool(more or joined)
+    return recreate, create
 
 
 def networks_of(model: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -21,10 +21,13 @@ from ..docker.containers import out_of_network
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, folder_actions, settled_folders, wanted_folders
 from ..instance.state import NONE
+from ..policy.baseline import waited_for
 from ..policy.key_owners import settle_owners
 from ..policy.pipeline import Shaped, Wanted, pin
+from ..status.ended import jobs_of
 from ..system import files
 from ..system.trees import tree_digest
+from .asked import asked_of_each
 from .draft import Draft, Surroundings, crossed, names_of, stale
 from .made import Made, as_recorded, made
 from .plan import ContainerPlan, networks_of, plan_containers
@@ -35,7 +38,7 @@ RELEASE, SECRETS = "release", "secrets"
 @dataclass(frozen=True)
 class Prepared:
     """All that ``apply`` needs. ``text`` is the compose file, ``variables`` secret name -> variable in it, ``networks`` service -> names
-    of its networks on the host.
+    of its networks on the host, ``jobs`` services that end by themselves.
 
     ``networks_first`` go before containers are made: they are made anew, or in the way of one that is. ``networks_last`` are not
     used any more.
@@ -49,6 +52,7 @@ class Prepared:
     lock: Mapping[str, str]
     digest: str
     transform: int
+    jobs: frozenset[str]
     containers: ContainerPlan
     networks: Mapping[str, list[str]]
     networks_first: tuple[str, ...]
@@ -74,7 +78,8 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
     cut = [
         one.service for one in item.before if out_of_network(one, joined.get(one.service, ())) or lost & set(joined.get(one.service, ()))
     ]
-    containers = plan_containers(wanted, item.before, blind, cut)
+    jobs = frozenset(jobs_of(shaped.health, waited_for(shaped.model)))
+    containers = plan_containers(asked_of_each(around, item, thing, jobs), item.before, blind, cut)
     given_up = stale(around, item, shaped.model)
     renewed = sorted(existing.changed_networks(shaped.model, around.host.inspected).values())
     in_the_way = crossed(around, item, shaped.model)
@@ -99,6 +104,7 @@ def prepare(around: Surroundings, item: Draft) -> Prepared:
         thing.lock,
         thing.digest,
         thing.transform,
+        jobs,
         containers,
         joined,
         (*renewed, *in_the_way),

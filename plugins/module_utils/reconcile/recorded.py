@@ -19,7 +19,7 @@ from ..common.words import APPLYING, COMMITTED
 from ..docker.images import Images
 from ..docker.model import Model, Resolved, map_texts, services
 from ..docker.names import LABEL_SPEC
-from ..instance.identity import spec_digest
+from ..instance.known_fields import same_spec
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..policy.mount_points import Points
@@ -51,7 +51,7 @@ _VARIABLE = re.compile(r"\$\{(AVS_SECRET_[0-9]+)\}")
 _SAID = "it was made under rules of an older release, and is started as it was made; it will be refused at the next change of it"
 
 
-def standing(spec: InstanceSpec, state: State | None, identities: Mapping[str, str]) -> bool:
+def standing(spec: InstanceSpec, state: State | None, identities: Mapping[str, str], own: InstanceStore) -> bool:
     """Whether nothing of the instance was changed since it was committed, whatever became of its containers and keys. A run that was cut
     while it brought it up again changed nothing of it."""
     if state is None or not state.spec_digest or not state.containers:
@@ -59,7 +59,7 @@ def standing(spec: InstanceSpec, state: State | None, identities: Mapping[str, s
     cut = state.phase == APPLYING and state.applying == state.spec_digest
     if not cut and state.phase != COMMITTED:
         return False
-    return spec_digest(spec, identities, state.transform) == state.spec_digest
+    return same_spec(spec, identities, state.spec_digest, state.transform, own)
 
 
 def may_stay(problems: Sequence[Finding]) -> bool:

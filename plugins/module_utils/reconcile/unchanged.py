@@ -15,10 +15,13 @@ from ..common.spec import InstanceSpec, Reference, Secret
 from ..common.words import COMMITTED, GONE, STARTED, STOPPED
 from ..docker.containers import Container, done, finished, out_of_network, running
 from ..instance import key_files
-from ..instance.identity import UNKNOWN, Seen, identify, matches, spec_digest
-from ..instance.state import State
+from ..instance.identity import UNKNOWN, Seen, identify, matches
+from ..instance.known_fields import same_spec
+from ..instance.state import ContainerRecord, State
 from ..instance.store import InstanceStore
 from ..policy import baseline
+from ..status.ended import as_it_should, may_go
+from ..status.jobs import jobs_in
 
 
 def why_work(
@@ -36,23 +39,33 @@ def why_work(
     seen = Seen.of(store, state)
     identities = identify(spec.secrets, seen, host_key)
     unknown = any(identity.startswith(UNKNOWN) for identity in identities.values())
-    if unknown or spec_digest(spec, identities, state.transform) != state.spec_digest:
+    if unknown or not same_spec(spec, identities, state.spec_digest, state.transform, store):
         return "the spec changed"
-    return _differing(state, containers) or _out_of_place(state, store, identities, seen.stored)
+    return _differing(state, containers, store) or _out_of_place(state, store, identities, seen.stored)
 
 
-def _differing(state: State, containers: Sequence[Container]) -> str | None:
+def _differing(state: State, containers: Sequence[Container], store: InstanceStore) -> str | None:
     known = {item.name: item for item in containers}
-    if set(known) != {item.name for item in state.containers.values()}:
+    needed = {item.name for item in state.containers.values() if not may_go(item)}
+    if not needed <= set(known) <= {item.name for item in state.containers.values()}:
         return "containers differ"
     for item in state.containers.values():
-        container = known[item.name]
+        container = known.get(item.name)
+        if container is None:
+            continue
         # One that keeps restarting runs as far as a run can make it; a finding names it.
-        if container.spec != item.spec or not (done(container, item.ends) or container.state == "restarting"):
+        if container.spec != item.spec or not (_in_order(container, item, state, store) or container.state == "restarting"):
             return f"{item.name} is {container.state}"
         if out_of_network(container, item.networks) and not finished(container, item.ends):
             return f"{item.name} is out of a network"
     return None
+
+
+def _in_order(container: Container, item: ContainerRecord, state: State, store: InstanceStore) -> bool:
+    """Whether a container runs, or ended where it has done its work."""
+    if not item.ends or container.exit_code != 0:
+        return done(container, False)
+    return as_it_should(container, item, state, jobs_in(store, state))
 
 
 def _out_of_place(state: State, store: InstanceStore, identities: Mapping[str, str], stored: Mapping[str, str]) -> str | None:

@@ -14,10 +14,11 @@ from ..common.findings import WARNING, Finding, by_severity
 from ..common.records import plain
 from ..common.rules import finding
 from ..common.spec import InstanceSpec, Package
-from ..common.words import COMMITTED, GONE
+from ..common.words import COMMITTED, GONE, STARTED
 from ..docker.containers import Container, running
 from ..instance.state import NONE, State
-from ..system.clock import seconds_since
+from ..system.clock import is_ahead, seconds_since
+from .ended import as_it_should, recorded_jobs
 
 # Seconds a container has to run after a restart until it counts as well again.
 RECENT = 600.0
@@ -43,9 +44,16 @@ def entry_of(spec: InstanceSpec, state: State | None, containers: Sequence[Conta
         "keystores": {} if gone else plain(known.keys),
         "health": health_of(state, containers),
         "kept": {"volumes": plain(known.volumes), "data": known.kept_data} if gone else None,
-        "findings": merged(spec.findings, () if gone else known.findings),
+        "findings": merged(spec.findings, () if gone else (*known.findings, *_clock(spec.id, known))),
         "error": None,
     }
+
+
+def _clock(instance: str, state: State) -> list[Finding]:
+    """What is to be said of an instant that was recorded and is still to come."""
+    if not is_ahead(state.committed_at):
+        return []
+    return [finding("OPS-016", instance, f"was committed at {state.committed_at}, which is still to come by this host's clock")]
 
 
 def merged(*groups: Iterable[Finding]) -> list[dict[str, str]]:
@@ -76,13 +84,9 @@ def strange(containers: Sequence[Container]) -> list[Finding]:
 def suspects(state: State, containers: Sequence[Container]) -> list[str]:
     """Ids of containers that may have been restarted since the commit, and not long ago. Of these alone the engine is asked more."""
     age = seconds_since(state.committed_at)
-    if age is None:
-        return []
-    return [
-        item.id
-        for item in containers
-        if item.state == "restarting" or (item.state == "running" and _up(item.status) < min(age - 1, RECENT))
-    ]
+    # From an instant that says nothing, nothing is counted: then the engine's own count of restarts decides.
+    longest = RECENT if age is None else min(age - 1, RECENT)
+    return [item.id for item in containers if item.state == "restarting" or (item.state == "running" and _up(item.status) < longest)]
 
 
 def _up(status: str) -> float:
@@ -95,10 +99,19 @@ def _up(status: str) -> float:
     return (int(match["number"]) + 1) * (60.0 if match["unit"] == "minute" else 1.0)
 
 
+def _at_rest(state: State, container: Container) -> bool:
+    """Whether a container that does not run is to be so, as far as the record says."""
+    recorded = state.containers.get(container.service)
+    return recorded is None or as_it_should(container, recorded, state, recorded_jobs(state))
+
+
 def health_of(state: State | None, containers: Sequence[Container]) -> dict[str, str]:
     """What can be said of an instance's health without asking it."""
     if state is None or not state.installed:
         return {"status": "unknown", "detail": "not installed"}
+    down = [item for item in containers if item.state in ("exited", "dead", "created") and not _at_rest(state, item)]
+    if down and state.desired == STARTED:
+        return {"status": "unhealthy", "detail": "; ".join(f"{item.service} is {item.state}" for item in down)}
     live = [item for item in containers if running(item)]
     if not live:
         return {"status": "unknown", "detail": "stopped"}

@@ -14,17 +14,19 @@ from ..common.errors import HostError
 from ..common.findings import Finding
 from ..common.names import is_name
 from ..common.records import plain
-from ..common.spec import InstanceSpec
+from ..common.spec import Condition, InstanceSpec
 from ..common.words import COMMITTED, STARTED
 from ..docker.containers import Container
 from ..docker.engine import Engine
-from ..health.gate import Gate, peers_of
+from ..health.gate import Gate, Means, peers_of
 from ..health.probes import STARTING, UNHEALTHY, UNKNOWN, Health
 from ..instance import key_files
 from ..instance.state import NONE, State, damaged
 from ..instance.store import InstanceStore, Store, host_store
 from .drift import drift_of
+from .ended import may_go, rest_of
 from .entry import entry_of, strange, tell
+from .jobs import jobs_in
 from .restarts import restarted
 
 DAMAGED = "damaged"
@@ -112,7 +114,8 @@ class _Look:
             return told, []
         if not self.containers:
             return {"status": UNHEALTHY, "detail": "there are no containers"}, []
-        missing = sorted(set(state.containers) - {container.service for container in self.containers})
+        needed = {service for service, item in state.containers.items() if not may_go(item)}
+        missing = sorted(needed - {container.service for container in self.containers})
         if missing:
             return {"status": UNHEALTHY, "detail": f"there is no container of {', '.join(missing)}"}, []
         if state.secrets and not key_files.stored(self.files):
@@ -120,14 +123,22 @@ class _Look:
         if state.health is None:
             return {"status": UNKNOWN, "detail": "was never confirmed"}, []
         peers = peers_of([self.inspected[container.id] for container in self.containers if container.id in self.inspected])
-        ends = {service: item.ends for service, item in state.containers.items()}
-        health = Gate(self.engine, self.files.id, state.health, ends).probe(peers)
+        health = self._gate(state, state.health).probe(peers)
         if state.phase != COMMITTED:
             return self._unconfirmed(state, health)
         restarts, problems = restarted(self.engine, self.files, state, self.containers, self.inspected)
         if restarts is not None:
             return {**restarts, "status": UNHEALTHY if health.status == UNHEALTHY else restarts["status"]}, problems
         return health.as_dict(), problems
+
+    def _gate(self, state: State, health: Condition) -> Gate:
+        """The gate, for one look: a service that was well and has ended since is down, unless it ends by itself."""
+        rest, there = rest_of(state, jobs_in(self.files, state)), {item.service: item for item in self.containers}
+        ends = {
+            service: item.ends and (service not in there or rest.fits(service, item.spec, there[service].status))
+            for service, item in state.containers.items()
+        }
+        return Gate(self.engine, self.files.id, health, ends, Means(idle=bool(ends) and all(ends.values())))
 
     def _unconfirmed(self, state: State, health: Health) -> tuple[dict[str, str], list[Finding]]:
         """Of an instance whose last run did not come to its end: what it looks like now is no confirmation."""

@@ -72,7 +72,8 @@ def _recent(inspected: Mapping[str, Any]) -> bool:
     if state.get("Restarting"):
         return True
     age = seconds_since(str(state.get("StartedAt") or ""))
-    return bool(state.get("Running")) and age is not None and age < RECENT
+    # One that is said to start in the future was started before somebody set the clock: how long ago is not known.
+    return bool(state.get("Running")) and (age is None or age < RECENT)
 
 
 def why(engine: Engine, own: InstanceStore, inspected: Mapping[str, Any]) -> str:

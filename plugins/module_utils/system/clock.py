@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 import time
 
+# Seconds.
+_CORRECTED = 60.0
+
 
 def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -16,7 +19,18 @@ def now() -> str:
 
 def seconds_since(instant: str) -> float | None:
     """Seconds since an instant as this library or the engine writes it (``2026-01-15T08:00:00.123456789Z``), by the host's clock;
-    ``None`` for what is none, and for one still to come."""
+    ``None`` for what is none, and for one still to come: the clock was wrong then or is now, so nothing can be counted from it."""
+    age = _age(instant)
+    return None if age is None or age < 0 else age
+
+
+def is_ahead(instant: str) -> bool:
+    """Whether an instant is still to come by more than clocks are corrected by all the time."""
+    age = _age(instant)
+    return age is not None and age < -_CORRECTED
+
+
+def _age(instant: str) -> float | None:
     from datetime import datetime, timezone
 
     match = re.match(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?Z\Z", instant)
@@ -27,5 +41,4 @@ def seconds_since(instant: str) -> float | None:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
     except ValueError:
         return None
-    age = time.time() - moment.timestamp() - float(match[7] or 0)
-    return age if age >= 0 else None
+    return time.time() - moment.timestamp() - float(match[7] or 0)

@@ -194,14 +194,20 @@ def _health(value: Any, path: str, report: Report) -> Any:
     if not isinstance(kind, str) or kind not in _HEALTH:
         problem = "is missing" if kind is None else f"{shown(kind)} is not one of {', '.join(_HEALTH)}"
         if kind is None:
-            report.unknown_fields(value, ("type", "timeout", "steady", *_HEALTH_FIELDS), path)
+            report.unknown_fields(value, ("type", "timeout", "steady", "ends", *_HEALTH_FIELDS), path)
         report.add(RULES.type, path_of(path, "type"), problem, f"Use one of: {', '.join(_HEALTH)}.")
         return None
-    common = {"type": Field(_string), "timeout": Field(_timeout, default=lambda: HEALTH_TIMEOUT), "steady": Field(_timeout)}
+    common = {
+        "type": Field(_string),
+        "timeout": Field(_timeout, default=lambda: HEALTH_TIMEOUT),
+        "steady": Field(_timeout),
+        "ends": Field(_services),
+    }
     checked = record({**common, **_HEALTH[kind]})(value, path, report)
-    if checked and checked["steady"] is None:
-        # Part of the spec only where it is written: what was installed before it was known is not to change.
-        del checked["steady"]
+    for name in ("steady", "ends"):
+        if checked and not checked[name]:
+            # Part of the spec only where it is written: what was installed before it was known is not to change.
+            del checked[name]
     return checked
 
 

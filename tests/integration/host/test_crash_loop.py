@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 import time
 from pathlib import Path
@@ -112,6 +113,17 @@ def test_one_that_began_to_crash_is_told_of_and_left_as_it_is(bench: Bench, node
     assert told(bench, node)["phase"] == "committed"
 
 
+def test_a_clock_that_was_set_back_hides_nothing(bench: Bench, node: dict[str, Any]) -> None:
+    path = Path(bench.store.instance(node["id"]).state_file)
+    before = path.read_text()
+    path.write_text(json.dumps({**json.loads(before), "committed_at": "2999-01-01T00:00:00Z"}))
+    done = bench.call([node])
+    assert (done["changed"], len(crashes(done)), done["instances"][0]["health"]["status"]) == (False, 1, "unhealthy")
+    for findings in (done["instances"][0]["findings"], told(bench, node)["findings"]):
+        assert [item["place"] for item in findings if item["id"] == "OPS-016"] == [node["id"]]
+    path.write_text(before)
+
+
 def test_one_that_came_back_is_not_called_well_at_once(bench: Bench, node: dict[str, Any]) -> None:
     docker("rm", "-f", "-v", f"avs-{node['id']}-node")
     docker("run", "--rm", "-v", f"avs-{node['id']}_st:/data", "--entrypoint", "rm", IMAGE, "/data/crash")
@@ -119,7 +131,7 @@ def test_one_that_came_back_is_not_called_well_at_once(bench: Bench, node: dict[
     assert crashes(bench.call([node])) == []
     time.sleep(3)  # `docker ps` tells times in whole seconds: a restart right after the commit could be the start itself
     docker("exec", f"avs-{node['id']}-node", "touch", "/data/once")
-    until(lambda: docker("inspect", "-f", "{{.State.Running}} {{.RestartCount}}", f"avs-{node['id']}-node").strip() == "true 1")
+    until(lambda: docker("inspect", "-f", "{{.State.Status}} {{.RestartCount}}", f"avs-{node['id']}-node").strip() == "running 1")
     health = told(bench, node)["health"]
     assert health["status"] == "starting"
     assert "restarted once" in health["detail"]

@@ -180,6 +180,33 @@ def test_a_job_that_ended_well_is_done() -> None:
         bad.wait(["id"])
 
 
+@pytest.mark.parametrize("kind", ["node_api", "container", "tcp"])
+def test_the_node_the_gate_asks_has_to_run(kind: str) -> None:
+    looks = Looked([container(state="exited"), container("side")])
+    health = {**API, "type": kind}
+    one, clock = gate(looks, health, answers(GOOD))
+    with pytest.raises(GateError, match="node has exited with code 0"):
+        one.wait(["id"])
+    assert clock.now == 0
+    # Whoever has ended is not asked, be there somebody else at its address.
+    rests, _clock = gate(looks, health, answers(GOOD), ends={"node": True})
+    expected = "healthy" if kind == "container" else "unhealthy"
+    assert rests.probe(peers_of(looks.inspect([]))).status == expected
+
+
+def test_something_has_to_run_unless_everything_ends() -> None:
+    ended = [container(state="exited"), container("init", "exited")]
+    ends = {"node": True, "init": True}
+    bare = {"type": "container", "timeout": 30}
+    one, clock = gate(Looked(ended), bare, ends=ends)
+    with pytest.raises(GateError, match="nothing else runs") as caught:
+        one.wait(["id"])
+    assert clock.now == 0 and "health.ends" in caught.value.findings[0].message
+    assert one.probe(peers_of(ended)) == Health("unhealthy", "nothing runs: node, init ended with code 0")
+    idle, _clock = gate(Looked(ended), bare, ends=ends, idle=True)
+    assert idle.wait(["id"]) == Health("healthy", "every service has done its work")
+
+
 def test_containers_have_to_stay_up_for_a_moment() -> None:
     one, clock = gate(Looked([container()]), {"type": "container", "timeout": 30})
     assert one.wait(["id"]) == Health("healthy", "all containers run")

@@ -115,6 +115,14 @@ def test_a_job_others_wait_for_is_not_restarted() -> None:
     assert (found["init"]["restart"], found["node"]["restart"]) == ("no", "unless-stopped")
 
 
+def test_nor_is_one_the_package_says_ends() -> None:
+    whole = model(init={}, seed={"container_name": "vendor-seed"}, often={"restart": "on-failure"}, node={})
+    found = apply_baseline(typed(health={"type": "container", "ends": ["init", "vendor-seed", "often"]}), whole, GIB)["services"]
+    assert {name: service["restart"] for name, service in found.items()} == {
+        "init": "no", "seed": "no", "often": "on-failure", "node": "unless-stopped",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(("restart", "expected"), [("no", True), ("on-failure:5", True), ("unless-stopped", False), ("always", False)])
 def test_may_end(restart: str, expected: bool) -> None:
     assert may_end({"restart": restart}) is expected

@@ -147,6 +147,7 @@ def test_digests_only_where_the_operator_wants_it() -> None:
         ({"exceptions": [{"service": "nod", "allow": ["privileged"], "reason": "x"}]}, "INV-001", "error", "exceptions[0].service"),
         ({"health": {"type": "container", "service": "nod"}}, "PKG-016", "error", "health.service"),
         ({"health": {"type": "http", "service": "nod", "port": 80}}, "PKG-016", "error", "health.service"),
+        ({"health": {"type": "container", "ends": ["nod"]}}, "PKG-016", "warning", "health.ends"),
         ({"metrics": [{"service": "node", "port": 1}, {"service": "nod", "port": 1}]}, "PKG-016", "warning", "metrics[1].service"),
         ({"api": {"service": "nod", "port": 1}}, "PKG-016", "warning", "api.service"),
         ({"keys": [{**KEY, "services": ["node", "nod"]}]}, "PKG-016", "error", "keys.bls.services"),

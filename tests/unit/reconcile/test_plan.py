@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
-from ansible_collections.restaking.avs.plugins.module_utils.policy.pipeline import Wanted
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.plan import ContainerPlan, observed, plan_containers, plan_stop
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.plan import Asked, ContainerPlan, observed, plan_containers, plan_stop
 
 
 def container(service: str, state: str = "running", spec: str = "1", **changes: Any) -> Container:
@@ -24,9 +23,9 @@ def container(service: str, state: str = "running", spec: str = "1", **changes: 
     return Container(**{**values, **changes})
 
 
-def wanted(**services: dict[str, Any]) -> dict[str, Wanted]:
-    values = {"spec": "1", "image": "i", "ends": False}
-    return {name: Wanted(**{"name": f"avs-x-{name}", **values, **changes}) for name, changes in services.items()}
+def wanted(**services: dict[str, Any]) -> dict[str, Asked]:
+    values = {"spec": "1", "ends": False}
+    return {name: Asked(**{"name": f"avs-x-{name}", **values, **changes}) for name, changes in services.items()}
 
 
 EXITED_WELL = {"state": "exited", "status": "Exited (0) 2 hours ago"}
@@ -68,6 +67,21 @@ EXITED_BADLY = {"state": "exited", "status": "Exited (137) 2 hours ago"}
             ContainerPlan(recreate=("b", "c"), create=("a",)),
         ),
         (wanted(a={}, b={"joins": ("a",)}), [container("a", "exited"), container("b")], ContainerPlan(start=("a",))),
+        # The container of a job that is done may be gone, unless somebody is to join it.
+        (wanted(a={"ends": True, "finished": True}, b={}), [container("b")], ContainerPlan()),
+        (wanted(a={"ends": True, "finished": True}), [container("a", **EXITED_BADLY)], ContainerPlan(start=("a",))),
+        (wanted(a={"ends": True, "finished": True}), [container("a", spec="0", **EXITED_WELL)], ContainerPlan(recreate=("a",))),
+        (wanted(a={"ends": True, "finished": True}, b={"joins": ("a",)}), [container("b")], ContainerPlan()),
+        (wanted(a={"ends": True, "finished": True}, b={"joins": ("a",)}), [], ContainerPlan(create=("a", "b"))),
+        (
+            wanted(a={"ends": True, "finished": True}, b={"joins": ("a",)}, c={"joins": ("b",)}),
+            [container("b", spec="0"), container("c")],
+            ContainerPlan(recreate=("b", "c"), create=("a",)),
+        ),
+        # Where nothing else would run, what ended is not taken for a job that is done.
+        (wanted(a={"ends": True, "unsure": True}), [container("a", **EXITED_WELL)], ContainerPlan(start=("a",))),
+        (wanted(a={"ends": True, "unsure": True}, b={}), [container("a", **EXITED_WELL), container("b")], ContainerPlan()),
+        (wanted(a={"ends": True, "unsure": True}, b={}), [container("a", **EXITED_WELL)], ContainerPlan(create=("b",))),
     ],
 )
 def test_plan(want: dict[str, Any], found: list[Container], plan: ContainerPlan) -> None:

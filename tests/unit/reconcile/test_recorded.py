@@ -75,13 +75,13 @@ def test_errors_become_warnings_that_say_what_they_mean() -> None:
     ],
 )
 def test_an_instance_nobody_changed(store: Store, change: dict[str, Any], identities: dict[str, str], expected: bool) -> None:
-    _own, state, _containers = installed(store)
+    own, state, _containers = installed(store)
     changed = read_state(state).but(**change)
     if changed.applying == "same":
         changed = changed.but(applying=state["spec_digest"])
-    assert standing(typed(secrets=SECRETS), changed, identities) is expected
-    assert standing(typed(secrets=SECRETS, env={"A": "b"}), changed, identities) is False
-    assert standing(typed(secrets=SECRETS), None, identities) is False
+    assert standing(typed(secrets=SECRETS), changed, identities, own) is expected
+    assert standing(typed(secrets=SECRETS, env={"A": "b"}), changed, identities, own) is False
+    assert standing(typed(secrets=SECRETS), None, identities, own) is False
 
 
 def recorded(store: Store, model: Any) -> Any:

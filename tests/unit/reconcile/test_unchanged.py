@@ -3,13 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import os
+import time
 from pathlib import Path
+from typing import Any
 
+import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec, Package
 from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import State
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import look
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.unchanged import why_work
 
 from tests.unit.support.instances import SECRETS, installed
@@ -51,9 +56,63 @@ def test_whatever_differs_is_work(store: Store) -> None:
 
 def test_a_job_that_ended_well_is_no_work(store: Store) -> None:
     own, state, (one,) = installed(store)
-    state["containers"]["node"]["ends"] = True
+    wanted = typed(secrets=SECRETS)
+    ended = Container(one.id, one.name, "exited", one.instance, one.service, one.spec, "Exited (0) 1 minute ago")
+
+    def recorded(**changes: Any) -> None:
+        own.write_state(State.read({**state, "containers": {"node": {**state["containers"]["node"], "ends": True, **changes}}}))
+
+    recorded(finished=True, job=False)
+    assert reason(store, wanted, [ended]) is None
+    # Its container may be gone, until it is asked to run again.
+    assert reason(store, wanted, []) is None
+    assert look(wanted, store, [], store.host_key()).reason is None
+    assert look(wanted, store, [], store.host_key(), renew=True).reason == "containers of jobs are gone"
+    assert look(wanted, store, [ended], store.host_key(), renew=True).reason is None
+    recorded(finished=False, job=True)
+    assert reason(store, wanted, [ended]) is None
+    assert reason(store, wanted, []) == "containers differ"
+
+
+def test_a_service_that_ran_when_it_was_committed_and_ended_since_is_work(store: Store) -> None:
+    own, state, (one,) = installed(store)
+    state["containers"]["node"].update(ends=True, finished=False, job=False)
     own.write_state(State.read(state))
     ended = Container(one.id, one.name, "exited", one.instance, one.service, one.spec, "Exited (0) 1 minute ago")
+    assert reason(store, typed(secrets=SECRETS), [ended]) == "avs-demo-avs-op1-node is exited"
+
+
+@pytest.mark.parametrize(
+    ("status", "waited_for", "works"),
+    [
+        ("Exited (0) Less than a second ago", False, True),
+        ("Exited (0) 59 seconds ago", False, True),
+        ("Exited (0) About a minute ago", False, True),
+        ("Exited (0) About an hour ago", False, True),
+        ("Exited (0) 2 days ago", False, True),
+        ("Exited (0) 3 days ago", False, False),
+        ("Exited (0) 3 months ago", False, False),
+        ("Exited (0) 2 days ago", True, False),
+    ],
+)
+def test_the_record_of_a_release_before_tells_it_by_when_it_ended(store: Store, status: str, waited_for: bool, works: bool) -> None:
+    own, state, (one,) = installed(store)
+    state["containers"]["node"]["ends"] = True
+    state["committed_at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3.5 * 86400))
+    other = {"depends_on": {"node": {"condition": "service_completed_successfully"}}} if waited_for else {}
+    (Path(own.current) / "compose.json").write_text(json.dumps({"services": {"node": {}, "other": other}}))
+    own.write_state(State.read(state))
+    ended = Container(one.id, one.name, "exited", one.instance, one.service, one.spec, status)
+    assert bool(reason(store, typed(secrets=SECRETS), [ended])) is works
+
+
+def test_the_node_the_gate_asks_never_rests(store: Store) -> None:
+    own, state, (one,) = installed(store)
+    state["containers"]["node"].update(ends=True, finished=True, job=False)
+    own.write_state(State.read({**state, "health": {"type": "container", "service": "node"}}))
+    ended = Container(one.id, one.name, "exited", one.instance, one.service, one.spec, "Exited (0) 1 minute ago")
+    assert reason(store, typed(secrets=SECRETS), [ended]) == "avs-demo-avs-op1-node is exited"
+    own.write_state(State.read({**state, "health": {"type": "container", "service": "node", "ends": ["node"]}}))
     assert reason(store, typed(secrets=SECRETS), [ended]) is None
 
 

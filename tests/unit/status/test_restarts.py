@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec
 from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Done
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import ContainerRecord, State, read_state
@@ -18,7 +19,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.instance.store impor
 from ansible_collections.restaking.avs.plugins.module_utils.policy import baseline
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import look
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.unchanged import made_by_older, why_work
-from ansible_collections.restaking.avs.plugins.module_utils.status.entry import suspects
+from ansible_collections.restaking.avs.plugins.module_utils.status.entry import entry_of, suspects
 from ansible_collections.restaking.avs.plugins.module_utils.status.restarts import harmless, restarted
 from ansible_collections.restaking.avs.plugins.module_utils.system.clock import seconds_since
 
@@ -49,8 +50,10 @@ def running(status: str, state: str = "running") -> Container:
         ("Up 10 minutes", LONG_AGO, False),
         ("Up About an hour", LONG_AGO, False),
         ("Up 3 weeks", LONG_AGO, False),
-        ("Up 5 seconds", LONG_AGO.but(committed_at="never"), False),
-        ("Up 5 seconds", State(phase="applying"), False),
+        ("Up 5 seconds", LONG_AGO.but(committed_at="never"), True),
+        ("Up 5 seconds", LONG_AGO.but(committed_at="2999-01-01T00:00:00Z"), True),
+        ("Up 10 minutes", LONG_AGO.but(committed_at="2999-01-01T00:00:00Z"), False),
+        ("Up 5 seconds", State(phase="applying"), True),
     ],
 )
 def test_only_what_has_not_run_for_long_is_looked_at(status: str, committed: State, suspect: bool) -> None:
@@ -61,6 +64,7 @@ def test_what_runs_since_before_the_commit_is_not_looked_at() -> None:
     assert suspects(LONG_AGO.but(committed_at=ago(3)), [running("Up 5 seconds")]) == []
     assert suspects(LONG_AGO.but(committed_at=ago(30)), [running("Up 5 seconds")]) == ["id"]
     assert suspects(LONG_AGO.but(committed_at=ago(3)), [running("Restarting (1) 1 second ago", "restarting")]) == ["id"]
+    assert suspects(LONG_AGO.but(committed_at=ago(-3600)), [running("Restarting (1) 1 second ago", "restarting")]) == ["id"]
     assert suspects(LONG_AGO, [running("Exited (0) 2 seconds ago", "exited")]) == []
 
 
@@ -77,9 +81,10 @@ def inspected(count: int, seconds: float, **state: Any) -> dict[str, Any]:
         (partial(inspected, 1, 5), 0, "starting", "restarted once since"),
         (partial(inspected, 7, 5), 2, "unhealthy", "restarted 5 times since"),
         (partial(inspected, 1, 5), 4, "starting", "restarted once since"),
+        (partial(inspected, 3, -3600), 0, "unhealthy", "restarted 3 times since"),
         (partial(inspected, 1, 5, Restarting=True, ExitCode=1, OOMKilled=True), 0, "starting", "last exit code 1 (out of memory): "),
     ],
-    ids=["never", "before the commit", "long ago", "once", "again and again", "counted anew", "just now"],
+    ids=["never", "before the commit", "long ago", "once", "again and again", "counted anew", "by a clock that was set since", "just now"],
 )
 def test_restarts_since_the_commit(store: Store, seen: Callable[[], dict[str, Any]], recorded: int, status: str | None, says: str) -> None:
     own, _state, _containers = installed(store)
@@ -137,6 +142,15 @@ def test_rules_of_a_newer_release_are_no_work_until_asked_for(
     assert [item.id for item in made_by_older(wanted.id, state)] == ["OPS-013"]
     assert look(wanted, store, containers, None).reason is None
     assert look(wanted, store, containers, None, renew=True).reason == "the rules changed"
+
+
+@pytest.mark.parametrize(("age", "told"), [(3600, False), (-20, False), (-3600, True), (None, False)])
+def test_an_instant_that_is_still_to_come_is_told_of_once(store: Store, age: float | None, told: bool) -> None:
+    _own, document, containers = installed(store)
+    state = State.read({**document, "committed_at": "never" if age is None else ago(age)})
+    entry = entry_of(typed(secrets=SECRETS), state, containers)
+    assert [item["id"] for item in entry["findings"]] == (["OPS-016"] if told else [])
+    assert entry_of(InstanceSpec(id="demo-avs-op1"), state.but(phase="absent"), [])["findings"] == []
 
 
 @pytest.mark.parametrize("odd", ["", "x", "2026-13-01T00:00:00Z", "2999-01-01T00:00:00Z", "2026-01-01", "0001-01-01T00:00:00"])

@@ -229,7 +229,7 @@ RUNTIME = {
     "artifacts": [{"url": "https://example.org/g1.point", "sha256": SHA256, "path": "resources/g1.point", "size": 8}],
     "directories": [{"path": "data/db", "owner": "1000:1000", "mode": "0700"}],
     "configs": [{"path": "config.json", "format": "json", "merge": {"rpc_url": "${RPC}"}}],
-    "health": {"type": "http", **HEALTH["http"], "timeout": 60, "steady": 15},
+    "health": {"type": "http", **HEALTH["http"], "timeout": 60, "steady": 15, "ends": ["init"]},
     "metrics": [{"service": "node", "port": 9092, "path": "/metrics"}],
     "commands": {"migrate": {"run": "exec", "service": "node", "args": ["up", "5"], "chain": True, "needs": ["bls"]}},
     "migrations": [{"to": "v2.0.0", "command": "migrate", "revert": "migrate"}],
@@ -368,7 +368,7 @@ def _health_document(kind: str) -> Document:
         required = {"type"}
     return Document(
         "runtime.yml",
-        {"schema": 1, "health": {"type": kind, **HEALTH[kind], "timeout": 60, "steady": 15}},
+        {"schema": 1, "health": {"type": kind, **HEALTH[kind], "timeout": 60, "steady": 15, "ends": ["init"]}},
         judge_runtime,
         required=frozenset(f"health.{name}" for name in required),
         within=("health",),
