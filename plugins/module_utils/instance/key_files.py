@@ -55,7 +55,7 @@ def in_memory(store: InstanceStore) -> dict[str, Any] | None:
         content = files.read_json(os.path.join(store.run, _SECRETS))
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) else None
+    return stored(store) if isinstance(content, dict) else None
 
 
 def stored_identities(store: InstanceStore) -> dict[str, str]:
@@ -90,11 +90,6 @@ def write_secrets(store: InstanceStore, values: Mapping[str, str], identities: M
     """``variables``: secret name -> variable of ``secrets.env``. Cut anywhere, it leaves the old values as the old ones, or the new as
     the new; ``secrets.env`` is compared with them by whoever uses it."""
     store.make_run()
-    before, held = stored(store), stored_identities(store)
-    # A run that is cut here leaves no value under the identity of another one: the next would take a new value for the one that runs.
-    same = {name: held[name] for name in held if identities.get(name) == held[name] and name in values and before.get(name) == values[name]}
-    if same != held:
-        files.write_json(os.path.join(store.run, _IDENTITIES), same)
     files.write(store.secrets_env, env_text(values, variables).encode())
     files.write_json(os.path.join(store.run, _SECRETS), {_VALUES: dict(values), _VERSIONS: dict(identities)})
     files.remove(os.path.join(store.run, _IDENTITIES))
