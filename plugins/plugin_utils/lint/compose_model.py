@@ -205,7 +205,7 @@ def _service(known: Mapping[str, Any], written: Mapping[str, Any], folder: str, 
     for hook in ("post_start", "pre_stop"):
         steps = [step for step in fields.as_list(service.get(hook)) if isinstance(step, Mapping)]
         _keep(service, hook, [{**step, "privileged": fields.is_true(step.get("privileged"))} for step in steps])
-    _keep(service, "scale", fields.whole(service.get("scale")))
+    _keep(service, "scale", fields.whole(known.get("scale")))
     _keep(service, "deploy", _deploy(fields.mapping(service.get("deploy"))))
     return service
 
@@ -219,6 +219,8 @@ def _deploy(given: Mapping[str, Any]) -> dict[str, Any]:
         if part == "reservations" and block.get("devices"):
             kept["devices"] = block["devices"]
         _keep(found, part, kept)
+    if fields.mapping(given.get("restart_policy")):
+        return {"restart_policy": dict(fields.mapping(given["restart_policy"])), **_deploy({**given, "restart_policy": None})}
     return {**({"replicas": fields.whole(given["replicas"])} if "replicas" in given else {}), "resources": found}
 
 
@@ -239,7 +241,7 @@ def _entry(given: Any, folder: str) -> dict[str, Any]:
     options = {option: str(value) for option, value in fields.mapping(entry.get("driver_opts")).items()}
     _keep(entry, "driver_opts", options)
     ipam = fields.mapping(entry.get("ipam"))
-    configs = [fields.pairs(config) for config in fields.as_list(ipam.get("config")) if isinstance(config, Mapping)]
+    configs = [_addresses(config) for config in fields.as_list(ipam.get("config")) if isinstance(config, Mapping)]
     _keep(entry, "ipam", {name: value for name, value in (("driver", fields.scalar(ipam.get("driver"))), ("config", configs)) if value})
     external = entry.get("external")
     if isinstance(external, Mapping):
@@ -248,6 +250,12 @@ def _entry(given: Any, folder: str) -> dict[str, Any]:
     if "file" in entry:
         entry["file"] = posixpath.normpath(posixpath.join(folder, entry["file"]))
     return entry
+
+
+def _addresses(config: Mapping[str, Any]) -> dict[str, Any]:
+    """One of ``ipam.config``."""
+    others = fields.pairs(config.get("aux_addresses"))
+    return {**fields.pairs(config), **({"aux_addresses": others} if others else {})}
 
 
 def _keep(data: dict[str, Any], name: str, value: Any) -> None:
