@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ..common.digests import digest, keyed_digest
 from ..common.spec import InstanceSpec, Reference, Secret
@@ -17,7 +18,7 @@ from .store import InstanceStore
 
 UNKNOWN = "unknown:"
 Known = Mapping[str, str]
-_NOTHING: Known = {}
+_NOTHING: Known = MappingProxyType({})
 # What a spec says of this run or of the controller, not of the instance.
 _PASSING = ("state", "purge", "findings", "secrets", "package")
 _PASSING_PACKAGE = ("source", "upgrade")

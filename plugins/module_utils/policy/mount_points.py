@@ -130,7 +130,7 @@ def _in_the_kernels(mount: _Mount) -> bool:
     if below(mount.target, "/proc") is not None:
         return mount.target not in (_PROC_FOLDERS if mount.memory else _PROC_FILES) or (mount.kind == _FOLDER and not mount.memory)
     inner = below(mount.target, "/sys")
-    return inner not in (None, ".") and str(inner).split("/")[0] not in _SYS_FOLDERS
+    return inner not in (None, ".") and str(inner).partition("/")[0] not in _SYS_FOLDERS
 
 
 def _judge_around_the_engines(points: Points, place: str, mount: _Mount, targets: Collection[str], layout: Layout) -> None:

@@ -55,8 +55,9 @@ class Xz:
 
     def _more(self, size: int) -> bool:
         while not self._ready and not self._decompressor.eof:
-            given = self._handle.read(_CHUNK) if self._decompressor.needs_input else b""
-            if self._decompressor.needs_input and not given:
+            wanted = _CHUNK * int(self._decompressor.needs_input)
+            given = self._handle.read(wanted)
+            if wanted and not given:
                 raise EOFError("the compressed file ends too early")
             self._ready = self._decompressor.decompress(given, min(size, _CHUNK))
         return bool(self._ready)

@@ -65,9 +65,10 @@ def number(value: int) -> int:
 def _reads_as(text: str, value: int) -> bool:
     """Whether YAML makes this number of the text: what lies at that place now may be another text, or the cipher of it (Ansible Vault)."""
     try:
-        return type(found := yaml.safe_load(text)) is int and found == value
+        found = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):
         return False
+    return isinstance(found, int) and not isinstance(found, bool) and found == value
 
 
 def _written(value: Any) -> str | None:

@@ -67,7 +67,8 @@ def text_of(value: Any) -> str | None:
         return value
     if isinstance(value, Mapping):
         return json.dumps(value, separators=(",", ":"))
-    return str(value) if type(value) is int and abs(value) < 1 << 53 else None
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if whole and abs(value) < 1 << 53 else None
 
 
 def no_text(what: str, value: Any) -> Problem:

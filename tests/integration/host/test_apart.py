@@ -28,8 +28,16 @@ from ansible_collections.restaking.avs.plugins.module_utils.system.scratch impor
 
 from tests.integration.host.support import IMAGE, Bench
 
-SPEC = InstanceSpec.read({"id": "apart-x", "secrets": {}, "env": {}, "keys": [], "health": {"type": "container"},
-        "compose": {"dir": "pkg/main", "files": ["docker-compose.yml"], "env_files": [".env"], "profiles": []}})  # fmt: skip
+SPEC = InstanceSpec.read(
+    {
+        "id": "apart-x",
+        "secrets": {},
+        "env": {},
+        "keys": [],
+        "health": {"type": "container"},
+        "compose": {"dir": "pkg/main", "files": ["docker-compose.yml"], "env_files": [".env"], "profiles": []},
+    }
+)
 SERVICE: dict[str, Any] = {"image": IMAGE}
 # Seconds: a person waits for the answer. The bound on the time itself is met only where two processors have much else to do.
 SOON = PATIENCE + 60

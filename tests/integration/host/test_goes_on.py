@@ -236,8 +236,12 @@ def _no_compose(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "engine", engine)
 
 
+def unreadable(_path: str) -> None:
+    raise OSError(5, "Input/output error")
+
+
 def _memory(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda _path: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    monkeypatch.setattr("shutil.disk_usage", unreadable)
 
 
 HARM = {

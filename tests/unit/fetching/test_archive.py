@@ -164,7 +164,7 @@ def long_header(kind: bytes, size: int, suffix: str) -> bytes:
     block = header.tobuf(tarfile.GNU_FORMAT)
     packer = {"gz": zlib.compressobj(9, zlib.DEFLATED, 31), "xz": lzma.LZMACompressor(preset=0), "bz2": bz2.BZ2Compressor(1)}[suffix]
     piece = b"\0" * (1 << 20)
-    return b"".join([packer.compress(block), *(packer.compress(piece) for _ in range(size >> 20)), packer.flush()])
+    return b"".join([packer.compress(block), *(packer.compress(piece) for _number in range(size >> 20)), packer.flush()])
 
 
 @pytest.mark.parametrize(

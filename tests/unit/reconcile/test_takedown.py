@@ -61,13 +61,17 @@ def call(store: Store, engine: Told, *specs: dict[str, Any], **more: Any) -> dic
     return reconcile(Call({"schema": 1, "specs": list(specs), "complete": True, "lock_timeout": 0, **more}), engine, store)
 
 
+def unreadable(_path: str) -> None:
+    raise OSError(5, "Input/output error")
+
+
 @pytest.fixture
 def out_of_order(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A host on which nothing but that works."""
     installed(store)
     Path(store.root, "host.key").write_bytes(b"")
     monkeypatch.setattr(scratch, "_PARENT", "/nowhere")
-    monkeypatch.setattr("shutil.disk_usage", lambda _path: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    monkeypatch.setattr("shutil.disk_usage", unreadable)
     return store
 
 

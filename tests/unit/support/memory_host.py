@@ -133,7 +133,7 @@ class MemoryHost:
         self.trees[digest] = base64.b64encode(buffer.getvalue()).decode()
         return digest
 
-    def spec(self, package: Mapping[str, Any] = PACKAGE, files: Mapping[str, str] | None = None, **changes: Any) -> dict[str, Any]:
+    def spec(self, package: Mapping[str, Any] | None = None, files: Mapping[str, str] | None = None, **changes: Any) -> dict[str, Any]:
         key = {
             "name": "bls", "kind": "bn254", "source": "file", "keystore": "key.bls.keystore", "password": "key.bls.password",
             "keystore_env": None, "password_file_env": None, "folder_env": "KEYS_DIR", "mount": None, "services": ["node"], "owner": ME,
@@ -147,7 +147,7 @@ class MemoryHost:
             volumes={"node-data": "data"},
             **changes,
         )
-        found["package"] = {**found["package"], "tree_sha256": self.tree(package, files=files)}
+        found["package"] = {**found["package"], "tree_sha256": self.tree(PACKAGE if package is None else package, files=files)}
         return found
 
     def gone(self, purge: bool = False) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class MemoryHost:
         return {**self.gone(), "state": "stopped"}
 
     def call(
-        self, *specs: Mapping[str, Any], check: bool = False, diff: bool = False, values: Mapping[str, str] = SECRETS, **settings: Any
+        self, *specs: Mapping[str, Any], check: bool = False, diff: bool = False, values: Mapping[str, str] | None = None, **settings: Any
     ) -> dict[str, Any]:
         """Both calls of the action plugin. Raises what the library raises."""
         document = {
@@ -171,7 +171,8 @@ class MemoryHost:
         document["complete"] = True
         sent = {spec["id"]: spec["package"].get("tree_sha256") for spec in specs}
         document["trees"] = {sent[name]: self.trees[sent[name]] for name, need in first["needs"].items() if need["tree"]}
-        given = {name: {secret: values[secret] for secret in need["secrets"]} for name, need in first["needs"].items()}
+        known = SECRETS if values is None else values
+        given = {name: {secret: known[secret] for secret in need["secrets"]} for name, need in first["needs"].items()}
         try:
             return reconcile(Call(document, {} if check else given, check, diff), self.engine.connect(), self.store)
         finally:
