@@ -10,6 +10,10 @@ name=$1 python=$2
 shift 2
 venv=$PWD/.cache/venv-$name
 wanted="$("$python" -V) $*"
+# Two that want it at once make it once.
+mkdir -p "$PWD/.cache"
+exec 9>"$venv.lock"
+flock 9
 # The Python may be gone, or have been that of a container.
 if [ "$(cat "$venv/.wanted" 2>/dev/null || true)" != "$wanted" ] || ! "$venv/bin/python" -c "" 2>/dev/null; then
   rm -rf "$venv"
