@@ -82,7 +82,7 @@ def test_every_harmful_setting_is_refused_and_changes_nothing(bench: Bench, make
     for item in caught.value.findings:
         found.setdefault(item.place.partition(":")[0], set()).add(item.id)
     assert {path for instance, (path, _spec) in specs.items() if instance not in found} == set()
-    assert set().union(*found.values()) == {"IMG-005", "PKG-015", "PKG-018", "PKG-019", "PRIV-002"}
+    assert set().union(*found.values()) == {"IMG-005", "PKG-015", "PKG-018", "PKG-019", "PKG-020", "PRIV-002"}
 
 
 def test_everything_wrong_is_said_at_once(bench: Bench, make: Make) -> None:
