@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from ..common.findings import Finding
 from ..common.rules import finding
 from ..docker.model import Model, services
-from .setting_verdicts import label_orders
+from .setting_verdicts import NOTE, label_orders
 
 _REMEDY = 'Have the package\'s authors remove it from the image, or switch it off in the compose file (its `enable` label: "false").'
 
@@ -22,4 +22,7 @@ def judge_image_labels(instance: str, model: Model, labels: Mapping[str, Mapping
         image = str(service.get("image") or "")
         left = {label: text for label, text in labels.get(image, {}).items() if label not in (service.get("labels") or {})}
         for problem in label_orders(left):
+            if problem.rule == NOTE:
+                # Build tools leave labels of their own in every image.
+                continue
             yield finding(problem.rule, f"{instance}: services.{name}.image", f"{image}: {problem.message}", _REMEDY)

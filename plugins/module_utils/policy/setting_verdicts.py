@@ -22,6 +22,8 @@ _AGENTS = re.compile(
     r"|cloudflare\.tunnel|com\.github\.nginx-proxy|com\.github\.jrcs|com\.ouroboros|wud|dockcheck|mag37\.dockcheck|shepherd|io\.portainer"
     r"|co\.elastic|com\.datadoghq|kuma|crowdsec|deck-chores|ai\.ix|net\.reddec|bunkerweb)[./].*|(?:caddy|swag|autoheal)(?:[._-].*)?"
 )
+# The rule of what is told, and refused by nobody.
+NOTE = "PRIV-006"
 # Labels that describe, and names without a space of names that is not one of the above.
 _DESCRIBING = re.compile(r"org\.(?:opencontainers|label-schema)\..*|[^./]*")
 # Variables by which a container tells a proxy of the operator to publish it.
@@ -116,16 +118,16 @@ def label_orders(labels: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem(f"the label {shown(name)} lets an updater replace the container", rule="UPG-001")
         elif _AGENTS.fullmatch(low) and not (str(text).lower() == "false" and low.split(".")[-1] in _SWITCHES):
             yield Problem(f"the label {shown(name)} is an order to a program of the operator that reads labels")
-        elif not low.startswith(_RESERVED) and not _DESCRIBING.fullmatch(low):
+        elif not _AGENTS.fullmatch(low) and not low.startswith(_RESERVED) and not _DESCRIBING.fullmatch(low):
             message = f"the label {shown(name)} is for a program that reads labels; whichever of this host knows it will act on it"
-            yield Problem(message, rule="PRIV-006", remedy="Make sure none does, or have the package's authors remove it.")
+            yield Problem(message, rule=NOTE, remedy="Make sure none does, or have the package's authors remove it.")
 
 
 def _environment(value: Any, _about: About) -> Iterator[Problem]:
     for name in pairs(value):
         if name in _ORDERS:
             message = f"the variable {name} has a proxy that reads it (nginx-proxy) publish the container"
-            yield Problem(message, rule="PRIV-006", remedy="Make sure none on this host does, or have the package's authors rename it.")
+            yield Problem(message, rule=NOTE, remedy="Make sure none on this host does, or have the package's authors rename it.")
 
 
 def _annotations(value: Any, _about: About) -> Iterator[Problem]:

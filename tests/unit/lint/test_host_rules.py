@@ -100,6 +100,7 @@ SERVICES: list[tuple[dict[str, Any], Told]] = [
     ({"volumes": ["named:/n", "/anonymous"]}, [("PKG-022", "warning", "services.main.volumes")]),
     ({"volumes": ["./data:/data", "./data/inner:/inner"]}, refused("volumes", "PKG-019")),
     ({"labels": {"org.opencontainers.image.title": "x", "role": "node"}, "environment": {"HOST": "x"}}, []),
+    ({"labels": {"traefik.enable": "false", "com.centurylinklabs.watchtower.enable": "false"}}, []),
     ({"labels": ["com.example.cron=* * * * *"]}, [("PRIV-006", "warning", "services.main.labels")]),
     ({"labels": {"deck-chores.a.command": "rm -r /"}}, refused("labels")),
     ({"environment": ["VIRTUAL_HOST=node.example"]}, [("PRIV-006", "warning", "services.main.environment")]),

@@ -15,6 +15,7 @@ from tests.unit.support.models import model, told
     ("labels", "service", "rules"),
     [
         ({"org.opencontainers.image.title": "a", "com.docker.compose.project": "built-by-compose", "avs.team": "x"}, {}, []),
+        ({"io.buildah.version": "1.30", "com.example.built-on": "x", "maintainer": "y"}, {}, []),
         ({"traefik.enable": "true"}, {}, ["PRIV-002"]),
         ({"traefik.enable": "true"}, {"labels": {"traefik.enable": "false"}}, []),
         ({"com.centurylinklabs.watchtower.enable": "true"}, {}, ["UPG-001"]),
