@@ -84,12 +84,13 @@ def _reconciled(task: Task, host: Host, arguments: Mapping[str, Any], names: dic
     settings, wrong = checked({**plain(arguments["settings"]), "lock_timeout": plain(arguments["lock_timeout"])})
     findings += [*wrong, *misspelt(task.variables)]
     folder = RunFolder(task.temp)
-    find = cache(task.files.find)
+    files = task.files
+    find = cache(files.find)
     fleet = Fleet(folder, task.host, folder.once(f"survey-{task.id}", lambda: _survey(task, find)), find, task.turn)
     findings += fleet.shared(entries)
     fetched = Cache(Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(task.temp))
     offers = Offers(_taps(task, arguments["taps"], findings), fetched, task.base)
-    sources = Sources(Surroundings(task.variable, task.files, folder, task.id, fleet.wishes(entries, task.variable)))
+    sources = Sources(Surroundings(task.variable, files, folder, task.id, fleet.wishes(entries, task.variable)))
     try:
         built = build_specs(entries, offers.package, sources, findings)
         for spec, entry in zip(built.specs, built.entries):

@@ -34,7 +34,7 @@ class Seen:
     @classmethod
     def of(cls, store: InstanceStore, state: State | None) -> Seen:
         state = state or NONE
-        return cls(state.identities, state.aliases, key_files.stored(store), key_files.stored_identities(store))
+        return cls(state.identities, state.aliases, *key_files.held(store))
 
 
 def identify(secrets: Mapping[str, Secret], seen: Seen, host_key: bytes | None, given: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -46,7 +46,7 @@ def require_memory(path: str, mounts: str = "/proc/self/mounts") -> None:
 
 def stored(store: InstanceStore) -> dict[str, str]:
     """Values by name; empty where there are none, as after a restart of the host."""
-    return _held(store)[0]
+    return held(store)[0]
 
 
 def in_memory(store: InstanceStore) -> dict[str, Any] | None:
@@ -60,10 +60,10 @@ def in_memory(store: InstanceStore) -> dict[str, Any] | None:
 
 def stored_identities(store: InstanceStore) -> dict[str, str]:
     """Which version each value is; empty where that is not sure."""
-    return _held(store)[1]
+    return held(store)[1]
 
 
-def _held(store: InstanceStore) -> tuple[dict[str, str], dict[str, str]]:
+def held(store: InstanceStore) -> tuple[dict[str, str], dict[str, str]]:
     """Values and their identities. One file holds both: a value is never taken for the version of another one, wherever its writer was
     cut."""
     path, beside = os.path.join(store.run, _SECRETS), os.path.join(store.run, _IDENTITIES)
@@ -100,9 +100,13 @@ def env_text(values: Mapping[str, str], variables: Mapping[str, str]) -> str:
     return "".join(f"{variable}={quote(values[name])}\n" for name, variable in sorted(variables.items()))
 
 
-def secrets_in_place(store: InstanceStore, identities: Mapping[str, str], values: Mapping[str, str]) -> bool:
-    """Whether tmpfs holds just these secrets, in these versions."""
-    return files.is_file(store.secrets_env) and set(values) == set(identities) and stored_identities(store) == dict(identities)
+def secrets_in_place(
+    store: InstanceStore, identities: Mapping[str, str], values: Mapping[str, str], versions: Mapping[str, str] | None = None
+) -> bool:
+    """Whether tmpfs holds just these secrets, in these versions. ``versions``: those of the values, where they were read already."""
+    if not files.is_file(store.secrets_env) or set(values) != set(identities):
+        return False
+    return dict(stored_identities(store) if versions is None else versions) == dict(identities)
 
 
 def env_in_place(store: InstanceStore, values: Mapping[str, str], variables: Mapping[str, str]) -> bool:

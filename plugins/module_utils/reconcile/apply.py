@@ -37,7 +37,7 @@ from ..instance.store import InstanceStore, Store, number_of
 from ..policy.mounts import PLACEHOLDERS
 from ..policy.unnamed_volumes import unnamed_of
 from ..policy.waits import told_of_waits
-from ..status.ended import finished
+from ..status.ended import had_finished
 from ..status.restarts import restarts_of
 from ..system.clock import now
 from .draft import names_of
@@ -168,7 +168,7 @@ def gate(engine: Engine, item: Prepared) -> Health:
     ends = {service: wanted.ends and (service in item.jobs or service != named) for service, wanted in item.wanted.items()}
     # A node that ended at once with 0 is no job that is done: that is for its package to say, or for an earlier commit.
     idle = all(
-        wanted.ends and (service in item.jobs or finished(item.draft.state, service, wanted.spec))
+        wanted.ends and (service in item.jobs or had_finished(item.draft.state, service, wanted.spec))
         for service, wanted in item.wanted.items()
     )
     means = Means(Mask(item.draft.values.values()), idle=idle)
@@ -251,7 +251,7 @@ def _container(item: Prepared, service: str, release: str | None, seen: _Seen) -
         networks=item.networks.get(service, []),
         restarts=seen.restarts.get(service, 0),
         job=service in item.jobs,
-        finished=wanted.ends and (service in seen.ended or bool(finished(item.draft.state, service, wanted.spec))),
+        finished=wanted.ends and (service in seen.ended or bool(had_finished(item.draft.state, service, wanted.spec))),
     )
 
 

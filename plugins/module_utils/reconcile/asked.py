@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from ..instance.state import State
 from ..policy.pipeline import Shaped, Wanted
-from ..status.ended import Rest, finished
+from ..status.ended import Rest, had_finished
 from .draft import Draft, Surroundings
 from .made import Made
 from .plan import Asked
@@ -37,7 +37,7 @@ def asked_of_each(around: Surroundings, item: Draft, thing: Made, jobs: Collecti
 
 
 def _done(state: State | None, service: str, wanted: Wanted, status: str) -> bool:
-    return wanted.ends and bool(finished(state, service, wanted.spec, status))
+    return wanted.ends and bool(had_finished(state, service, wanted.spec, status))
 
 
 def _emptied(shaped: Shaped, service: str, volumes: Collection[str]) -> bool:

@@ -174,7 +174,7 @@ def settled_data(item: Draft) -> Folders:
 
 def _key_actions(item: Draft, shaped: Shaped, variables: Mapping[str, str]) -> list[Action]:
     own = item.files
-    held, stored = key_files.stored_identities(own), key_files.stored(own)
+    stored, held = key_files.held(own)
     present = key_files.views_present(own)
     actions = []
     if not secrets_settled(item, variables):
@@ -189,8 +189,8 @@ def _key_actions(item: Draft, shaped: Shaped, variables: Mapping[str, str]) -> l
 
 def secrets_settled(item: Draft, variables: Mapping[str, str]) -> bool:
     """Whether tmpfs holds these secrets, and ``secrets.env`` says just what the compose file asks for."""
-    stored = key_files.stored(item.files)
-    return key_files.secrets_in_place(item.files, item.identities, stored) and key_files.env_in_place(item.files, stored, variables)
+    stored, held = key_files.held(item.files)
+    return key_files.secrets_in_place(item.files, item.identities, stored, held) and key_files.env_in_place(item.files, stored, variables)
 
 
 def _unnamed(item: Draft) -> list[Finding]:

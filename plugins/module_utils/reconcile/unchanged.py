@@ -41,7 +41,7 @@ def why_work(
     unknown = any(identity.startswith(UNKNOWN) for identity in identities.values())
     if unknown or not same_spec(spec, identities, state.spec_digest, state.transform, store):
         return "the spec changed"
-    return _differing(state, containers, store) or _out_of_place(state, store, identities, seen.stored)
+    return _differing(state, containers, store) or _out_of_place(state, store, identities, seen)
 
 
 def _differing(state: State, containers: Sequence[Container], store: InstanceStore) -> str | None:
@@ -68,8 +68,9 @@ def _in_order(container: Container, item: ContainerRecord, state: State, store: 
     return as_it_should(container, item, state, jobs_in(store, state))
 
 
-def _out_of_place(state: State, store: InstanceStore, identities: Mapping[str, str], stored: Mapping[str, str]) -> str | None:
-    if not key_files.secrets_in_place(store, identities, stored):
+def _out_of_place(state: State, store: InstanceStore, identities: Mapping[str, str], seen: Seen) -> str | None:
+    stored = seen.stored
+    if not key_files.secrets_in_place(store, identities, stored, seen.held):
         return "secrets are not in place"
     # Where none is recorded, the compose file asks for none.
     if state.variables and not key_files.env_in_place(store, stored, state.variables):

@@ -27,7 +27,7 @@ def jobs_of(health: Condition | None, waited_for: Collection[str]) -> set[str]:
     return {*waited_for, *(() if health is None else health.ends)}
 
 
-def finished(state: State | None, service: str, made_of: str, status: str = "") -> bool | None:
+def had_finished(state: State | None, service: str, made_of: str, status: str = "") -> bool | None:
     """Whether a service had done its work by the last commit; ``None`` where none speaks of a container made of the same. ``status``:
     the engine's text about its container, for records of a release that did not note it."""
     recorded = state.containers.get(service) if state is not None and state.installed else None
@@ -50,7 +50,7 @@ class Rest:
         """``status``: the engine's text about its container, empty without one."""
         if service in self.jobs:
             return True
-        return service != self.named and finished(self.state, service, made_of, status) is not False
+        return service != self.named and had_finished(self.state, service, made_of, status) is not False
 
 
 def rest_of(state: State, jobs: Collection[str]) -> Rest:

@@ -86,8 +86,9 @@ def checked(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
 def misspelt(names: Iterable[str]) -> list[Finding]:
     """A warning for each variable that does nothing and is nearly one of ours."""
     found = []
-    for name in sorted(names):
-        close = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.85) if name.startswith("avs") and name not in VARIABLES else []
+    # A host has thousands of variables, and few of them begin like ours.
+    for name in sorted(name for name in names if name.startswith("avs") and name not in VARIABLES):
+        close = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.85)
         if close:
             found.append(
                 finding("INV-004", name, f"is no variable of this collection (did you mean {close[0]}?)", f"Rename it to {close[0]}.")

@@ -91,7 +91,7 @@ class Host:
                 raise
             return {"failed": True, "msg": str(error)}
         # The host masks its own output; this holds where it could not: when it died, and its text is all there is.
-        answer = dict(mask.deep(answer))
+        answer = dict(mask.deep(answer)) if values else answer
         self.changed = self.changed or bool(answer.get("changed") and not document["trial"])
         self._busy = answer.get("needs") or {}
         return answer

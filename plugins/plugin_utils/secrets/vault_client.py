@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +13,11 @@ from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ...module_utils.common.contents import as_text
 from ...module_utils.common.errors import SecretError
 from . import vault_answers, vault_errors
 from .base import Problem, no_text, text_of
 from .connection import Connection, Login
+from .source import decoded
 from .vault_requests import SecretIdentity, SecretPath, SecretRequest
 
 if TYPE_CHECKING:
@@ -301,17 +300,9 @@ def _field(request: SecretRequest, secret: Mapping[str, Any]) -> str | Problem:
     if value is None:
         return vault_errors.no_field(request.path, request.field, secret)
     if request.encoding:
-        return _decoded(value) or vault_errors.not_base64(request.path, request.field)
+        return (decoded(value) if isinstance(value, str) else None) or vault_errors.not_base64(request.path, request.field)
     text = text_of(value)
     return no_text(f"field {request.field} of {request.path}", value) if text is None else text
-
-
-def _decoded(value: Any) -> str | None:
-    """The bytes a field holds in base64, line breaks or not, in the form in which they travel."""
-    try:
-        return as_text(base64.b64decode("".join(value.split()), validate=True)) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 def _is_past(deletion_time: Any) -> bool:
