@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``avsctl`` for a person on the host: what was typed, what is shown, and what it ends with."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ...module_utils.common.errors import AvsError, LockedError
+from ...module_utils.common.findings import Finding
+from ...module_utils.common.harmless import harmless
+from .commands import DONE, FAILED, LOCKED, UNKNOWN, WRONG_USE, Command, Outcome, Place, UnknownInstance, WrongUse
+from .reading import READING
+
+# Every command there is, in the order of the list. Each group is a file of its own, with a tuple of them.
+COMMANDS: tuple[Command, ...] = (*READING,)
+# How completion asks (completion.py); not in any list.
+COMPLETE = "__complete"
+# What a shell says of a program that Ctrl-C ended.
+_INTERRUPTED = 130
+_ABOUT = "The AVS nodes of this host: what there is, how it is, and what it says. All commands need root's rights."
+_ENDS = """\
+exit codes:
+  0  done; all is well
+  1  failed, and nothing else is known
+  2  wrong use of avsctl
+  3  something is off: an instance is not healthy, waits for its secrets, or differs
+  4  somebody else is at work on the instance (its lock is held)
+  5  no such instance
+
+With --json one JSON document is on standard output, and nothing else; of what failed it has "failed", "msg" and "findings".
+`avsctl COMMAND --help` tells more of a command.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One that leaves it to its caller to end, and draws no colours (Python 3.14 would)."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+        self.color = False
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongUse(f"{message} ({self.prog} --help tells more)")
+
+
+def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
+    top = _Parser(prog="avsctl", description=_ABOUT, epilog=_ENDS)
+    _takes_json(top, False)
+    under = top.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for command in commands:
+        own = under.add_parser(command.name, prog=f"avsctl {command.name}", help=command.help, description=_page(command))
+        _takes_json(own, argparse.SUPPRESS)
+        command.arguments(own)
+    return top
+
+
+def _page(command: Command) -> str:
+    first = f"{command.help[:1].upper()}{command.help[1:]}."
+    return f"{first}\n\n{command.more.strip()}" if command.more else first
+
+
+def _takes_json(to: argparse.ArgumentParser, default: Any) -> None:
+    """Before the command's name or after it."""
+    to.add_argument("--json", action="store_true", default=default, help="one JSON document instead of text")
+
+
+def main(arguments: Sequence[str], place: Place | None = None) -> int:
+    """Do what was typed and show it. Returns the code to end with. ``place``: another host than this one, for tests."""
+    if arguments[:1] == [COMPLETE]:
+        from .completion import candidates
+
+        _print_all(candidates(arguments[1:]))
+        return DONE
+    as_json = "--json" in arguments
+    try:
+        chosen = parser(COMMANDS).parse_args(arguments)
+        as_json = chosen.json
+        command = next(item for item in COMMANDS if item.name == chosen.command)
+        return _show(command.run(chosen, place or _here(command)), as_json)
+    except SystemExit as end:
+        # --help was asked for, and printed.
+        return int(end.code or 0)
+    except KeyboardInterrupt:
+        print("avsctl: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except AvsError as error:
+        return _failed(error, as_json)
+    except OSError as error:
+        from ...module_utils.system.full import os_error_text
+
+        return _failed(AvsError(os_error_text(error, "/var/lib/avs")), as_json)
+    except Exception as error:
+        return _failed(_unexpected(error), as_json)
+
+
+def _here(command: Command) -> Place:
+    if os.geteuid() != 0:
+        raise AvsError(f"{command.name} needs root's rights: sudo avsctl {command.name}")
+    from ...module_utils.docker.engine import Engine
+    from ...module_utils.instance.store import host_store
+    from .process import run_command
+
+    return Place(host_store(), Engine(run_command))
+
+
+def _unexpected(error: Exception) -> AvsError:
+    from .faults import discard, is_damage, unexpected
+
+    gone = discard() if is_damage(error) else None
+    more = f"; {gone} is damaged and was removed: run restaking.avs.install, which makes it anew" if gone else ""
+    return AvsError(f"{unexpected(error)}{more}")
+
+
+def _show(outcome: Outcome, as_json: bool) -> int:
+    if as_json:
+        _print_document(outcome.data)
+        return outcome.code
+    lines = iter(outcome.lines)
+    try:
+        _print_all(lines)
+    except KeyboardInterrupt:
+        if not outcome.endless:
+            raise
+    finally:
+        # What makes them may have started something.
+        close = getattr(lines, "close", None)
+        if close is not None:
+            close()
+    return outcome.code
+
+
+def _failed(error: AvsError, as_json: bool) -> int:
+    """Tell it: what is wrong first, then each problem with what to do."""
+    if as_json:
+        _print_document({"failed": True, **error.as_result()})
+    else:
+        for line in (f"avsctl: {error.message}", *(f"  {_problem(finding)}" for finding in error.findings if not _is_said(finding, error))):
+            print(_one_line(line), file=sys.stderr)
+    if isinstance(error, WrongUse):
+        return WRONG_USE
+    if isinstance(error, UnknownInstance):
+        return UNKNOWN
+    return LOCKED if isinstance(error, LockedError) else FAILED
+
+
+def _problem(finding: Finding) -> str:
+    return f"{finding.id} {finding.as_line()}"
+
+
+def _is_said(finding: Finding, error: AvsError) -> bool:
+    """Each thing is told once."""
+    return not finding.remedy and finding.message in error.message
+
+
+def _print_document(data: Any) -> None:
+    # ASCII alone, so whatever it holds moves no terminal's cursor.
+    _print_all([json.dumps(data, indent=2, sort_keys=True)], whole=True)
+
+
+def _print_all(lines: Any, whole: bool = False) -> None:
+    """Each as it comes. A reader that has gone (``| head``) has seen enough. ``whole``: text of ours that has lines of its own."""
+    try:
+        for line in lines:
+            sys.stdout.write((line if whole else _one_line(line)) + "\n")
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _one_line(text: str) -> str:
+    """What strangers say draws no line of its own, and moves no cursor."""
+    return harmless(text).replace("\n", "\\n")

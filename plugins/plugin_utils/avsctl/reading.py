@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands that only look: ``ls``, ``status``, ``logs``, ``history``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .commands import DONE, OFF, Command, Outcome, Place, require, takes_id, takes_ids
+from .table import NONE, labelled, room, table
+
+_STARTED, _HEALTHY, _HELD = "started", "healthy", "held"
+_LISTED = ("id", "version", "profile", "state", "health")
+
+
+def known(place: Place) -> list[str]:
+    """Ids of all instances of the host: those it has records of, and those it has containers of."""
+    return sorted({*place.store.ids(), *(container.instance for container in place.engine.containers())})
+
+
+def state_of(entry: Mapping[str, Any]) -> str:
+    """The word for what an instance is to be: one that is held down is shown as that."""
+    return _HELD if entry.get("hold") else str(entry.get("state") or NONE)
+
+
+def is_off(entry: Mapping[str, Any]) -> bool:
+    """Whether an instance that is to run is not healthy."""
+    return state_of(entry) == _STARTED and (entry.get("health") or {}).get("status") != _HEALTHY
+
+
+def _nothing(_parser: argparse.ArgumentParser) -> None:
+    """A command that takes nothing."""
+
+
+def _ls(_arguments: argparse.Namespace, place: Place) -> Outcome:
+    entries, _findings = _looked(place, [])
+    rows = [(item["id"], item.get("version"), item.get("profile"), state_of(item), item["health"]["status"]) for item in entries]
+    data = {"instances": [dict(zip(_LISTED, row)) for row in rows]}
+    lines = table([name.upper() for name in _LISTED], rows, room()) if rows else ["no instances on this host"]
+    return Outcome(DONE, data, lines)
+
+
+def _looked(place: Place, ids: Sequence[str]) -> tuple[list[dict[str, Any]], Any]:
+    """As the module ``instance_info`` tells it."""
+    from ...module_utils.common.harmless import harmless_deep, shown_entry
+    from ...module_utils.status.read import read_host
+
+    if ids:
+        require(ids, known(place))
+    found = read_host(place.engine, ids, place.store)
+    return [shown_entry(item) for item in found.instances], harmless_deep(found.findings)
+
+
+def _status(arguments: argparse.Namespace, place: Place) -> Outcome:
+    entries, findings = _looked(place, arguments.ids)
+    width = room()
+    lines = [line for number, entry in enumerate(entries) for line in ([""] if number else []) + _told(entry, width)]
+    if findings:
+        lines += ["", "beside them", *labelled(_findings(findings), width)]
+    code = OFF if any(map(is_off, entries)) else DONE
+    return Outcome(code, {"instances": entries, "findings": findings}, lines or ["no instances on this host"])
+
+
+def _told(entry: Mapping[str, Any], width: int | None) -> list[str]:
+    """One instance, all of it that a person asks for first."""
+    health = entry.get("health") or {}
+    return [f"{entry['id']}  {state_of(entry)}  {health.get('status') or NONE}", *labelled(_pairs(entry, health), width)]
+
+
+def _pairs(entry: Mapping[str, Any], health: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
+    yield "detail", health.get("detail")
+    hold = entry.get("hold")
+    if hold:
+        yield "held", f"since {hold.get('since')} by {hold.get('by')}: {hold.get('reason') or 'no reason given'}"
+    if entry.get("package"):
+        words = (entry["package"], entry.get("version"), entry.get("profile") and f"profile {entry['profile']}", entry.get("commit"))
+        yield "package", " ".join(str(word) for word in words if word)
+    if entry.get("phase"):
+        at = entry.get("committed_at")
+        yield "phase", f"{entry['phase']}{f', last confirmed healthy at {at}' if at else ''}"
+    if entry.get("release"):
+        yield "release", f"{entry['release']} in {entry.get('tree')}"
+    for name, key in sorted((entry.get("keystores") or {}).items()):
+        public = key.get("public_id")
+        yield "key", f"{name} {key.get('kind') or NONE} {key.get('fingerprint') or NONE}{f' public id {public}' if public else ''}"
+    for port in entry.get("ports") or ():
+        yield "port", f"{_address(port)}/{port.get('protocol')} {port.get('service') or ''}"
+    for item in entry.get("metrics") or ():
+        yield "metrics", f"{item.get('service')}:{item.get('port')}{item.get('path')}"
+    for item in entry.get("containers") or ():
+        restarts = f", restarted {item['restarts']} times" if item.get("restarts") else ""
+        yield "container", f"{item.get('service')} {item.get('status') or item.get('state')}{restarts}, {item.get('image') or NONE}"
+    yield "data", entry.get("data")
+    volumes = entry.get("volumes")
+    if volumes:
+        yield "volumes", " ".join(volumes)
+    yield from _findings(entry.get("findings") or ())
+
+
+def _address(port: Mapping[str, Any]) -> str:
+    address = str(port.get("address") or "0.0.0.0")
+    return f"[{address}]:{port.get('port')}" if ":" in address else f"{address}:{port.get('port')}"
+
+
+def _findings(findings: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, object]]:
+    for item in findings:
+        place = f"{item['place']}: " if item.get("place") else ""
+        remedy = f" -> {item['remedy']}" if item.get("remedy") else ""
+        yield str(item.get("severity")), f"{item.get('id')} {place}{item.get('message')}{remedy}"
+
+
+READING = (
+    Command("ls", "list the instances of this host", _nothing, _ls, "Id, version, profile, state and health of each, asked just now."),
+    Command(
+        "status",
+        "tell all there is to tell of instances",
+        takes_ids,
+        _status,
+        "State and health asked just now, keys by fingerprint and public id, ports, containers, where things are, and findings: what the module\n"
+        "restaking.avs.instance_info tells. Ends with 3 where an instance that is to run is not healthy.",
+    ),
+)
