@@ -5,6 +5,7 @@
 """What the copy of the library on a host does: a call on standard input, its result on standard output, a line of JSON each.
 
 It is here because it is no module, nor part of one. It runs on hosts all the same: Python 3.9, and nothing but Python's own library.
+With arguments the copy is a program for a person instead: ``people.py``, of which a call reads nothing.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from ...module_utils.common.masking import Mask
 from ...module_utils.reconcile.call import answer
 from .process import run_command
 
+# As avsctl with arguments ends (commands.py).
+_WRONG_USE = 2
+
 
 def main() -> None:
-    call: Mapping[str, Any] = json.loads(sys.stdin.buffer.read())
+    text = sys.stdin.buffer.read()
+    try:
+        call: Mapping[str, Any] = json.loads(text)
+    except ValueError:
+        print("avsctl: no call on standard input (avsctl --help tells more)", file=sys.stderr)
+        raise SystemExit(_WRONG_USE) from None
     values = (call.get("secret_values") or {}).values()
     # What the engine said may hold them, and an error of ours as well.
     mask = Mask(value for own in values for value in own.values())
     try:
         result = answer(call, run_command, "avsctl")
     except Exception as error:
-        if isinstance(error, (ImportError, SyntaxError, EOFError)):
-            _discard()
-        # Not read by the many calls that go well.
-        import traceback
-
-        frames = traceback.walk_tb(error.__traceback__)
-        where = ", ".join(f"{_below(frame.f_code.co_filename)}:{line}" for frame, line in frames)
-        # Not the traceback: it quotes more than can be searched for secrets.
-        message = f"unexpected {type(error).__name__}: {error} (at {where})"
+        message = unexpected(error)
         if not call["document"].get("complete"):
             # Nothing was changed: no answer, and a module is asked.
             raise SystemExit(mask(message)) from None
@@ -46,13 +47,25 @@ def main() -> None:
     sys.stdout.write(f"\n{json.dumps(mask.deep(result))}\n")
 
 
+def unexpected(error: Exception) -> str:
+    """What is known of it, in a line. A copy that may be damaged is removed: the next call goes to a module, which leaves a good one."""
+    if isinstance(error, (ImportError, SyntaxError, EOFError)):
+        _discard()
+    # Not read by the many calls that go well.
+    import traceback
+
+    frames = traceback.walk_tb(error.__traceback__)
+    where = ", ".join(f"{_below(frame.f_code.co_filename)}:{line}" for frame, line in frames)
+    # Not the traceback: it quotes more than can be searched for secrets.
+    return f"unexpected {type(error).__name__}: {error} (at {where})"
+
+
 def _below(path: str) -> str:
     """A file as the collection has it: room and name, whatever archive it is in."""
     return "/".join(path.split("/")[-2:])
 
 
 def _discard() -> None:
-    """If this copy is damaged, the next call goes to a module, which leaves a good one."""
     archive = getattr(getattr(__spec__, "loader", None), "archive", None)
     if archive is not None:
         with contextlib.suppress(OSError):

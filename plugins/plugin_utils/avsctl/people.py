@@ -79,6 +79,9 @@ def main(arguments: Sequence[str], place: Place | None = None) -> int:
 
         _print_all(candidates(arguments[1:]))
         return DONE
+    # Here, so that completion is quick; and before anything else, so that a damaged copy can still say so.
+    from .main import unexpected
+
     as_json = "--json" in arguments
     try:
         chosen = parser(COMMANDS).parse_args(arguments)
@@ -87,6 +90,7 @@ def main(arguments: Sequence[str], place: Place | None = None) -> int:
         return _show(command.run(chosen, place or _here(command)), as_json)
     except SystemExit as end:
         # --help was asked for, and printed.
+        _print_all(())
         return int(end.code or 0)
     except KeyboardInterrupt:
         print("avsctl: interrupted", file=sys.stderr)
@@ -98,7 +102,7 @@ def main(arguments: Sequence[str], place: Place | None = None) -> int:
 
         return _failed(AvsError(os_error_text(error, "/var/lib/avs")), as_json)
     except Exception as error:
-        return _failed(_unexpected(error), as_json)
+        return _failed(AvsError(f"{unexpected(error)}; if it comes again after restaking.avs.install, report the bug"), as_json)
 
 
 def _here(command: Command) -> Place:
@@ -109,14 +113,6 @@ def _here(command: Command) -> Place:
     from .process import run_command
 
     return Place(host_store(), Engine(run_command))
-
-
-def _unexpected(error: Exception) -> AvsError:
-    from .faults import discard, is_damage, unexpected
-
-    gone = discard() if is_damage(error) else None
-    more = f"; {gone} is damaged and was removed: run restaking.avs.install, which makes it anew" if gone else ""
-    return AvsError(f"{unexpected(error)}{more}")
 
 
 def _show(outcome: Outcome, as_json: bool) -> int:
@@ -171,9 +167,12 @@ def _print_all(lines: Any, whole: bool = False) -> None:
         for line in lines:
             sys.stdout.write((line if whole else _one_line(line)) + "\n")
             sys.stdout.flush()
-    except BrokenPipeError:
+        sys.stdout.flush()
+    except OSError as error:
         # Python would try once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if not isinstance(error, BrokenPipeError):
+            raise AvsError(f"the output cannot be written: {error.strerror}") from None
 
 
 def _one_line(text: str) -> str:
