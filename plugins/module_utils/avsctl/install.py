@@ -12,12 +12,26 @@ import os
 import re
 import stat
 import sys
+from dataclasses import dataclass
 
 from ..instance.store import host_store
 from ..system import files
 from ..system.lock import Lock
+from .begun import programs_in_use
+from .launcher import place_completion, place_launcher
 
 FOLDER = "/usr/local/lib/avs"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are put; others only in tests."""
+
+    folder: str = FOLDER
+    launcher: str = "/usr/local/sbin/avsctl"
+    completion: str = "/usr/local/share/bash-completion/completions/avsctl"
+
+
 _NAME = re.compile(r"avsctl-[0-9a-f]{16}\.pyz")
 # Controllers with different versions of the collection may take turns.
 _KEPT = 3
@@ -25,8 +39,12 @@ _KEPT = 3
 _OPTIONS = "-ISXutf8"
 # The kernel reads no more of a script's first line.
 _LONGEST_LINE = 120
-# A Python that was upgraded meanwhile would compile all of it each time: it says that there is no copy, and gets a new one.
+# With arguments it serves a person (plugin_utils/avsctl/people.py), by any Python. To a call a Python that was upgraded meanwhile, which
+# would compile all of it each time, says that there is no copy, and gets a new one.
 _MAIN = """import sys
+if len(sys.argv) > 1 or sys.stdin is None or sys.stdin.isatty():
+    from avs.plugin_utils.avsctl.people import main
+    sys.exit(main(sys.argv[1:]))
 if sys.implementation.cache_tag != {tag!r}:
     sys.stdin.buffer.read()
     sys.exit(127)
@@ -35,8 +53,9 @@ main()
 """
 
 
-def keep(name: str, archive: str, holder: str, folder: str = FOLDER) -> None:
-    """Make the copy ``name``, which says what is in it. It saves time and nothing else: where it cannot be had, nothing is wrong.
+def keep(name: str, archive: str, holder: str, places: Places | None = None) -> None:
+    """Make the copy ``name``, which says what is in it, and what starts it for a person. Where it cannot be had, nothing is wrong: it saves
+    time, and a person has other ways.
 
     ``archive``: the sources as the controller packed them (``plugin_utils/remote/copy.py``), a zip archive in base64.
     """
@@ -44,14 +63,32 @@ def keep(name: str, archive: str, holder: str, folder: str = FOLDER) -> None:
     startable = os.path.isabs(sys.executable) and " " not in sys.executable and len(first_line) <= _LONGEST_LINE
     if not startable or not _NAME.fullmatch(name):
         return
+    places = places or Places()
     # The work is done, and its result still has to be told.
     with contextlib.suppress(Exception), Lock(os.path.join(host_store().locks, "avsctl.lock"), holder, 0):
-        files.folder(folder)
-        if not _is_ours(folder):
+        files.folder(places.folder)
+        if not _is_ours(places.folder):
             return
-        files.sweep(folder)
-        files.write(os.path.join(folder, name), first_line.encode() + _runnable(base64.b64decode(archive)), mode=0o755)
-        for old in _by_age(folder)[_KEPT:]:
+        files.sweep(places.folder)
+        copy = os.path.join(places.folder, name)
+        files.write(copy, first_line.encode() + _runnable(base64.b64decode(archive)), mode=0o755)
+        with contextlib.suppress(OSError):
+            place_launcher(places.launcher, [_python(), _OPTIONS, copy])
+        with contextlib.suppress(OSError):
+            place_completion(places.completion, places.launcher)
+        _prune(places.folder, {name, *programs_in_use(host_store())})
+
+
+def _python() -> str:
+    """This interpreter by a name that outlives an upgrade of the distribution, where it has one beside it."""
+    plain = os.path.join(os.path.dirname(sys.executable), "python3")
+    return plain if os.path.realpath(plain) == os.path.realpath(sys.executable) else sys.executable
+
+
+def _prune(folder: str, needed: set[str]) -> None:
+    """Remove all copies but the newest, and those that are needed whatever their age."""
+    for old in _by_age(folder)[_KEPT:]:
+        if os.path.basename(old) not in needed:
             files.remove(old)
 
 

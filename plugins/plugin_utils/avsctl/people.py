@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -34,10 +36,11 @@ exit codes:
   3  something is off: an instance is not healthy, waits for its secrets, or differs
   4  somebody else is at work on the instance (its lock is held)
   5  no such instance
-
-With --json one JSON document is on standard output, and nothing else; of what failed it has "failed", "msg" and "findings".
-`avsctl COMMAND --help` tells more of a command.
 """
+_MORE = (
+    'With --json one JSON document is on standard output, and nothing else; of what failed it has "failed", "msg" and "findings".',
+    "`avsctl COMMAND --help` tells more of a command.",
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,7 +55,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
-    top = _Parser(prog="avsctl", description=_ABOUT, epilog=_ENDS)
+    top = _Parser(prog="avsctl", description=_filled(_ABOUT), epilog="\n".join([_ENDS, *map(_filled, _MORE)]))
     _takes_json(top, False)
     under = top.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     for command in commands:
@@ -64,7 +67,12 @@ def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
 
 def _page(command: Command) -> str:
     first = f"{command.help[:1].upper()}{command.help[1:]}."
-    return f"{first}\n\n{command.more.strip()}" if command.more else first
+    return "\n\n".join(map(_filled, (first, command.more) if command.more else (first,)))
+
+
+def _filled(text: str) -> str:
+    """A paragraph as wide as argparse makes its own."""
+    return textwrap.fill(" ".join(text.split()), max(shutil.get_terminal_size().columns - 2, 20))
 
 
 def _takes_json(to: argparse.ArgumentParser, default: Any) -> None:

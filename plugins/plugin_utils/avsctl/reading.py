@@ -10,16 +10,14 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .commands import DONE, OFF, Command, Outcome, Place, require, takes_id, takes_ids
+from .commands import DONE, OFF, Command, Outcome, Place, require, takes_ids
+from .history import HISTORY
+from .known import known
+from .logs import LOGS
 from .table import NONE, labelled, room, table
 
 _STARTED, _HEALTHY, _HELD = "started", "healthy", "held"
 _LISTED = ("id", "version", "profile", "state", "health")
-
-
-def known(place: Place) -> list[str]:
-    """Ids of all instances of the host: those it has records of, and those it has containers of."""
-    return sorted({*place.store.ids(), *(container.instance for container in place.engine.containers())})
 
 
 def state_of(entry: Mapping[str, Any]) -> str:
@@ -120,7 +118,9 @@ READING = (
         "tell all there is to tell of instances",
         takes_ids,
         _status,
-        "State and health asked just now, keys by fingerprint and public id, ports, containers, where things are, and findings: what the module\n"
+        "State and health asked just now, keys by fingerprint and public id, ports, containers, where things are, and findings: what the module "
         "restaking.avs.instance_info tells. Ends with 3 where an instance that is to run is not healthy.",
     ),
+    LOGS,
+    HISTORY,
 )

@@ -28,7 +28,7 @@ def room() -> int | None:
 
 def cell(value: object) -> str:
     """Text of strangers as one word of a table: harmless, in one line, never empty."""
-    return harmless(" ".join(str(value).split())) if value not in (None, "") else NONE
+    return NONE if value is None else harmless(" ".join(str(value).split())) or NONE
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]], width: int | None) -> list[str]:

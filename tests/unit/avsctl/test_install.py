@@ -22,6 +22,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.system.lock import L
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import main
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import archive, sources
 
+from tests.unit.support.pythons import pythons
+
 NAME = "avsctl-0123456789abcdef.pyz"
 
 
@@ -30,6 +32,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     store = Store(str(tmp_path / "lib"), str(tmp_path / "run"), str(tmp_path / "locks"))
     monkeypatch.setattr(install, "host_store", lambda: store)
     return tmp_path / "copies"
+
+
+def places(folder: Path) -> install.Places:
+    """All of it below the folder beside ``folder``, so that nothing of this machine's is written."""
+    root = folder.parent / "local"
+    return install.Places(str(folder), str(root / "sbin/avsctl"), str(root / "share/bash-completion/completions/avsctl"))
 
 
 def kept(folder: Path) -> list[str]:
@@ -43,7 +51,7 @@ def ask(copy: Path, call: dict[str, Any]) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_copy_answers_by_itself(folder: Path, tmp_path: Path) -> None:
-    install.keep(NAME, archive(), "me", str(folder))
+    install.keep(NAME, archive(), "me", places(folder))
     copy = folder / NAME
     assert kept(folder) == [NAME] and copy.stat().st_mode & 0o777 == 0o755
     moved = tmp_path / "elsewhere.pyz"
@@ -55,7 +63,7 @@ def test_a_copy_answers_by_itself(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_copy_is_all_of_the_library_compiled(folder: Path) -> None:
-    install.keep(NAME, archive(), "me", str(folder))
+    install.keep(NAME, archive(), "me", places(folder))
     with zipfile.ZipFile(folder / NAME) as copy:
         assert sorted(copy.namelist()) == sorted(["__main__.py", *(f"avs/{name}{end}" for name in sources() for end in ("", "c"))])
         assert copy.read("avs/module_utils/avsctl/install.py") == Path(install.__file__).read_bytes()
@@ -66,7 +74,7 @@ def test_a_copy_is_all_of_the_library_compiled(folder: Path) -> None:
 
 def test_a_copy_can_do_all_the_library_can(folder: Path) -> None:
     """A module carries only what it imports; the copy it leaves has every room, and each file finds what it imports."""
-    install.keep(NAME, archive(), "me", str(folder))
+    install.keep(NAME, archive(), "me", places(folder))
     modules = [f"avs.{name[:-3]}".replace("/", ".").replace(".__init__", "") for name in sources() if name != "__init__.py"]
     lines = ";".join(f"import {module}" for module in sorted(modules))
     assert len(modules) > 50
@@ -77,7 +85,7 @@ def test_a_copy_can_do_all_the_library_can(folder: Path) -> None:
 def test_a_copy_made_for_another_python_says_there_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(install, "_MAIN", install._MAIN.replace("{tag!r}", "'cpython-30'"))
-        install.keep(NAME, archive(), "me", str(folder))
+        install.keep(NAME, archive(), "me", places(folder))
     done = ask(folder / NAME, {"document": {"schema": 1, "filler": "x" * 300_000}})
     assert (done.returncode, done.stdout, done.stderr) == (127, "", "")
 
@@ -90,30 +98,96 @@ def test_what_was_cut_off_and_old_copies_go(folder: Path) -> None:
         os.utime(copy, (age + 1000, age + 1000))
     (folder / f".{NAME}.tmp").write_text("half")
     (folder / "mine.txt").write_text("somebody's")
-    install.keep(NAME, archive(), "me", str(folder))
+    install.keep(NAME, archive(), "me", places(folder))
     assert kept(folder) == [NAME, "avsctl-bbbbbbbbbbbbbbbb.pyz", "avsctl-cccccccccccccccc.pyz", "mine.txt"]
+
+
+def test_a_copy_an_open_transaction_began_with_stays(folder: Path, tmp_path: Path) -> None:
+    folder.mkdir()
+    names = [f"avsctl-{letter * 16}.pyz" for letter in "abcdef"]
+    for age, name in enumerate(names):
+        (folder / name).write_text("old")
+        os.utime(folder / name, (age + 1000, age + 1000))
+    own = Store(str(tmp_path / "lib")).instance("demo-avs-op1")
+    own.make()
+    for number, name in ((1, names[0]), (2, names[1])):
+        own.note("begin", transaction=f"t{number}", operation="install", program=name, holder="me")
+    own.note("end", transaction="t2", outcome="committed")
+    install.keep(NAME, archive(), "me", places(folder))
+    assert kept(folder) == [NAME, names[0], *names[4:]]
+    own.note("end", transaction="t1", outcome="undone")
+    install.keep(NAME, archive(), "me", places(folder))
+    assert kept(folder) == [NAME, *names[4:]]
+
+
+def test_where_a_journal_cannot_be_read_no_copy_goes(folder: Path, tmp_path: Path) -> None:
+    folder.mkdir()
+    names = [f"avsctl-{letter * 16}.pyz" for letter in "abcdef"]
+    for age, name in enumerate(names):
+        (folder / name).write_text("old")
+        os.utime(folder / name, (age + 1000, age + 1000))
+    own = Store(str(tmp_path / "lib")).instance("demo-avs-op1")
+    own.make()
+    os.mkdir(own.path("journal.jsonl"))
+    install.keep(NAME, archive(), "me", places(folder))
+    assert kept(folder) == [NAME, *names]
+
+
+def test_a_copy_just_made_stays_though_the_clock_went_back(folder: Path) -> None:
+    folder.mkdir()
+    for letter in "abc":
+        copy = folder / f"avsctl-{letter * 16}.pyz"
+        copy.write_text("of a time to come")
+        os.utime(copy, (4e9, 4e9))
+    install.keep(NAME, archive(), "me", places(folder))
+    assert NAME in kept(folder)
+
+
+def test_of_a_call_nothing_is_read_that_serves_persons(folder: Path) -> None:
+    install.keep(NAME, archive(), "me", places(folder))
+    call = json.dumps({"document": {"schema": 1, "specs": [], "complete": False}})
+    done = subprocess.run([sys.executable, "-ISXimporttime", str(folder / NAME)], input=call, capture_output=True, text=True, check=True)
+    read = {line.rpartition("|")[2].strip().rpartition(".")[2] for line in done.stderr.splitlines() if "avs.plugin_utils.avsctl." in line}
+    assert read == {"main", "process"} and "argparse" not in done.stderr
+
+
+@pytest.mark.parametrize("python", sorted({pythons()[0], pythons()[-1]}))
+def test_a_python_of_another_version_serves_a_person_and_no_call(folder: Path, python: str) -> None:
+    install.keep(NAME, archive(), "me", places(folder))
+    version = subprocess.run([python, "-c", "import sys; print(sys.implementation.cache_tag)"], capture_output=True, text=True, check=True).stdout
+    call = subprocess.run([python, "-I", str(folder / NAME)], input="{}", capture_output=True, text=True, check=False)
+    person = subprocess.run([python, "-I", str(folder / NAME), "logs", "--help"], capture_output=True, text=True, check=False)
+    assert (person.returncode, person.stderr) == (0, "") and "--follow" in person.stdout
+    assert call.returncode == (1 if version.strip() == sys.implementation.cache_tag else 127)
+
+
+@pytest.mark.parametrize("text", ["", "hello", '{"document"'])
+def test_what_is_no_call_is_wrong_use(folder: Path, text: str) -> None:
+    install.keep(NAME, archive(), "me", places(folder))
+    done = subprocess.run([str(folder / NAME)], input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr == "avsctl: no call on standard input (avsctl --help tells more)\n"
 
 
 @pytest.mark.parametrize("name", ["avsctl.pyz", "../avsctl-0123456789abcdef.pyz", "avsctl-0123456789abcdef.pyz\n", ""])
 def test_no_other_name_is_written(folder: Path, name: str) -> None:
-    install.keep(name, archive(), "me", str(folder))
+    install.keep(name, archive(), "me", places(folder))
     assert kept(folder) == []
 
 
 @pytest.mark.parametrize("python", ["/opt/my python/bin/python3", f"/{'x' * 120}/python3", ""])
 def test_no_copy_for_a_python_a_script_cannot_name(folder: Path, monkeypatch: pytest.MonkeyPatch, python: str) -> None:
     monkeypatch.setattr(sys, "executable", python)
-    install.keep(NAME, archive(), "me", str(folder))
+    install.keep(NAME, archive(), "me", places(folder))
     assert kept(folder) == []
 
 
 def test_whatever_is_in_the_way_is_no_failure(folder: Path, tmp_path: Path) -> None:
     folder.write_text("a file where the folder would be")
-    install.keep(NAME, archive(), "me", str(folder))
+    install.keep(NAME, archive(), "me", places(folder))
     assert folder.is_file()
     folder.unlink()
     with Lock(str(tmp_path / "locks" / "avsctl.lock"), "another run", 0):
-        install.keep(NAME, archive(), "me", str(folder))
+        install.keep(NAME, archive(), "me", places(folder))
     assert kept(folder) == []
 
 
@@ -122,7 +196,7 @@ def test_no_error_of_making_it_is_one_of_the_work(folder: Path, monkeypatch: pyt
         raise RuntimeError("no zipfile here")
 
     monkeypatch.setattr(install, "_runnable", broken)
-    install.keep(NAME, archive(), "me", str(folder))
+    install.keep(NAME, archive(), "me", places(folder))
     assert kept(folder) == []
 
 
@@ -130,13 +204,13 @@ def test_no_error_of_making_it_is_one_of_the_work(folder: Path, monkeypatch: pyt
 def test_nothing_is_put_where_others_can_write(folder: Path, mode: int) -> None:
     folder.mkdir()
     folder.chmod(mode)
-    install.keep(NAME, archive(), "me", str(folder))
+    install.keep(NAME, archive(), "me", places(folder))
     assert kept(folder) == []
 
 
 def test_a_damaged_copy_removes_itself(folder: Path) -> None:
     """What is read late, and only for work, would else fail in every run that has some."""
-    install.keep(NAME, archive(), "me", str(folder))
+    install.keep(NAME, archive(), "me", places(folder))
     copy = folder / NAME
     content = bytearray(copy.read_bytes())
     with zipfile.ZipFile(copy) as packed:
