@@ -240,5 +240,5 @@ def wipe(host: Host) -> None:
         'ids=$(docker ps -aq --filter label=avs.instance); [ -z "$ids" ] || docker rm -f $ids >/dev/null; '
         'nets=$(docker network ls -q --filter name=avs-); [ -z "$nets" ] || docker network rm $nets >/dev/null; '
         'vols=$(docker volume ls -q --filter name=avs-); [ -z "$vols" ] || docker volume rm $vols >/dev/null; '
-        "rm -rf /var/lib/avs /run/avs /run/lock/avs /usr/local/lib/avs"
+        "rm -rf /var/lib/avs /run/avs /run/lock/avs /usr/local/lib/avs /usr/local/sbin/avsctl /usr/local/share/bash-completion/completions/avsctl"
     )

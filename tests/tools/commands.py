@@ -17,6 +17,8 @@ from pathlib import Path
 
 import yaml
 
+from plugins.module_utils.common.errors import AvsError
+from plugins.plugin_utils.avsctl.people import COMMANDS, parser
 from tests.lab import cli
 
 from .documented import avs_variables
@@ -61,6 +63,7 @@ def _problems(words: list[str], root: Path) -> Iterator[str]:
         "ansible-galaxy": _galaxy,
         "pip": _pip,
         "python": _python,
+        "avsctl": _avsctl,
         ".": _sourced,
     }
     if program in checks:
@@ -128,6 +131,17 @@ def _ansible(words: list[str], root: Path) -> Iterator[str]:
 def _galaxy(words: list[str], root: Path) -> Iterator[str]:
     if words[:2] != ["collection", "install"] or not words[2].startswith("restaking-avs-"):
         yield "ansible-galaxy installs the collection on these pages, and nothing else"
+
+
+def _avsctl(words: list[str], root: Path) -> Iterator[str]:
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            parser(COMMANDS).parse_args(words)
+    except AvsError as error:
+        yield f"avsctl {' '.join(words)}: {error.message}"
+    except SystemExit:
+        # --help was asked for.
+        return
 
 
 def _pip(words: list[str], root: Path) -> Iterator[str]:

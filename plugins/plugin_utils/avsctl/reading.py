@@ -92,8 +92,12 @@ def _pairs(entry: Mapping[str, Any], health: Mapping[str, Any]) -> Iterable[tupl
     for item in entry.get("containers") or ():
         restarts = f", restarted {item['restarts']} times" if item.get("restarts") else ""
         yield "container", f"{item.get('service')} {item.get('status') or item.get('state')}{restarts}, {item.get('image') or NONE}"
-    yield "data", entry.get("data")
-    volumes = entry.get("volumes")
+    kept = entry.get("kept")
+    if kept:
+        yield "kept", " ".join([*kept.get("volumes", ()), *filter(None, [kept.get("data")])])
+    else:
+        yield "data", entry.get("data")
+    volumes = () if kept else entry.get("volumes")
     if volumes:
         yield "volumes", " ".join(volumes)
     yield from _findings(entry.get("findings") or ())

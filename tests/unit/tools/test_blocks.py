@@ -220,6 +220,9 @@ def test_a_block_without_a_mark_is_named(tmp_path: Path) -> None:
         ("python -m tests.tools.nonsense", "python -m tests.tools.nonsense: there is no such module"),
         ("cd /tmp && A=b frobnicate x", "frobnicate is no program this project knows"),
         (". tests/demo/environment; make lab", None),
+        ("avsctl logs demo-avs-op1 --since 10m; avsctl --help", None),
+        ("avsctl logs --json", "avsctl logs --json: the following arguments are required: ID"),
+        ("avsctl list", "avsctl list: argument COMMAND: invalid choice"),
     ],
 )
 def test_what_a_command_names_is_there(command: str, problem: str | None) -> None:
