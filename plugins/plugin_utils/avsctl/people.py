@@ -146,7 +146,7 @@ def _failed(error: AvsError, as_json: bool) -> int:
     if as_json:
         _print_document({"failed": True, **error.as_result()})
     else:
-        for line in (f"avsctl: {error.message}", *(f"  {_problem(finding)}" for finding in error.findings if not _is_said(finding, error))):
+        for line in (f"avsctl: {error.message}", *filter(None, (_problem(finding, error.message) for finding in error.findings))):
             print(_one_line(line), file=sys.stderr)
     if isinstance(error, WrongUse):
         return WRONG_USE
@@ -155,13 +155,11 @@ def _failed(error: AvsError, as_json: bool) -> int:
     return LOCKED if isinstance(error, LockedError) else FAILED
 
 
-def _problem(finding: Finding) -> str:
-    return f"{finding.id} {finding.as_line()}"
-
-
-def _is_said(finding: Finding, error: AvsError) -> bool:
-    """Each thing is told once."""
-    return not finding.remedy and finding.message in error.message
+def _problem(finding: Finding, said: str) -> str:
+    """A line for it; what was said already is not said again, and nothing at all where there is no more to it."""
+    if finding.message not in said:
+        return f"  {finding.id} {finding.as_line()}"
+    return f"  {finding.id} {finding.remedy}" if finding.remedy else ""
 
 
 def _print_document(data: Any) -> None:

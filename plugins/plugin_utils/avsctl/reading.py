@@ -14,10 +14,11 @@ from .commands import DONE, OFF, Command, Outcome, Place, require, takes_ids
 from .history import HISTORY
 from .known import known
 from .logs import LOGS
-from .table import NONE, labelled, room, table
+from .table import NONE, folded, labelled, room, table
 
 _STARTED, _HEALTHY, _HELD = "started", "healthy", "held"
 _LISTED = ("id", "version", "profile", "state", "health")
+_NOBODY = "no instances on this host"
 
 
 def state_of(entry: Mapping[str, Any]) -> str:
@@ -38,7 +39,7 @@ def _ls(_arguments: argparse.Namespace, place: Place) -> Outcome:
     entries, _findings = _looked(place, [])
     rows = [(item["id"], item.get("version"), item.get("profile"), state_of(item), item["health"]["status"]) for item in entries]
     data = {"instances": [dict(zip(_LISTED, row)) for row in rows]}
-    lines = table([name.upper() for name in _LISTED], rows, room()) if rows else ["no instances on this host"]
+    lines = table([name.upper() for name in _LISTED], rows, room()) if rows else [_NOBODY]
     return Outcome(DONE, data, lines)
 
 
@@ -56,17 +57,18 @@ def _looked(place: Place, ids: Sequence[str]) -> tuple[list[dict[str, Any]], Any
 def _status(arguments: argparse.Namespace, place: Place) -> Outcome:
     entries, findings = _looked(place, arguments.ids)
     width = room()
-    lines = [line for number, entry in enumerate(entries) for line in ([""] if number else []) + _told(entry, width)]
+    lines = [line for number, entry in enumerate(entries) for line in ([""] if number else []) + _told(entry, width)] or [_NOBODY]
     if findings:
         lines += ["", "beside them", *labelled(_findings(findings), width)]
     code = OFF if any(map(is_off, entries)) else DONE
-    return Outcome(code, {"instances": entries, "findings": findings}, lines or ["no instances on this host"])
+    return Outcome(code, {"instances": entries, "findings": findings}, lines)
 
 
 def _told(entry: Mapping[str, Any], width: int | None) -> list[str]:
     """One instance, all of it that a person asks for first."""
     health = entry.get("health") or {}
-    return [f"{entry['id']}  {state_of(entry)}  {health.get('status') or NONE}", *labelled(_pairs(entry, health), width)]
+    first = f"{entry['id']}  {state_of(entry)}  {health.get('status') or NONE}"
+    return [*folded("", first, width), *labelled(_pairs(entry, health), width)]
 
 
 def _pairs(entry: Mapping[str, Any], health: Mapping[str, Any]) -> Iterable[tuple[str, object]]:

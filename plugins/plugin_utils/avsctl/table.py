@@ -50,7 +50,7 @@ def labelled(pairs: Iterable[tuple[str, object]], width: int | None, indent: int
     lines = []
     for label, text in found:
         first = f"{' ' * indent}{label.ljust(longest)}{_GAP}"
-        lines += _folded(first, text, width)
+        lines += folded(first, text, width)
     return lines
 
 
@@ -62,14 +62,14 @@ def _wrapped(row: Sequence[str], widths: Sequence[int], last: int) -> list[str]:
     head = _row(row[:-1], widths[:-1])
     start = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
     first = head + " " * (start - _wide(head))
-    return _folded(first, row[-1], start + last)
+    return folded(first, row[-1], start + last)
 
 
 def _block(header: Sequence[str], row: Sequence[str], width: int) -> list[str]:
-    return [*_folded("", row[0], width), *labelled(zip(map(str.lower, header[1:]), row[1:]), width)]
+    return [*folded("", row[0], width), *labelled(zip(map(str.lower, header[1:]), row[1:]), width)]
 
 
-def _folded(first: str, text: str, width: int | None) -> list[str]:
+def folded(first: str, text: str, width: int | None) -> list[str]:
     """``text`` behind ``first``; what does not fit goes below it. A word that is too long (a digest) is not cut: it is to be copied."""
     start = _wide(first)
     if width is None or start + _wide(text) <= width:

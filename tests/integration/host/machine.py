@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pty
+import struct
 import subprocess
-import sys
+import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import archive, copy_name
 
 from tests.integration.host.support import Bench
+from tests.unit.support.pythons import pythons
 
 ROOT = Path(__file__).resolve().parents[3]
 # A mount namespace of its own: the bench's folders on the host's paths, the engine's socket where there is to be one. Then the command.
@@ -49,17 +53,18 @@ class Machine:
         self._old = folder / "old-run"
         self._old.mkdir(parents=True)
 
-    def keep(self) -> str:
-        """The program made of the sources and put on the host as a run does it. Returns its name."""
-        name = copy_name(sys.executable)
+    def keep(self, python: str | None = None) -> str:
+        """The program made of the sources and put on the host as a run does it, by the oldest Python a host may have, or another one.
+        Returns its name."""
+        python = python or pythons()[0]
+        name = copy_name(python)
         environment = {"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
-        done = self.run([sys.executable, "-c", _KEEP, name], stdin=archive(), environment=environment)
+        done = self.run([python, "-c", _KEEP, name], stdin=archive(), environment=environment)
         assert (done.returncode, done.stderr) == (0, "")
         return name
 
-    def avsctl(self, *arguments: str, engine: bool = True, columns: int | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {} if columns is None else {"COLUMNS": str(columns)}
-        return self.run(["avsctl", *arguments], engine=engine, environment=environment)
+    def avsctl(self, *arguments: str, engine: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.run(["avsctl", *arguments], engine=engine)
 
     def run(
         self, command: list[str], stdin: str = "", engine: bool = True, environment: dict[str, str] | None = None
@@ -68,7 +73,7 @@ class Machine:
             self._line(command), input=stdin, env=self._environment(engine, environment), capture_output=True, text=True, timeout=120, check=False
         )
 
-    @contextmanager
+    @contextlib.contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """``avsctl`` as a shell starts it: at the head of a group of processes, which all get what a person's Ctrl-C sends."""
         environment = self._environment(True, None)
@@ -81,6 +86,21 @@ class Machine:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+
+    def at_terminal(self, columns: int, *arguments: str) -> str:
+        """What a terminal of so many columns gets from ``avsctl``."""
+        shown, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = subprocess.Popen(self._line(["avsctl", *arguments]), env=self._environment(True, None), stdin=terminal, stdout=terminal)
+        os.close(terminal)
+        text = b""
+        # The last one that has it open is gone: the terminal's own way of saying so.
+        with contextlib.suppress(OSError):
+            while True:
+                text += os.read(shown, 65536)
+        os.close(shown)
+        process.wait(60)
+        return text.decode().replace("\r\n", "\n")
 
     def _line(self, command: list[str]) -> list[str]:
         return ["unshare", "--mount", "sh", "-c", _ENTER, "sh", *command]

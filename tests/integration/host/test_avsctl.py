@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,20 @@ def test_status_tells_what_instance_info_tells(machine: Machine, bench: Bench, n
     for port in entry["ports"]:
         assert f"{port['address']}:{port['port']}/{port['protocol']} {port['service']}" in text.stdout
     assert all(item["message"].split()[0] in text.stdout and item["id"] in text.stdout for item in entry["findings"])
-    narrow = machine.avsctl("status", node, columns=60)
-    assert narrow.stdout.split() and narrow.returncode == 0
+
+
+def test_a_terminal_gets_what_fits(machine: Machine, node: str) -> None:
+    for columns in (200, 60, 20):
+        for command in (["status", node], ["history", node], ["ls"]):
+            text = machine.at_terminal(columns, *command)
+            # One word may be too long; it is to be copied, and stays whole. Behind a label it is.
+            assert [line for line in text.splitlines() if len(line) > columns and len(line.split()) > 2] == []
+            assert node in text or command[0] == "history"
+            assert "\x1b" not in text and "Traceback" not in text
+    piped = machine.avsctl("history", node).stdout
+    assert max(map(len, piped.splitlines())) > 200 and piped.split() == machine.at_terminal(1000, "history", node).split()
+    # At a terminal it waits for no call.
+    assert machine.at_terminal(80).startswith("usage: avsctl ")
 
 
 def _lasting(entry: dict[str, Any]) -> dict[str, Any]:
@@ -257,9 +270,13 @@ def test_logs_have_no_end_and_are_no_document(machine: Machine, talker: str) -> 
     assert done.returncode == 2 and "no end" in document(done)["msg"]
 
 
-def test_who_is_not_root_gets_no_more_than_help(machine: Machine, node: str) -> None:
+def test_who_is_not_root_gets_no_more_than_help(machine: Machine, bench: Bench, node: str, tmp_path: Path) -> None:
+    # By a Python that anybody may start.
+    open_to_all = Machine(bench, tmp_path)
+    open_to_all.keep(sys.executable)
+
     def nobody(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return machine.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "avsctl", *arguments])
+        return open_to_all.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "avsctl", *arguments])
 
     done = nobody("ls")
     assert (done.returncode, done.stdout) == (1, "") and done.stderr == "avsctl: ls needs root's rights: sudo avsctl ls\n"

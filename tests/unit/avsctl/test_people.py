@@ -94,6 +94,14 @@ def test_each_problem_is_told_with_what_to_do_about_it(nowhere: Place, capsys: C
     assert "  OPS-004 engine: it is \\x1b[31mdown -> Start it." in others and any("bad\\nrecord" in line for line in others)
 
 
+def test_nothing_is_told_twice(nowhere: Place, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [finding("OPS-010", "a-b", "the record is odd", "Mend it."), finding("OPS-010", "a-c", "the record is odd", "")]
+    doing(monkeypatch, raises(HostError("a-b: the record is odd", told)))
+    assert main(["do"], nowhere) == 1
+    first, second, *others = capsys.readouterr().err.splitlines()
+    assert (first, second) == ("avsctl: a-b: the record is odd", "  OPS-010 Mend it.") and len(others) < 2
+
+
 def test_who_is_not_root_is_told_so(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert main(["ls"]) == 1
