@@ -130,23 +130,29 @@ def _followed(arguments: argparse.Namespace, place: Place, merge: Merge) -> Iter
             yield line
         if time.monotonic() - looked < _AGAIN:
             continue
-        for number, stream in enumerate(merge.streams):
-            again = _again(arguments, place, stream) if stream.over and not stream.lines and not stream.useless else None
+        ended = [stream for stream in merge.streams if stream.over and not stream.lines and not stream.useless]
+        there = _there(arguments, place) if ended else []
+        for stream in ended:
+            again = next((item for item in there if _goes_on(stream, item)), None)
             if again is not None:
                 stream.close()
-                merge.streams[number] = again
+                options = ["--since", stream.last or stream.began, "--follow"]
+                merge.streams[merge.streams.index(stream)] = _stream(place, again, options, stream.last)
         looked = time.monotonic()
 
 
-def _again(arguments: argparse.Namespace, place: Place, ended: Stream) -> Stream | None:
+def _there(arguments: argparse.Namespace, place: Place) -> list[Container]:
     try:
-        there = [item for item in place.engine.containers(arguments.id) if item.service == ended.service]
+        return place.engine.containers(arguments.id)
     except AvsError:
         # The engine may be restarting, and its containers go on meanwhile.
-        return None
-    # One that ended for good has said all.
-    alive = [item for item in there if item.state in ("running", "restarting") or item.id != ended.container]
-    return _stream(place, alive[0], ["--since", ended.last or ended.began, "--follow"], ended.last) if alive else None
+        return []
+
+
+def _goes_on(ended: Stream, container: Container) -> bool:
+    """Whether a container says what comes behind an ended log. One that ended for good has said all."""
+    lives = container.state in ("running", "restarting") or container.id != ended.container
+    return container.service == ended.service and lives
 
 
 def _complain(streams: Sequence[Stream]) -> None:

@@ -218,6 +218,19 @@ def test_logs_that_nobody_reads_any_more_end(machine: Machine, talker: str) -> N
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 2 and done.stderr == ""
 
 
+def test_a_service_that_keeps_no_log_is_named(machine: Machine, bench: Bench, tmp_path: Path) -> None:
+    services = {"node": service(["sh", "-c", "echo here; sleep infinity"], init=True), "mute": service(["sleep", "infinity"], init=True)}
+    services["mute"]["logging"] = {"driver": "none"}
+    found = spec(bench, "mutes", tree(tmp_path, services), list(services))
+    assert not bench.call([found]).get("failed")
+    done = machine.avsctl("logs", found["id"])
+    assert done.returncode == 1 and done.stdout == "node | here\n" and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("avsctl: the engine does not give all logs: mute: ") and "reading" in done.stderr
+    # Followed alone, there is nothing to wait for.
+    assert machine.avsctl("logs", found["id"], "-f", "--service", "mute").returncode == 1
+    assert machine.avsctl("logs", found["id"], "--service", "node").returncode == 0
+
+
 def _group(leader: int) -> list[str]:
     """Processes of a group that are still there."""
     found = subprocess.run(["ps", "-eo", "pgid=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
