@@ -7,21 +7,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from .commands import ID
+from .commands import ID, Command
 
 
-def candidates(words: Sequence[str]) -> list[str]:
-    """``words`` behind ``avsctl``, the last of them unfinished, maybe empty. Returns the words it may become."""
-    from .people import COMMANDS, parser
-
+def candidates(words: Sequence[str], commands: Sequence[Command], top: argparse.ArgumentParser) -> list[str]:
+    """``words`` behind ``avsctl``, the last of them unfinished, maybe empty; ``top``: what reads them. Returns the words it may become."""
     *before, last = words or [""]
     given = [word for word in before if not word.startswith("-")]
-    top = parser(COMMANDS)
     if not given:
-        return _beginning(last, [command.name for command in COMMANDS], top)
-    command = next((item for item in COMMANDS if item.name == given[0]), None)
+        return _beginning(last, [command.name for command in commands], top)
+    command = next((item for item in commands if item.name == given[0]), None)
     if command is None:
         return []
     own = argparse.ArgumentParser(add_help=True)
@@ -33,9 +30,9 @@ def candidates(words: Sequence[str]) -> list[str]:
     return _beginning(last, _values(own, given[1:]), own)
 
 
-def _beginning(start: str, words: object, parser: argparse.ArgumentParser | None) -> list[str]:
+def _beginning(start: str, words: Iterable[str], parser: argparse.ArgumentParser | None) -> list[str]:
     options = [option for action in _actions(parser) for option in action.option_strings if option.startswith("--")]
-    offered = options if start.startswith("-") else list(words)  # type: ignore[call-overload]
+    offered = options if start.startswith("-") else words
     return sorted(word for word in offered if word.startswith(start))
 
 

@@ -45,7 +45,9 @@ def since(text: str) -> str:
             raise ValueError
         datetime.fromisoformat(f"{match['day']}T{match['time'] or '00:00'}")
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a time span like 10m, 1h30m or 2d nor an instant like 2026-01-15T08:00") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a time span like 10m, 1h30m or 2d nor an instant like 2026-01-15T08:00"
+        ) from None
     return text
 
 
@@ -57,8 +59,15 @@ def count(text: str) -> int:
 
 def _takes(parser: argparse.ArgumentParser) -> None:
     takes_id(parser)
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, also of containers that start again, until Ctrl-C")
-    parser.add_argument("--since", type=since, metavar="WHEN", help="only what was logged since: 10m, 1h30m, 2d, or 2026-01-15T08:00 (this host's time; Z: UTC)")
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="go on with what comes, also of containers that start again, until Ctrl-C"
+    )
+    parser.add_argument(
+        "--since",
+        type=since,
+        metavar="WHEN",
+        help="only what was logged since: 10m, 1h30m, 2d, or 2026-01-15T08:00 (this host's time; Z: UTC)",
+    )
     parser.add_argument("--tail", type=count, metavar="N", help="of each service the last N lines")
     parser.add_argument("--service", action="append", metavar="SERVICE", help="of this service only; may be given several times")
     parser.add_argument("-t", "--timestamps", action="store_true", help="with the engine's time, in UTC")

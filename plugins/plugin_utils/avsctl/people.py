@@ -85,7 +85,7 @@ def main(arguments: Sequence[str], place: Place | None = None) -> int:
     if arguments[:1] == [COMPLETE]:
         from .completion import candidates
 
-        _print_all(candidates(arguments[1:]))
+        _print_all(candidates(arguments[1:], COMMANDS, parser(COMMANDS)))
         return DONE
     # Here, so that completion is quick; and before anything else, so that a damaged copy can still say so.
     from .main import unexpected

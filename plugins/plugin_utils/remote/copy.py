@@ -60,7 +60,7 @@ def copy_name(interpreter: str, plugins: Path = _PLUGINS) -> str:
 
 
 def archive(plugins: Path = _PLUGINS) -> str:
-    """The sources for a host to compile and keep: a zip archive in base64, some 170 KiB. They find each other as in the collection."""
+    """The sources for a host to compile and keep: a zip archive in base64, some 370 KiB. They find each other as in the collection."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as out:
         for name, source in sorted(sources(plugins).items()):

@@ -70,7 +70,13 @@ class Machine:
         self, command: list[str], stdin: str = "", engine: bool = True, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self._line(command), input=stdin, env=self._environment(engine, environment), capture_output=True, text=True, timeout=120, check=False
+            self._line(command),
+            input=stdin,
+            env=self._environment(engine, environment),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
     @contextlib.contextmanager
@@ -78,7 +84,12 @@ class Machine:
         """``avsctl`` as a shell starts it: at the head of a group of processes, which all get what a person's Ctrl-C sends."""
         environment = self._environment(True, None)
         process = subprocess.Popen(
-            self._line(["avsctl", *arguments]), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            self._line(["avsctl", *arguments]),
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         try:
             yield process

@@ -80,7 +80,10 @@ def test_a_host_with_nothing(tmp_path: Path) -> None:
     done = machine.avsctl("ls")
     assert (done.returncode, done.stderr) == (0, "") and mine(machine, done.stdout) == []
     done = machine.avsctl("history", "demo-avs-op1")
-    assert (done.returncode, done.stdout) == (5, "") and done.stderr == "avsctl: no such instance on this host: demo-avs-op1; there is none\n"
+    assert (done.returncode, done.stdout) == (
+        5,
+        "",
+    ) and done.stderr == "avsctl: no such instance on this host: demo-avs-op1; there is none\n"
     assert sorted(path.name for path in Path(bare.store.locks).iterdir()) == ["avsctl.lock"]
     bare.wipe()
 

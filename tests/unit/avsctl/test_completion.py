@@ -15,7 +15,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.avsctl.launcher impo
 from ansible_collections.restaking.avs.plugins.module_utils.instance import store
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import completion
-from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.people import COMMANDS, main
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.people import COMMANDS, main, parser
 
 NAMES = sorted(command.name for command in COMMANDS)
 IDS = ["demo-avs-op1", "demo-avs-op2", "other-x"]
@@ -64,10 +64,12 @@ def test_without_root_there_are_commands_and_no_ids(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Store, "ids", refused)
     assert main(["__complete", "status", ""]) == main(["__complete", ""]) == 0
     assert capsys.readouterr().out.splitlines() == NAMES
-    assert completion.candidates(["history", "d"]) == []
+    assert completion.candidates(["history", "d"], COMMANDS, parser(COMMANDS)) == []
 
 
-@pytest.mark.parametrize(("line", "expected"), [("avsctl ", NAMES), ("avsctl l", ["logs", "ls"]), ("avsctl status --js", ["--json"]), ("avsctl ls ", [])])
+@pytest.mark.parametrize(
+    ("line", "expected"), [("avsctl ", NAMES), ("avsctl l", ["logs", "ls"]), ("avsctl status --js", ["--json"]), ("avsctl ls ", [])]
+)
 def test_bash_asks_the_program(tmp_path: Path, line: str, expected: list[str]) -> None:
     folder = tmp_path / "pro gram"
     launcher, script = folder / "avsctl", tmp_path / "share/completions/avsctl"

@@ -51,7 +51,9 @@ def test_the_journal_as_a_table(place: Place, capsys: Captured) -> None:
 
 def test_lines_that_are_damaged_are_named_in_their_place(place: Place, capsys: Captured) -> None:
     journal(place).write_bytes(
-        b'{"time": "t1", "event": "stop"}\n{"time": "t2", "ev\n\xff\xfe\n[1]\n' + b"[" * 100_000 + b'\n\n{"event": ["odd"], "x": {"a": 1}}\n{"event"'
+        b'{"time": "t1", "event": "stop"}\n{"time": "t2", "ev\n\xff\xfe\n[1]\n'
+        + b"[" * 100_000
+        + b'\n\n{"event": ["odd"], "x": {"a": 1}}\n{"event"'
     )
     assert main(["history", ID], place) == 0
     rows = [line.split(None, 2) for line in capsys.readouterr().out.splitlines()[1:]]

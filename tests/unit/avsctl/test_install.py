@@ -154,7 +154,9 @@ def test_of_a_call_nothing_is_read_that_serves_persons(folder: Path) -> None:
 @pytest.mark.parametrize("python", sorted({pythons()[0], pythons()[-1]}))
 def test_a_python_of_another_version_serves_a_person_and_no_call(folder: Path, python: str) -> None:
     install.keep(NAME, archive(), "me", places(folder))
-    version = subprocess.run([python, "-c", "import sys; print(sys.implementation.cache_tag)"], capture_output=True, text=True, check=True).stdout
+    version = subprocess.run(
+        [python, "-c", "import sys; print(sys.implementation.cache_tag)"], capture_output=True, text=True, check=True
+    ).stdout
     call = subprocess.run([python, "-I", str(folder / NAME)], input="{}", capture_output=True, text=True, check=False)
     person = subprocess.run([python, "-I", str(folder / NAME), "logs", "--help"], capture_output=True, text=True, check=False)
     assert (person.returncode, person.stderr) == (0, "") and "--follow" in person.stdout

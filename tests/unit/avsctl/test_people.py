@@ -71,7 +71,12 @@ def test_help_is_worth_reading(command: str | None, nowhere: Place, capsys: Capt
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(HostError("no engine"), 1), (LockedError("locked by me"), 4), (OSError(28, "No space left on device", "/x"), 1), (KeyError("odd"), 1)],
+    [
+        (HostError("no engine"), 1),
+        (LockedError("locked by me"), 4),
+        (OSError(28, "No space left on device", "/x"), 1),
+        (KeyError("odd"), 1),
+    ],
 )
 def test_what_failed_has_a_code_and_no_traceback(
     error: Exception, code: int, nowhere: Place, capsys: Captured, monkeypatch: pytest.MonkeyPatch

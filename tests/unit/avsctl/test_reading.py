@@ -108,7 +108,9 @@ def test_spans_and_instants(text: str, expected: str) -> None:
     assert logs.since(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "10", "m", "10 m", "-5m", "1.5h", "10m\n", "2026-02-30", "2026-01-15T25:00", "2026-01-15 08:00", "\u0661m", "10M"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "m", "10 m", "-5m", "1.5h", "10m\n", "2026-02-30", "2026-01-15T25:00", "2026-01-15 08:00", "\u0661m", "10M"]
+)
 def test_what_is_neither(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="neither"):
         logs.since(text)

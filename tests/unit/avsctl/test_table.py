@@ -33,11 +33,13 @@ def test_on_one_that_is_narrower_each_row_is_a_block() -> None:
 
 @pytest.mark.parametrize("width", range(1, 60))
 def test_whatever_the_width_all_of_it_is_there(width: int) -> None:
-    words = " ".join(table(HEADER, ROWS, width)).split()
-    assert [word for word in words if word in "create container node and some more of it".split()] == "create container node and some more of it".split()
+    said = str(ROWS[0][2]).split()
+    assert [word for word in " ".join(table(HEADER, ROWS, width)).split() if word in said] == said
 
 
-@pytest.mark.parametrize(("value", "expected"), [(None, "-"), ("", "-"), (0, "0"), ("a\nb\tc", "a b c"), ("\x1b[2J\u202e", "\\x1b[2J\\u202e"), (" ", "-")])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, "-"), ("", "-"), (0, "0"), ("a\nb\tc", "a b c"), ("\x1b[2J\u202e", "\\x1b[2J\\u202e"), (" ", "-")]
+)
 def test_a_cell_is_harmless_and_in_one_line(value: object, expected: str) -> None:
     assert cell(value) == expected
 
