@@ -93,7 +93,7 @@ def _instance(host: str, instance: Mapping[str, Any]) -> tuple[str, ...]:
         _text(instance.get("version")),
         _text(instance.get("commit"))[:SHORT],
         _text(instance.get("profile")),
-        _text(instance.get("state")),
+        "held" if instance.get("hold") else _text(instance.get("state")),
         _text(health.get("status") if isinstance(health, Mapping) else health),
         ",".join(f"{service}={_digest(image)}" for service, image in sorted(images.items())) or NONE,
         ",".join(f"{name}={_text((key or {}).get('fingerprint'))}" for name, key in sorted(keys.items())) or NONE,

@@ -29,8 +29,9 @@ options:
   drift:
     description:
       - Also compare every container with what it was made as, and tell in RV(instances[].drift) what was changed by hand, such as with
-        C(docker update) or C(docker network connect). P(restaking.avs.instances#module) undoes what it sees in passing, which is a container
-        that is gone, stopped, paused, renamed, or out of one of its networks; other changes by hand stay until the container is made anew.
+        C(docker update) or C(docker network connect), and files of the package and of keys.
+      - P(restaking.avs.instances#module) undoes what it sees in passing, which is a container that is gone, stopped, paused, renamed, or out
+        of one of its networks; other changes by hand stay until the container is made anew.
     type: bool
     default: false
     version_added: "0.2.0"
@@ -163,6 +164,11 @@ instances:
         exit_code:
           description: Exit code of a container that has ended.
           type: int
+    hold:
+      description:
+        - Of an instance that is held down, whatever the inventory says, since when (C(since)), by whom (C(by)) and why (C(reason)); null
+          where it is not.
+      type: dict
     kept:
       description: Of a removed instance the C(volumes) and the C(data) folder that were kept.
       type: dict

@@ -159,7 +159,7 @@ instances:
       elements: dict
       contains:
         kind:
-          description: V(container), V(network), V(volume), V(files), V(keys) or V(image).
+          description: V(container), V(network), V(volume), V(files), V(keys), V(image), V(unit) or V(hold).
           type: str
         name:
           description: The service, network, volume, file, key folder or image.
@@ -185,6 +185,10 @@ instances:
       description: Verdicts on the package and the instance.
       type: list
       elements: dict
+    hold:
+      description: >-
+        Of an instance that is held down, whatever its entry says, since when (C(since)), by whom (C(by)) and why (C(reason)); else null.
+      type: dict
     error:
       description: Why this instance failed, empty otherwise.
       type: str
@@ -205,6 +209,9 @@ needs:
   returned: after the first of two calls
   type: dict
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -241,13 +248,16 @@ def main() -> None:
     if document is None:
         module.fail_json(msg="restaking.avs.instances needs its action plugin: call it by its full name, not through another module")
     call = {"document": document, "secret_values": module.params["secret_values"], "check": module.check_mode, "diff": module._diff}
-    result = answer(call, module.run_command, "module")
+    copy = document.get("copy")
+
+    def leave(result: Mapping[str, Any]) -> None:
+        """A run that was refused, or still has to be given something, leaves nothing."""
+        if copy and not (module.check_mode or document.get("trial") or "needs" in result or result.get("failed")):
+            install.keep(copy["name"], copy["archive"], str(document.get("holder")))
+
+    result = answer(call, module.run_command, "module", leave)
     if result.get("failed"):
         module.fail_json(**result)
-    # A run that was refused, or still has to be given something, leaves nothing.
-    copy = document.get("copy")
-    if copy and not (module.check_mode or document.get("trial") or "needs" in result):
-        install.keep(copy["name"], copy["archive"], str(document.get("holder")))
     module.exit_json(**result)
 
 

@@ -91,7 +91,7 @@ def _options(words: list[str], known: str, flags: str) -> tuple[argparse.Namespa
 
 
 def _playbook(words: list[str], root: Path) -> Iterator[str]:
-    found, unknown = _options(words, "-i -e --limit", "--check --diff -v")
+    found, unknown = _options(words, "-i -e -f --limit", "--check --diff -v")
     yield from (f"ansible-playbook {option}: not an option the pages use" for option in unknown if option.startswith("-"))
     for name in found.rest:
         own = name.removeprefix("restaking.avs.")

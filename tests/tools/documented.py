@@ -48,10 +48,18 @@ def unmentioned(root: Path) -> list[str]:
 
 
 def plugin_names(root: Path) -> Iterable[str]:
-    """Names of modules, lookups, filters and roles."""
+    """Names of modules, lookups, filters and roles that the newest release has: what is newer is listed when it is released."""
+    newest = _numbers(str(yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))["version"]))
     for folder in ("modules", "lookup", "filter"):
-        yield from sorted(path.stem for path in (root / "plugins" / folder).glob("*.py") if path.stem != "__init__")
+        for path in sorted((root / "plugins" / folder).glob("*.py")):
+            added = re.search(r'(?m)^version_added: "([0-9.]+)"$', path.read_text(encoding="utf-8"))
+            if path.stem != "__init__" and not (added and _numbers(added[1]) > newest):
+                yield path.stem
     yield from sorted(path.parent.parent.name for path in root.glob("roles/*/meta/argument_specs.yml"))
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def rules_in(text: str) -> set[str]:

@@ -14,10 +14,10 @@ import stat
 import sys
 from dataclasses import dataclass
 
-from ..instance.store import host_store
+from ..instance import journal
+from ..instance.store import Store, host_store
 from ..system import files
 from ..system.lock import Lock
-from .begun import programs_in_use
 from .launcher import place_completion, place_launcher
 
 FOLDER = "/usr/local/lib/avs"
@@ -32,7 +32,7 @@ class Places:
     completion: str = "/usr/local/share/bash-completion/completions/avsctl"
 
 
-_NAME = re.compile(r"avsctl-[0-9a-f]{16}\.pyz")
+COPY = re.compile(r"avsctl-[0-9a-f]{16}\.pyz")
 # Controllers with different versions of the collection may take turns.
 _KEPT = 3
 # Nothing of the host's but Python's own library, and file names in UTF-8 whatever the login's language.
@@ -61,7 +61,7 @@ def keep(name: str, archive: str, holder: str, places: Places | None = None) -> 
     """
     first_line = f"#!{sys.executable} {_OPTIONS}\n"
     startable = os.path.isabs(sys.executable) and " " not in sys.executable and len(first_line) <= _LONGEST_LINE
-    if not startable or not _NAME.fullmatch(name):
+    if not startable or not COPY.fullmatch(name):
         return
     places = places or Places()
     # The work is done, and its result still has to be told.
@@ -76,7 +76,12 @@ def keep(name: str, archive: str, holder: str, places: Places | None = None) -> 
             place_launcher(places.launcher, [_python(), _OPTIONS, copy])
         with contextlib.suppress(OSError):
             place_completion(places.completion, places.launcher)
-        _prune(places.folder, {name, *programs_in_use(host_store())})
+        _prune(places.folder, {name, *_in_use(host_store())})
+
+
+def _in_use(store: Store) -> set[str]:
+    """Copies that a transaction was begun with which is not ended: what ends it may be that very program."""
+    return {str(record.get("program")) for instance in store.ids() for record in journal.opened(store.instance(instance))}
 
 
 def _python() -> str:
@@ -123,5 +128,5 @@ def _compiled(name: str, source: bytes) -> bytes:
 
 
 def _by_age(folder: str) -> list[str]:
-    paths = [os.path.join(folder, name) for name in os.listdir(folder) if _NAME.fullmatch(name)]
+    paths = [os.path.join(folder, name) for name in os.listdir(folder) if COPY.fullmatch(name)]
     return sorted(paths, key=os.path.getmtime, reverse=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-_ORDER = ("image", "files", "keys", "volume", "network", "container")
+_ORDER = ("hold", "image", "files", "unit", "keys", "volume", "network", "container")
 _FIRST = ("recreate", "create", "start", "stop", "update", "remove", "pull")
 
 

@@ -30,10 +30,14 @@ _NUMBER = r"\s*(0x[0-9a-f]{1,64}|[0-9]{1,78})\s*"
 _PAIR = re.compile(rf"(?:E\s*)?\(?\s*\[?{_NUMBER},{_NUMBER}\]?\s*\)?\Z", re.I)
 _HEX = re.compile(r"(?:0x)?([0-9a-f]*)\Z", re.I)
 _LONG = re.compile(r"(?:0x)?[0-9a-f]{40,}\Z", re.I)
+_FINGERPRINT = re.compile(r"(?:sha256:)?[0-9a-f]{16}\Z")
 _DECIMAL = re.compile(r"\s*[0-9]{1,78}\s*\Z")
 _BARE = re.compile(r"\s*(?:0x)?([0-9a-f]{64})\s*\Z", re.I)
 # gnark writes the sign of a bn254 point into the two highest bits, which its coordinates never use.
 _SIGN = 3 << 254
+
+
+KINDS = ("ecdsa", "bn254", "bls12381", "file")
 
 
 def record_of(kind: str, value: str) -> dict[str, Any]:
@@ -58,6 +62,16 @@ def marks_of(record: Mapping[str, Any]) -> list[str]:
     if record.get("fingerprint"):
         marks.append(f"content {record['fingerprint']}")
     return marks
+
+
+def marks_named(text: str) -> set[str]:
+    """Marks of the key a person names by its public id, in any spelling, or by the fingerprint of its keystore. Empty for what is neither."""
+    given = text.strip()
+    if _FINGERPRINT.match(given):
+        return {f"content {given if given.startswith('sha256:') else f'sha256:{given}'}"}
+    if not (_PAIR.match(given) or _LONG.match(given)):
+        return set()
+    return {f"key {same}" for same in (_same(kind, given) for kind in KINDS) if same}
 
 
 def has_id(record: Mapping[str, Any]) -> bool:

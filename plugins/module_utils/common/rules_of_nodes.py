@@ -249,4 +249,32 @@ NODES = (
         "How long a node has run, and whether it restarted since, is counted from what the clock said.",
         "Set the clock (timedatectl, a time service). The instant is recorded anew with the next change.",
     ),
+    Rule(
+        "OPS-017",
+        WARNING,
+        "A node that is held stays down",
+        "Somebody stopped it on purpose; no run, no restart of the engine and no start of the host brings it back.",
+        "Start it when that is over: restaking.avs.start, or avsctl start on the host.",
+    ),
+    Rule(
+        "OPS-018",
+        WARNING,
+        "What was stopped stays stopped",
+        "The engine starts containers again by their restart policy, those somebody stopped among them.",
+        "Look at the container on the host (docker inspect); docker update --restart no <container> keeps it down.",
+    ),
+    Rule(
+        "OPS-019",
+        ERROR,
+        "A node has its secrets",
+        "They are kept in memory, and are gone once the host was restarted; the node waits for them.",
+        "Run restaking.avs.install, which brings them and starts the node.",
+    ),
+    Rule(
+        "OPS-020",
+        WARNING,
+        "Nodes come back when their host starts",
+        "Without its unit, what is down after a restart of the host stays down until the next run.",
+        "Look at what systemd says on the host, and run again.",
+    ),
 )

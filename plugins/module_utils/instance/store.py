@@ -129,6 +129,16 @@ class InstanceStore:
         return self.path("state.json")
 
     @property
+    def hold_file(self) -> str:
+        """There while it is held (``hold``)."""
+        return self.path("hold.json")
+
+    @property
+    def wanted_file(self) -> str:
+        """The spec that is being made so, until it is committed."""
+        return self.path("wanted.json")
+
+    @property
     def releases(self) -> str:
         return self.path("releases")
 
@@ -187,8 +197,20 @@ class InstanceStore:
         except (OSError, ValueError, HostError):
             return None
 
-    def write_spec(self, spec: InstanceSpec) -> None:
-        files.write_json(self.path("spec.json"), spec.as_dict())
+    def commit_spec(self) -> None:
+        """What was wanted is what is there."""
+        files.move(self.wanted_file, self.path("spec.json"))
+
+    def wanted(self) -> InstanceSpec | None:
+        """The spec of an apply that was cut, ``None`` where there is none that can be read."""
+        try:
+            return read_spec(files.read_json(self.wanted_file))
+        except (OSError, ValueError, HostError):
+            return None
+
+    def write_wanted(self, spec: InstanceSpec) -> None:
+        self.make()
+        files.write_json(self.wanted_file, spec.as_dict())
 
     def write_state(self, state: State) -> None:
         self.make()

@@ -19,7 +19,7 @@ from ..common.keystores import record_of
 from ..common.masking import Mask
 from ..common.rules import finding
 from ..common.spec import InstanceSpec, Package, Secret
-from ..common.words import APPLYING, COMMITTED, STARTED, STOPPED
+from ..common.words import APPLYING, COMMITTED, STARTED
 from ..docker.compose import Compose, engine_error
 from ..docker.containers import Container
 from ..docker.engine import REMOVAL, Done, Engine, Unanswered
@@ -30,10 +30,12 @@ from ..health.probes import Health
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, owner_of, place_folders
 from ..instance.first_files import place_first_files
+from ..instance.hold import hold_of
+from ..instance.hold import told as told_hold
 from ..instance.identity import alias, spec_digest
 from ..instance.known_fields import as_recorded, recorded_spec
 from ..instance.state import NONE, SCHEMA, ContainerRecord, KeyRecord, PortRecord, SecretRecord, State
-from ..instance.store import InstanceStore, Store, number_of
+from ..instance.store import Store, number_of
 from ..policy.mounts import PLACEHOLDERS
 from ..policy.unnamed_volumes import unnamed_of
 from ..policy.waits import told_of_waits
@@ -41,9 +43,9 @@ from ..status.ended import had_finished
 from ..status.restarts import restarts_of
 from ..system.clock import now
 from .draft import names_of
-from .job import Job
 from .plan import observed
 from .prepare import Prepared, data_folders, secrets_settled, settled_data
+from .standstill import Ending, give_back
 from .stopping import end, longest, replaced_by_force
 
 # Seconds for stopping predecessors, creating and starting, beyond the time services may wait for each other.
@@ -60,9 +62,9 @@ def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...], b
         raise HostError(f"{item.id}: the values of {', '.join(missing)} were not sent")
     key_files.require_memory(own.run)
     settled = settled_data(draft)
+    own.write_wanted(_specified(item))
     own.write_state(_applying(item, settled))
     own.sweep()
-    own.note("apply", release=own.release(), actions=[action.as_dict() for action in item.actions])
     _keys(item)
     _data(store, item, settled)
     # Before a container starts: what it makes of its own folders is not a leftover of ours.
@@ -128,6 +130,11 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: fl
         must(compose.recreate(compose_file, own.secrets_env, plan.recreate, limit))
         told += replaced_by_force(engine, item.id, old, float(bound if limit is None else limit), began)
     if plan.starting:
+        held = hold_of(own)
+        if held is not None:
+            raise HostError(f"{item.id} was not started: it was stopped while this run worked on it", [told_hold(item.id, held)])
+        again = {one.service: one for one in item.draft.before if one.service in plan.start and one.id not in plan.drop}
+        give_back(engine, item.id, item.shaped.model, again, Ending(bound, hold))
         try:
             done = compose.up(compose_file, own.secrets_env, plan.starting)
         except Unanswered:
@@ -191,15 +198,23 @@ class _Seen:
         return cls(restarts_of(inspected), ended, unnamed_of(inspected))
 
 
-def commit(engine: Engine, item: Prepared, health: Health) -> list[Finding]:
+def commit(engine: Engine, item: Prepared) -> list[Finding]:
     """Record what runs, then drop what nobody needs any more. Returns what is to be said of what could not be dropped."""
     own = item.draft.files
     release = own.release()
     state = committed(item, release, _Seen.of(engine, item))
-    own.write_spec(_specified(item))
+    own.commit_spec()
     own.write_state(state)
-    own.note("commit", release=release, health=health.detail)
     return own.prune({release, state.previous_release, *(name for one in state.containers.values() for name in one.releases)})
+
+
+def leave(item: Prepared) -> None:
+    """Nobody waits for it to be well: what was committed and is only up again is as it was recorded, anything else is still to be
+    confirmed by a run."""
+    draft = item.draft
+    if draft.as_committed and draft.state is not None and not item.fresh_release:
+        draft.files.commit_spec()
+        draft.files.write_state(draft.state.but(phase=COMMITTED, desired=STARTED).without("applying"))
 
 
 def _specified(item: Prepared) -> InstanceSpec:
@@ -319,17 +334,6 @@ def keys_of(item: Prepared) -> dict[str, dict[str, Any]]:
     """Name -> record of a key (``keystores.record_of``); what is not known yet in check mode is left out."""
     known = item.draft.values
     return {key.name: record_of(key.kind, known[key.keystore]) for key in item.draft.spec.keys if key.keystore in known}
-
-
-def stop(engine: Engine, own: InstanceStore, job: Job, hold: tuple[int, ...], bound: float) -> list[Finding]:
-    """Stop, keep everything. Returns what is to be said of nodes that had to be killed. Raises ``HostError``."""
-    state = job.state if job.state is not None and job.state.installed else None
-    if state is not None:
-        own.note("stop")
-    told = end(engine, own.id, job.containers, bound, hold)
-    if state is not None:
-        own.write_state(state.but(desired=STOPPED))
-    return told
 
 
 def told(planned: Sequence[Action], before: Sequence[Container], after: Sequence[Container]) -> list[Action]:

@@ -34,7 +34,7 @@ from ..system.scratch import Scratch
 from . import apply
 from .diff import differences
 from .draft import Draft, Surroundings, draft, with_images
-from .job import Call, Job, look
+from .job import Call, Job, Regard, look
 from .prepare import prepare
 from .refusal import distribute, settle
 from .report import announce, leave_alone, report
@@ -126,7 +126,7 @@ def _bring_up_all(jobs: Sequence[Job], call: Call, terms: Terms, host: _Host) ->
         hold = () if call.dry else _lock_all(stack, jobs, terms, store, locked)
         scratch = stack.enter_context(Scratch())
         asked = _Asked(store, engine)
-        work = _look_again(jobs, store, asked.listing.answer(), bool(call.settings.get("renew")))
+        work = _look_again(jobs, store, asked.listing.answer(), call.regard)
         around = asked.surroundings(call, scratch, host.gone)
         _verify(around, work, locked)
         shown = [part for item in work if item.prepared is not None for part in differences(item.prepared)] if call.diff else []
@@ -166,13 +166,17 @@ def _states(store: Store) -> dict[str, State]:
     return {instance: state for instance in store.ids() for state in [store.instance(instance).known()] if state is not None}
 
 
-def _look_again(jobs: Sequence[Job], store: Store, listing: Sequence[Container], renew: bool) -> list[Work]:
+def _look_again(jobs: Sequence[Job], store: Store, listing: Sequence[Container], regard: Regard) -> list[Work]:
     """What a run before us did while we waited for the lock may be all there was to do."""
     host_key = store.host_key()
     work = []
     for job in jobs:
-        fresh = look(job.spec, store, listing, host_key, renew)
+        fresh = look(job.spec, store, listing, host_key, regard)
         job.state, job.containers, job.reason, job.refusal = fresh.state, fresh.containers, fresh.reason, fresh.refusal
+        job.spec, job.hold = fresh.spec, fresh.hold
+        if job.hold is not None:
+            # Since the first look: whoever holds it takes it down.
+            job.reason = None
         if job.reason is not None:
             work.append(Work(job))
     return work
@@ -264,10 +268,16 @@ def _steps(around: Surroundings, terms: Terms, hold: tuple[int, ...], room: thre
     def bring_up(item: Work) -> None:
         if item.prepared is None:
             raise HostError(f"{item.id} was not verified")
+        own = item.prepared.draft.files
+        own.make()
+        item.begin(own, "apply", terms, version=item.job.spec.package.version)
         with room:
             item.told += apply.place(around.store, around.engine, item.prepared, hold, terms.bound)
             around.scratch.drop(item.id)
+        if not terms.gate:
+            apply.leave(item.prepared)
+            return
         item.health = apply.gate(around.engine, item.prepared)
-        item.told += apply.commit(around.engine, item.prepared, item.health)
+        item.told += apply.commit(around.engine, item.prepared)
 
     return bring_up

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import syslog
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Callable
 
+from ..boot.settle import settle
 from ..common.errors import AvsError
 from ..docker.engine import Engine
 from ..instance.store import host_store
@@ -18,16 +19,24 @@ from .job import Call
 from .reconcile import reconcile
 
 
-def answer(call: Mapping[str, Any], run_command: RunCommand, via: str) -> dict[str, Any]:
+def answer(
+    call: Mapping[str, Any], run_command: RunCommand, via: str, leave: Callable[[Mapping[str, Any]], None] | None = None
+) -> dict[str, Any]:
     """The result of a call: ``document``, ``secret_values`` (instance -> name -> value), ``check`` and ``diff``.
 
-    ``via`` is who passes it on, for the host's log. A refusal is a result as well, with ``failed``, ``msg`` and ``findings``.
+    ``via`` is who passes it on, for the host's log; ``leave`` gets the result before units are made, which call what it leaves. A refusal
+    is a result as well, with ``failed``, ``msg`` and ``findings``.
     """
     if call["document"].get("log"):
         _log(call["document"], via)
     try:
         asked = Call(call["document"], call.get("secret_values"), bool(call.get("check")), bool(call.get("diff")))
-        return reconcile(asked, Engine(run_command))
+        result = reconcile(asked, Engine(run_command))
+        if leave is not None:
+            leave(result)
+        if "needs" not in result and not call["document"].get("trial"):
+            settle(result, run_command, asked.dry)
+        return result
     except AvsError as error:
         return {"failed": True, "changed": False, **error.as_result()}
     except OSError as error:

@@ -6,20 +6,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..common.errors import HostError
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
-from ..common.words import STARTED
+from ..common.words import GONE, STARTED, STOPPED
 from ..docker.containers import Container
+from ..instance.hold import Hold, hold_of
 from ..instance.key_files import with_marks
 from ..instance.state import NewerError, State
 from ..instance.store import Store
 from ..policy import baseline
 from .unchanged import why_work
+
+
+@dataclass(frozen=True)
+class Regard:
+    """How instances are looked at. ``renew``: what an older release made is to be made by the rules of this one, and a job whose container
+    is gone is to run again; ``lifted``: those that are not to be held any more."""
+
+    renew: bool = False
+    lifted: Collection[str] = ()
 
 
 class Call:
@@ -36,6 +46,10 @@ class Call:
         return self.document.get("settings") or {}
 
     @property
+    def regard(self) -> Regard:
+        return Regard(bool(self.settings.get("renew")), self.document.get("lifted") or ())
+
+    @property
     def dry(self) -> bool:
         return self.check or bool(self.document.get("trial"))
 
@@ -43,7 +57,7 @@ class Call:
 @dataclass
 class Job:
     """One instance of a call. ``reason`` says why there is work; ``entry`` is its part of the result once that is known; ``refusal``
-    is why nothing can be done for this one, whatever becomes of the others."""
+    is why nothing can be done for this one, whatever becomes of the others. ``hold``: it is to be down, whatever was asked for."""
 
     spec: InstanceSpec
     state: State | None
@@ -51,31 +65,34 @@ class Job:
     reason: str | None = None
     entry: dict[str, Any] = field(default_factory=dict)
     refusal: HostError | None = None
+    hold: Hold | None = None
 
     @property
     def id(self) -> str:
         return self.spec.id
 
 
-def look(spec: InstanceSpec, store: Store, listing: Sequence[Container], host_key: bytes | None, renew: bool = False) -> Job:
-    """What the host remembers and shows of one instance. ``renew``: what an older release made is to be made by the rules of this one,
-    and a job whose container is gone is to run again."""
+def look(spec: InstanceSpec, store: Store, listing: Sequence[Container], host_key: bytes | None, regard: Regard = Regard()) -> Job:
+    """What the host remembers and shows of one instance."""
     own = store.instance(spec.id)
     containers = [container for container in listing if container.instance == spec.id]
     state = None
+    hold = None if spec.state == GONE or spec.id in regard.lifted else hold_of(own)
+    if hold is not None and spec.state == STARTED:
+        spec = spec.but(state=STOPPED)
     try:
         state = with_marks(own, own.state())
     except HostError as error:
         # Taking it down needs no record: its containers, networks and volumes carry its name.
         if spec.state == STARTED or isinstance(error, NewerError):
-            return Job(spec, None, containers, refusal=error)
+            return Job(spec, None, containers, refusal=error, hold=hold)
     other = _other_package(spec, state)
     if other is not None:
-        return Job(spec, state, containers, refusal=other)
+        return Job(spec, state, containers, refusal=other, hold=hold)
     reason = why_work(spec, state, containers, own, host_key)
-    if reason is None and renew and spec.state == STARTED and state is not None:
+    if reason is None and regard.renew and spec.state == STARTED and state is not None:
         reason = _to_renew(state, containers)
-    return Job(spec, state, containers, reason)
+    return Job(spec, state, containers, reason, hold=hold)
 
 
 def _to_renew(state: State, containers: Sequence[Container]) -> str | None:

@@ -23,7 +23,7 @@ from ..status.entry import entry_of, strange, suspects, tell
 from ..system.prefetch import Ahead
 from ..system.scratch import sweep
 from ..system.trees import tree_digest
-from .job import Call, Job, look
+from .job import Call, Job, Regard, look
 from .unchanged import made_by_older, needed_secrets
 
 
@@ -41,7 +41,7 @@ def reconcile(call: Call, engine: Engine, store: Store | None = None) -> dict[st
 
         do = partial(run, usable=usable)
     listing, strangers = listed.answer()
-    jobs = _look(specs, store, listing, bool(call.settings.get("renew")))
+    jobs = _look(specs, store, listing, call.regard)
     work = [job for job in jobs if job.reason is not None]
     result: dict[str, Any] = {"changed": False, "diff": [], "instances": []}
     if work and do is None:
@@ -59,6 +59,8 @@ def reconcile(call: Call, engine: Engine, store: Store | None = None) -> dict[st
     for job in jobs:
         if job.reason is None:
             job.entry = _left_alone(job, store, engine)
+        if job.entry:
+            say_hold(job)
     result["instances"] = [job.entry for job in jobs if job.entry]
     if "needs" not in result:
         result.update(failures(result["instances"]))
@@ -76,7 +78,7 @@ def reconcile(call: Call, engine: Engine, store: Store | None = None) -> dict[st
     return result
 
 
-def _look(specs: Sequence[InstanceSpec], store: Store, listing: Sequence[Container], renew: bool) -> list[Job]:
+def _look(specs: Sequence[InstanceSpec], store: Store, listing: Sequence[Container], regard: Regard) -> list[Job]:
     """Raises ``HostError`` where the key of this host's digests cannot be used, and nothing is to be taken down, which needs none."""
     host_key, unusable = None, None
     try:
@@ -85,7 +87,7 @@ def _look(specs: Sequence[InstanceSpec], store: Store, listing: Sequence[Contain
         if all(spec.state == STARTED for spec in specs):
             raise
         unusable = error
-    jobs = [look(spec, store, listing, host_key, renew) for spec in specs]
+    jobs = [look(spec, store, listing, host_key, regard) for spec in specs]
     for job in jobs:
         if unusable is not None and job.spec.state == STARTED and job.refusal is None:
             job.reason, job.refusal = None, unusable
@@ -118,6 +120,16 @@ def _left_alone(job: Job, store: Store, engine: Engine) -> dict[str, Any]:
             problems += found
     tell(entry, problems)
     return entry
+
+
+def say_hold(job: Job) -> None:
+    """Whether it is held, in its entry."""
+    job.entry["hold"] = None
+    if job.hold is not None:
+        from ..instance.hold import told
+
+        job.entry["hold"] = job.hold.as_dict()
+        tell(job.entry, [told(job.id, job.hold)])
 
 
 def failures(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ..common.actions import Action, ordered
@@ -25,7 +25,7 @@ from ..system import files
 from ..system.clock import now
 from .job import Job
 
-_RELEASE = ("releases", "current", "spec.json")
+_RELEASE = ("releases", "current", "spec.json", "wanted.json", "hold.json")
 
 
 def plan_removal(
@@ -62,15 +62,13 @@ def own_volumes(own: InstanceStore, state: State | None, volumes: Mapping[str, s
     return sorted(volume for volume, owner in volumes.items() if owner == name or volume in remembered)
 
 
-def remove(engine: Engine, own: InstanceStore, job: Job, actions: Sequence[Action], hold: tuple[int, ...]) -> dict[str, Any]:
+def remove(engine: Engine, own: InstanceStore, job: Job, hold: tuple[int, ...]) -> dict[str, Any]:
     """Take away what is left of an instance whose containers have ended; files go last, so that an interrupted run is seen. Returns what
     was kept: ``volumes`` and ``data``.
 
     One thing that cannot be removed keeps no other one, and no key, on the host. Raises ``HostError`` that names each; what is recorded
     of the instance then stays, so that the next run goes on.
     """
-    if os.path.isdir(own.root) and not os.path.islink(own.root):
-        own.note("remove", purge=job.spec.purge, actions=[action.as_dict() for action in actions])
     problems: list[Finding] = []
     unnamed: list[str] = []
     _attempt(problems, lambda: unnamed.extend(in_use(engine, own.id)))

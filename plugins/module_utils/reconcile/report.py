@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from ..common.words import STARTED
 from ..docker.containers import Container
 from ..docker.engine import Engine
 from ..health.probes import UNHEALTHY
+from ..instance.journal import DONE, FAILED
 from ..instance.store import Store
 from ..status.entry import entry_of, merged, tell
 from . import apply
@@ -70,8 +70,9 @@ def report(engine: Engine, store: Store, work: Sequence[Work], mask: Mask) -> No
         if item.error is not None:
             _put_error(entry, item.id, item.error, mask)
             entry["health"] = {"status": UNHEALTHY, "detail": mask(item.error.message)}
-            if os.path.isdir(own.root):
-                own.note("failed", error=entry["error"])
+            item.ended(own, FAILED, error=entry["error"])
+        else:
+            item.ended(own, DONE, release=own.release(), health=entry["health"]["detail"])
         item.job.entry = entry
 
 

@@ -21,11 +21,11 @@ from ..docker.engine import Engine
 from ..instance import artifacts
 from ..instance.store import Store
 from ..system.lock import Lock
-from . import apply, remove
+from . import remove
 from .job import Job, look
 from .plan import plan_stop
 from .report import announce, report
-from .stopping import end
+from .standstill import Ending, stop
 from .work import Terms, Work, guarded, side_by_side
 
 # Removals at a time; to wait for a node to end costs the host nothing, and none of them waits for another.
@@ -57,7 +57,7 @@ def take_down(jobs: Sequence[Job], terms: Terms, store: Store, engine: Engine) -
     """
     work = [Work(job) for job in jobs]
     host = _Host(store, engine, threading.Semaphore(_AT_ONCE))
-    side_by_side(work, terms, lambda item: _alone(item, terms, host))
+    side_by_side(work, terms, lambda item: alone(item, terms, store, lambda descriptors: _down(item, terms, host, descriptors)))
     # What a run before us did while we waited for the lock may be all there was to do.
     work = [item for item in work if item.job.reason is not None or item.error is not None]
     if any(item.state == GONE for item in work):
@@ -74,10 +74,11 @@ def all_locked(work: Sequence[Work]) -> LockedError | None:
     return errors[0] if errors and len(errors) == len(work) else None
 
 
-def _alone(item: Work, terms: Terms, host: _Host) -> None:
-    with Lock(host.store.instance(item.id).lock, terms.holder, terms.timeout) as lock:
+def alone(item: Work, terms: Terms, store: Store, step: Callable[[tuple[int, ...]], None]) -> None:
+    """Do something to an instance under its lock; ``step`` gets the descriptors commands keep open."""
+    with Lock(store.instance(item.id).lock, terms.holder, terms.timeout) as lock:
         # Within: a command that outlives a failure still holds the lock's file.
-        guarded(item, terms, lambda item: _down(item, terms, host, (lock.fd,)))
+        guarded(item, terms, lambda _item: step((lock.fd,)))
 
 
 def _down(item: Work, terms: Terms, host: _Host, hold: tuple[int, ...]) -> None:
@@ -89,12 +90,12 @@ def _down(item: Work, terms: Terms, host: _Host, hold: tuple[int, ...]) -> None:
         return
     item.begun = True
     item.actions = _plan(store, engine, item)
-    if item.state != GONE:
-        item.told += apply.stop(engine, own, job, hold, terms.bound)
-        return
-    item.told += end(engine, item.id, job.containers, terms.bound, hold)
-    with host.room:
-        item.kept = remove.remove(engine, own, job, item.actions, hold)
+    ending = Ending(terms.bound, hold)
+    item.begin(own, "stop" if item.state != GONE else "remove", terms, purge=job.spec.purge)
+    item.told += stop(engine, own, job.state, job.containers, ending)
+    if item.state == GONE:
+        with host.room:
+            item.kept = remove.remove(engine, own, job, hold)
 
 
 def _plan(store: Store, engine: Engine, item: Work) -> list[Action]:

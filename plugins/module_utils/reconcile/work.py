@@ -18,6 +18,8 @@ from ..common.findings import ERROR, Finding, errors_of
 from ..common.masking import Mask
 from ..common.rules import finding
 from ..health.probes import Health
+from ..instance import journal
+from ..instance.store import InstanceStore
 from ..system.full import is_full, os_error_text
 from .draft import Draft
 from .job import Call, Job
@@ -31,7 +33,7 @@ _ODD = "Look at what stands there (ls -ld, lsattr -d), put it right or move it a
 @dataclass
 class Work:
     """A job on its way. ``kept`` is what a removal left, ``told`` what the run itself has to say, ``problems`` are why it may not be
-    made; ``error`` is what became of it, ``held_back``: because of others."""
+    made; ``error`` is what became of it, ``held_back``: because of others; ``transaction`` is what the journal calls it."""
 
     job: Job
     draft: Draft | None = None
@@ -44,6 +46,18 @@ class Work:
     held_back: bool = False
     begun: bool = False
     told: list[Finding] = field(default_factory=list)
+    transaction: str = ""
+
+    def begin(self, own: InstanceStore, operation: str, terms: Terms, **details: Any) -> None:
+        """From here on something is changed: the journal says what was to be done until ``ended`` says what became of it."""
+        self.begun = True
+        if os.path.isdir(own.root) and not os.path.islink(own.root):
+            done = [action.as_dict() for action in self.actions]
+            self.transaction = journal.begin(own, operation, terms.holder, actions=done, **details)
+
+    def ended(self, own: InstanceStore, outcome: str, **details: Any) -> None:
+        if self.transaction:
+            journal.end(own, self.transaction, outcome, **details)
 
     @property
     def id(self) -> str:
@@ -66,13 +80,14 @@ class Work:
 @dataclass(frozen=True)
 class Terms:
     """What holds for all of a call. ``holder`` and ``timeout`` (seconds) are of its locks, ``bound`` is how many seconds a node has to
-    end in at most, ``root`` where records are kept."""
+    end in at most, ``root`` where records are kept; ``gate``: whether it is waited for that a node is well."""
 
     holder: str
     timeout: float
     bound: float
     mask: Mask
     root: str
+    gate: bool = True
 
 
 def terms_of(call: Call, root: str) -> Terms:
@@ -83,6 +98,7 @@ def terms_of(call: Call, root: str) -> Terms:
         stop_bound(call.settings),
         Mask(value for own in call.values.values() for value in own.values()),
         root,
+        not call.document.get("boot"),
     )
 
 

@@ -8,15 +8,21 @@ for it costs an inspect of every container, and a run that finds nothing to do m
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..common.words import COMMITTED, STARTED
 from ..docker.containers import Container
+from ..docker.names import LABEL_SPEC
+from ..instance import key_files
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..policy.memory import size
+from ..system.trees import tree_digest
 
 _NANO = 1_000_000_000
+_FILES = "(files)"
 
 
 def _reserved(service: Mapping[str, Any]) -> int:
@@ -48,7 +54,7 @@ def drift_of(files: InstanceStore, state: State, containers: Sequence[Container]
         if seen is None or not isinstance(service, dict):
             continue
         try:
-            differences = [*_settings(service, seen.get("HostConfig") or {}), *_name(state, item)]
+            differences = [*_settings(service, seen.get("HostConfig") or {}, state.desired != STARTED), *_name(state, item)]
         except (TypeError, ValueError):
             differences = [("compose.json", "as it was written", "changed by hand")]
         if service.get("networks"):
@@ -57,10 +63,34 @@ def drift_of(files: InstanceStore, state: State, containers: Sequence[Container]
             differences += [("network", name, "none") for name in wanted - there]
             differences += [("network", "none", name) for name in there - wanted]
         found += [{"service": item.service, "what": what, "wanted": want, "found": is_} for what, want, is_ in differences]
+    found += [
+        {"service": _FILES, "what": what, "wanted": "as it was installed", "found": is_}
+        for what, is_ in _changed_files(files, state, model)
+    ]
     return sorted(found, key=lambda item: (item["service"], item["what"], item["wanted"], item["found"]))
 
 
-def _settings(service: Mapping[str, Any], host: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def _changed_files(files: InstanceStore, state: State, model: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is otherwise on the disk, and in memory, than it was put there. Of an apply that was cut nobody knows how far it came."""
+    if state.phase != COMMITTED:
+        return []
+    found = []
+    spec, labels = files.spec(), {}
+    for name, service in (model.get("services") or {}).items():
+        labels[name] = (service.get("labels") or {}).get(LABEL_SPEC) if isinstance(service, dict) else None
+    if labels != {name: item.spec for name, item in state.containers.items()}:
+        found.append(("compose.json", "changed, or gone"))
+    tree = os.path.join(files.current, "tree")
+    if spec is None or not os.path.isdir(tree) or tree_digest(tree) != spec.package.tree_sha256:
+        found.append(("the package's files", "changed, or gone"))
+    values = key_files.stored(files)
+    for service, view in sorted(state.views.items()):
+        if not key_files.view_in_place(files, service, view, values):
+            found.append((f"key files of {service}", "changed, or gone"))
+    return found
+
+
+def _settings(service: Mapping[str, Any], host: Mapping[str, Any], at_rest: bool) -> list[tuple[str, str, str]]:
     found = []
     for what, (wish, field) in _SETTINGS.items():
         wanted, there = wish(service), host.get(field) or type(wish(service))()
@@ -70,7 +100,7 @@ def _settings(service: Mapping[str, Any], host: Mapping[str, Any]) -> list[tuple
     retries = int(policy.get("MaximumRetryCount") or 0)
     there = f"{policy.get('Name') or 'no'}{f':{retries}' if retries else ''}"
     wanted = str(service.get("restart") or "no")
-    if wanted != there:
+    if wanted != there and not (at_rest and there == "no"):
         found.append(("restart", wanted, there))
     swap, memory = int(host.get("MemorySwap") or 0), int(host.get("Memory") or 0)
     if "memswap_limit" not in service and swap not in (0, memory, 2 * memory, 2 * (size(service.get("mem_limit")) or 0)):

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..common.contents import as_text
-from ..common.keystores import marks_of, record_of
+from ..common.keystores import KINDS, marks_of, record_of
 from ..common.records import plain
 from ..common.words import COMMITTED, STARTED
 from ..docker.containers import Container, running
@@ -24,7 +24,6 @@ from ..instance.key_files import in_memory, with_marks
 from ..instance.store import InstanceStore, Store
 
 # Nothing says any more of which kind a key is, and each kind spells ids in its own way.
-_KINDS = ("ecdsa", "bn254", "bls12381", "file")
 
 
 def held(store: Store, instance: str, listing: Sequence[Container]) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def _files(own: InstanceStore) -> Iterator[tuple[str, str]]:
 
 
 def _record(value: str) -> dict[str, Any]:
-    records = [record_of(kind, value) for kind in _KINDS]
+    records = [record_of(kind, value) for kind in KINDS]
     public = next((record["public_id"] for record in records if record["public_id"]), None)
     marks = list(dict.fromkeys(mark for record in records for mark in record["marks"]))
     return {"kind": None, "fingerprint": records[0]["fingerprint"], "public_id": public, "marks": marks}

@@ -21,6 +21,8 @@ from ..docker.engine import Engine
 from ..health.gate import Gate, Means, peers_of
 from ..health.probes import STARTING, UNHEALTHY, UNKNOWN, Health
 from ..instance import key_files
+from ..instance.hold import hold_of
+from ..instance.hold import told as told_hold
 from ..instance.state import NONE, State, damaged
 from ..instance.store import InstanceStore, Store, host_store
 from .drift import drift_of
@@ -84,7 +86,9 @@ class _Look:
             del entry[name]
         known = state or NONE
         gone = not known.installed
+        held = hold_of(files)
         entry.update({
+            "hold": None if held is None else held.as_dict(),
             "phase": DAMAGED if broken else state.phase if state is not None else None,
             "release": None if gone else files.release(),
             "tree": None if gone else f"{files.current}/tree",
@@ -104,6 +108,8 @@ class _Look:
         elif not gone:
             entry["health"], problems = self._health(known, entry["health"])
             tell(entry, problems)
+        if held is not None:
+            tell(entry, [told_hold(files.id, held)])
         if drift:
             entry["drift"] = [] if gone else drift_of(files, known, containers, self.inspected)
         return entry

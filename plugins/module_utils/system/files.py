@@ -47,6 +47,13 @@ def write(path: str, data: bytes, mode: int = 0o600, owner: tuple[int, int] | No
     sync_folder(folder)
 
 
+def move(source: str, path: str) -> None:
+    """Put what was written at ``source`` in the place of ``path``; both lie in one folder."""
+    _make_way(path)
+    os.rename(source, path)
+    sync_folder(os.path.dirname(path))
+
+
 def _make_way(path: str) -> None:
     """No rename puts a file in the place of a folder, and where a record of ours is to be, a folder is nobody's."""
     if is_folder(path):

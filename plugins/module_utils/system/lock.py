@@ -106,12 +106,16 @@ def _is_still(fd: int, path: str) -> bool:
         return False
 
 
-def _message(path: str, timeout: float) -> str:
-    instance = os.path.basename(path).rsplit(".", 1)[0]
+def said_of(path: str) -> str:
+    """Who holds a lock, as its holder said."""
     try:
         with open(path, encoding="utf-8") as handle:
             held = json.loads(handle.read())
-        who = f"by {held['holder']} (process {held['pid']}) since {held['since']}"
+        return f"by {held['holder']} (process {held['pid']}) since {held['since']}"
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        who = "by a process that left no name"
+        return "by a process that left no name"
+
+
+def _message(path: str, timeout: float) -> str:
+    instance, who = os.path.basename(path).rsplit(".", 1)[0], said_of(path)
     return f"{instance} is locked {who}; waited {timeout:g} s for the lock {path}. Let that run end, or raise avs_lock_timeout"

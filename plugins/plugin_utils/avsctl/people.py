@@ -18,11 +18,13 @@ from typing import Any, NoReturn
 from ...module_utils.common.errors import AvsError, LockedError
 from ...module_utils.common.findings import Finding
 from ...module_utils.common.harmless import harmless
+from .acting import ACTING
+from .checking import CHECKING
 from .commands import DONE, FAILED, LOCKED, UNKNOWN, WRONG_USE, Command, Outcome, Place, UnknownInstance, WrongUse
 from .reading import READING
 
 # Every command there is, in the order of the list. Each group is a file of its own, with a tuple of them.
-COMMANDS: tuple[Command, ...] = (*READING,)
+COMMANDS: tuple[Command, ...] = (*READING, *CHECKING, *ACTING)
 # How completion asks (completion.py); not in any list.
 COMPLETE = "__complete"
 # What a shell says of a program that Ctrl-C ended.

@@ -52,7 +52,9 @@ def _switch(value: Any) -> bool:
 VARIABLES = (
     *("avs_instances", "avs_taps", "avs_lock_timeout", "avs_image_policy", "avs_artifact_redirects", "avs_stop_timeout", "avs_renew"),
     *("avs_cache_dir", "avs_hosts_group", "avs_serial", "avs_max_fail_percentage", "avs_become", "avs_status_fail", "avs_status_ids"),
-    *("avs_uninstall", "avs_uninstall_confirm", "avs_purge"),
+    *("avs_uninstall", "avs_uninstall_confirm", "avs_purge", "avs_verify", "avs_logs", "avs_logs_since", "avs_logs_tail"),
+    *("avs_stop", "avs_stop_key", "avs_stop_all", "avs_stop_confirm", "avs_stop_reason", "avs_connect_timeout"),
+    *("avs_start", "avs_start_all", "avs_restart", "avs_restart_all", "avs_restart_confirm"),
     *(name for source in OFFERED.values() for name in source.variables),
 )
 # Option of the module -> the roles' variable, and its values.

@@ -114,7 +114,7 @@ def test_one_that_cannot_be_stopped_is_told(memory_host: MemoryHost) -> None:
     host.well(host.spec())
     host.world.broken["stop node"] = "tried to kill container, but did not receive an exit event"
     result = host.call(host.stopped())
-    assert "did not receive an exit event" in result["instances"][0]["error"] and host.state()["desired"] == "started"
+    assert "did not receive an exit event" in result["instances"][0]["error"] and host.state()["desired"] == "stopped"
     assert "could not be stopped" in host.call(host.gone())["instances"][0]["error"]
     host.world.broken.clear()
     assert host.well(host.gone())["state"] == "absent"

@@ -79,7 +79,12 @@ def test_a_stop_asks_for_nothing_else(out_of_order: Store) -> None:
     engine = Small()
     done = call(out_of_order, engine, down("stopped"))
     assert (done.get("failed"), done["changed"], engine.state) == (None, True, "exited")
-    assert {" ".join(words[:2]) if words[0] == "container" else words[0] for words in engine.asked} == {"ps", "container inspect", "stop"}
+    assert {" ".join(words[:2]) if words[0] == "container" else words[0] for words in engine.asked} == {
+        "ps",
+        "container inspect",
+        "stop",
+        "update",
+    }
     state = out_of_order.instance("demo-avs-op1").state()
     assert state is not None and state.desired == "stopped"
     assert call(out_of_order, Small(ps=""), down("stopped"))["changed"] is False

@@ -14,7 +14,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.spec import I
 from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import State
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import look
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import Regard, look
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.unchanged import why_work
 
 from tests.unit.support.instances import SECRETS, installed
@@ -67,8 +67,8 @@ def test_a_job_that_ended_well_is_no_work(store: Store) -> None:
     # Its container may be gone, until it is asked to run again.
     assert reason(store, wanted, []) is None
     assert look(wanted, store, [], store.host_key()).reason is None
-    assert look(wanted, store, [], store.host_key(), renew=True).reason == "containers of jobs are gone"
-    assert look(wanted, store, [ended], store.host_key(), renew=True).reason is None
+    assert look(wanted, store, [], store.host_key(), Regard(renew=True)).reason == "containers of jobs are gone"
+    assert look(wanted, store, [ended], store.host_key(), Regard(renew=True)).reason is None
     recorded(finished=False, job=True)
     assert reason(store, wanted, [ended]) is None
     assert reason(store, wanted, []) == "containers differ"

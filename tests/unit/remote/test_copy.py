@@ -36,7 +36,7 @@ def program(place: Path, text: str, mode: int = 0o755) -> subprocess.CompletedPr
 
 
 def test_the_name_is_one_the_host_takes() -> None:
-    assert install._NAME.fullmatch(copy_name(""))
+    assert install.COPY.fullmatch(copy_name(""))
     assert copy_name("/usr/bin/python3") == copy_name("/usr/bin/python3") != copy_name("/usr/bin/python3.13")
 
 

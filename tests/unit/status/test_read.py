@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -164,7 +165,21 @@ def test_changes_by_hand_are_told(memory_host: MemoryHost) -> None:
     compose = Path(host.store.instance(ID).current, "compose.json")
     model = json.loads(compose.read_text())
     compose.write_text(json.dumps({"services": {"node": {**model["services"]["node"], "cpus": "many"}}}))
-    assert host.status(drift=True).instances[0]["drift"][0]["wanted"] == "as it was written"
+    assert "as it was written" in {item["wanted"] for item in host.status(drift=True).instances[0]["drift"]}
     for text in ("[]", "{"):
         compose.write_text(text)
-        assert host.status(drift=True).instances[0]["drift"] == []
+        assert host.status(drift=True).instances[0]["drift"] == [
+            {"service": "(files)", "what": "compose.json", "wanted": "as it was installed", "found": "changed, or gone"}
+        ]
+
+
+def test_files_that_were_changed_by_hand_are_told(memory_host: MemoryHost) -> None:
+    host = memory_host
+    host.well(host.spec())
+    own = host.store.instance(ID)
+    Path(own.current, "tree/pkg/hoodi/conf/a.json").write_text("{} ")
+    key = Path(own.keys, "node/bls.json")
+    os.chmod(key, 0o640)
+    assert [item["what"] for item in host.status(drift=True).instances[0]["drift"]] == ["key files of node", "the package's files"]
+    host.record(phase="applying", applying="x")
+    assert host.status(drift=True).instances[0]["drift"] == []

@@ -17,7 +17,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import ContainerRecord, State, read_state
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 from ansible_collections.restaking.avs.plugins.module_utils.policy import baseline
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import look
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import Regard, look
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.unchanged import made_by_older, why_work
 from ansible_collections.restaking.avs.plugins.module_utils.status.entry import entry_of, suspects
 from ansible_collections.restaking.avs.plugins.module_utils.status.restarts import harmless, restarted
@@ -136,12 +136,12 @@ def test_rules_of_a_newer_release_are_no_work_until_asked_for(
     own.write_state(State.read({**document, **recorded}))
     wanted, state = typed(secrets=SECRETS), own.state()
     assert made_by_older(wanted.id, state) == []
-    assert look(wanted, store, containers, None, renew=True).reason is None
+    assert look(wanted, store, containers, None, Regard(renew=True)).reason is None
     monkeypatch.setattr(baseline, "TRANSFORM", baseline.TRANSFORM + 1)
     assert why_work(wanted, state, containers, own, None) is None
     assert [item.id for item in made_by_older(wanted.id, state)] == ["OPS-013"]
     assert look(wanted, store, containers, None).reason is None
-    assert look(wanted, store, containers, None, renew=True).reason == "the rules changed"
+    assert look(wanted, store, containers, None, Regard(renew=True)).reason == "the rules changed"
 
 
 @pytest.mark.parametrize(("age", "told"), [(3600, False), (-20, False), (-3600, True), (None, False)])

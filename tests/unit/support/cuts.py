@@ -138,6 +138,7 @@ def _engine(world: World, ids: bool) -> dict[str, Any]:
                 "labels": item.labels,
                 "nets": sorted(item.nets),
                 "env": item.service.get("environment"),
+                "restart": item.service.get("restart"),
                 # A volume is known by when it was made: its name may have been given to another one.
                 "mounts": {
                     target: (world.volumes[source]["Made"] if ids else source in world.volumes) if kind == "volume" else source

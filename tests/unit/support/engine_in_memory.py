@@ -91,7 +91,7 @@ class EngineInMemory:
             "version": self._version, "info": self._info, "ps": self._ps, "container": self._inspect, "network": self._network,
             "volume": self._volume, "image": self._image, "pull": self._pull, "manifest": self._manifest, "logs": self._logs,
             "events": self._events, "compose": self._composed, "stop": self._stop, "rm": self._rm, "rename": self._rename,
-            "pause": self._pause, "unpause": self._pause, "start": self._start,
+            "pause": self._pause, "unpause": self._pause, "start": self._start, "update": self._update,
         }.get(words[0])  # fmt: skip
         if command is None:
             raise unknown(words)
@@ -282,6 +282,10 @@ class EngineInMemory:
 
     def _start(self, words: list[str]) -> Answer:
         return self._one_by_one(words[1:], lambda name: self.world.start(self.world.find(name)))
+
+    def _update(self, words: list[str]) -> Answer:
+        expect([words[1], words[3]], ["--restart", "--"])
+        return self._one_by_one(words[4:], lambda name: self.world.update(self.world.find(name), words[2]))
 
 
 def expect(found: Sequence[str], wanted: Sequence[str]) -> None:

@@ -305,6 +305,11 @@ class World:
             self.events.append((time.time(), "die", item.id, {"exitCode": str(item.code)}))
         item.state, item.finished, item.check = "exited", time.time(), ""
 
+    def update(self, item: Container, policy: str) -> None:
+        """Its restart policy alone."""
+        self.touch(f"update {item.name}")
+        item.service = {**item.service, "restart": policy}
+
     def remove(self, item: Container) -> None:
         """By force, as all our removals. Its volumes stay."""
         self.touch(f"remove {item.name}")
@@ -319,16 +324,17 @@ class World:
         item.name = name
 
     def reboot(self) -> None:
-        """The host goes down and comes back: who ran, and was not stopped by hand, is started where that can be done."""
+        """The host goes down and comes back: the engine starts what its policies say. One that failed counts as such, whoever stopped it."""
         for item in self.containers.values():
             if item.alive:
                 item.state, item.code, item.check = "exited", 255, ""
-                if str(item.service.get("restart") or "no").partition(":")[0] in ("always", "unless-stopped"):
-                    try:
-                        self._require_start(item)
-                    except Refused:
-                        continue
-                    self._run(item)
+            policy = str(item.service.get("restart") or "no").partition(":")[0] if item.starts else "no"
+            if policy == "always" or (policy == "unless-stopped" and not item.by_hand) or (policy == "on-failure" and item.code):
+                try:
+                    self._require_start(item)
+                except Refused:
+                    continue
+                self._run(item)
 
     def age(self, seconds: float) -> None:
         """Time passes."""

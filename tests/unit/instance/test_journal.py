@@ -9,7 +9,8 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.avsctl.begun import open_programs, programs_in_use
+from ansible_collections.restaking.avs.plugins.module_utils.avsctl import install
+from ansible_collections.restaking.avs.plugins.module_utils.instance import journal
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
 
 A, B = "avsctl-aaaaaaaaaaaaaaaa.pyz", "avsctl-bbbbbbbbbbbbbbbb.pyz"
@@ -38,21 +39,34 @@ def end(transaction: str) -> bytes:
         ([b'{"event": "begin", "transaction": ["odd"], "program": {"odd": 1}}', b'{"event": "end", "transaction": ["odd"]}'], set()),
     ],
 )
-def test_what_was_begun_and_not_ended(lines: list[bytes], expected: set[str]) -> None:
-    assert open_programs(lines) == expected
+def test_what_was_begun_and_not_ended(tmp_path: Path, lines: list[bytes], expected: set[str]) -> None:
+    own = Store(str(tmp_path)).instance("one-a")
+    own.make()
+    Path(own.path("journal.jsonl")).write_bytes(b"\n".join(lines))
+    assert {record["program"] for record in journal.opened(own)} == expected
 
 
-def test_the_journals_of_all_instances_are_asked(tmp_path: Path) -> None:
+def test_an_end_is_of_its_own_begin(tmp_path: Path) -> None:
+    own = Store(str(tmp_path)).instance("one-a")
+    assert journal.opened(own) == []
+    own.make()
+    first = journal.begin(own, "apply", "me", release="1-v1")
+    second = journal.begin(own, "stop", "you")
+    journal.end(own, first, journal.DONE)
+    (left,) = journal.opened(own)
+    assert (left["transaction"], left["operation"], left["holder"], left["program"]) == (second, "stop", "you", "")
+    os.unlink(own.path("journal.jsonl"))
+    os.mkdir(own.path("journal.jsonl"))
+    with pytest.raises(OSError):
+        journal.opened(own)
+
+
+def test_copies_of_open_transactions_are_kept(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
-    assert programs_in_use(store) == set()
-    for name, program in (("one-a", A), ("two-b", B), ("three-c", "")):
+    assert install._in_use(store) == set()
+    for name, program in (("one-a", A), ("two-b", B)):
         own = store.instance(name)
         own.make()
-        if program:
-            own.note("begin", transaction="1", program=program)
-    assert programs_in_use(store) == {A, B}
-    store.instance("one-a").note("end", transaction="1", outcome="undone")
-    assert programs_in_use(store) == {B}
-    os.mkdir(store.instance("three-c").path("journal.jsonl"))
-    with pytest.raises(OSError):
-        programs_in_use(store)
+        own.note("begin", transaction="1", program=program)
+    store.instance("one-a").note("end", transaction="1", outcome="done")
+    assert install._in_use(store) == {B}

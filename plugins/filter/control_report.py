@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What became of a start, a stop or a restart over many hosts, in lines a person can read."""
+
+# ruff: noqa: E402 (ansible-test wants imports below the documentation)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: control_report
+author: restaking.avs contributors (@restaking)
+version_added: "0.2.0"
+short_description: Say what P(restaking.avs.instance_control#module) did on all hosts, and what nobody knows
+description:
+  - Every host that could not be reached is a problem, named with its address; so is an id that no host has, and an instance that runs and
+    of which nothing tells which keys it has.
+  - What failed on a host was told by its task, and is not told again.
+options:
+  _input:
+    description: Host name -> registered result of P(restaking.avs.instance_control#module).
+    type: dict
+    required: true
+  ids:
+    description: The ids that were asked for, where ids were.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Say what was stopped
+  ansible.builtin.debug:
+    msg: "{{ (dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars, 'avs_stopped')))
+      | restaking.avs.control_report(['demo-avs-op1'])).told }}"
+  run_once: true
+"""
+
+RETURN = r"""
+_value:
+  description: C(told), a line for every instance that was meant, and C(problems), a line each.
+  type: dict
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless
+
+_ALIVE = "what runs there is not known, and may run on"
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Any]:
+        return {"control_report": control_report}
+
+
+def control_report(results: Any, ids: Sequence[str] = ()) -> dict[str, list[str]]:
+    """``told`` and ``problems``. Raises ``AnsibleFilterError`` for anything else than a mapping."""
+    if not isinstance(results, Mapping):
+        raise AnsibleFilterError(f"control_report needs a dictionary of results by host, not a {type(results).__name__}")
+    told: list[str] = []
+    problems: list[str] = []
+    answered = {str(host): result for host, result in results.items() if isinstance(result, Mapping) and "instances" in result}
+    for host in sorted(map(str, results)):
+        result = results[host]
+        if host in answered:
+            told += [_line(host, entry) for entry in result["instances"]]
+            problems += [f"{host}: nothing tells which keys {name} has; {_ALIVE}" for name in result.get("unsure") or ()]
+        elif isinstance(result, Mapping) and result.get("unreachable"):
+            problems.append(f"{host} could not be reached; {_ALIVE}: {result.get('msg') or 'no message'}")
+        elif not (isinstance(result, Mapping) and result.get("failed")):
+            problems.append(f"{host} did not answer; {_ALIVE}")
+    there = {entry["id"] for result in answered.values() for entry in result["instances"]}
+    missing = [str(name) for name in ids if name not in there]
+    if missing:
+        problems.append(f"no host that answered has {', '.join(missing)}; restaking.avs.status lists what there is")
+    return {"told": [_clean(line) for line in told], "problems": [_clean(line) for line in problems]}
+
+
+def _line(host: str, entry: Mapping[str, Any]) -> str:
+    done = ", ".join(f"{one['action']} {one['kind']} {one['name']}" for one in entry.get("actions") or ()) or "nothing to do"
+    word = "held" if entry.get("hold") else entry.get("state")
+    return f"{host} {entry['id']} {word}: {'failed' if entry.get('error') else done}"
+
+
+def _clean(line: str) -> str:
+    return harmless(" ".join(line.split()))

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""After a call: the units of the instances it was about, and what is said of them in its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..common.actions import Action
+from ..common.errors import HostError
+from ..common.findings import WARNING, Finding
+from ..common.rules import finding
+from ..common.words import STARTED
+from ..status.entry import tell
+from ..system.command import RunCommand
+from ..system.full import os_error_text
+from .units import Plan, Units
+
+
+def settle(result: dict[str, Any], run_command: RunCommand, dry: bool, units: Units | None = None) -> None:
+    """Have what runs come back when the host starts, and what does not, not. ``dry``: only say so. A host on which that cannot be done
+    is told of, and its nodes run all the same."""
+    units = units or Units()
+    sound = [entry for entry in result.get("instances") or () if not entry.get("error")]
+    if not sound or not units.usable():
+        return
+    plan = units.plan(
+        [entry["id"] for entry in sound if entry["state"] == STARTED], [entry["id"] for entry in sound if entry["state"] != STARTED]
+    )
+    if plan == Plan() or not (dry or units.startable()):
+        return
+    if not dry:
+        try:
+            units.carry_out(plan, run_command)
+        except (OSError, HostError) as error:
+            text = error.message if isinstance(error, HostError) else os_error_text(error, units.folder)
+            _say(result, sound, finding("OPS-020", "systemd", text, severity=WARNING))
+            return
+    for entry in sound:
+        actions = plan.actions(entry["id"])
+        if plan.write and not plan.enable and entry is sound[0]:
+            actions += [Action("unit", name, "update") for name in plan.write]
+        if actions:
+            entry["actions"] = [*entry["actions"], *(action.as_dict() for action in actions)]
+            entry["changed"] = result["changed"] = True
+
+
+def _say(result: dict[str, Any], entries: list[dict[str, Any]], problem: Finding) -> None:
+    tell(entries[0], [problem])
+    result["findings"] = [*(result.get("findings") or ()), problem.as_dict()]

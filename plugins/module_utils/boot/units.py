@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The units of a host's instances: what is there, what is to be there, and the way from one to the other.
+
+One template serves all instances, and never names a release of this library: it calls the program at the one place a host has it. Which
+instances come back is told by links, as ``systemctl enable`` makes them. A unit that is active is known by a mark in memory, which the
+program leaves when the unit has started: to ask systemd would take longer than all the rest of a run that finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ..common.actions import Action
+from ..common.errors import HostError
+from ..common.names import is_name
+from ..common.rules import finding
+from ..system import files
+from ..system.command import RunCommand, await_the_end, invocation
+
+PROGRAM = "/usr/local/sbin/avsctl"
+TEMPLATE, RECOVER = "avs@.service", "avs-recover.service"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ANSWER = 60
+_MADE = "# Made by restaking.avs, which puts it back when it differs. What you want otherwise goes into {name}.d/.\n"
+_TEXTS = {
+    TEMPLATE: _MADE
+    + f"""[Unit]
+Description=AVS node %i
+# Not bound to the engine: one that restarts and keeps its containers stops no node.
+Wants=docker.service
+After=docker.service {RECOVER}
+ConditionPathExists=!/var/lib/avs/instances/%i/hold.json
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={PROGRAM} up %i
+ExecStop={PROGRAM} down %i
+# The program has bounds of its own: a node is given the time it takes to end.
+TimeoutStartSec=infinity
+TimeoutStopSec=infinity
+
+[Install]
+WantedBy=multi-user.target
+""",
+    RECOVER: _MADE
+    + f"""[Unit]
+Description=AVS nodes: what a cut left
+Wants=docker.service
+After=docker.service
+
+[Service]
+Type=oneshot
+ExecStart={PROGRAM} recover
+TimeoutStartSec=infinity
+
+[Install]
+WantedBy=multi-user.target
+""",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``write``: names of units; ``enable``, ``disable``, ``start`` and ``stop``: instances."""
+
+    write: Sequence[str] = ()
+    enable: Sequence[str] = ()
+    disable: Sequence[str] = ()
+    start: Sequence[str] = ()
+    stop: Sequence[str] = ()
+
+    def actions(self, instance: str) -> list[Action]:
+        """What a person is told: which instances come back by themselves. That a unit is active is no more than bookkeeping."""
+        if instance in self.enable:
+            return [Action("unit", unit_of(instance), "create")]
+        return [Action("unit", unit_of(instance), "remove")] if instance in self.disable else []
+
+
+@dataclass(frozen=True)
+class Units:
+    """Where systemd looks; other places only in tests. ``marks``: in memory, gone when the host was restarted."""
+
+    folder: str = "/etc/systemd/system"
+    marks: str = "/run/avs-units"
+    booted: str = "/run/systemd/system"
+    program: str = PROGRAM
+    wants: str = field(default="multi-user.target.wants")
+
+    def usable(self) -> bool:
+        """Whether the host runs systemd at all."""
+        return os.path.isdir(self.booted)
+
+    def startable(self) -> bool:
+        """Whether there is a program for the units to call."""
+        return os.access(self.program, os.X_OK)
+
+    def plan(self, wanted: Iterable[str], unwanted: Iterable[str]) -> Plan:
+        """``wanted``: instances that are to run, ``unwanted``: those that are not, and those that are gone."""
+        up, down = list(wanted), list(unwanted)
+        if not up and not any(self.is_enabled(name) or self.is_marked(name) for name in down):
+            return Plan()
+        return Plan(
+            [name for name, text in _TEXTS.items() if not self._is_as(name, text.format(name=name))] if up else (),
+            [name for name in up if not self.is_enabled(name)],
+            [name for name in down if self.is_enabled(name)],
+            [name for name in up if not self.is_marked(name)],
+            [name for name in down if self.is_marked(name)],
+        )
+
+    def carry_out(self, plan: Plan, run_command: RunCommand) -> None:
+        """Raises ``OSError``, and ``HostError`` where systemd does not take it. It does not wait for units: they wait for locks."""
+        for name in plan.write:
+            files.write(os.path.join(self.folder, name), _TEXTS[name].format(name=name).encode(), 0o644)
+        if plan.write or plan.enable:
+            files.folder(os.path.join(self.folder, self.wants))
+            self._link(RECOVER, RECOVER)
+        for instance in plan.enable:
+            self._link(unit_of(instance), TEMPLATE)
+        for instance in plan.disable:
+            files.remove(self._place(unit_of(instance)))
+        if plan.write or plan.enable or plan.disable:
+            _systemctl(run_command, "daemon-reload")
+        for verb, instances in (("stop", plan.stop), ("start", plan.start)):
+            if instances:
+                _systemctl(run_command, "--no-block", verb, "--", *map(unit_of, instances))
+
+    def is_enabled(self, instance: str) -> bool:
+        return os.path.islink(self._place(unit_of(instance)))
+
+    def is_marked(self, instance: str) -> bool:
+        return os.path.exists(os.path.join(self.marks, instance))
+
+    def mark(self, instance: str) -> None:
+        """Its unit has started."""
+        files.folder(self.marks)
+        files.write(os.path.join(self.marks, instance), b"")
+
+    def unmark(self, instance: str) -> None:
+        files.remove(os.path.join(self.marks, instance))
+
+    def _link(self, name: str, unit: str) -> None:
+        place, target = self._place(name), os.path.join(self.folder, unit)
+        if not os.path.islink(place) or os.readlink(place) != target:
+            files.link(place, target)
+
+    def _place(self, name: str) -> str:
+        return os.path.join(self.folder, self.wants, name)
+
+    def _is_as(self, name: str, text: str) -> bool:
+        try:
+            return files.read(os.path.join(self.folder, name)) == text.encode() and os.path.islink(self._place(RECOVER))
+        except OSError:
+            return False
+
+
+def unit_of(instance: str) -> str:
+    if not is_name(instance):
+        raise HostError(f"{instance!r} is not the id of an instance")
+    return f"avs@{instance}.service"
+
+
+def _systemctl(run_command: RunCommand, *arguments: str) -> None:
+    line = invocation(["systemctl", *arguments], {"PATH": _PATH, "LC_ALL": "C"}, _ANSWER)
+    code, _out, err = run_command(
+        line,
+        cwd="/",
+        encoding=None,
+        expand_user_and_vars=False,
+        handle_exceptions=False,
+        pass_fds=(),
+        before_communicate_callback=await_the_end,
+    )
+    if code:
+        message = f"`systemctl {' '.join(arguments[:2])}` failed: {err.decode('utf-8', errors='replace').strip()}"
+        raise HostError(message, [finding("OPS-010", "systemd", message, "Look at it on the host: systemctl status, journalctl -b.")])

@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Held: an instance somebody stopped on purpose, whatever the inventory says. It stays down until it is started again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..common.findings import Finding
+from ..common.rules import finding
+from ..system import files
+from ..system.clock import now
+from .store import InstanceStore
+
+_UNKNOWN = "not known"
+LONGEST = 200
+
+
+@dataclass(frozen=True)
+class Hold:
+    """``since``: an instant in UTC; ``by``: who stopped it; ``reason`` in that person's words, may be empty."""
+
+    since: str
+    by: str
+    reason: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"since": self.since, "by": self.by, "reason": self.reason}
+
+
+def hold_of(own: InstanceStore) -> Hold | None:
+    """``None`` where it is not held. What cannot be read holds as well: a node is not started by a damaged file."""
+    if not os.path.lexists(own.hold_file):
+        return None
+    try:
+        found = files.read_json(own.hold_file)
+    except (OSError, ValueError):
+        found = None
+    said: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    since, by, reason = (said.get(name) for name in ("since", "by", "reason"))
+    return Hold(*(text if isinstance(text, str) else other for text, other in ((since, _UNKNOWN), (by, _UNKNOWN), (reason, ""))))
+
+
+def place(own: InstanceStore, by: str, reason: str) -> None:
+    """Who holds it first is who is told of. Raises ``OSError``, on a full disk for example."""
+    if os.path.isfile(own.hold_file) and not os.path.islink(own.hold_file):
+        return
+    own.make()
+    files.remove(own.hold_file)
+    files.write_json(own.hold_file, Hold(now(), by, reason[:LONGEST]).as_dict())
+
+
+def lift(own: InstanceStore) -> None:
+    files.remove(own.hold_file)
+
+
+def told(instance: str, hold: Hold) -> Finding:
+    why = f": {hold.reason}" if hold.reason else ""
+    return finding("OPS-017", instance, f"is held down since {hold.since} by {hold.by}{why}")

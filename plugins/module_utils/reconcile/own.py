@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host does by its own record, without an inventory: bring an instance up, take it down before the host stops, and resolve what
+a cut left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ..common.errors import HostError
+from ..common.masking import Mask
+from ..common.rules import finding
+from ..common.spec import InstanceSpec
+from ..common.words import APPLYING, STARTED, STOPPED
+from ..docker.engine import Engine
+from ..instance import hold, journal
+from ..instance.state import State
+from ..instance.store import InstanceStore, Store
+from ..status.entry import entry_of
+from ..system.trees import tree_digest
+from .job import Job, look
+from .reconcile import failures
+from .report import leave_alone
+from .standstill import Ending, halt
+from .stopping import STOP_TIMEOUT
+from .takedown import alone
+from .unchanged import needed_secrets
+from .work import Terms, Work, side_by_side
+
+LOCK_TIMEOUT = 60.0
+_INSTALL = "Run restaking.avs.install, which completes it."
+
+
+class WaitingError(HostError):
+    """It cannot run before its secrets are there again."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How it is done. ``holder`` is who asks, ``lock_timeout`` and ``stop_timeout`` are seconds; ``check``: announce, do nothing;
+    ``boot``: the host was started, and nobody waits until a node is well."""
+
+    holder: str
+    lock_timeout: float = LOCK_TIMEOUT
+    stop_timeout: float = STOP_TIMEOUT
+    check: bool = False
+    boot: bool = False
+
+    def terms(self, store: Store, lock_timeout: float | None = None) -> Terms:
+        waits = self.lock_timeout if lock_timeout is None else lock_timeout
+        return Terms(self.holder, waits, self.stop_timeout, Mask(()), store.root, not self.boot)
+
+
+def down(store: Store, engine: Engine, name: str, way: Way) -> dict[str, Any]:
+    """Stop an instance because its host stops: it comes back with it."""
+    there = engine.containers(name)
+    failed = take_alone(store, engine, [name], way, halted(engine)) if there else {}
+    return result_of([failed.get(name) or entry_of(InstanceSpec(id=name), store.instance(name).known(), there)])
+
+
+def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[str, Any]:
+    """After a start of the host: end what a cut left in the journal, keep down what is to be down. What is to run is brought up by its own
+    unit, which goes on with an apply that was cut."""
+
+    def resolve(item: Work, terms: Terms, hold_open: tuple[int, ...]) -> None:
+        own = store.instance(item.id)
+        # One that cannot be read tells nobody anything, and keeps nobody.
+        with suppress(OSError):
+            for record in journal.opened(own):
+                journal.end(own, str(record["transaction"]), journal.CUT)
+        own.sweep()
+        state = own.known()
+        if to_be_down(own, state):
+            item.told += halt(engine, own.id, item.job.containers, Ending(terms.bound, hold_open))
+
+    failed = take_alone(store, engine, ids, way, resolve)
+    entries = [failed.get(name) or entry_of(InstanceSpec(id=name), store.instance(name).known(), ()) for name in ids]
+    return result_of(entries)
+
+
+def halted(engine: Engine) -> Callable[[Work, Terms, tuple[int, ...]], None]:
+    """Stops what runs, and records nothing: what was to run still is."""
+
+    def step(item: Work, terms: Terms, descriptors: tuple[int, ...]) -> None:
+        item.told += halt(engine, item.id, engine.containers(item.id), Ending(terms.bound, descriptors))
+
+    return step
+
+
+def refused(name: str, own: InstanceStore, error: HostError) -> dict[str, Any]:
+    """The entry of an instance nothing is done to."""
+    item = Work(Job(InstanceSpec(id=name), own.known(), ()), error=error)
+    leave_alone(item, Mask(()))
+    item.job.entry["waiting"] = isinstance(error, WaitingError)
+    return item.job.entry
+
+
+def result_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A result as a run has it."""
+    return {"changed": any(entry["changed"] for entry in entries), "instances": list(entries), **failures(entries)}
+
+
+def to_be_down(own: InstanceStore, state: State | None) -> bool:
+    return hold.hold_of(own) is not None or (state is not None and (not state.installed or state.desired == STOPPED))
+
+
+def going_on(own: InstanceStore, state: State | None) -> InstanceSpec:
+    """The spec a host can bring an instance up by: of an apply that was cut, where all it needs is here, else the committed one.
+
+    Raises ``WaitingError`` where its secrets are gone, ``HostError`` where there is nothing to bring up.
+    """
+    if state is None or not state.installed:
+        raise HostError(
+            f"{own.id} is not installed on this host", [finding("INV-001", own.id, "is not installed on this host", "See avsctl ls.")]
+        )
+    there = tree_digest(os.path.join(own.current, "tree")) if own.release() else None
+    candidates = [*([own.wanted()] if state.phase == APPLYING else []), own.spec()]
+    spec = next((one for one in candidates if one is not None and one.package.tree_sha256 == there), None)
+    if spec is None:
+        message = "was cut before all of it was on this host"
+        raise HostError(f"{own.id} {message}", [finding("OPS-010", own.id, message, _INSTALL)])
+    missing = needed_secrets(spec.secrets, own, state)
+    if missing:
+        message = f"waits for its secrets ({', '.join(missing)}): they are kept in memory, and are gone"
+        raise WaitingError(f"{own.id} {message}", [finding("OPS-019", own.id, message, _INSTALL)])
+    return spec.but(state=STARTED)
+
+
+def take_alone(
+    store: Store, engine: Engine, ids: Sequence[str], way: Way, step: Callable[[Work, Terms, tuple[int, ...]], None]
+) -> dict[str, dict[str, Any]]:
+    """Do something to each instance under its own lock, side by side; entries of those that failed."""
+    listing = engine.containers()
+    terms = way.terms(store)
+    work = [Work(look(InstanceSpec(id=name, state=STOPPED), store, listing, None)) for name in ids]
+    side_by_side(work, terms, lambda item: alone(item, terms, store, lambda descriptors: step(item, terms, descriptors)))
+    for item in work:
+        if item.error is not None:
+            leave_alone(item, terms.mask)
+    return {item.id: item.job.entry for item in work if item.error is not None}

@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands that do something: ``start``, ``stop``, ``restart``, and ``up``, ``down`` and ``recover``, which are for units."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from .commands import DONE, FAILED, LOCKED, OFF, Command, Outcome, Place, WrongUse, require, takes_id
+from .known import known
+
+_BOOT_PATIENCE = 600.0
+Do = Callable[[Place, Sequence[str], Any, argparse.Namespace], Mapping[str, Any]]
+
+
+def holder() -> str:
+    """Who is at work, for those who wait: the person behind sudo, where there is one."""
+    try:
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}:{os.getpid()}"
+
+
+def _several(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", metavar="ID", nargs="*", help="instances of this host, as `avsctl ls` shows them")
+    parser.add_argument("--all", action="store_true", help="every instance of this host")
+    parser.add_argument("--lock-timeout", type=_seconds, default=60.0, metavar="SECONDS", help="wait so long for whoever works on one (60)")
+    parser.add_argument(
+        "--stop-timeout", type=_seconds, default=300.0, metavar="SECONDS", help="a node has so long to end in at most (300)"
+    )
+
+
+def _stopping(parser: argparse.ArgumentParser) -> None:
+    _several(parser)
+    parser.add_argument("--reason", default="", help="why, for those who find it stopped")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 86_400:
+        raise ValueError(text)
+    return value
+
+
+def _ids(arguments: argparse.Namespace, place: Place) -> list[str]:
+    there = known(place)
+    if bool(arguments.ids) is bool(arguments.all):
+        raise WrongUse("name instances, or say --all")
+    require(arguments.ids, there)
+    if arguments.ids:
+        return list(dict.fromkeys(arguments.ids))
+    states = {name: place.store.instance(name).known() for name in there}
+    return [name for name, state in states.items() if state is None or state.installed]
+
+
+def _acting(do: Do) -> Callable[[argparse.Namespace, Place], Outcome]:
+    def run(arguments: argparse.Namespace, place: Place) -> Outcome:
+        from ...module_utils.boot.settle import settle
+        from ...module_utils.reconcile.own import Way
+        from .process import run_command
+
+        ids = _ids(arguments, place)
+        result = dict(do(place, ids, Way(holder(), arguments.lock_timeout, arguments.stop_timeout), arguments))
+        settle(result, run_command, False)
+        return _told(result)
+
+    return run
+
+
+def _told(result: Mapping[str, Any]) -> Outcome:
+    from ...module_utils.common.harmless import harmless_deep
+
+    data = harmless_deep(dict(result))
+    lines = [line for entry in data["instances"] for line in _lines(entry)]
+    return Outcome(_code(data), data, lines)
+
+
+def _code(data: Mapping[str, Any]) -> int:
+    failed = [entry for entry in data["instances"] if entry["error"]]
+    if failed and all(entry.get("waiting") for entry in failed):
+        return OFF
+    if failed and all(" is locked " in entry["error"] for entry in failed):
+        return LOCKED
+    return FAILED if failed else DONE
+
+
+def _lines(entry: Mapping[str, Any]) -> list[str]:
+    if entry["error"]:
+        return [f"{entry['id']}: {line.strip()}" for line in entry["error"].splitlines()]
+    done = ", ".join(f"{one['action']} {one['kind']} {one['name']}" for one in entry["actions"]) or "nothing to do"
+    warned = [f"{entry['id']}: {item['message']}" for item in entry["findings"] if item["severity"] != "info" and item["id"] != "OPS-017"]
+    word = "held" if entry.get("hold") else entry["state"]
+    return [f"{entry['id']}  {word}  {entry['health']['status']}: {done}", *warned]
+
+
+def _start(place: Place, ids: Sequence[str], way: Any, _arguments: argparse.Namespace) -> Mapping[str, Any]:
+    from ...module_utils.reconcile.control import start
+
+    return start(place.store, place.engine, ids, way)
+
+
+def _stop(place: Place, ids: Sequence[str], way: Any, arguments: argparse.Namespace) -> Mapping[str, Any]:
+    from ...module_utils.reconcile.control import stop
+
+    return stop(place.store, place.engine, ids, way, arguments.reason)
+
+
+def _restart(place: Place, ids: Sequence[str], way: Any, _arguments: argparse.Namespace) -> Mapping[str, Any]:
+    from ...module_utils.reconcile.control import restart
+
+    return restart(place.store, place.engine, ids, way)
+
+
+def _up(arguments: argparse.Namespace, place: Place) -> Outcome:
+    from ...module_utils.boot.units import Units
+    from ...module_utils.reconcile.control import start
+    from ...module_utils.reconcile.own import Way, to_be_down
+
+    own = place.store.instance(arguments.id)
+    if to_be_down(own, own.state()):
+        return Outcome(DONE, {"changed": False, "instances": []}, [f"{own.id} is to be down"])
+    told = _told(start(place.store, place.engine, [own.id], Way("avs@ unit", _BOOT_PATIENCE, boot=True)))
+    if told.code == DONE:
+        Units().mark(own.id)
+    return told
+
+
+def _down(arguments: argparse.Namespace, place: Place) -> Outcome:
+    from ...module_utils.boot.units import Units
+    from ...module_utils.reconcile.own import Way, down
+
+    own = place.store.instance(arguments.id)
+    Units().unmark(own.id)
+    return _told(down(place.store, place.engine, own.id, Way("avs@ unit")))
+
+
+def _recover(arguments: argparse.Namespace, place: Place) -> Outcome:
+    from ...module_utils.reconcile.own import Way, recover
+
+    ids = list(arguments.ids) or place.store.ids()
+    require(arguments.ids, place.store.ids())
+    left = [name for name in ids if name not in _handed_over(place, ids)]
+    return _told(recover(place.store, place.engine, left, Way("avs-recover.service", _BOOT_PATIENCE)))
+
+
+def _handed_over(place: Place, ids: Sequence[str]) -> list[str]:
+    """Instances whose transactions were begun by another copy of the library that is still here: it knows what it did, and ends them."""
+    from ...module_utils.avsctl.install import COPY, FOLDER
+    from ...module_utils.instance import journal
+    from .process import run_command
+
+    done = []
+    for name in ids:
+        with suppress(OSError):
+            for begun in {str(record.get("program") or "") for record in journal.opened(place.store.instance(name))}:
+                copy = os.path.join(FOLDER, begun)
+                if COPY.fullmatch(begun) and begun != journal.program() and os.access(copy, os.X_OK):
+                    code, _out, _err = run_command([copy, "recover", name], cwd="/", pass_fds=())
+                    # An older one knows no such command, or failed: then this one does what there is to do.
+                    done += [name] if code == DONE else []
+    return done
+
+
+def _some(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", metavar="ID", nargs="*", help="instances; all where none is named")
+
+
+ACTING = (
+    Command(
+        "start",
+        "start instances, and lift what holds them down",
+        _several,
+        _acting(_start),
+        "As they were committed, by what this host keeps of them, and wait until they are well. Ends with 3 where secrets are missing.",
+    ),
+    Command(
+        "stop",
+        "stop instances, and hold them down",
+        _stopping,
+        _acting(_stop),
+        "They stay down, whatever an inventory says, through runs and restarts of the host, until `avsctl start` or restaking.avs.start.\n"
+        "An instance somebody works on is stopped all the same.",
+    ),
+    Command("restart", "stop instances and start them again", _several, _acting(_restart), "One that is held, or stopped, stays down."),
+    Command("up", "bring an instance up after the host was started (its unit does)", takes_id, _up),
+    Command("down", "stop an instance before the host stops (its unit does)", takes_id, _down),
+    Command("recover", "resolve what a cut left (avs-recover.service does)", _some, _recover),
+)

@@ -1,0 +1,185 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host that restarts brings its nodes back as far as their keys allow; what was stopped stays down; an emergency stop reaches every host."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.support import Fleet, Host
+
+QUIET, KEYED = "quiet-boot", "demo-avs-boot"
+FILES = {
+    "CHANGELOG.md": "First.\n",
+    "pkg/manifest.yml": "{version: 0.1.0, name: quiet, upgrade: optional, profiles: [net]}\n",
+    "pkg/net/profile.yml": "{name: net, options: []}\n",
+    "pkg/net/.env": "",
+    "pkg/net/runtime.yml": "{schema: 1, privileges: {node: {user: '1000:1000'}}, health: {type: container}}\n",
+    # It fails when it is asked to end, and its policy brings back what failed.
+    "pkg/net/docker-compose.yml": (
+        "services: {node: {image: IMAGE, entrypoint: [sh, -c, 'trap \"exit 3\" TERM; while :; do sleep 1 & wait; done'], restart: on-failure}}\n"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def host(fleet: Fleet) -> Host:
+    return fleet.first
+
+
+@pytest.fixture(scope="module")
+def placed(fleet: Fleet, host: Host, keys: Any) -> dict[str, list[dict[str, Any]]]:
+    """One node without secrets and one with keys, healthy."""
+    package = fleet.folder / "quiet"
+    for name, text in FILES.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text.replace("IMAGE", f"{fleet.facts['lab_registry']}/demo-avs:1.0.0"))
+    token = {"source": "vault", "path": "avs/boot/rpc", "field": "token"}
+    demo = {
+        "package": "demo-avs", "version": "v1.0.0", "profile": "mainnet", "tag": "boot", "keys": keys.pair("boot"),
+        "options": {"main-port": 8080, "metrics-port": 9300, "gateway-port": 8180, "rpc-token": token},
+    }  # fmt: skip
+    entries = {host.name: [{"package": {"path": str(package)}, "profile": "net", "tag": "boot"}, demo]}
+    result = fleet.play("site", entries)
+    assert result.code == 0, result.output[-3000:]
+    return entries
+
+
+def until(what: str, true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.5)
+
+
+def unit(host: Host, name: str) -> str:
+    return host.run(f"systemctl is-active avs@{name}.service", check=False).strip()
+
+
+def settled(host: Host) -> None:
+    """Nothing of ours is still starting or stopping."""
+    busy = "systemctl list-jobs --no-legend | grep -c avs || true"
+    until("units at rest", lambda: host.run(busy).strip() == "0")
+
+
+def running(host: Host, instance: str) -> dict[str, str]:
+    """Container name -> id and process."""
+    form = "{{.Name}} {{.Id}} {{.State.Pid}}"
+    names = host.run(f"docker ps -q --filter label=avs.instance={instance}").split()
+    lines = host.run(f"docker inspect -f '{form}' {' '.join(names)}").splitlines() if names else []
+    return dict(line.split(" ", 1) for line in lines)
+
+
+def ids(host: Host) -> dict[str, str]:
+    return {name: ident for name, ident in host.containers().items() if name.startswith("avs-")}
+
+
+def off(host: Host, how: str) -> None:
+    """The lab host goes down and comes back: asked to, or with its power cut. What is in memory is gone."""
+    subprocess.run(["docker", *how.split(), host.name], check=True, capture_output=True, timeout=120)
+    subprocess.run(["docker", "start", host.name], check=True, capture_output=True, timeout=60)
+    until("ssh", lambda: subprocess.run([*host.ssh(), "true"], capture_output=True, timeout=20, check=False).returncode == 0)
+    until("boot", lambda: host.run("systemctl is-system-running", check=False).strip() in ("running", "degraded"), 90)
+
+
+def test_units_are_active_and_a_second_run_changes_nothing(fleet: Fleet, host: Host, placed: dict[str, Any]) -> None:
+    settled(host)
+    assert (unit(host, QUIET), unit(host, KEYED)) == ("active", "active"), host.run("journalctl -u 'avs*' --no-pager | tail -40")
+    again = fleet.play("site", placed)
+    assert again.code == 0 and again.stats[host.name]["changed"] == 0
+
+
+def test_an_engine_that_restarts_stops_no_node(host: Host, placed: dict[str, Any]) -> None:
+    before = {**running(host, QUIET), **running(host, KEYED)}
+    assert len(before) == 3
+    host.run("systemctl restart docker")
+    until("engine", lambda: host.run("docker version >/dev/null 2>&1 && echo up", check=False).strip() == "up")
+    assert {**running(host, QUIET), **running(host, KEYED)} == before
+    assert (unit(host, QUIET), unit(host, KEYED)) == ("active", "active")
+
+
+def test_a_unit_is_restarted_by_hand(host: Host, placed: dict[str, Any]) -> None:
+    made, before = ids(host), running(host, KEYED)
+    host.run(f"systemctl restart avs@{KEYED}")
+    after = running(host, KEYED)
+    assert ids(host) == made and set(after) == set(before) and after != before
+    assert host.run("docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' avs-demo-avs-boot-node").strip() == "unless-stopped"
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_nodes_come_back_as_far_as_their_keys_allow(fleet: Fleet, host: Host, placed: dict[str, Any], how: str) -> None:
+    made = ids(host)
+    off(host, how)
+    settled(host)
+    assert running(host, QUIET) and ids(host) == made and unit(host, QUIET) == "active"
+    assert not running(host, KEYED) and unit(host, KEYED) == "failed"
+    assert "waits for its secrets" in host.run(f"systemctl status avs@{KEYED} --no-pager", check=False)
+    entries = {entry["id"]: entry for entry in json.loads(host.run("avsctl status --json", check=False))["instances"]}
+    assert entries[QUIET]["health"]["status"] == "healthy" and "keys are gone" in entries[KEYED]["health"]["detail"]
+    done = fleet.play("install", placed)
+    assert done.code == 0 and done.reconcile(host.name)["instances"][0]["changed"] is False
+    settled(host)
+    assert ids(host) == made and unit(host, KEYED) == "active"
+    assert fleet.play("install", placed).stats[host.name]["changed"] == 0
+
+
+def test_what_is_held_stays_down(fleet: Fleet, host: Host, placed: dict[str, Any]) -> None:
+    host.run(f"avsctl stop {QUIET} --reason 'disk is replaced'")
+    assert host.run(f"docker inspect -f '{{{{.State.ExitCode}}}}' avs-{QUIET}-node").strip() == "3"
+    host.run("systemctl restart docker")
+    until("engine", lambda: host.run("docker version >/dev/null 2>&1 && echo up", check=False).strip() == "up")
+    time.sleep(3)
+    assert not running(host, QUIET)
+    site = fleet.play("site", placed)
+    told = json.dumps(site.reconcile(host.name)["findings"])
+    assert site.code == 0 and site.stats[host.name]["changed"] == 0 and "disk is replaced" in told and "OPS-017" in told
+    off(host, "stop")
+    settled(host)
+    assert not running(host, QUIET) and unit(host, QUIET) != "active"
+    status = fleet.play("status", placed, parse=False)
+    assert "held" in status.output
+    started = fleet.play("start", placed, "-e", json.dumps({"avs_start": [QUIET]}))
+    assert started.code == 0, started.output[-2000:]
+    assert running(host, QUIET) and fleet.play("install", placed).code == 0
+    settled(host)
+    assert (unit(host, QUIET), unit(host, KEYED)) == ("active", "active")
+
+
+def test_one_key_is_stopped_on_every_host_and_who_cannot_be_reached_is_named(
+    fleet: Fleet, host: Host, placed: dict[str, Any], tmp_path: Path
+) -> None:
+    shown = json.loads(host.run(f"avsctl status {KEYED} --json"))["instances"][0]["keystores"]["bls"]["public_id"]
+    real = dict(fleet.hosts)
+    # Nobody answers at this address of the lab's network.
+    address = host.variables["ansible_host"].rpartition(".")[0] + ".250"
+    fleet.hosts = {**real, "gone": Host("gone", {**host.variables, "ansible_host": address})}
+    try:
+        inventory = {**placed, **{name: [] for name in fleet.hosts if name not in placed}}
+        refused = fleet.play("stop", inventory, "-e", f"avs_stop_key={shown}")
+        assert refused.code and running(host, KEYED)
+        checked = fleet.play("stop", inventory, "--check", "-e", f"avs_stop_key={shown}", parse=False)
+        assert "gone could not be reached" in checked.output and running(host, KEYED)
+        began = time.monotonic()
+        done = fleet.play("stop", inventory, "-e", f"avs_stop_key={shown}", "-e", "avs_stop_confirm=true", parse=False)
+        took = time.monotonic() - began
+    finally:
+        fleet.hosts = real
+    print(f"an emergency stop took {took:.1f} s")
+    assert done.code and "gone could not be reached" in done.output and f"{host.name} {KEYED} held" in done.output
+    assert not running(host, KEYED) and running(host, QUIET)
+    install = fleet.play("install", placed)
+    assert install.code == 0 and install.stats[host.name]["changed"] == 0 and not running(host, KEYED)
+    unknown = fleet.play("start", placed, "-e", '{"avs_start": ["no-such"]}', parse=False)
+    assert unknown.code and "no host that answered has no-such" in unknown.output
+    again = fleet.play("start", placed, "-e", json.dumps({"avs_start": [KEYED]}))
+    assert again.code == 0 and running(host, KEYED)
+    restarted = fleet.play("restart", placed, "-e", json.dumps({"avs_restart": [KEYED]}), "-e", "avs_restart_confirm=true")
+    assert restarted.code == 0 and fleet.play("install", placed).stats[host.name]["changed"] == 0

@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reports over a fleet: what was done, what is off, and what nobody knows, each once and harmless for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.restaking.avs.plugins.filter.control_report import control_report
+from ansible_collections.restaking.avs.plugins.filter.verify_report import verify_report
+
+STOPPED = {
+    "id": "node-a",
+    "state": "stopped",
+    "hold": {"by": "x"},
+    "error": None,
+    "actions": [{"action": "stop", "kind": "container", "name": "node"}],
+}
+
+
+def seen(**more: Any) -> dict[str, Any]:
+    return {
+        "id": "node-a",
+        "phase": "committed",
+        "state": "started",
+        "hold": None,
+        "health": {"status": "healthy", "detail": "ok"},
+        "containers": [],
+        **more,
+    }
+
+
+def test_what_was_done_and_who_could_not_be_reached() -> None:
+    results = {
+        "b": {"instances": [STOPPED], "unknown": ["node-z"], "unsure": ["node-q"]},
+        "a": {"unreachable": True, "msg": "timed out\n\x1b[31m"},
+        "c": {"failed": True, "msg": "told by its task"},
+        "d": {},
+    }
+    report = control_report(results, ["node-a", "node-z"])
+    assert report["told"] == ["b node-a held: stop container node"]
+    assert [line.partition(";")[0] for line in report["problems"]] == [
+        "a could not be reached", "b: nothing tells which keys node-q has", "d did not answer", "no host that answered has node-z",
+    ]  # fmt: skip
+    assert "\x1b" not in str(report) and "\n" not in "".join(report["problems"])
+
+
+def test_what_failed_is_told_once() -> None:
+    report = control_report({"a": {"failed": True, "instances": [{**STOPPED, "error": "x"}]}}, [])
+    assert report == {"told": ["a node-a held: failed"], "problems": []}
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        (seen(), []),
+        (seen(state="stopped"), []),
+        (seen(state="stopped", hold={"by": "x"}), []),
+        (seen(state="absent", phase="absent"), []),
+        (seen(health={"status": "unhealthy", "detail": "node is exited"}), ["is unhealthy: node is exited"]),
+        (seen(phase="damaged", health={"status": "unknown", "detail": "no JSON"}), ["is unknown: no JSON"]),
+        (seen(state="stopped", containers=[{"state": "running"}]), ["is to be down, and runs"]),
+        (seen(drift=[{"service": "node", "what": "memory", "wanted": "1", "found": "2"}]), ["node: memory is 2, was made as 1"]),
+    ],
+)
+def test_what_is_off(entry: dict[str, Any], words: list[str]) -> None:
+    report = verify_report({"a": {"instances": [entry]}})
+    assert report["problems"] == [f"a node-a: {word}" for word in words]
+    assert report["told"][0].endswith("off" if words else "as it should be")
+
+
+def test_a_host_that_does_not_answer_and_an_id_nobody_has() -> None:
+    report = verify_report({"a": {"unreachable": True, "msg": "timed out"}, "b": {"instances": [seen(phase=None)]}}, ["node-a"])
+    assert report["problems"][0] == "a did not answer: timed out" and "no host that answered has node-a" in report["problems"][-1]
+
+
+@pytest.mark.parametrize("report", [control_report, verify_report])
+def test_anything_else_is_refused(report: Any) -> None:
+    with pytest.raises(AnsibleFilterError):
+        report(["x"])
