@@ -19,7 +19,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.rules import 
 from ansible_collections.restaking.avs.plugins.modules.package_info import ARGUMENTS, SOURCES
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_exceptions, parse_package
-from ansible_collections.restaking.avs.plugins.plugin_utils.lint.verdict import Verdict, judge
+from ansible_collections.restaking.avs.plugins.plugin_utils.lint.verdict import Intent, Verdict, judge
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import PackageRequest, counted
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import parse_taps
@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
             if problems or found:
                 raise InputError("the arguments are not well formed", [*problems, *found])
             request = self._request({**arguments, "package": package})
-            verdict = judge(request, taps, cache, arguments["profile"], arguments["options"], exceptions)
+            verdict = judge(request, taps, cache, Intent(arguments["profile"], arguments["options"], exceptions))
         except InputError as error:
             problems = error.findings or [finding("SRC-001", "", error.message)]
             verdict = Verdict(error.message, None, tuple(problems))

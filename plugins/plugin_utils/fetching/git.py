@@ -84,27 +84,25 @@ def _in_memory(content: bytes) -> int:
     return descriptor
 
 
+def with_settings(settings: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """Arguments for ``run_git`` under settings (``name=value``) that hold for this one command."""
+    return [*(part for setting in settings for part in ("-c", setting)), *arguments]
+
+
 def run_git(
-    folder: Path,
-    arguments: Sequence[str],
-    *,
-    url: GitUrl | None = None,
-    settings: Sequence[str] = (),
-    stdin: bytes | None = None,
-    timeout: float = 120,
+    folder: Path, arguments: Sequence[str], *, url: GitUrl | None = None, stdin: bytes | None = None, timeout: float = 120
 ) -> bytes:
-    """Standard output of ``git -C folder ...``. ``url`` brings its protocols and credentials; without one git may reach nothing.
+    """Standard output of ``git -C folder ...``; ``arguments`` may begin with settings of git's (``with_settings``). ``url`` brings its
+    protocols and credentials; without one git may reach nothing.
 
     Raises ``GitError``; ``timeout`` is in seconds, after it git and its children are killed.
     """
     with _credentials(url) as (credentials, descriptors):
-        command = ["git", "-C", str(folder)]
-        for setting in (*_SETTINGS, *settings):
-            command += ["-c", setting]
+        command = ["git", "-C", str(folder), *with_settings(_SETTINGS, [*credentials, *arguments])]
         try:
             # A session of its own: ssh finds no terminal to ask on, and a timeout reaches git's children too.
             process = subprocess.Popen(
-                [*command, *credentials, *arguments],
+                command,
                 stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -49,23 +49,32 @@ class Wishes:
     exceptions: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of the variables before an install. ``values``: variable -> text; ``tokens``: secret -> what stands in these texts
+    for its value."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    tokens: Mapping[str, str] = field(default_factory=dict)
+
+
 def judged(profile: Profile, files: ComposeFiles, wishes: Wishes | None = None) -> list[Finding]:
     """What the host's policy says of the services and their mounts, as far as it can be known before an install."""
     wishes = wishes or Wishes()
     spec = spec_of(profile, wishes)
     tokens = {name: f"avs{number}token" + "x" * 12 for number, name in enumerate(spec.secrets)}
-    values = values_of(profile, _given(profile, spec, tokens, wishes))
-    problems = refused(profile, files, values)
+    known = Known(values_of(profile, _given(profile, spec, tokens, wishes)), tokens)
+    problems = refused(profile, files, known.values)
     if problems:
         # Compose stops there, on the host too: what it would have made of the rest is not known.
         where = posixpath.normpath(posixpath.join(profile.compose_dir, profile.compose_files[0]))
         return [finding("PKG-018", where, problem) for problem in problems]
-    model, idle = active(model_of(profile, files, values))
+    model, idle = active(model_of(profile, files, known.values))
     if files.includes and not model["services"]:
         # All there is comes from other files, which the host judges.
         return []
     inactive = sorted(set(files.services) - set(model["services"]))
-    found = [*host_findings(spec, model, layout_of(profile, files), tokens, values, inactive), *judge_idle(spec.id, model, idle)]
+    found = [*host_findings(spec, model, layout_of(profile, files), inactive, known), *judge_idle(spec.id, model, idle)]
     found += _configs(profile, spec)
     return by_severity(replace(item, place=_place(item.place, profile, files)) for item in found)
 
@@ -80,16 +89,14 @@ def _configs(profile: Profile, spec: InstanceSpec) -> list[Finding]:
     return config_files.render(spec.id, spec.configs, read, config_files.expressions(spec.configs), {})[1]
 
 
-def host_findings(
-    spec: InstanceSpec, model: Model, layout: Layout, tokens: Mapping[str, str], values: Mapping[str, str], inactive: Sequence[str]
-) -> list[Finding]:
+def host_findings(spec: InstanceSpec, model: Model, layout: Layout, inactive: Sequence[str], known: Known) -> list[Finding]:
     """The checks of ``policy.pipeline.shape`` that need nothing of a host, in its order."""
     found = check(spec, model, inactive=inactive)
     keyed = place_keys(spec, without_absent(model), layout.keys)
     mounted = place_mounts(spec, keyed.model, layout)
-    model, secret_findings = confine(spec.id, spec.secrets, mounted.model, tokens)
-    secret_findings += onlookers(spec, model, keyed.views, tokens)
-    ports = {name: values[name] for name in variables(spec) if OPEN not in values.get(name, OPEN)}
+    model, secret_findings = confine(spec.id, spec.secrets, mounted.model, known.tokens)
+    secret_findings += onlookers(spec, model, keyed.views, known.tokens)
+    ports = {name: known.values[name] for name in variables(spec) if OPEN not in known.values.get(name, OPEN)}
     model, port_findings = bind_ports(spec, model, ports)
     model, processor_findings = fit_processors(spec.id, model, ())
     points = mount_points(spec.id, spec.artifacts, model, layout)

@@ -40,40 +40,42 @@ class Verdict:
         }
 
 
-def judge(
-    request: PackageRequest,
-    taps: Sequence[TapConfig],
-    cache: Cache,
-    profile: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    exceptions: Sequence[Mapping[str, Any]] = (),
-) -> Verdict:
-    """The package with every finding on it; ``options`` are checked against ``profile``, or the only profile there is, and it is judged
-    with them. ``exceptions``: what an operator grants, as in ``avs_instances``."""
+@dataclass(frozen=True)
+class Intent:
+    """What an operator is going to write of the package in ``avs_instances``, as far as it is known. ``options`` are for ``profile``, or
+    the only profile there is; ``None``: nothing is known of them yet."""
+
+    profile: str | None = None
+    options: Mapping[str, Any] | None = None
+    exceptions: Sequence[Mapping[str, Any]] = ()
+
+
+def judge(request: PackageRequest, taps: Sequence[TapConfig], cache: Cache, intent: Intent | None = None) -> Verdict:
+    """The package with every finding on it, judged with what an operator intends."""
+    intent = intent or Intent()
     inspection = inspect_package(request, taps, cache)
     found = list(inspection.findings)
     package = inspection.package
     label = inspection.label
     if package is not None:
-        chosen, problem = _choose(package, profile, options is not None)
+        chosen, problem = _choose(package, intent.profile, intent.options is not None)
         found += [problem] if problem else []
-        found += lint_package(package, _wishes(package, chosen, options, exceptions))
-        if chosen is not None and profile is not None:
+        found += lint_package(package, _wishes(package, chosen, intent))
+        if chosen is not None and intent.profile is not None:
             label = f"{label}, profile {chosen.name}"
-        if chosen is not None and options is not None:
-            found += resolve_options(chosen, options).findings
+        if chosen is not None and intent.options is not None:
+            found += resolve_options(chosen, intent.options).findings
     return Verdict(label, package, tuple(by_severity(found)))
 
 
-def _wishes(
-    package: Package, chosen: Profile | None, options: Mapping[str, Any] | None, exceptions: Sequence[Mapping[str, Any]]
-) -> dict[str, Wishes]:
+def _wishes(package: Package, chosen: Profile | None, intent: Intent) -> dict[str, Wishes]:
     """Exceptions hold for every profile; options for the one they are for, as far as they are well formed."""
-    found = {name: Wishes(exceptions=exceptions) for name in package.profiles}
+    found = {name: Wishes(exceptions=intent.exceptions) for name in package.profiles}
+    options = intent.options
     if chosen is not None and options is not None:
         filled = resolve_options(chosen, options).env
         given = {option.name: filled[option.target] for option in chosen.options if option.name in options and option.target in filled}
-        found[chosen.name] = Wishes(given, exceptions)
+        found[chosen.name] = Wishes(given, intent.exceptions)
     return found
 
 

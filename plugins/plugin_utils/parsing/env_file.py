@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 # A chain of variables that double each other must not outgrow what a process can be handed, nor many of them together our memory.
 MAX_VALUE = 131_071
@@ -122,12 +122,12 @@ def interpolate(text: str, values: Mapping[str, str], depth: int = 8, unset: str
         if not name:
             result.append("$")
             continue
-        filled = values.get(name, None if match["braced"] else unset)
+        filled = values.get(name, None if match["operator"] else unset)
         if match["braced"]:
             end = closing_brace(text, position)
             if end is None or depth <= 0:
                 return None
-            filled = _operate(filled, match["operator"], text[position:end], values, depth, unset)
+            filled = _operate(filled, match["operator"], text[position:end], lambda word: interpolate(word, values, depth - 1, unset))
             position = end + 1
         if filled is None:
             return None
@@ -154,15 +154,14 @@ def closing_brace(text: str, position: int) -> int | None:
     return None
 
 
-def _operate(
-    value: str | None, operator: str | None, word: str, values: Mapping[str, str], depth: int, unset: str | None = None
-) -> str | None:
-    """One reference with compose's operators: ``-`` default, ``+`` alternative, ``?`` required; the colon counts empty as unset."""
+def _operate(value: str | None, operator: str | None, word: str, fill: Callable[[str], str | None]) -> str | None:
+    """One reference with compose's operators: ``-`` default, ``+`` alternative, ``?`` required; the colon counts empty as unset. ``fill``
+    fills the references in the word behind the operator."""
     if operator is None:
-        return None if word else unset if value is None else value
+        return None if word else value
     missing = value is None or (operator.startswith(":") and value == "")
     if operator.endswith("-"):
-        return interpolate(word, values, depth - 1, unset) if missing else value
+        return fill(word) if missing else value
     if operator.endswith("+"):
-        return "" if missing else interpolate(word, values, depth - 1, unset)
+        return "" if missing else fill(word)
     return None if missing else value

@@ -20,7 +20,7 @@ from ansible.plugins.action import ActionBase
 
 from ..inventory.roll_call import Turn
 from ..parsing.plain import plain
-from ..secrets.controller_files import ControllerFiles
+from ..secrets.controller_files import ControllerFiles, Places
 from ..secrets.file import Unreadable
 
 
@@ -98,7 +98,7 @@ class Task:
     def files(self) -> ControllerFiles:
         sources = [str(source) for source in context.CLIARGS.get("inventory") or C.DEFAULT_HOST_LIST or ()]
         playbooks = [str(self.variables["playbook_dir"])] if self.variables.get("playbook_dir") else []
-        return ControllerFiles(self.base, sources, playbooks, self._needle, self._decrypt, _is_ignored)
+        return ControllerFiles(Places(self.base, sources, playbooks), self._needle, self._decrypt, _is_ignored)
 
     def _needle(self, name: str) -> str | None:
         try:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...module_utils.system.regular import read_regular
@@ -16,30 +17,30 @@ from .file import MAX_BYTES
 ENCRYPTED = b"$ANSIBLE_VAULT;"
 
 
-class ControllerFiles:
-    """``base``: the inventory's folder; ``inventories`` as Ansible was given them; ``playbooks``: folders of the run's playbooks.
+@dataclass(frozen=True)
+class Places:
+    """``base``: the inventory's folder; ``inventories`` as Ansible was given them; ``playbooks``: folders of the run's playbooks."""
 
-    ``needle`` finds a name as a role or play finds its ``files/`` (``None``: nowhere); ``decrypt`` opens what Ansible Vault encrypted, or
+    base: Path
+    inventories: Sequence[str] = ()
+    playbooks: Sequence[str] = ()
+
+
+class ControllerFiles:
+    """``needle`` finds a name as a role or play finds its ``files/`` (``None``: nowhere); ``decrypt`` opens what Ansible Vault encrypted, or
     raises ``Unreadable``; ``is_ignored``: whether Ansible skips a file of this name in a folder that is an inventory.
     """
 
     def __init__(
-        self,
-        base: Path,
-        inventories: Sequence[str],
-        playbooks: Sequence[str],
-        needle: Callable[[str], str | None],
-        decrypt: Callable[[str, bytes], bytes],
-        is_ignored: Callable[[str], bool],
+        self, places: Places, needle: Callable[[str], str | None], decrypt: Callable[[str, bytes], bytes], is_ignored: Callable[[str], bool]
     ) -> None:
-        self._base, self._inventories, self._playbooks = base, inventories, playbooks
-        self._needle, self._decrypt, self._is_ignored = needle, decrypt, is_ignored
+        self._places, self._needle, self._decrypt, self._is_ignored = places, needle, decrypt, is_ignored
 
     def find(self, name: str) -> str | None:
         """The path of a file: as ``files/`` are found, else from the inventory's folder, else beside that folder."""
         if Path(name).expanduser().is_absolute():
             return str(Path(name).expanduser()) if Path(name).expanduser().is_file() else None
-        folders = [self._base, *(Path(folder) for folder in beside(self._inventories, str(self._base)))]
+        folders = [self._places.base, *(Path(folder) for folder in beside(self._places.inventories, str(self._places.base)))]
         found = self._needle(name)
         candidates = [*([Path(found)] if found else []), *(path for folder in folders for path in (folder / "files" / name, folder / name))]
         present = [str(path) for path in candidates if path.is_file()]
@@ -53,4 +54,4 @@ class ControllerFiles:
 
     def exposed(self, path: str) -> tuple[str, str] | None:
         """Why a secret's file must not lie where it does, and what to do."""
-        return exposure(path, self._inventories, self._playbooks, self._is_ignored)
+        return exposure(path, self._places.inventories, self._places.playbooks, self._is_ignored)

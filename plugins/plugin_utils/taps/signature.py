@@ -19,7 +19,7 @@ from ...module_utils.common.findings import WARNING, Finding
 from ...module_utils.common.rules import finding
 from ...module_utils.system.regular import read_regular
 from ..fetching.cache import key_of
-from ..fetching.git import GitError, run_git
+from ..fetching.git import GitError, run_git, with_settings
 from ..fetching.repository import Repository
 
 _TAGS = "refs/tags/"
@@ -88,7 +88,7 @@ def _verify(repository: Repository, name: str, signers: str, commit: str, ref: s
                 what, own = ["verify-tag", tag], run_git(repository.folder, ["cat-file", "tag", tag])
                 if run_git(repository.folder, ["rev-parse", f"{tag}^{{commit}}"]).decode().strip() != commit:
                     raise GitError("the tag moved while it was being verified")
-        run_git(repository.folder, what, settings=settings)
+        run_git(repository.folder, with_settings(settings, what))
     except GitError as error:
         why = f"{ref or commit} is not signed by an allowed signer: {error}"
         raise _bad(name, why, "Update the tap to a signed tag, or correct allowed_signers.") from None

@@ -33,7 +33,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process impor
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import build_specs
-from ansible_collections.restaking.avs.plugins.plugin_utils.lint.verdict import judge
+from ansible_collections.restaking.avs.plugins.plugin_utils.lint.verdict import Intent, judge
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.profile import Profile
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need
@@ -144,7 +144,7 @@ def differences(known: Known, folder: Path) -> dict[str, list[Told]]:
     found = {}
     for profile in package.profiles.values():
         options = options_of(profile)
-        verdict = judge(request, known.taps, cache, profile.name, options, known.exceptions)
+        verdict = judge(request, known.taps, cache, Intent(profile.name, options, known.exceptions))
         before, there = told(of_services(verdict.findings, profile)), told(on_a_host(known, package, profile, options))
         stopped = {item for item in there if item[0] == "PKG-018" and item[2] == ERROR and "services." not in item[1]}
         if stopped and there == stopped:
@@ -266,7 +266,7 @@ def test_what_compose_refuses_and_takes(tmp_path: Path, tag: str) -> None:
     package = judge(PackageRequest(known.package), (), cache).package
     assert package is not None
     (profile,) = package.profiles.values()
-    before = errors_of(judge(PackageRequest(known.package), (), cache, profile.name, {}).findings)
+    before = errors_of(judge(PackageRequest(known.package), (), cache, Intent(profile.name, {})).findings)
     there = errors_of(on_a_host(known, package, profile, {}))
     print("controller:", *(item.as_line() for item in before), "host:", *(item.as_line() for item in there), sep="\n  ")
     assert (bool(before), bool(there)) == (tag in BOTH_REFUSE,) * 2

@@ -25,7 +25,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet impo
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_use import uses_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.spec import build_specs
 from ansible_collections.restaking.avs.plugins.plugin_utils.lint.lint import lint_profile
-from ansible_collections.restaking.avs.plugins.plugin_utils.lint.verdict import judge
+from ansible_collections.restaking.avs.plugins.plugin_utils.lint.verdict import Intent, judge
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import wishes_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.locate import PackageRequest
@@ -241,7 +241,7 @@ def test_packages_with_odd_values_in_their_files(tmp_path: Path, seed: int) -> N
             root = write(Path(folder), files)
             options = {"main-port": chance.choice(list(map(plain, odd_values())))}
             try:
-                json.dumps(judge(PackageRequest({"path": str(root)}), [], cache, "option-returner", options).as_dict())
+                json.dumps(judge(PackageRequest({"path": str(root)}), [], cache, Intent("option-returner", options)).as_dict())
             except AvsError:
                 pass
             except Exception as error:

@@ -201,4 +201,4 @@ def test_at_an_install(tmp_path: Path, cache: Cache, case: dict[str, Any]) -> No
     layout = replace(host_rules.layout_of(profile, files), scratch=str(profile.tree))
     inactive = sorted(set(files.services) - set(model["services"]))
     spec = host_rules.spec_of(profile, host_rules.Wishes())
-    assert told(host_rules.host_findings(spec, model, layout, {}, {}, inactive)) == expected_of(case)
+    assert told(host_rules.host_findings(spec, model, layout, inactive, host_rules.Known())) == expected_of(case)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible.inventory.manager import IGNORED, InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.controller_files import ControllerFiles
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.controller_files import ControllerFiles, Places
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.exposed import exposure
 
 CANARY = "canary-0123456789"
@@ -99,7 +99,7 @@ def finder(project: Path, source: str, base: Path | None = None) -> ControllerFi
     def never(_path: str, _data: bytes) -> bytes:
         raise AssertionError("nothing here is encrypted")
 
-    return ControllerFiles(base or project / "inventory", [str(project / source)], [], lambda _name: None, never, ignored)
+    return ControllerFiles(Places(base or project / "inventory", [str(project / source)]), lambda _name: None, never, ignored)
 
 
 @pytest.mark.parametrize("source", ["inventory", "inventory/hosts.yml"])

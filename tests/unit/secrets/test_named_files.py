@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError, SecretError
 from ansible_collections.restaking.avs.plugins.module_utils.system.regular import read_regular
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.connection import connection
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.controller_files import ControllerFiles
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.controller_files import ControllerFiles, Places
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.signature import _signers
 
 URL = "https://vault.example.org:8200"
@@ -55,7 +55,7 @@ def test_allowed_signers(odd: str) -> None:
 
 
 def test_keystores_and_passwords(odd: str, tmp_path: Path) -> None:
-    files = ControllerFiles(tmp_path, [], [], lambda name: name, lambda _path, data: data, lambda _name: False)
+    files = ControllerFiles(Places(tmp_path), lambda name: name, lambda _path, data: data, lambda _name: False)
     assert files.find(odd) is None
     with pytest.raises(OSError, match="not a regular file"):
         files.read(odd)
