@@ -221,8 +221,12 @@ class Engine:
         return found
 
     def logs(self, container: str, lines: int) -> str:
-        done = self.run(["logs", "--tail", str(lines), "--", container])
-        return (done.out + done.err).strip()
+        """What a container wrote last, to both streams in the order in which it did, or the engine's own words instead."""
+        done = self.run(["logs", "--timestamps", "--tail", str(lines), "--", container])
+        if done.code:
+            return done.message
+        stamped = [line.partition(" ") for text in (done.out, done.err) for line in text.split("\n")]
+        return "\n".join(line for _time, _space, line in sorted(stamped, key=lambda part: part[0])).strip()
 
     def check_versions(self) -> None:
         """Engine and Compose are new enough, or the error names what was found."""

@@ -17,7 +17,8 @@ from ..common.spec import Condition
 from ..docker.engine import Engine
 from ..docker.last_end import last_end
 from ..system.clock import seconds_since
-from .probes import HEALTHY, PROBES, STARTING, UNHEALTHY, Fetch, Health, Target, http_get
+from .last_lines import last_lines
+from .probes import HEALTHY, PROBES, STARTING, UNHEALTHY, Fetch, Health, Target, http_get, paths_of
 
 DEFAULT_TIMEOUT = 300
 # Restarts seen while waiting that no longer look like waiting for a neighbour.
@@ -26,7 +27,6 @@ RESTARTS = 3
 # cannot work with what they were given end within them.
 STEADY = 10.0
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 1.0
-_LOG_LINES = 15
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,6 @@ def _address(inspected: Mapping[str, Any]) -> str:
         return "127.0.0.1"
     networks = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
     return next((item["IPAddress"] for _name, item in sorted(networks.items()) if item.get("IPAddress")), "")
-
-
-def last_lines(engine: Engine, container: str, service: str, mask: Callable[[str], str]) -> str:
-    """The end of a container's log, as the end of a message about it."""
-    logs = mask(engine.logs(container, _LOG_LINES))
-    if not logs:
-        return "; it logged nothing"
-    return f"; last lines of {service}:\n" + "\n".join(f"    {line}" for line in logs.splitlines())
 
 
 @dataclass(frozen=True)
@@ -217,7 +209,7 @@ class Gate:
     def _error(self, problem: str, peer: Peer | None) -> GateError:
         message = self.mask(problem)
         if peer is not None:
-            message += last_lines(self.engine, peer.id, peer.service, self.mask)
+            message += last_lines(self.engine, peer.id, peer.service, self.mask, paths_of(self.health))
         service = peer.service if peer is not None else "<service>"
         remedy = (
             f"Read more with `docker logs avs-{self.instance}-{service}` on the host; a slow start may need a longer gate_timeout. "

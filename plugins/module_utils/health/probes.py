@@ -54,9 +54,13 @@ class Target:
         return f"{self.service}:{self.port}"
 
 
+# Of the node API; older nodes name themselves elsewhere than newer ones.
+_HEALTH, _NAMES = "/eigen/node/health", ("/eigen/node", "/eigen/node/spec-version")
+
+
 def node_api(get: Callable[[str], Answer], where: str) -> Health:
-    """The node API of the AVS node specification: 200 healthy, 206 partially, 503 unhealthy; older nodes name themselves elsewhere."""
-    answer = get("/eigen/node/health")
+    """The node API of the AVS node specification: 200 healthy, 206 partially, 503 unhealthy."""
+    answer = get(_HEALTH)
     if not answer.status:
         return Health(STARTING, f"{where}: {answer.body}")
     if answer.status == 206:
@@ -64,10 +68,9 @@ def node_api(get: Callable[[str], Answer], where: str) -> Health:
     if answer.status == 503:
         return Health(UNHEALTHY, f"{where} is unhealthy (503)")
     if answer.status != 200:
-        return Health(UNHEALTHY, f"{where}/eigen/node/health answers {answer.status}")
-    for path in ("/eigen/node", "/eigen/node/spec-version"):
-        if get(path).status == 200:
-            return Health(HEALTHY, f"{where} is healthy")
+        return Health(UNHEALTHY, f"{where}{_HEALTH} answers {answer.status}")
+    if any(get(path).status == 200 for path in _NAMES):
+        return Health(HEALTHY, f"{where} is healthy")
     return Health(UNHEALTHY, f"{where} says it is healthy, but serves no node API")
 
 
@@ -140,6 +143,13 @@ def _why(error: Exception) -> str:
     return str(text).lower()
 
 
+def paths_of(health: Condition) -> tuple[str, ...]:
+    """What a gate may ask a node for over HTTP."""
+    if health.type == "node_api":
+        return (_HEALTH, *_NAMES)
+    return (str(health.path or "/"),) if health.type in ("http", "metric") else ()
+
+
 def _ask_node_api(target: Target, _health: Condition, fetch: Fetch) -> Health:
     return node_api(lambda path: fetch(target.address, target.port, path), target.name)
 
@@ -152,7 +162,7 @@ def _ask_tcp(target: Target, _health: Condition, _fetch: Fetch) -> Health:
 
 
 def _ask_http(target: Target, health: Condition, fetch: Fetch) -> Health:
-    path = str(health.path or "/")
+    (path,) = paths_of(health)
     answer = fetch(target.address, target.port, path)
     where = f"{target.name}{path}"
     if not answer.status:
@@ -162,7 +172,7 @@ def _ask_http(target: Target, health: Condition, fetch: Fetch) -> Health:
 
 
 def _ask_metric(target: Target, health: Condition, fetch: Fetch) -> Health:
-    path = str(health.path or "/")
+    (path,) = paths_of(health)
     answer = fetch(target.address, target.port, path)
     where = f"{target.name}{path}"
     return metric(health, answer, where) if answer.status else Health(STARTING, f"{where}: {answer.body}")

@@ -25,7 +25,8 @@ from ..docker.containers import Container
 from ..docker.engine import REMOVAL, Done, Engine, Unanswered
 from ..docker.names import project
 from ..docker.remedies import remedy_for
-from ..health.gate import DEFAULT_TIMEOUT, Gate, Means, last_lines, peers_of
+from ..health.gate import DEFAULT_TIMEOUT, Gate, Means, peers_of
+from ..health.last_lines import last_lines
 from ..health.probes import Health
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, owner_of, place_folders
