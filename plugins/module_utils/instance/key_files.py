@@ -103,8 +103,9 @@ def env_text(values: Mapping[str, str], variables: Mapping[str, str]) -> str:
 def secrets_in_place(
     store: InstanceStore, identities: Mapping[str, str], values: Mapping[str, str], versions: Mapping[str, str] | None = None
 ) -> bool:
-    """Whether tmpfs holds just these secrets, in these versions. ``versions``: those of the values, where they were read already."""
-    if not files.is_file(store.secrets_env) or set(values) != set(identities):
+    """Whether tmpfs holds just these secrets, in these versions; of none there is nothing to hold. ``versions``: those of the values,
+    where they were read already."""
+    if set(values) != set(identities) or (values and not files.is_file(store.secrets_env)):
         return False
     return dict(stored_identities(store) if versions is None else versions) == dict(identities)
 
@@ -113,8 +114,15 @@ def env_in_place(store: InstanceStore, values: Mapping[str, str], variables: Map
     """Whether ``secrets.env`` says just what the compose file asks for. ``variables``: see ``write_secrets``."""
     try:
         return files.read(store.secrets_env) == env_text(values, variables).encode()
+    except FileNotFoundError:
+        return not variables
     except (OSError, KeyError):
         return False
+
+
+def holds_nothing(store: InstanceStore) -> bool:
+    """Whether no secret is there to be taken away."""
+    return not stored(store) and not views_present(store) and env_in_place(store, {}, {})
 
 
 def with_marks(store: InstanceStore, state: State | None) -> State | None:

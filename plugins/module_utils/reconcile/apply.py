@@ -42,6 +42,7 @@ from ..policy.unnamed_volumes import unnamed_of
 from ..policy.waits import told_of_waits
 from ..status.ended import had_finished
 from ..status.restarts import restarts_of
+from ..system import files
 from ..system.clock import now
 from .draft import names_of
 from .plan import observed
@@ -78,7 +79,8 @@ def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...], b
 
 def _keys(item: Prepared) -> None:
     draft, own = item.draft, item.draft.files
-    if not secrets_settled(draft, item.variables):
+    # Compose is told of the file also where nothing is in it.
+    if not secrets_settled(draft, item.variables) or not files.is_file(own.secrets_env):
         key_files.write_secrets(own, draft.values, draft.identities, item.variables)
     for service, view in item.shaped.views.items():
         if not key_files.view_in_place(own, service, view, draft.values):

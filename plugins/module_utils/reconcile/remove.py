@@ -18,6 +18,7 @@ from ..common.words import ABSENT
 from ..docker.compose import engine_error
 from ..docker.engine import REMOVAL, Done, Engine
 from ..docker.names import project
+from ..instance import key_files
 from ..instance.state import NONE, SCHEMA, State
 from ..instance.store import InstanceStore
 from ..policy.unnamed_volumes import is_unnamed, unnamed_of
@@ -36,8 +37,6 @@ def plan_removal(
     name, state = project(own.id), job.state
     actions = [Action("container", container.service, "remove") for container in job.containers]
     actions += [Action("network", network, "remove") for network, owner in networks.items() if owner == name]
-    if os.path.exists(own.run):
-        actions.append(Action("keys", "secrets", "remove"))
     if any(os.path.lexists(own.path(part)) for part in _RELEASE) or (state is not None and state.installed):
         actions.append(Action("files", "release", "remove"))
     if job.spec.purge:
@@ -46,6 +45,9 @@ def plan_removal(
             actions.append(Action("files", "data", "remove"))
         if os.path.exists(own.root) and not any(action.kind == "files" for action in actions):
             actions.append(Action("files", "state", "remove"))
+    # Of an instance that has none there is an empty folder; it is no news beside the rest.
+    if os.path.exists(own.run) and not (actions and key_files.holds_nothing(own)):
+        actions.append(Action("keys", "secrets", "remove"))
     return ordered(actions)
 
 

@@ -114,14 +114,18 @@ def test_a_name_that_leads_elsewhere_is_turned_back(own: InstanceStore) -> None:
 
 
 def test_secrets_are_in_place_in_their_versions_only(own: InstanceStore) -> None:
-    assert not key_files.secrets_in_place(own, {}, {})
+    assert key_files.secrets_in_place(own, {}, {}) and key_files.env_in_place(own, {}, {}) and key_files.holds_nothing(own)
+    assert not key_files.secrets_in_place(own, {"k": "1"}, {}) and not key_files.env_in_place(own, {}, {"p": "AVS_SECRET_1"})
     key_files.write_secrets(own, VALUES, {"k": "1", "p": "2"}, {"p": "AVS_SECRET_1"})
     assert Path(own.secrets_env).read_text() == 'AVS_SECRET_1="pass-one"\n'
     stored = key_files.stored(own)
     assert stored == VALUES
     assert key_files.secrets_in_place(own, {"k": "1", "p": "2"}, stored)
     assert not key_files.secrets_in_place(own, {"k": "1", "p": "3"}, stored)
-    assert not key_files.secrets_in_place(own, {"k": "1"}, stored)
+    assert not key_files.secrets_in_place(own, {"k": "1"}, stored) and not key_files.holds_nothing(own)
+    os.rename(own.secrets_env, f"{own.secrets_env}.away")
+    assert not key_files.secrets_in_place(own, {"k": "1", "p": "2"}, stored)
+    os.rename(f"{own.secrets_env}.away", own.secrets_env)
     assert sorted(os.listdir(own.run)) == ["secrets.env", "secrets.json"]
     for name in ("secrets.env", "secrets.json"):
         assert stat.S_IMODE(os.stat(os.path.join(own.run, name)).st_mode) == 0o600

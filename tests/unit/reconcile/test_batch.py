@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,26 @@ def test_keys_that_went_with_the_memory_are_placed_before_the_node_starts(memory
     assert host.states()["node"] == "exited"
     assert acted(host.well(spec)) == ["create keys node", "create keys secrets", "start container node"]
     assert host.ids() == ids and host.states()["node"] == "running"
+
+
+def test_of_secrets_nobody_has_nothing_is_said(memory_host: MemoryHost) -> None:
+    host = memory_host
+    package = {"services": {"gateway": GATEWAY}, "networks": {"inner": {}, "outer": {}}}
+    spec = {**host.spec(package), "secrets": {}, "keys": [], "directories": [], "volumes": {}}
+    files, networks = ["create files release"], [f"create network avs-x_{name}" for name in ("inner", "outer")]
+    assert acted(host.well(spec, check=True)) == acted(host.well(spec)) == [*files, *networks, "create container gateway"]
+    assert os.path.isfile(host.store.instance(ID).secrets_env)
+    # A host that was started anew has an empty /run. Nothing of the instance was in there, so there is nothing to do.
+    shutil.rmtree(host.store.run)
+    assert not host.call(spec)["changed"]
+    host.docker("stop", "-t", "1", f"avs-{ID}-gateway")
+    assert acted(host.well(spec)) == ["start container gateway"] and os.path.isfile(host.store.instance(ID).secrets_env)
+    gone = [*files, *networks, "create container gateway"]
+    assert acted(host.well(host.gone())) == [line.replace("create", "remove") for line in gone]
+    assert not os.path.exists(host.store.instance(ID).run)
+    # What is left of a run that was cut is told of: it is all there was to do.
+    os.makedirs(host.store.instance(ID).run)
+    assert acted(host.well(host.gone())) == ["remove keys secrets"] and not host.call(host.gone())["changed"]
 
 
 def test_a_successor_gets_its_name_and_a_second_one_goes(memory_host: MemoryHost) -> None:
