@@ -17,7 +17,7 @@ from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, InputError
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import ERROR, Finding, by_severity, errors_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import labels, parse_instances
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.entries import INSTANCES, labels, parse_instances
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.fleet import Fleet, survey
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.offers import Offers
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.outcome import done, outcome, told
@@ -132,7 +132,8 @@ def _worded(answer: Mapping[str, Any], names: Mapping[str, str], host: Host, tar
 
 
 def _survey(task: Task, find: Callable[[str], str | None]) -> dict[str, Any]:
-    return survey(sorted(task.everybody | task.play | {task.host}), task.play, task.variables_of, find)
+    found = survey(sorted(task.everybody | task.play | {task.host}), task.play, task.variables_of, find)
+    return {**found, "extra": task.is_extra(INSTANCES)}
 
 
 def _taps(task: Task, given: Any, findings: list[Finding]) -> list[TapConfig]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...module_utils.common.findings import Finding, errors_of
 from ...module_utils.common.names import is_name, is_profile, is_variable
-from ..parsing import schema
+from ..parsing import corrections, schema
 from ..parsing.report import Report, kind_of, path_of, shown
 from ..parsing.schema import Field, list_of, map_of, one_of, record, text
 from ..taps.locate import KINDS as KINDS_OF_SOURCE
@@ -133,14 +133,14 @@ def _cpus(value: Any, path: str, report: Report) -> Any:
         number = 0.0
     if 0.0 < number <= 4096.0:
         return number
-    report.add(RULES.type, path, f"{shown(value)} is not a number of processors like 1.5")
+    report.add(RULES.type, path, f"{shown(value)} is not a number of processors like 1.5", corrections.processors(str(value)))
     return None
 
 
 def _memory(value: Any, path: str, report: Report) -> Any:
     if not isinstance(value, bool) and _MEMORY.match(str(value)):
         return str(value)
-    report.add(RULES.type, path, f"{shown(value)} is not a size like 512m or 2g")
+    report.add(RULES.type, path, f"{shown(value)} is not a size like 512m or 2g", corrections.size(str(value)))
     return None
 
 
@@ -154,7 +154,7 @@ _entry = record({
     "version": Field(schema.version),
     "commit": Field(schema.commit),
     "profile": Field(text(is_profile, "the name of a profile")),
-    "tag": Field(text(is_name, "a tag ([a-z0-9][a-z0-9-]{0,62})"), required=True),
+    "tag": Field(text(is_name, "a tag ([a-z0-9][a-z0-9-]{0,62})", corrections.name), required=True),
     "state": Field(one_of(*STATES), default=lambda: "started"),
     "purge": Field(schema.boolean, default=lambda: False),
     "options": Field(_options, default=dict),
@@ -166,7 +166,7 @@ _entry = record({
         "cpus": Field(_cpus),
         "pids": Field(schema.integer(1, 1 << 22, "a number of processes")),
     })), default=dict),
-    "gate_timeout": Field(schema.integer(1, 86_400, "a number of seconds (1-86400)")),
+    "gate_timeout": Field(schema.seconds(1, 86_400)),
     "require_checksum": Field(schema.boolean, default=lambda: False),
 })  # fmt: skip
 

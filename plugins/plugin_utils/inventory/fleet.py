@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,16 +21,19 @@ from ..secrets.sources import merged_wishes, wishes_of
 from .entries import INSTANCES, Entry, parse_instances
 from .key_use import Use, claimed_uses, kinds_of, new_keys, public_uses, shared_keys, uses_of
 from .roll_call import Answer, RollCall, Turn
+from .wording import listed
 
-# Hosts and instances a message names one by one.
-_NAMED = 10
-
+_TO_ALL = (
+    f"{INSTANCES} is an extra variable (-e) here, which every host of the inventory gets: write it where it is meant for one host, or one "
+    "group, alone (host_vars, group_vars)."
+)
 Find = Callable[[str], "str | None"]
 
 
 class Fleet:
-    """All hosts of the inventory, as the worker of one of them has to know them. ``record``: a ``survey``; ``find`` turns the name of a
-    file of the controller into its path; ``turn``: who is worked on beside it."""
+    """All hosts of the inventory, as the worker of one of them has to know them. ``record``: a ``survey``, with ``extra`` where the list
+    of instances was given on the command line; ``find`` turns the name of a file of the controller into its path; ``turn``: who is worked
+    on beside it."""
 
     def __init__(
         self, folder: RunFolder, host: str, record: Mapping[str, Any], find: Find = lambda _name: None, turn: Turn | None = None
@@ -46,7 +49,15 @@ class Fleet:
     def shared(self, entries: Iterable[Entry]) -> list[Finding]:
         """Keys of this host's entries that the inventory gives to somebody else as well, by where they lie."""
         others = [Use(**use) for use in self._record["uses"] if use["host"] != self._host]
-        return shared_keys(uses_of(self._host, entries, self._find), others)
+        mine = uses_of(self._host, entries, self._find)
+        return self._advised(mine, shared_keys(mine, others))
+
+    def _advised(self, mine: Collection[Use], found: list[Finding]) -> list[Finding]:
+        """What to do about keys used twice: nobody gave other hosts one by hand where every host has the same list."""
+        if not found or not self._record.get("extra"):
+            return found
+        within = {item.place for item in shared_keys(mine, ())}
+        return [item if item.place in within else replace(item, remedy=_TO_ALL) for item in found]
 
     def wishes(self, entries: Iterable[Entry], variable: Variable) -> dict[str, Wishes]:
         """What the play's hosts want of each source of secrets. A host whose variables could not be had when the play was surveyed has its
@@ -83,7 +94,7 @@ class Fleet:
             self._roll.wait()
         with self._roll.answering(own) as (read, give):
             others = read() if own.runs or own.claims else {}
-            problems = [*_clashes(own, others.values()), *_incomparable(own, new)]
+            problems = [*self._advised(own.claims, _clashes(own, others.values())), *_incomparable(own, new)]
             if problems:
                 raise InputError("a key would run twice", problems)
             if sending and own.claims:
@@ -98,9 +109,9 @@ class Fleet:
         if not new or not (silent or dark):
             return []
         places = sorted({use.place for use in new})
-        parts = [f"the keys of {_names(silent)}, not asked in this run or without an answer"] if silent else []
-        parts += [f"those of {_names(dark)}, whose record and keys cannot be read"] if dark else []
-        return [finding("KEY-012", places[0], f"{_names(places)}: new here, and compared with all that is known but {'; '.join(parts)}")]
+        parts = [f"the keys of {listed(silent)}, not asked in this run or without an answer"] if silent else []
+        parts += [f"those of {listed(dark)}, whose record and keys cannot be read"] if dark else []
+        return [finding("KEY-012", places[0], f"{listed(places)}: new here, and compared with all that is known but {'; '.join(parts)}")]
 
 
 def _clashes(own: Answer, others: Iterable[Answer]) -> list[Finding]:
@@ -119,15 +130,11 @@ def _incomparable(own: Answer, new: Iterable[Use]) -> list[Finding]:
     for instance, place in sorted({(use.instance, use.place) for use in new}):
         dark = sorted(set(own.unknown) - {instance})
         if dark:
-            message = f"cannot be compared with the keys of {_names(dark)} on this host: it runs, and neither its record nor its keys in memory can be read"
+            message = f"cannot be compared with the keys of {listed(dark)} on this host: it runs, and neither its record nor its keys in memory can be read"
             found.append(
                 finding("KEY-006", place, message, "Mend its record first (OPS-010 says how), or stop its containers; then run again.")
             )
     return found
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def references_of(entries: Iterable[Entry]) -> list[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...module_utils.common.names import is_name, is_variable
-from ..parsing import schema
+from ..parsing import corrections, schema
 from ..parsing.report import Report, Rules, path_of, shown
 from ..parsing.schema import Check, Field, list_of, one_of, record, text
 from ..secrets.source import Written
@@ -80,7 +80,7 @@ def _by_source(sources: Mapping[str, Mapping[str, Written]], every: Mapping[str,
 
 option_reference = _by_source({name: source.option_fields for name, source in OFFERED.items()})
 _every_key = {
-    "name": Field(text(is_name, "a name ([a-z0-9][a-z0-9-]{0,62})"), required=True),
+    "name": Field(text(is_name, "a name ([a-z0-9][a-z0-9-]{0,62})", corrections.name), required=True),
     "kind": Field(one_of(*KINDS), required=True),
     "keystore_env": Field(_variable),
     "folder_env": Field(_variable),

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...module_utils.common.findings import ERROR, WARNING, Finding, by_severity
 from ...module_utils.common.harmless import harmless, harmless_deep, shown_entry, shown_findings
+from .wording import once
 
 # What a task returns. Ansible acts on some other names, and a host is not to say them.
 _RESULT = ("failed", "unlisted", "ansible_facts")
@@ -45,11 +46,12 @@ def told(findings: Iterable[Mapping[str, Any]], result: Mapping[str, Any]) -> li
     """Warnings that a person should see without asking for details."""
     found = (Finding.from_dict(dict(item)) for item in shown_findings(findings))
     quiet = tuple(f"{item['id']}:" for item in result.get("instances") or () if not item.get("changed"))
-    return [
-        f"{item.as_line()} ({item.id})"
+    said = (
+        item
         for item in by_severity(found)
         if item.severity == WARNING and (item.id in _ALWAYS or (result.get("changed") and not item.place.startswith(quiet)))
-    ]
+    )
+    return [f"{item.as_line()} ({item.id})" for item in once(said)]
 
 
 def steps(instances: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:

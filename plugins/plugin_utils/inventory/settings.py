@@ -12,9 +12,12 @@ from typing import Any
 
 from ...module_utils.common.findings import Finding
 from ...module_utils.common.rules import finding
+from ..parsing import corrections
 from ..parsing.report import shown
 from ..secrets.sources import OFFERED
 
+_LONGEST = 86_400
+_seconds_meant = corrections.seconds(0, _LONGEST)
 _YES, _NO = ("yes", "true", "on", "1", "y", "t"), ("no", "false", "off", "0", "n", "f")
 
 
@@ -36,8 +39,8 @@ def _seconds(value: Any) -> int:
         number = int(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else -1
     except ValueError:
         number = -1
-    if not 0 <= number <= 86_400:
-        raise _Wrong("a number of seconds (0-86400)")
+    if not 0 <= number <= _LONGEST:
+        raise _Wrong(f"a number of seconds (0-{_LONGEST})")
     return number
 
 
@@ -81,7 +84,8 @@ def checked(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
         try:
             values[name] = check(value)
         except _Wrong as wanted:
-            findings.append(finding("INV-001", variable, f"{shown(value)} is not {wanted}", f"Correct {variable}: {wanted}."))
+            remedy = _seconds_meant(str(value)) if check is _seconds else None
+            findings.append(finding("INV-001", variable, f"{shown(value)} is not {wanted}", remedy or f"Correct {variable}: {wanted}."))
     return values, findings
 
 

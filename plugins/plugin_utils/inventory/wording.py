@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...module_utils.common.findings import Finding, by_severity, errors_of
 
 _BETWEEN = ".: "
+# Hosts and instances a message names one by one.
+_NAMED = 10
 # A node that the inventory does not list, and whose key somebody else is to get.
 _UNLISTED = re.compile(r"(?P<entry>[a-z0-9][a-z0-9-]{0,62})\.(?P<rest>keys\..+)\Z", re.DOTALL)
 _ENTRY = re.compile(r"(?P<entry>\w+\[\d+\])(?P<rest>.*)\Z", re.DOTALL)
 
 
 def problems_text(labels: Mapping[str, str], findings: Iterable[Finding], host: str, changed: bool = False) -> str:
-    """One paragraph an instance, problems of no instance last.
+    """One paragraph an instance, or for all that have the very same problems; problems of no instance last.
 
     ``labels`` maps an entry's place (``avs_instances[0]``) or an instance's id to what a person calls it; ``changed``: something was done
     before the problem showed, so the reassuring last line is left out.
@@ -31,8 +34,12 @@ def problems_text(labels: Mapping[str, str], findings: Iterable[Finding], host: 
     lines: list[str] = []
     # What is wrong with the host itself (its engine) stands in the way of every instance.
     everyone = ", ".join(name for name in labels if not _ENTRY.match(name))
+    alike: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
     for entry in sorted(groups, key=lambda name: (not name, _position(name))):
-        lines += _paragraph(labels.get(entry, entry) or everyone, groups[entry])
+        label = labels.get(entry, entry) or everyone
+        alike.setdefault((bool(label), _paragraph(groups[entry])), []).append(label)
+    for (labelled, (count, *problems)), names in alike.items():
+        lines += [f"{listed(names, '; ')}: {count}" if labelled else count, *problems]
     if not changed:
         lines.append(f"nothing was changed on {host}")
     return "\n".join(lines)
@@ -52,6 +59,20 @@ def failures_text(labels: Mapping[str, str], entries: Sequence[Mapping[str, Any]
     return "\n".join(lines)
 
 
+def listed(names: Sequence[str], between: str = ", ") -> str:
+    """As many of the names as a person reads."""
+    return between.join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+def once(findings: Iterable[Finding]) -> list[Finding]:
+    """What is said alike of several entries of the inventory (their package is one, say), said once: its place names all of them."""
+    alike: dict[Finding, list[str]] = {}
+    for item in findings:
+        match = _ENTRY.match(item.place)
+        alike.setdefault(replace(item, place=match["rest"] if match else item.place), []).append(match["entry"] if match else "")
+    return [replace(item, place=listed(sorted(entries, key=_position)) + item.place) for item, entries in alike.items()]
+
+
 def _split(place: str, labels: Mapping[str, str]) -> tuple[str, str]:
     """What the place is in (an entry, an instance, nothing of the kind), and where in there."""
     match = _ENTRY.match(place)
@@ -69,10 +90,10 @@ def _position(entry: str) -> tuple[str, int]:
     return name, int(number or 0)
 
 
-def _paragraph(label: str, items: Sequence[tuple[str, Finding]]) -> list[str]:
+def _paragraph(items: Sequence[tuple[str, Finding]]) -> tuple[str, ...]:
+    """How many problems there are, and each of them."""
     texts = len({(item.message, item.remedy) for _place, item in items})
-    count = f"{texts} problem{'s' if texts > 1 else ''}"
-    return [f"{label}: {count}" if label else count, *_problem_lines(items)]
+    return (f"{texts} problem{'s' if texts > 1 else ''}", *_problem_lines(items))
 
 
 def _problem_lines(items: Sequence[tuple[str, Finding]]) -> list[str]:

@@ -31,7 +31,7 @@ _SIZE = 1 << 50
 _name = text(is_name, "a name ([a-z0-9][a-z0-9-]{0,62})")
 _variable = text(is_variable, "the name of a compose variable")
 _string = text(lambda value: "\0" not in value, "a text")
-_timeout = schema.integer(1, 86_400, "a number of seconds (1-86400)")
+_timeout = schema.seconds(1, 86_400)
 _services = list_of(schema.service, unique="")
 _volume_name = text(lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value) is not None, "the name of a volume")
 _contact = text(lambda value: re.fullmatch(r"(?:mailto:|https?://)\S+", value) is not None, "a mailto: or https: address")

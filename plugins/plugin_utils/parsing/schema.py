@@ -18,6 +18,8 @@ from typing import Any
 
 from ...module_utils.common.names import is_inside, is_part, is_version
 from ...module_utils.docker.references import is_reference
+from . import corrections
+from .corrections import Remedy
 from .report import Report, path_of, shown
 from .spelling import Respelled
 from .yaml_file import Plain
@@ -41,7 +43,7 @@ class Field:
     default: Callable[[], Any] = lambda: None
 
 
-def text(accepts: Callable[[str], bool], what: str, remedy: Callable[[str], str | None] = lambda _value: None) -> Check:
+def text(accepts: Callable[[str], bool], what: str, remedy: Remedy = corrections.nothing) -> Check:
     """``remedy`` makes one out of the text that was given, where what is wrong with it is plain."""
 
     def check(value: Any, path: str, report: Report) -> Any:
@@ -62,13 +64,7 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and not (isinstance(value, Plain) and isinstance(value.value, bool))
 
 
-def version_remedy(value: str) -> str | None:
-    """What to write in place of a version that lacks nothing but its ``v``."""
-    wanted = f"v{value.removeprefix('V')}"
-    return f"Write {wanted}." if is_version(wanted) and not is_version(value) else None
-
-
-def integer(low: int, high: int, what: str) -> Check:
+def integer(low: int, high: int, what: str, remedy: Remedy = corrections.nothing) -> Check:
     def check(value: Any, path: str, report: Report) -> Any:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
             value = int(value)
@@ -78,16 +74,20 @@ def integer(low: int, high: int, what: str) -> Check:
             return None
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return int(value)
-        report.add(report.rules.type, path, f"{shown(value)} is not {what}")
+        report.add(report.rules.type, path, f"{shown(value)} is not {what}", remedy(str(value)))
         return None
 
     return check
 
 
+def seconds(low: int, high: int) -> Check:
+    return integer(low, high, f"a number of seconds ({low}-{high})", corrections.seconds(low, high))
+
+
 def boolean(value: Any, path: str, report: Report) -> Any:
     if isinstance(value, bool):
         return value
-    report.add(report.rules.type, path, f"{shown(value)} is not true or false")
+    report.add(report.rules.type, path, f"{shown(value)} is not true or false", corrections.switch(str(value)))
     return None
 
 
@@ -99,7 +99,7 @@ def number(value: Any, path: str, report: Report) -> Any:
 
 
 def one_of(*words: str) -> Check:
-    return text(lambda value: value in words, f"one of {', '.join(words)}")
+    return text(lambda value: value in words, f"one of {', '.join(words)}", corrections.one_of(*words))
 
 
 def list_of(item: Check, unique: str | None = None, nonempty: bool = False) -> Check:
@@ -207,9 +207,9 @@ container_path = text(is_container_path, "an absolute path in the container with
 owner = text(lambda value: _OWNER.match(value) is not None, 'a numeric "uid:gid"')
 user = text(lambda value: _USER.match(value) is not None, 'a user like "1000:1000"')
 mode = text(lambda value: _MODE.match(value) is not None, 'a mode in quotes like "0700"')
-sha256 = text(lambda value: _SHA256.match(value) is not None, "a SHA-256 (64 small hex digits)")
-commit = text(is_commit, "a commit (40 small hex digits)")
-version = text(is_version, "a version like v1.2.3", version_remedy)
+sha256 = text(lambda value: _SHA256.match(value) is not None, "a SHA-256 (64 small hex digits)", corrections.hexadecimal)
+commit = text(is_commit, "a commit (40 small hex digits)", corrections.hexadecimal)
+version = text(is_version, "a version like v1.2.3", corrections.version)
 capability = text(lambda value: _CAPABILITY.match(value) is not None, "a Linux capability like NET_BIND_SERVICE")
 image = text(is_reference, "an image reference")
 binding = text(lambda value: value in ("loopback", "public") or _is_address(value), "loopback, public or an IP address")

@@ -17,6 +17,7 @@ from ansible.errors import AnsibleError
 from ansible.inventory.manager import IGNORED
 from ansible.parsing.vault import AnsibleVaultFormatError
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 
 from ..inventory.roll_call import Turn
 from ..parsing.plain import plain
@@ -89,6 +90,10 @@ class Task:
         """Another host's variables, templated on access."""
         variables: Mapping[str, Any] = self.variables["hostvars"][host]
         return variables
+
+    def is_extra(self, name: str) -> bool:
+        """Whether a variable was given on the command line (``-e``), so that every host has it."""
+        return name in load_extra_vars(self.action._loader)
 
     def variable(self, name: str) -> Any:
         """The value of one of the host's variables, ``None`` where it is not set."""

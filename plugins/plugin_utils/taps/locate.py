@@ -22,7 +22,8 @@ from ..fetching.git_url import parse_git_url
 from ..fetching.repository import Repository
 from ..fetching.snapshot import PACKAGE_FOLDER
 from ..fetching.tree import FileTree, FolderTree
-from ..parsing.schema import is_commit, version_remedy
+from ..parsing import corrections
+from ..parsing.schema import is_commit
 from .pins import known_versions, pin, released
 from .tap import Adapter, Indexed, Tap, TapConfig, open_tap
 
@@ -105,7 +106,7 @@ def _check(request: PackageRequest) -> list[Finding]:
         found.append(finding("INV-001", "package", f"is not a name and not one of {{{'}, {'.join(f'{kind}: ...' for kind in KINDS)}}}"))
     if request.version is not None and not is_version(request.version):
         message = f"{request.version!r} is not a version like v1.2.3"
-        found.append(finding("INV-001", "version", message, version_remedy(str(request.version))))
+        found.append(finding("INV-001", "version", message, corrections.version(str(request.version))))
     if request.commit is not None and not is_commit(request.commit):
         found.append(finding("INV-001", "commit", f"{request.commit!r} is not a commit (40 small hex digits)"))
     elif request.commit is not None and not isinstance(package, str) and next(iter(package), None) in ("path", "archive"):

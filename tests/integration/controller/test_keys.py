@@ -252,3 +252,15 @@ def test_a_missing_hvac_is_told_with_its_remedy(controller: Controller, approle:
     found = told(run)
     assert found and all("hvac is missing on the controller" in text for text in found.values())
     assert "pip install hvac" in run.output and "Traceback" not in run.output
+
+
+def test_a_list_from_the_command_line_reaches_every_host(controller: Controller) -> None:
+    keys = key_files(controller.folder / "files", "canary")
+    listed = json.dumps({"avs_instances": [entry("one", keys=keys, options={})]})
+    controller.inventory({"h": [], "other": []}, {})
+    refused = controller.play("--limit", "h", "-e", listed)
+    result = refused.outcome("h")
+    assert result["failed"] is True and not (controller.folder / "h.memory").exists()
+    doubled = [item for item in result["findings"] if item["id"] == "KEY-006"]
+    assert {item["place"] for item in doubled} == {"avs_instances[0].keys.bls", "avs_instances[0].keys.ecdsa"}
+    assert all("tag one on other" in item["message"] and "is an extra variable (-e)" in item["remedy"] for item in doubled)

@@ -142,6 +142,19 @@ def test_one_key_on_two_hosts() -> None:
     assert "secret/avs/op1/bls field keystore is used by demo-avs-other on h2" in found.message
 
 
+def test_a_list_every_host_gets_from_the_command_line(tmp_path: Path) -> None:
+    """Nobody wrote the other host's entry: how a key moves is no help."""
+    entries, _findings = parse_instances([entry()])
+    hosts: dict[str, Mapping[str, Any]] = {name: {"avs_instances": [entry()], **TOKEN} for name in ("h1", "h2")}
+    record = survey(hosts, hosts, hosts.__getitem__)
+    assert {item.remedy.partition(" ")[0] for item in Fleet(RunFolder(tmp_path), "h1", record).shared(entries)} == {"Give"}
+    given = Fleet(RunFolder(tmp_path), "h1", {**record, "extra": True})
+    assert all("is an extra variable (-e)" in item.remedy and "host_vars" in item.remedy for item in given.shared(entries))
+    # What one list gives twice to one host is that list's own fault.
+    twice, _findings = parse_instances([entry(), entry(tag="op2")])
+    assert {item.remedy.partition(" ")[0] for item in given.shared(twice)} == {"Give"}
+
+
 @pytest.mark.parametrize("state", ["absent", "stopped", "started"])
 def test_a_key_moves_in_two_runs(state: str) -> None:
     """The other host may be out of reach and still run its node, whatever is asked of it in the same run."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.restaking.avs.plugins.module_utils.common.findings import Finding
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.outcome import beginning, done, outcome, steps, told
 
 
@@ -75,3 +76,18 @@ def test_what_takes_long_is_announced() -> None:
     line = beginning({"a-1": {}, "b-2": {}}, specs, "h")
     assert line == "h: working on a-1, b-2; missing images are pulled, and a node has 500 s to become healthy"
     assert beginning({"b-2": {}}, specs, "h") == "h: working on b-2"
+
+
+def test_what_a_package_lacks_is_told_once_with_the_entries_it_is_meant_by() -> None:
+    def lacking(place: str, rule: str = "UPG-002", message: str = "there are no release notes") -> dict[str, str]:
+        return Finding(rule, "warning", place, message, "Add it.").as_dict()
+
+    many = [lacking(f"avs_instances[{number}]: CHANGELOG.md") for number in range(12)]
+    sums = [lacking(f"avs_instances[{number}]: checksum.txt", "PKG-014", "is missing") for number in (0, 2)]
+    other = lacking("avs_instances[1]: pkg/manifest.yml", "PKG-003", "is missing")
+    lines = told([*many, *sums, other, lacking("x-1: services.a", "PRIV-003", "runs as root")], {"changed": True, "instances": []})
+    assert [line.partition(":")[0] for line in lines if "UPG-002" in line] == [
+        ", ".join(f"avs_instances[{number}]" for number in range(10)) + " and 2 more"
+    ]
+    assert "avs_instances[0], avs_instances[2]: checksum.txt: is missing -> Add it. (PKG-014)" in lines
+    assert "avs_instances[1]: pkg/manifest.yml: is missing -> Add it. (PKG-003)" in lines and len(lines) == 4

@@ -78,6 +78,20 @@ def test_one_cause_is_one_problem() -> None:
     ]
 
 
+def test_what_is_wrong_with_one_package_is_said_once_of_all_its_instances() -> None:
+    labels = {f"avs_instances[{number}]": f"demo-avs v1.0.0, profile hoodi, demo-avs-op{number}" for number in range(3)}
+    missing = [found(f"avs_instances[{number}]: checksum.txt", "is missing", "Add it.") for number in range(3)]
+    text = problems_text(labels, [*missing, found("avs_instances[1].tag", "is wrong")], "h")
+    assert text.splitlines() == [
+        "demo-avs v1.0.0, profile hoodi, demo-avs-op0; demo-avs v1.0.0, profile hoodi, demo-avs-op2: 1 problem",
+        "  checksum.txt: is missing  Add it.",
+        "demo-avs v1.0.0, profile hoodi, demo-avs-op1: 2 problems",
+        "  tag: is wrong",
+        "  checksum.txt: is missing  Add it.",
+        "nothing was changed on h",
+    ]
+
+
 def test_no_reassurance_after_a_change() -> None:
     assert "nothing was changed" not in problems_text({}, [found("x", "y")], "h", changed=True)
 
