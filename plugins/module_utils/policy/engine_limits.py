@@ -5,7 +5,7 @@
 """Values compose lets through and the engine does not take (rule PKG-020): said before anything is touched, not by the engine.
 
 Where the limits come from: moby's ``daemon_unix.go`` and ``container.go`` (resources, health checks), ``runconfig/hostconfig.go``
-(namespaces), runc's ``validator.go`` (sysctls, rlimits), Linux' ``sethostname(2)``.
+(namespaces), runc's ``validator.go`` (rlimits), Linux' ``sethostname(2)``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..docker.model import Model, services
 from .log_limits import judge_log
 from .memory import size
 from .network_limits import judge_networks
+from .sysctls import judge_sysctls
 from .user_limits import judge_users
 from .waits import judge_waits
 
@@ -32,16 +33,6 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, 
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _RESTART = re.compile(r"(?:no|always|unless-stopped|on-failure(?::\d+)?)\Z")
 _NAMESPACES = {"pid": ("host",), "ipc": ("host", "none", "private", "shareable"), "uts": ("host",)}
-_OWN_SYSCTLS = re.compile(
-    r"(?:kernel\.(?:domainname|msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+|net\..+)\Z"
-)
-# Every network has the first ones' values, none its own; Linux' net/core/sysctl_net_core.c and net/ipv4/sysctl_net_ipv4.c.
-_HOSTS_NETWORK = frozenset((
-    *(f"net.core.{name}" for name in (
-        "rmem_max", "wmem_max", "rmem_default", "wmem_default", "netdev_max_backlog", "netdev_budget", "netdev_budget_usecs", "dev_weight",
-        "bpf_jit_enable", "bpf_jit_harden", "default_qdisc", "message_burst", "message_cost", "rps_sock_flow_entries")),
-    "net.ipv4.tcp_mem", "net.ipv4.tcp_max_orphans",
-))  # fmt: skip
 _ULIMITS = frozenset((
     "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime",
     "sigpending", "stack",
@@ -78,6 +69,7 @@ def judge_limits(spec: InstanceSpec, model: Model) -> list[Finding]:
             *_places(service, stated or Privileges()),
             *judge_log(service),
             *judge_users(service, stated),
+            *judge_sysctls(service),
         ):
             found.append(finding("PKG-020", f"{spec.id}: services.{name}.{field}", message, remedy))
     for name, limits in spec.limits.items():
@@ -165,11 +157,6 @@ def _settings(service: Mapping[str, Any]) -> Iterator[Problem]:
         value = str(service.get(field) or "")
         if value and value not in words and not (field in ("pid", "ipc") and value.startswith(("service:", "container:"))):
             yield field, f"{value} is not one of {', '.join(words)}", "Correct it."
-    for name in service.get("sysctls") or {}:
-        if not _OWN_SYSCTLS.match(str(name)) or name in _HOSTS_NETWORK:
-            yield "sysctls", f"{name} is the host's, no container has one of its own", "Set it on the host, and remove it from the package."
-        elif str(name).startswith("net.") and str(service.get("network_mode") or "").startswith(("host", "service:", "container:")):
-            yield "sysctls", f"{name} belongs to a network that is not this container's", "Remove it."
 
 
 def _network(service: Mapping[str, Any]) -> Iterator[Problem]:
