@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +85,7 @@ def _reconciled(task: Task, host: Host, arguments: Mapping[str, Any], names: dic
     findings += [*wrong, *misspelt(task.variables)]
     folder = RunFolder(task.temp)
     files = task.files
-    find = cache(files.find)
-    fleet = Fleet(folder, task.host, folder.once(f"survey-{task.id}", lambda: _survey(task, find)), find, task.turn)
+    fleet = Fleet(folder, task.host, folder.once(f"survey-{task.id}", lambda: _survey(task, files.find)), files.find, task.turn)
     findings += fleet.shared(entries)
     fetched = Cache(Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(task.temp))
     offers = Offers(_taps(task, arguments["taps"], findings), fetched, task.base)

@@ -29,6 +29,11 @@ def harmless(text: str) -> str:
     return _HARMFUL.sub(_escape, text.replace("\r\n", "\n"))
 
 
+def bounded(text: str, width: int) -> str:
+    """As much of one text as does not drown what stands beside it."""
+    return text if len(text) <= width else f"{text[:width]}..."
+
+
 def harmless_deep(value: Any) -> Any:
     """The same for all texts in nested data; names of fields too."""
     if isinstance(value, str):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Callable
 
+from ..common.harmless import bounded
 from ..docker.engine import Engine
 
 # Lines that are shown, and lines that are looked at: a gate of five minutes asks some three hundred times.
@@ -29,7 +30,7 @@ def last_lines(engine: Engine, container: str, service: str, mask: Callable[[str
     lines = _telling(logged, asked)[-_SHOWN:]
     if not lines:
         return "; it logged nothing but that it was asked"
-    return f"; last lines of {service}:\n" + "\n".join(f"    {_bounded(line)}" for line in lines)
+    return f"; last lines of {service}:\n" + "\n".join(f"    {bounded(line, _WIDTH)}" for line in lines)
 
 
 def _telling(lines: Sequence[str], asked: Sequence[str]) -> list[str]:
@@ -48,7 +49,3 @@ def _telling(lines: Sequence[str], asked: Sequence[str]) -> list[str]:
             known.add(kind)
         found.append(line)
     return found[::-1]
-
-
-def _bounded(line: str) -> str:
-    return line if len(line) <= _WIDTH else f"{line[:_WIDTH]}..."

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..common.findings import Finding
+from ..common.harmless import bounded, harmless
 from ..common.masking import Mask
 from ..common.rules import finding
 from ..docker.containers import Container
@@ -87,13 +88,7 @@ def why(engine: Engine, own: InstanceStore, inspected: Mapping[str, Any]) -> str
         text += " (out of memory)"
     line = last_words(engine, inspected)
     mask = Mask(key_files.stored(own).values())
-    return f"{text}: {harmless(mask(line))}" if line else text
-
-
-def harmless(text: str) -> str:
-    """One line of somebody else's text for a person's terminal."""
-    shown = "".join(char if char.isprintable() else "?" for char in text)
-    return shown if len(shown) <= _LOG_WIDTH else f"{shown[:_LOG_WIDTH]}..."
+    return f"{text}: {bounded(harmless(mask(line)), _LOG_WIDTH)}" if line else text
 
 
 def _labels(inspected: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils.common.findings import Finding, errors_of
+from ...module_utils.common.harmless import bounded
 from ...module_utils.common.rules import finding
 from .plain import Odd
 from .text import scrub
@@ -25,7 +26,7 @@ def shown(value: Any) -> str:
         # As YAML writes them, which is what its author looks for.
         return {None: "null", True: "true", False: "false"}[value]
     text = scrub(ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value))
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return bounded(text, _SHOWN)
 
 
 _KINDS = ((bool, "boolean"), (str, "text"), ((int, float), "number"), (Mapping, "mapping"), (Sequence, "list"))

@@ -35,9 +35,16 @@ class ControllerFiles:
         self, places: Places, needle: Callable[[str], str | None], decrypt: Callable[[str, bytes], bytes], is_ignored: Callable[[str], bool]
     ) -> None:
         self._places, self._needle, self._decrypt, self._is_ignored = places, needle, decrypt, is_ignored
+        self._found: dict[str, str | None] = {}
 
     def find(self, name: str) -> str | None:
-        """The path of a file: as ``files/`` are found, else from the inventory's folder, else beside that folder."""
+        """The path of a file: as ``files/`` are found, else from the inventory's folder, else beside that folder. Looked for once: a key's
+        file is asked for by all who compare keys."""
+        if name not in self._found:
+            self._found[name] = self._look(name)
+        return self._found[name]
+
+    def _look(self, name: str) -> str | None:
         if Path(name).expanduser().is_absolute():
             return str(Path(name).expanduser()) if Path(name).expanduser().is_file() else None
         folders = [self._places.base, *(Path(folder) for folder in beside(self._places.inventories, str(self._places.base)))]

@@ -111,6 +111,12 @@ def test_files_beside_the_inventorys_folder_are_found(project: Path, source: str
     assert finder(project, source).exposed(wanted) is None
 
 
+def test_a_file_is_looked_for_once(project: Path) -> None:
+    asked: list[str] = []
+    files = ControllerFiles(Places(project), lambda name: asked.append(name), lambda _path, data: data, ignored)
+    assert [files.find("op1/key"), files.find("op1/key"), files.find("other")] == [None] * 3 and asked == ["op1/key", "other"]
+
+
 def test_a_copy_that_was_left_behind_does_not_hide_the_one_that_was_moved(project: Path) -> None:
     left = put(project / "inventory/files/key")
     assert finder(project, "inventory").find("key") == left
