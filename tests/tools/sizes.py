@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can be read at one go: bounds of files, functions and parameters in ``plugins/``: ``python -m tests.tools.sizes``."""
+"""What can be read at one go: bounds of files, and in ``plugins/`` of functions and parameters: ``python -m tests.tools.sizes``."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ def problems(root: Path, exempt: Mapping[str, str] = EXEMPT) -> list[str]:
 
 
 def _over(root: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted((root / "plugins").rglob("*.py")):
+    for path in sorted(path for folder in ("plugins", "tests", "examples") for path in (root / folder).rglob("*.py")):
         text, place = path.read_text(encoding="utf-8"), str(path.relative_to(root))
         lines = text.count("\n")
         if lines > FILE_LINES:
             yield place, f"has {lines} lines, more than {FILE_LINES}"
+        if not place.startswith("plugins/"):
+            continue
         for name, function in _functions(ast.parse(text), ""):
             length, parameters = (function.end_lineno or 0) - function.lineno + 1, _parameters(function)
             if length > FUNCTION_LINES:

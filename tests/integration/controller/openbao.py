@@ -25,6 +25,14 @@ path "secret/metadata/avs/*" { capabilities = ["read"] }
 """
 POLICY_DATA_ONLY = 'path "secret/data/avs/*" { capabilities = ["read"] }'
 
+# As its audit log has them.
+LOGIN, REVOKE = "update auth/approle/login", "update auth/token/revoke-self"
+
+
+def reads(asked: list[str], kind: str) -> list[str]:
+    """Of what was asked, the reads of ``data`` or ``metadata``."""
+    return sorted(request for request in asked if f"/{kind}/" in request)
+
 
 def free_port() -> int:
     with socket.socket() as probe:

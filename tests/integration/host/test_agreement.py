@@ -41,9 +41,9 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import TapC
 
 from tests.eigenda import WITHOUT
 from tests.integration.host.disagreements import BOTH_REFUSE, BOTH_TAKE
+from tests.integration.host.documented import FORMS, GATES, KEYS, PORTS, SET, STR
 from tests.integration.host.small import PROFILE, Small, as_yaml
 from tests.integration.host.support import ROOT
-from tests.integration.host.test_documented import FORMS, GATES, KEYS, PORTS, SET, STR
 from tests.integration.host.test_verified import REFUSED, WORKS, node
 from tests.lab.paths import this_lab
 from tests.lab.tap import upstream_folder

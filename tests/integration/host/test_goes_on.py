@@ -25,6 +25,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.system.lock import L
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
 from tests.integration.host.handmade import SLEEP, service, spec, tree
+from tests.integration.host.odd_things import ODD
 from tests.integration.host.support import Bench, docker, reference
 from tests.integration.host.test_lifecycle import actions, bare, changed
 
@@ -290,49 +291,6 @@ def test_a_folder_of_locks_that_is_somebody_elses(bench: Bench, pair: tuple[dict
     assert errors(bench.call([bare(good, "stopped")])) == [""]
     assert (folder.stat().st_uid, folder.stat().st_mode & 0o777) == (0, 0o755)
     assert bench.running() == named(bench, "odd")
-
-
-ODD = {
-    "a dangling link among the artifacts": lambda bench, own: _link(Path(bench.store.artifacts, "0" * 64)),
-    "a folder among the artifacts": lambda bench, own: Path(bench.store.artifacts, "1" * 64).mkdir(parents=True),
-    "a pipe among the artifacts": lambda bench, own: _fifo(Path(bench.store.artifacts, "2" * 64)),
-    "a folder among the releases": lambda bench, own: Path(own.releases, "backup").mkdir(),
-    "a number among the releases": lambda bench, own: Path(own.releases, "²-x").mkdir(),
-    "a pipe among the releases": lambda bench, own: _fifo(Path(own.releases, "9-x")),
-    "secrets.json is a folder": lambda bench, own: _folder(Path(own.run, "secrets.json")),
-    "identities.json is a folder": lambda bench, own: _folder(Path(own.run, "identities.json")),
-    "keys is a file": lambda bench, own: _file(Path(own.keys)),
-    "run is a file": lambda bench, own: _file(Path(own.run)),
-    "spec.json is a folder": lambda bench, own: _folder(Path(own.path("spec.json"))),
-    "artifacts.json is a link": lambda bench, own: _link(Path(own.artifacts_file)),
-    "artifacts is a file": lambda bench, own: _file(Path(bench.store.artifacts)),
-}
-
-
-def _clear(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    elif path.is_symlink() or path.exists():
-        path.unlink()
-    return path
-
-
-def _link(path: Path) -> None:
-    _clear(path).symlink_to("/nowhere")
-
-
-def _folder(path: Path) -> None:
-    _clear(path).mkdir()
-    (path / "x").write_text("x")
-
-
-def _file(path: Path) -> None:
-    _clear(path).write_text("x")
-
-
-def _fifo(path: Path) -> None:
-    os.mkfifo(_clear(path))
 
 
 @pytest.mark.parametrize("harm", ODD)

@@ -22,7 +22,8 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package imp
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.report import Report
 
 from tests.unit.support.builders import COMPOSE, write
-from tests.unit.support.documents import DOCUMENTS, HEALTH, MANIFEST, PROFILE, RUNTIME, TYPES, Document, Path_, as_file, kind_of
+from tests.unit.support.contents import HEALTH, MANIFEST, PROFILE, RUNTIME, TYPES
+from tests.unit.support.documents import DOCUMENTS, Document, Path_, as_file, kind_of
 
 # Wrong wherever another kind is wanted: no number, no boolean, no name, no path.
 WRONG: dict[str, Any] = {

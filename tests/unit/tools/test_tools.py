@@ -105,11 +105,16 @@ def test_what_cannot_be_read_at_one_go_is_named(tmp_path: Path) -> None:
     many = "class A:\n    def many(self, a, b, c, *d, e, **f): ...\n    def few(self, a, b, c, d, *, e): ...\n"
     (tmp_path / "plugins" / "a.py").write_text(long + many)
     (tmp_path / "plugins" / "b.py").write_text("x = 1\n" * 351)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "c.py").write_text(long + many)
+    (tmp_path / "tests" / "d.py").write_text("x = 1\n" * 351)
     assert problems(tmp_path, {}) == [
         "plugins/a.py:long has 61 lines, more than 60",
         "plugins/a.py:A.many has 6 parameters, more than 5",
         "plugins/b.py has 351 lines, more than 350",
+        "tests/d.py has 351 lines, more than 350",
     ]
+    (tmp_path / "tests" / "d.py").unlink()
     exempt = {"plugins/a.py:A.many": "a table", "plugins/a.py:long": "a table", "plugins/b.py": "a table"}
     assert problems(tmp_path, exempt) == []
     (tmp_path / "plugins" / "b.py").write_text("")
