@@ -2,15 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values compose lets through and the engine does not take (rule PKG-020): said before anything is touched, not by the engine.
+"""Values compose lets through and the engine does not take (rule PKG-020): said before anything is touched, not by the engine. What no
+package may have is said before by the table of settings, and not once more here.
 
 Where the limits come from: moby's ``daemon_unix.go`` and ``container.go`` (resources, health checks), ``runconfig/hostconfig.go``
-(namespaces), runc's ``validator.go`` (rlimits), Linux' ``sethostname(2)``.
+(waits), runc's ``validator.go`` (rlimits), Linux' ``sethostname(2)``.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,6 +22,7 @@ from ..docker.model import Model, services
 from .log_limits import judge_log
 from .memory import size
 from .network_limits import judge_networks
+from .setting_values import is_address, numeric
 from .sysctls import judge_sysctls
 from .user_limits import judge_users
 from .waits import judge_waits
@@ -31,12 +32,6 @@ Problem = tuple[str, str, str]
 _LEAST_MEMORY = 6 << 20
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
-_RESTART = re.compile(r"(?:no|always|unless-stopped|on-failure(?::\d+)?)\Z")
-_NAMESPACES = {"pid": ("host",), "ipc": ("host", "none", "private", "shareable"), "uts": ("host",)}
-_ULIMITS = frozenset((
-    "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime",
-    "sigpending", "stack",
-))  # fmt: skip
 _TMPFS = frozenset((
     "async", "atime", "defaults", "dev", "diratime", "dirsync", "exec", "mand", "noatime", "nodev", "nodiratime", "noexec", "nomand",
     "norelatime", "nostrictatime", "nosuid", "nosymfollow", "private", "relatime", "remount", "ro", "rprivate", "rshared", "rslave",
@@ -101,15 +96,12 @@ def _memory(service: Mapping[str, Any], limited: bool) -> Iterator[Problem]:
         overruled = limited and field.endswith(("mem_limit", "limits.memory"))
         if memory is not None and 0 < memory < _LEAST_MEMORY and not overruled:
             yield field, f"{value} bytes are less than the 6 MiB the engine asks for", "Raise it."
-    swappiness = _number(service.get("mem_swappiness"))
-    if swappiness is not None and not -1 <= swappiness <= 100:
-        yield "mem_swappiness", f"{swappiness:g} is not within 0 and 100", "Correct it."
 
 
 def _processors(service: Mapping[str, Any]) -> Iterator[Problem]:
     limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
-    cpus = _number(service.get("cpus") or limits.get("cpus"))
-    quota, period = _number(service.get("cpu_quota")), _number(service.get("cpu_period"))
+    cpus = numeric(service.get("cpus") or limits.get("cpus"))
+    quota, period = numeric(service.get("cpu_quota")), numeric(service.get("cpu_period"))
     if cpus and (quota or period):
         yield "cpus", "stands beside cpu_quota or cpu_period; the engine takes one or the other", "Remove one of them."
     if cpus and cpus < 0.01:
@@ -122,12 +114,10 @@ def _processors(service: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _ulimits(service: Mapping[str, Any]) -> Iterator[Problem]:
     for name, value in (service.get("ulimits") or {}).items():
-        if name not in _ULIMITS:
-            yield f"ulimits.{name}", "is no limit Linux knows", f"Use one of: {', '.join(sorted(_ULIMITS))}."
-        elif name == "nofile" and _number(value) == -1:
+        if name == "nofile" and numeric(value) == -1:
             yield f"ulimits.{name}", "Linux has no unlimited number of files", "Write a number."
         elif isinstance(value, Mapping):
-            soft, hard = _number(value.get("soft")), _number(value.get("hard"))
+            soft, hard = numeric(value.get("soft")), numeric(value.get("hard"))
             if name == "nofile" and hard == -1:
                 yield f"ulimits.{name}", "Linux has no unlimited number of files", "Write a number."
             if soft is not None and hard is not None and hard >= 0 and (soft > hard or soft < 0):
@@ -148,15 +138,8 @@ def _settings(service: Mapping[str, Any]) -> Iterator[Problem]:
     folder = str(service.get("working_dir") or "/")
     if not folder.startswith("/"):
         yield "working_dir", f"{folder} is no absolute path", "Write it from the container's root."
-    restart = str(service.get("restart") or "no")
-    if (not _RESTART.match(restart) and not restart.startswith("on-failure:")) or restart.startswith("on-failure:-"):
-        yield "restart", f"{restart} is not one of no, always, on-failure[:times], unless-stopped", "Correct it."
     if service.get("stop_signal") and not _is_signal(str(service["stop_signal"])):
         yield "stop_signal", f"{service['stop_signal']} is no signal", "Write a name like SIGTERM."
-    for field, words in _NAMESPACES.items():
-        value = str(service.get(field) or "")
-        if value and value not in words and not (field in ("pid", "ipc") and value.startswith(("service:", "container:"))):
-            yield field, f"{value} is not one of {', '.join(words)}", "Correct it."
 
 
 def _network(service: Mapping[str, Any]) -> Iterator[Problem]:
@@ -175,11 +158,8 @@ def _network(service: Mapping[str, Any]) -> Iterator[Problem]:
     )
     for line in lines:
         _name, _sign, address = re.sub(r"[=:]", "=", str(line), count=1).partition("=")
-        if address != "host-gateway" and not _is_address(address.strip("[]")):
+        if address != "host-gateway" and not is_address(address.strip("[]")):
             yield "extra_hosts", f"{address or line} is no address", "Write an IP address, or host-gateway."
-    for server in _list(service.get("dns")):
-        if not _is_address(str(server)):
-            yield "dns", f"{server} is no address", "Write the address of a name server."
 
 
 def _places(service: Mapping[str, Any], stated: Privileges) -> Iterator[Problem]:
@@ -198,13 +178,6 @@ def duration(text: Any) -> float | None:
     return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else None
 
 
-def _number(value: Any) -> float | None:
-    try:
-        return None if value in (None, "") or isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        return None
-
-
 def _list(value: Any) -> list[Any]:
     return [value] if isinstance(value, str) else list(value or ())
 
@@ -214,11 +187,3 @@ def _is_signal(text: str) -> bool:
     if name.isdigit():
         return 0 < int(name) < 65
     return name in _SIGNALS or re.fullmatch(r"RT(?:MIN|MAX)(?:[+-]\d{1,2})?", name) is not None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -129,9 +129,7 @@ def _size(value: Any, _about: About) -> Iterator[Problem]:
 
 def _addresses(value: Any, _about: About) -> Iterator[Problem]:
     for item in value if isinstance(value, (list, tuple)) else [value]:
-        try:
-            ipaddress.ip_address(str(item))
-        except ValueError:
+        if not is_address(str(item)):
             yield Problem(f"{shown(item)} is not an address")
 
 
@@ -154,6 +152,15 @@ TEXT = matching(r"[^\x00-\x1f\x7f]*", "a text on one line")
 PATH_INSIDE = Allowed("a path inside the volume", _inside, whole=True)
 DEVICE_PATH = matching(r"/dev/(?!.*\.\.)[A-Za-z0-9._/-]+", "a path below `/dev`")
 MAC = Allowed("a hardware address; none where the service joins a network of the operator", _mac, whole=True)
+
+
+def is_address(text: str) -> bool:
+    """Of IPv4 or IPv6."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def shown(value: Any) -> str:

@@ -74,7 +74,8 @@ def _namespace(field: str, grant: str | None, own: Collection[str]) -> Allowed:
             yield Problem(message)
 
     words = [f"`{word}`" for word in own] + ["`service:<name>`"] * bool(grant)
-    return Allowed(f"{', '.join(words)}; `host` by the exception `{grant}`" if grant else ", ".join(words), judge, whole=True)
+    told = ", ".join(words) or "none"
+    return Allowed(f"{told}; `host` by the exception `{grant}`" if grant else told, judge, whole=True)
 
 
 def _privileged(value: Any, _about: About) -> Iterator[Problem]:
@@ -238,10 +239,14 @@ def _relabel(value: Any, _about: About) -> Iterator[Problem]:
         yield Problem(f"gives the host's {mount['source']} a label of the container")
 
 
-PID = _namespace("pid", "pid_host", ("private",))
+PID = _namespace("pid", "pid_host", ())
 IPC = _namespace("ipc", "ipc_host", ("none", "private", "shareable"))
 NETWORK_MODE = _namespace("network_mode", "network_host", ("none", "bridge"))
-OWN_NAMESPACE = {field: _namespace(field, None, ("private",)) for field in ("uts", "userns_mode", "cgroup")}
+# The engine has no word for a namespace of one's own where that is all there is.
+OWN_NAMESPACE = {
+    "uts": _namespace("uts", None, ()),
+    **{field: _namespace(field, None, ("private",)) for field in ("userns_mode", "cgroup")},
+}
 PRIVILEGED = Allowed("false; true by the exception `privileged`", _privileged, whole=True)
 HOOK = Allowed("commands that are not privileged", _hook)
 SECURITY_OPT = Allowed(", ".join(f"`{option}`" for option in _HARMLESS_OPTIONS), _security_opt, whole=True)

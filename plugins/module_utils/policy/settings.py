@@ -25,7 +25,6 @@ TABLE: dict[str, Setting] = {row.path: row for row in (*SECTIONS, *SERVICES)}
 # Rows whose children are named by somebody (networks, options), and those whose children are items of a list.
 _MAPPINGS = frozenset(path[: -len(NAMED)] for path in TABLE if path.endswith(NAMED))
 _LISTS = frozenset(path.partition(ITEM)[0] for path in TABLE if ITEM in path)
-_PARENTS = frozenset(path.rpartition(".")[0] for path in TABLE)
 
 
 def judge_settings(instance: str, model: Model, allowed: Grants) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Settings of the kernel that a container may have of its own, and the numbers that no kernel of a supported host takes for them.
+"""Settings of the kernel that a container has not of its own though their names are allowed, and numbers that no kernel of a supported host
+takes.
 
 Where the bounds come from: Linux 5.15 to 6.18, ``net/ipv4/sysctl_net_ipv4.c``, ``net/core/sysctl_net_core.c``, ``ipc/ipc_sysctl.c``,
 ``ipc/mq_sysctl.c``; the widest of them count. That the kernel of a host refuses what lies beyond is tried by
@@ -15,7 +16,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_OWN = re.compile(r"(?:kernel\.(?:domainname|msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+|net\..+)\Z")
+from .setting_values import pairs
+
 # Every network has the first ones' values, none its own; Linux' net/core/sysctl_net_core.c and net/ipv4/sysctl_net_ipv4.c.
 _HOSTS_NETWORK = frozenset((
     *(f"net.core.{name}" for name in (
@@ -59,9 +61,9 @@ _NUMBER = re.compile(r"-?(?:0[xX][0-9A-Fa-f]+|[0-9]+)\Z")
 
 def judge_sysctls(service: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Field, message and remedy for each setting of a service that it cannot have, or not so."""
-    given = {str(name): str(value) for name, value in (service.get("sysctls") or {}).items()}
+    given = {name: str(value) for name, value in pairs(service.get("sysctls")).items()}
     for name, value in given.items():
-        if not _OWN.match(name) or name in _HOSTS_NETWORK:
+        if name in _HOSTS_NETWORK:
             yield "sysctls", f"{name} is the host's, no container has one of its own", "Set it on the host, and remove it from the package."
         elif name.startswith("net.") and str(service.get("network_mode") or "").startswith(("host", "service:", "container:")):
             yield "sysctls", f"{name} belongs to a network that is not this container's", "Remove it."

@@ -9,7 +9,6 @@ A check takes a value, its field path and a report, and returns the value in its
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 from ...module_utils.common.names import is_inside, is_part, is_version
 from ...module_utils.docker.references import is_reference
+from ...module_utils.policy.setting_values import is_address
 from . import corrections
 from .corrections import Remedy
 from .report import Report, path_of, shown
@@ -173,14 +173,6 @@ def record(fields: Mapping[str, Field]) -> Check:
     return check
 
 
-def _is_address(value: str) -> bool:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return True
-
-
 def is_time(value: str) -> bool:
     """An RFC 3339 instant with its offset."""
     try:
@@ -212,5 +204,5 @@ commit = text(is_commit, "a commit (40 small hex digits)", corrections.hexadecim
 version = text(is_version, "a version like v1.2.3", corrections.version)
 capability = text(lambda value: _CAPABILITY.match(value) is not None, "a Linux capability like NET_BIND_SERVICE")
 image = text(is_reference, "an image reference")
-binding = text(lambda value: value in ("loopback", "public") or _is_address(value), "loopback, public or an IP address")
+binding = text(lambda value: value in ("loopback", "public") or is_address(value), "loopback, public or an IP address")
 instant = text(is_time, "a time with its offset, like 2027-01-15T00:00:00Z")
