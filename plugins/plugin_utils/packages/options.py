@@ -10,15 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...module_utils.common.findings import WARNING, errors_of
 from ...module_utils.common.names import is_variable
 from ..parsing.report import Report, did_you_mean, kind_of, path_of, shown
 from .option_types import TYPES, Checked, Invalid, check_value, compile_re2
-
-if TYPE_CHECKING:
-    pass
 
 # Keys whose unquoted scalars keep their spelling, so that `default: 1.10` is not 1.1 in the node's configuration.
 VERBATIM = frozenset(("default", "min_value", "max_value", "options"))

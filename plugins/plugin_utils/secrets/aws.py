@@ -14,19 +14,18 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from ...module_utils.common.contents import as_text
 from ..parsing import schema
 from ..parsing.schema import text
 from . import aws_errors
 from .base import Need, Problem, Request, no_text, text_of
+from .side_by_side import THREADS, Failed, SideBySide
 from .source import ENCODING, Fields, Find, Reference, Surroundings, Variable, Wishes, Written, decoded
 from .versioned import Versioned
 
-THREADS = 8
 CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS = 10, 30, 4
 VARIABLES = ("avs_aws_region", "avs_aws_profile", "avs_aws_endpoint")
 _NEWEST = "AWSCURRENT"
@@ -41,7 +40,6 @@ _SECRET = {
     "version_id": Written(_VERSION, "text", "A fixed version. By default that of the stage."),
     "version_stage": Written(_STAGE, "text", f"Label of the version, where no id says which. Default `{_NEWEST}`."),
 }
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, order=True)
@@ -83,12 +81,6 @@ class AwsRequest(Request):
     def identity(self, version: AwsVersion) -> str:
         """``aws:<ARN>#<version id>:<field>``: compared as a whole, never taken apart."""
         return ":".join(part for part in (f"aws:{version.arn}#{version.version_id}:{self.field}", self.encoding) if part)
-
-
-class _Failed(Exception):
-    def __init__(self, problem: Problem, everywhere: bool = False) -> None:
-        super().__init__(problem.message)
-        self.problem, self.everywhere = problem, everywhere
 
 
 class Aws(Versioned):
@@ -155,7 +147,7 @@ class Aws(Versioned):
         return {need: _value(need.request, answers[secret]) for need, secret in pinned.items()}
 
 
-class SecretsManager:
+class SecretsManager(SideBySide):
     """One region, one set of credentials; errors come back a secret at a time. boto3 is imported at the first request: a run without such
     secrets works where it is not installed."""
 
@@ -165,43 +157,25 @@ class SecretsManager:
         self._region, self._profile, self._endpoint = (str(variable(name) or "") for name in VARIABLES)
         self.digest = hashlib.sha256("\n".join((self._region, self._profile, self._endpoint)).encode()).hexdigest()[:32]
         self._client: Any = None
-        self._down: Problem | None = None
 
     def versions(self, wishes: Iterable[AwsSecret]) -> dict[AwsSecret, AwsVersion | Problem]:
-        return self._each(wishes, self._version)
+        return self.each(wishes, self._version)
 
     def values(self, secrets: Iterable[AwsSecret]) -> dict[AwsSecret, Mapping[str, Any] | Problem]:
         """Answers with ``SecretString`` or ``SecretBinary``, each secret read once."""
-        return self._each(secrets, self._read)
-
-    def _each(self, secrets: Iterable[AwsSecret], ask: Callable[[AwsSecret], _T]) -> dict[AwsSecret, _T | Problem]:
-        wanted = sorted(set(secrets))
-
-        def attempt(secret: AwsSecret) -> _T | Problem:
-            if self._down is not None:
-                return self._down
-            try:
-                return ask(secret)
-            except _Failed as failed:
-                self._down = failed.problem if failed.everywhere else self._down
-                return failed.problem
-
-        # The first request tells whether we are let in at all, so that a dead service is waited for once and not once a thread.
-        first = [attempt(secret) for secret in wanted[:1]]
-        with ThreadPoolExecutor(max_workers=THREADS) as pool:
-            return dict(zip(wanted, [*first, *pool.map(attempt, wanted[1:])], strict=True))
+        return self.each(secrets, self._read)
 
     def _version(self, secret: AwsSecret) -> AwsVersion:
         try:
             told = self._call(secret, lambda client: client.describe_secret(SecretId=secret.secret_id))
-        except _Failed as failed:
+        except Failed as failed:
             if failed.problem.rule != "SEC-002" or failed.everywhere:
                 raise
             # A policy may hand out the value and not the description; the value is dropped here.
             told = self._read(secret)
             return self._identity(told, told.get("VersionId"))
         if told.get("DeletedDate"):
-            raise _Failed(aws_errors.deleted(secret.secret_id))
+            raise Failed(aws_errors.deleted(secret.secret_id))
         stages = told.get("VersionIdsToStages") or {}
         if secret.version_id:
             if secret.version_id not in stages:
@@ -212,13 +186,13 @@ class SecretsManager:
         found = next((version for version, labels in stages.items() if wanted in labels), None)
         if found is None:
             labels = _names({label for own in stages.values() for label in own})
-            raise _Failed(_missing(f"{secret.secret_id} has no version {wanted}", f"Write its value, or ask for one of: {labels}."))
+            raise Failed(_missing(f"{secret.secret_id} has no version {wanted}", f"Write its value, or ask for one of: {labels}."))
         return self._identity(told, found)
 
     def _identity(self, told: Mapping[str, Any], version_id: Any) -> AwsVersion:
         """It goes to hosts, and into their records: from somebody else's answer nothing gets there but an id."""
         if not _VERSION_ID.match(str(version_id)):
-            raise _Failed(aws_errors.foreign(self._client.meta.endpoint_url), everywhere=True)
+            raise Failed(aws_errors.foreign(self._client.meta.endpoint_url), everywhere=True)
         return AwsVersion(str(told["ARN"]), str(version_id))
 
     def _read(self, secret: AwsSecret) -> Mapping[str, Any]:
@@ -227,12 +201,12 @@ class SecretsManager:
         return answer
 
     def _call(self, secret: AwsSecret, ask: Callable[[Any], Any]) -> Any:
-        """One request. Raises ``_Failed``."""
+        """One request. Raises ``Failed``."""
         client = self._opened()
         arn = _ARN.match(secret.secret_id)
         if arn is not None and arn["region"] != client.meta.region_name:
             message = f"{secret.secret_id} is of the region {arn['region']}, and this run asks {client.meta.region_name}"
-            raise _Failed(_missing(message, f"Set avs_aws_region to {arn['region']}, or name the secret of {client.meta.region_name}."))
+            raise Failed(_missing(message, f"Set avs_aws_region to {arn['region']}, or name the secret of {client.meta.region_name}."))
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
@@ -243,14 +217,14 @@ class SecretsManager:
             raise TypeError
         except ClientError as error:
             if error.operation_name not in ("DescribeSecret", "GetSecretValue"):
-                raise _Failed(aws_errors.no_role(), everywhere=True) from None
+                raise Failed(aws_errors.no_role(), everywhere=True) from None
             code = str((error.response.get("Error") or {}).get("Code"))
-            raise _Failed(*aws_errors.of_answer(secret.secret_id, secret.version, code, client.meta.region_name)) from None
+            raise Failed(*aws_errors.of_answer(secret.secret_id, secret.version, code, client.meta.region_name)) from None
         except BotoCoreError as error:
-            raise _Failed(aws_errors.of_way(error, client.meta.endpoint_url), everywhere=True) from None
+            raise Failed(aws_errors.of_way(error, client.meta.endpoint_url), everywhere=True) from None
         except (ResponseParserError, AttributeError, KeyError, TypeError, ValueError):
             # What botocore takes for an answer, whatever it is, and stumbles over.
-            raise _Failed(aws_errors.foreign(client.meta.endpoint_url), everywhere=True) from None
+            raise Failed(aws_errors.foreign(client.meta.endpoint_url), everywhere=True) from None
 
     def _opened(self) -> Any:
         if self._client is None:
@@ -259,7 +233,7 @@ class SecretsManager:
                 from botocore.config import Config
                 from botocore.exceptions import BotoCoreError
             except ImportError as error:
-                raise _Failed(aws_errors.no_library(error.name), everywhere=True) from None
+                raise Failed(aws_errors.no_library(error.name), everywhere=True) from None
             settings = Config(
                 connect_timeout=CONNECT_TIMEOUT,
                 read_timeout=READ_TIMEOUT,
@@ -270,7 +244,7 @@ class SecretsManager:
                 session = boto3.session.Session(profile_name=self._profile or None, region_name=self._region or None)
                 self._client = session.client("secretsmanager", endpoint_url=self._endpoint or None, config=settings)
             except (BotoCoreError, ValueError) as error:
-                raise _Failed(aws_errors.of_way(error, self._endpoint), everywhere=True) from None
+                raise Failed(aws_errors.of_way(error, self._endpoint), everywhere=True) from None
         return self._client
 
 

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -17,13 +15,12 @@ from ...module_utils.common.errors import SecretError
 from . import vault_answers, vault_errors
 from .base import Problem, no_text, text_of
 from .connection import Connection, Login
+from .side_by_side import THREADS, Failed, SideBySide
 from .source import decoded
 from .vault_requests import SecretIdentity, SecretPath, SecretRequest
 
 if TYPE_CHECKING:
     import hvac
-
-THREADS = 8
 
 _T = TypeVar("_T")
 
@@ -41,16 +38,8 @@ class Tokens(Protocol):
         """Called once the source needs its token no more."""
 
 
-class _Failed(Exception):
-    """A problem on its way out of a request."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-
-
-class VaultSource:
-    """One store, one login, one session with a few threads; errors come back a secret at a time, as ``Problem``.
+class VaultSource(SideBySide):
+    """One store, one login, one session.
 
     hvac is imported at the first request: a run without such secrets works where it is not installed.
     """
@@ -62,7 +51,6 @@ class VaultSource:
         self.digest = connection.digest
         self._tokens = tokens
         self._client: hvac.Client | None = None
-        self._down: Problem | None = None
 
     def values(self, requests: Iterable[SecretRequest]) -> dict[SecretRequest, str]:
         """The value of each secret. Raises ``SecretError`` naming every secret that cannot be had."""
@@ -74,7 +62,7 @@ class VaultSource:
 
     def versions(self, paths: Iterable[SecretPath]) -> dict[SecretPath, SecretIdentity | Problem]:
         """The version each path stands for now."""
-        return self._each(sorted(set(paths)), self._version)
+        return self.each(paths, lambda path: self._asked(path, self._version))
 
     def read(self, requests: Iterable[SecretRequest]) -> dict[SecretRequest, str | Problem]:
         """Values, each path read once."""
@@ -88,7 +76,7 @@ class VaultSource:
 
     def secrets(self, paths: Iterable[SecretPath]) -> dict[SecretPath, Mapping[str, Any] | Problem]:
         """Whole secrets: field -> value."""
-        return self._each(sorted(set(paths)), lambda path: self._data(path)[1])
+        return self.each(paths, lambda path: self._asked(path, self._data)[1])
 
     def revoke(self) -> None:
         """End the token of this source's login; never called for a token the user gave."""
@@ -102,51 +90,29 @@ class VaultSource:
             self._client.adapter.close()
             self._client = None
 
-    def _each(self, paths: list[SecretPath], read: Callable[[SecretPath], _T]) -> dict[SecretPath, _T | Problem]:
-        if not paths:
-            return {}
-
-        self._down = self._down or _missing_library()
-
-        def attempt(path: SecretPath) -> _T | Problem:
-            if self._down is not None:
-                return self._down
-            try:
-                return self._asked(path, read)
-            except _Failed as failed:
-                return failed.problem
-
-        first = attempt(paths[0])
-        # The first request tells whether the store answers at all, so that a dead one is waited for once and not once a thread.
-        with ThreadPoolExecutor(max_workers=THREADS) as pool:
-            rest = list(pool.map(attempt, paths[1:]))
-        return dict(zip(paths, [first, *rest], strict=True))
-
     def _asked(self, path: SecretPath, read: Callable[[SecretPath], _T]) -> _T:
-        from hvac import exceptions
-        from requests.exceptions import RequestException
-
+        try:
+            from hvac import exceptions
+            from requests.exceptions import RequestException
+        except ImportError as error:
+            raise Failed(vault_errors.no_library(error.name), everywhere=True) from None
         try:
             return read(path)
         except exceptions.InvalidPath as error:
-            raise _Failed(_absent(path, error)) from None
+            raise Failed(_absent(path, error)) from None
         except exceptions.VaultError as error:
             down = vault_errors.unavailable(self.connection.url, error, self._hidden())
-            if down is not None:
-                self._down = down
-            raise _Failed(down or vault_errors.strange(path, error, self._hidden())) from None
+            raise Failed(down or vault_errors.strange(path, error, self._hidden()), everywhere=down is not None) from None
         except vault_answers.Foreign:
-            self._down = vault_errors.foreign(self.connection.url)
-            raise _Failed(self._down) from None
+            raise Failed(vault_errors.foreign(self.connection.url), everywhere=True) from None
         except (RequestException, OSError) as error:
-            self._down = vault_errors.unreachable(self.connection.url, error)
-            raise _Failed(self._down) from None
+            raise Failed(vault_errors.unreachable(self.connection.url, error), everywhere=True) from None
 
     def _version(self, path: SecretPath) -> SecretIdentity:
         try:
             answer = self._permitted(path, "metadata", lambda kv: kv.read_secret_metadata(path=path.path, mount_point=path.mount_point))
-        except _Failed as failed:
-            if failed.problem.rule != "SEC-002" or self._down is not None:
+        except Failed as failed:
+            if failed.problem.rule != "SEC-002" or failed.everywhere:
                 raise
             # A policy may hand out the data and keep the metadata to itself; the value is dropped here.
             return self._data(path)[0]
@@ -155,10 +121,10 @@ class VaultSource:
         number = path.version or newest
         versions = vault_answers.part(data, "versions") if data.get("versions") else {}
         if versions.get(str(number)) is None:
-            raise _Failed(vault_errors.no_version(path, newest) if path.version else vault_errors.missing(path))
+            raise Failed(vault_errors.no_version(path, newest) if path.version else vault_errors.missing(path))
         version = vault_answers.part(versions, str(number))
         if version.get("destroyed") or _is_past(version.get("deletion_time")):
-            raise _Failed(vault_errors.deleted(path, number))
+            raise Failed(vault_errors.deleted(path, number))
         return SecretIdentity(number, str(version.get("created_time", "")))
 
     def _data(self, path: SecretPath) -> tuple[SecretIdentity, Mapping[str, Any]]:
@@ -170,9 +136,9 @@ class VaultSource:
         data = vault_answers.part(self._permitted(path, "data", get), "data")
         metadata = data.get("metadata")
         if not isinstance(metadata, Mapping):
-            raise _Failed(vault_errors.missing(replace(path, version=0)))
+            raise Failed(vault_errors.missing(replace(path, version=0)))
         if metadata.get("destroyed") or data.get("data") is None:
-            raise _Failed(vault_errors.deleted(path, vault_answers.number(metadata, "version") or path.version))
+            raise Failed(vault_errors.deleted(path, vault_answers.number(metadata, "version") or path.version))
         values = vault_answers.part(data, "data")
         return SecretIdentity(vault_answers.number(metadata, "version"), str(metadata.get("created_time", ""))), values
 
@@ -186,15 +152,14 @@ class VaultSource:
             return vault_answers.asking(lambda: get(client.secrets.kv.v2))
         except exceptions.Forbidden as error:
             if not _is_unknown(error) or not self._is_dead(token):
-                raise _Failed(vault_errors.denied(path, kind)) from None
+                raise Failed(vault_errors.denied(path, kind)) from None
         if self.connection.login.method != "approle":
-            self._down = vault_errors.dead_token(self.connection.url)
-            raise _Failed(self._down)
+            raise Failed(vault_errors.dead_token(self.connection.url), everywhere=True)
         client.token = self._tokens.replaced(self.connection, token, self._log_in)
         try:
             return vault_answers.asking(lambda: get(client.secrets.kv.v2))
         except exceptions.Forbidden:
-            raise _Failed(vault_errors.denied(path, kind)) from None
+            raise Failed(vault_errors.denied(path, kind)) from None
 
     def _is_dead(self, token: str) -> bool:
         from hvac import exceptions
@@ -228,8 +193,8 @@ class VaultSource:
             return vault_answers.login(answer)
         except exceptions.VaultError as error:
             down = vault_errors.unavailable(self.connection.url, error, self._hidden())
-            self._down = down or vault_errors.refused_login(self.connection.url, login.method, login.mount_point, error, self._hidden())
-            raise _Failed(self._down) from None
+            refused = down or vault_errors.refused_login(self.connection.url, login.method, login.mount_point, error, self._hidden())
+            raise Failed(refused, everywhere=True) from None
         finally:
             client.adapter.close()
 
@@ -266,14 +231,6 @@ def new_client(connection: Connection, token: str | None) -> hvac.Client:
         session=session,
         verify=connection.verify,
     )
-
-
-def _missing_library() -> Problem | None:
-    try:
-        importlib.import_module("hvac")
-    except ImportError as error:
-        return vault_errors.no_library(error.name)
-    return None
 
 
 def login_of_token(connection: Connection, token: str) -> Connection:
