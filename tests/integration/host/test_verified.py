@@ -332,3 +332,12 @@ def test_who_waits_for_whom_is_said(way: Way, monkeypatch: pytest.MonkeyPatch) -
     assert found["id"] == "OPS-005"
     assert "node waits for side to end with 0" in found["message"]
     remove(way, ["endless"])
+
+
+@pytest.mark.parametrize("asked", [{"user": "nosuch"}, {"group_add": ["nosuch"]}], ids=["user", "group"])
+def test_a_name_the_image_does_not_know_is_told_with_what_to_do(way: Way, asked: dict[str, Any]) -> None:
+    (spec,) = way.specs({"nameless": node(**asked)})
+    (entry,) = way.bench.call([spec])["instances"]
+    (found,) = [item for item in entry["findings"] if item["severity"] == ERROR]
+    assert found["id"] == "OPS-005" and "nosuch" in found["message"] and "by its number" in found["remedy"]
+    remove(way, ["nameless"])
