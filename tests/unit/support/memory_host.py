@@ -10,11 +10,11 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,22 @@ def in_memory(patch: pytest.MonkeyPatch) -> Iterator[MemoryHost]:
         yield MemoryHost(Path(folder))
 
 
+@cache
+def _packed(document: str) -> tuple[str, str]:
+    """Digest and archive of a package: a run that is cut a hundred times is told of the same one each time."""
+    package, env, files = json.loads(document)
+    texts = {"docker-compose.yml": json.dumps(package), ".env": env, "conf/a.json": "{}", **files}
+    buffer = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, text in sorted(texts.items()):
+            path = Path(folder, "pkg/hoodi", name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            archive.add(path, f"pkg/hoodi/{name}", recursive=False)
+        digest = tree_digest(folder)
+    return digest, base64.b64encode(buffer.getvalue()).decode()
+
+
 class MemoryHost:
     """``root`` is to be in memory: keys lie there. ``engine`` outlives what calls the library, its folders do."""
 
@@ -119,18 +135,8 @@ class MemoryHost:
 
     def tree(self, package: Mapping[str, Any], env: str = ENV, files: Mapping[str, str] | None = None) -> str:
         """Digest of a package's tree, known from now on."""
-        folder = self.root / "tree"
-        shutil.rmtree(folder, ignore_errors=True)
-        texts = {"docker-compose.yml": json.dumps(package), ".env": env, "conf/a.json": "{}", **(files or {})}
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-            for name, text in sorted(texts.items()):
-                path = folder / "pkg/hoodi" / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
-                archive.add(path, f"pkg/hoodi/{name}", recursive=False)
-        digest = tree_digest(str(folder))
-        self.trees[digest] = base64.b64encode(buffer.getvalue()).decode()
+        digest, packed = _packed(json.dumps([package, env, files or {}]))
+        self.trees[digest] = packed
         return digest
 
     def spec(self, package: Mapping[str, Any] | None = None, files: Mapping[str, str] | None = None, **changes: Any) -> dict[str, Any]:
