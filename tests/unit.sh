@@ -5,5 +5,5 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PWD/.venv/bin:$PATH" ANSIBLE_COLLECTIONS_PATH="$PWD/.cache/collections"
 
-python -m pytest -q -n auto --dist worksteal -p tests.tools.measured --cov --cov-report=json:.cache/coverage.json tests/unit examples/images
+python -m pytest -q -n auto --dist worksteal -p tests.tools.measured tests/unit examples/images
 python -m tests.tools.covered .cache/coverage.json

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How much of the measured rooms their unit tests reach: ``python -m tests.tools.covered REPORT``.
+"""How much of the measured rooms their tests reached in the last run with ``tests.tools.measured``: ``python -m tests.tools.covered REPORT``.
 
-``REPORT`` is what ``coverage json`` writes. Lines and branches are counted apart, and each has to be above the floor.
+``REPORT``: a file for what ``coverage json`` says. Lines and branches are counted apart, and each has to be above the floor.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.tools.measured import ROOMS
+from tests.tools.measured import ROOMS, coverage_of_a_process
 
 # Percent.
 FLOOR = 85.0
@@ -43,6 +43,9 @@ def judged(report: Mapping[str, Any], rooms: Iterable[str]) -> tuple[list[str], 
 
 
 def main(arguments: list[str]) -> int:
+    coverage = coverage_of_a_process()
+    coverage.combine()
+    coverage.json_report(outfile=arguments[0])
     lines, low = judged(json.loads(Path(arguments[0]).read_text(encoding="utf-8")), ROOMS)
     print("\n".join([*lines, *low]))
     return 1 if low else 0

@@ -1,8 +1,10 @@
 # Copyright: (c) 2026, restaking.avs contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For a run of all unit tests with ``--cov``: what is reached is looked at while the measured rooms' own tests run, and not while others
-do, which then take no longer than without: ``pytest -p tests.tools.measured --cov``."""
+"""What the tests of some rooms reach, looked at in the run of all tests and only while theirs run: ``pytest -p tests.tools.measured``.
+
+Looking takes as long as the tests themselves, so pytest-cov, which looks at all of them (and twice in a worker of xdist), is no help.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +19,31 @@ from coverage import Coverage
 
 # What a room does between a question to the engine and a file is proven without Docker, or it is not proven at every cut.
 ROOMS = ("reconcile", "instance", "status")
-_TESTS = tuple(Path(__file__).resolve().parents[1] / "unit" / room for room in ROOMS)
+ROOT = Path(__file__).resolve().parents[2]
+_TESTS = tuple(ROOT / "tests" / "unit" / room for room in ROOMS)
+# They do at hundreds of moments what other tests do once, and reach next to nothing more.
+_AGAIN = ("test_cuts.py", "test_unchanged_is_no_plan.py")
 _LIBRARY = "ansible_collections.restaking.avs.plugins.module_utils"
 
 
+def coverage_of_a_process() -> Coverage:
+    return Coverage(config_file=str(ROOT / "pyproject.toml"))
+
+
 class Measured:
-    """Stands beside the coverage of one process."""
+    """Looks at one process."""
 
     def __init__(self, coverage: Coverage) -> None:
-        """``coverage`` looks already, and stops until a test is to be looked at."""
-        self._coverage, self._runs = coverage, True
-        self._let(False)
+        self._coverage, self._runs = coverage, False
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        self._let(any(folder in item.path.parents for folder in _TESTS))
+        self._let(item.path.name not in _AGAIN and any(folder in item.path.parents for folder in _TESTS))
         return (yield)
+
+    def pytest_sessionfinish(self) -> None:
+        self._let(False)
+        self._coverage.save()
 
     def _let(self, run: bool) -> None:
         if run is not self._runs:
@@ -43,18 +54,18 @@ class Measured:
                 self._coverage.stop()
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    coverage = Coverage.current()
-    if coverage is None:
-        return
+    coverage = coverage_of_a_process()
+    if not hasattr(session.config, "workerinput"):
+        coverage.erase()
     if session.config.pluginmanager.hasplugin("dsession"):
         # Tests run in other processes.
-        coverage.stop()
-    else:
-        # What a module does when it is imported is reached whichever test comes first. Collecting the tests reaches nothing more.
-        for room in ROOMS:
-            whole = importlib.import_module(f"{_LIBRARY}.{room}")
-            for module in pkgutil.iter_modules(whole.__path__):
-                importlib.import_module(f"{whole.__name__}.{module.name}")
-        session.config.pluginmanager.register(Measured(coverage))
+        return
+    # What a module does when it is imported is reached whichever test comes first.
+    coverage.start()
+    for room in ROOMS:
+        whole = importlib.import_module(f"{_LIBRARY}.{room}")
+        for module in pkgutil.iter_modules(whole.__path__):
+            importlib.import_module(f"{whole.__name__}.{module.name}")
+    coverage.stop()
+    session.config.pluginmanager.register(Measured(coverage))

@@ -24,6 +24,9 @@ class Told:
     def stop(self) -> None:
         self.said.append("stop")
 
+    def save(self) -> None:
+        self.said.append("save")
+
 
 def test_it_looks_while_the_measured_rooms_own_tests_run_and_at_nothing_else() -> None:
     coverage: Any = Told()
@@ -35,10 +38,12 @@ def test_it_looks_while_the_measured_rooms_own_tests_run_and_at_nothing_else() -
         "health/test_a.py",
         "../../examples/x.py",
         "instance/inner/test_a.py",
-        "policy/status.py",
+        "reconcile/test_cuts.py",
+        "reconcile/test_a.py",
     ):
         item: Any = SimpleNamespace(path=UNIT / name)
         next(measured.pytest_runtest_protocol(item))
         seen.append(coverage.said[-1])
-    assert seen == ["start", "start", "stop", "stop", "start", "stop"]
-    assert coverage.said == ["stop", "start", "stop", "start", "stop"]
+    assert seen == ["start", "start", "stop", "stop", "start", "stop", "start"]
+    measured.pytest_sessionfinish()
+    assert coverage.said == ["start", "stop", "start", "stop", "start", "stop", "save"]
