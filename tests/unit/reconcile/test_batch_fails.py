@@ -17,7 +17,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.system.lock import L
 
 from tests.unit.support.cuts import fingerprint
 from tests.unit.support.memory_host import GATEWAY, ID, IMAGE, OTHER, PACKAGE, SECRETS, MemoryHost, acted, rules_of, second, with_service
-from tests.unit.support.memory_world import STUBBORN, Container
+from tests.unit.support.memory_programs import STUBBORN
+from tests.unit.support.memory_world import Container
 
 EXIT = ["sh", "-c", "echo no chain here; exit 3"]
 

@@ -17,7 +17,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.errors import
 from ansible_collections.restaking.avs.plugins.module_utils.status.read import read_host, read_instances
 
 from tests.unit.support.memory_host import GATEWAY, ID, IMAGE, PACKAGE, MemoryHost, with_service
-from tests.unit.support.memory_world import STUMBLES, Container
+from tests.unit.support.memory_programs import STUMBLES
+from tests.unit.support.memory_world import Container
 
 EXIT = ["sh", "-c", "echo no chain here; exit 3"]
 

@@ -16,7 +16,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.docker import last_e
 
 from tests.unit.support import engine_cases_around
 from tests.unit.support.engine_stage import CASES, Stage, case, said
-from tests.unit.support.memory_world import STUBBORN, STUMBLES
+from tests.unit.support.memory_programs import STUBBORN, STUMBLES
 
 # Its cases are in the table as well.
 __all__ = ["CASES", "engine_cases_around"]

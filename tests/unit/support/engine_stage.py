@@ -16,7 +16,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.docker.compose impor
 from ansible_collections.restaking.avs.plugins.module_utils.docker.containers import Container
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Done, Engine
 
-from tests.unit.support.memory_world import POLITE
+from tests.unit.support.memory_programs import POLITE
 
 _PATIENCE = 30.0
 

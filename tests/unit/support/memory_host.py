@@ -32,7 +32,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.system import scratc
 from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
 
 from tests.unit.support.engine_in_memory import EngineInMemory
-from tests.unit.support.memory_world import POLITE, PROJECT, Container, World
+from tests.unit.support.memory_programs import POLITE
+from tests.unit.support.memory_world import PROJECT, Container, World
 from tests.unit.support.models import spec
 
 ME = f"{os.getuid()}:{os.getgid()}"

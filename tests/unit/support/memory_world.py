@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an engine has: containers, networks, volumes, images, and what becomes of a container that is started, stopped or ends.
 
-Plain data, so that a copy of it outlives the process that changed it. Programs are known by their command line (``PROGRAMS``): one that
+Plain data, so that a copy of it outlives the process that changed it. Programs are known by their command line: one that
 ends does so as it starts, and an engine that brings it back does so at the next ``tick`` (every command is one).
 """
 
@@ -11,20 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.unit.support.memory_programs import KILLED, Program, program_of
+
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
-# Ends with 0 when it is asked to.
-POLITE = ("sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait")
-# Hears no request to end.
-STUBBORN = ("sh", "-c", "trap '' TERM; while :; do sleep 1; done")
-# Ends once, with 1, and runs from then on.
-STUMBLES = ("sh", "-c", "trap 'exit 0' TERM; test -e /tmp/once || { touch /tmp/once; exit 1; }; sleep infinity & wait")
-KILLED, BY_INIT = 137, 143
 
 
 class Refused(Exception):
@@ -32,35 +26,6 @@ class Refused(Exception):
 
     def __str__(self) -> str:
         return f"Error response from daemon: {super().__str__()}"
-
-
-@dataclass(frozen=True)
-class Program:
-    """``ends``: with what a program ends by itself (``None``: it runs), ``asked``: when it is sent its stop signal (``None``: it does
-    not listen), ``says``: its log; ``once``: it ends so the first time only; ``starts``: whether the runtime can start it."""
-
-    ends: int | None = None
-    asked: int | None = 0
-    says: str = ""
-    once: bool = False
-    starts: bool = True
-
-
-def program_of(command: tuple[str, ...], init: bool) -> Program:
-    known = {
-        POLITE: Program(),
-        STUBBORN: Program(asked=None),
-        STUMBLES: Program(ends=1, once=True),
-        # Process 1 hears no signal it does not ask for; below an init it is not process 1.
-        ("sleep", "infinity"): Program(asked=BY_INIT if init else None),
-        ("true",): Program(ends=0),
-        ("/no/such/program",): Program(starts=False),
-    }
-    spoken = re.fullmatch(r"(?:echo ([\w :]+); )?exit (\d+)", command[2]) if command[:2] == ("sh", "-c") else None
-    if spoken:
-        return Program(ends=int(spoken[2]), says=spoken[1] or "")
-    assert command in known, f"the engine in memory does not know what this program does: {command}"
-    return known[command]
 
 
 @dataclass
