@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _TESTS = tuple(ROOT / "tests" / "unit" / room for room in ROOMS)
 # They do at hundreds of moments what other tests do once, and reach next to nothing more.
 _AGAIN = ("test_cuts.py", "test_unchanged_is_no_plan.py")
+_COVERAGE = pytest.StashKey[Coverage]()
 _LIBRARY = "ansible_collections.restaking.avs.plugins.module_utils"
 
 
@@ -54,18 +55,22 @@ class Measured:
                 self._coverage.stop()
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """What a module does when it is imported counts as well, so all of them are before anybody else imports one."""
     coverage = coverage_of_a_process()
-    if not hasattr(session.config, "workerinput"):
-        coverage.erase()
-    if session.config.pluginmanager.hasplugin("dsession"):
-        # Tests run in other processes.
-        return
-    # What a module does when it is imported is reached whichever test comes first.
     coverage.start()
     for room in ROOMS:
         whole = importlib.import_module(f"{_LIBRARY}.{room}")
         for module in pkgutil.iter_modules(whole.__path__):
             importlib.import_module(f"{whole.__name__}.{module.name}")
     coverage.stop()
-    session.config.pluginmanager.register(Measured(coverage))
+    early_config.stash[_COVERAGE] = coverage
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):
+        # Those of the run before.
+        coverage_of_a_process().erase()
+    # With xdist, tests run in processes that are not this one.
+    if not session.config.pluginmanager.hasplugin("dsession"):
+        session.config.pluginmanager.register(Measured(session.config.stash[_COVERAGE]))

@@ -206,18 +206,18 @@ def test_how_long_a_new_key_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     folder = RunFolder(tmp_path)
     roll = RollCall(folder, "h1", Turn("t", ["h1", "h2"], 5))
     monkeypatch.setattr(roll_call, "at_work", lambda _run, _waiting: True)
-    assert 0.9 < waited(roll, patience=1, quiet=0.1) < 5
+    assert 0.35 < waited(roll, patience=0.4, quiet=0.1) < 5
     # Not known whether anybody is at work: the bound holds.
     monkeypatch.setattr(roll_call, "at_work", lambda _run, _waiting: None)
-    assert 0.9 < waited(roll, patience=1, quiet=0.1) < 5
+    assert 0.35 < waited(roll, patience=0.4, quiet=0.1) < 5
     # Nobody else is: the task was skipped on the rest.
     monkeypatch.setattr(roll_call, "at_work", lambda _run, _waiting: False)
-    assert 0.4 < waited(roll, patience=30, quiet=0.5) < 10
+    assert 0.2 < waited(roll, patience=30, quiet=0.25) < 10
     # Every fork waits.
     assert waited(RollCall(folder, "h1", Turn("t", ["h1", "h2"], 1)), patience=30, quiet=30) < 5
     # Who was found out of reach in another task may answer in this one.
     RollCall(folder, "h2", Turn("before", ["h2"], 5)).give(Answer(heard=False, task="before"))
-    assert waited(roll, patience=0.5, quiet=30) > 0.4
+    assert waited(roll, patience=0.3, quiet=30) > 0.25
     RollCall(folder, "h2", Turn("t", ["h2"], 5)).give(Answer(heard=False, task="t"))
     assert waited(roll, patience=30, quiet=30) < 5
     assert folder.read("waiting") == {"pids": []}
@@ -229,7 +229,7 @@ def test_all_go_on_where_every_fork_waits(tmp_path: Path, busy: None) -> None:
     before = os.fork()
     if before == 0:
         RollCall(folder, "h1", turn).wait(20, 20)
-        time.sleep(3)
+        time.sleep(0.5)
         os._exit(0)
     assert waited(RollCall(folder, "h2", turn), patience=20, quiet=20) < 15
     assert os.waitpid(before, 0)[1] == 0

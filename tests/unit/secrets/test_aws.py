@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import json
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.contents import as_bytes
 from ansible_collections.restaking.avs.plugins.plugin_utils.secrets import aws
@@ -30,6 +32,9 @@ VARIABLES = {"avs_aws_region": REGION}
 ARN = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:a-AbCdEf"
 
 
+_LOADER = functools.cache(botocore.session.create_loader)
+
+
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Credentials of nobody, and none of whoever runs the tests."""
@@ -41,6 +46,8 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setattr(aws, "ATTEMPTS", 2)
+    # What botocore knows of AWS is read once, and not once a client.
+    monkeypatch.setattr(botocore.session, "create_loader", _LOADER)
 
 
 @pytest.fixture
