@@ -47,9 +47,13 @@ class Kept:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(host.roots, self.folder, symlinks=True)
 
-    def restore(self) -> MemoryHost:
+    def restore(self, for_good: bool = False) -> MemoryHost:
+        """``for_good``: nobody goes back to it once more."""
         shutil.rmtree(self.host.roots)
-        shutil.copytree(self.folder, self.host.roots, symlinks=True)
+        if for_good:
+            self.folder.rename(self.host.roots)
+        else:
+            shutil.copytree(self.folder, self.host.roots, symlinks=True)
         self.host.engine.world = pickle.loads(self.world)
         return self.host
 
@@ -88,9 +92,8 @@ def every_cut(host: MemoryHost, act: Act, since: str = "") -> Iterator[str]:
 
     told(host, act, moment)
     for what, kept in cuts:
-        kept.restore()
+        kept.restore(for_good=True)
         yield what
-        shutil.rmtree(kept.folder)
 
 
 def killed(host: MemoryHost, act: Act, number: int) -> None:
