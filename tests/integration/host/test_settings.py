@@ -211,6 +211,17 @@ def test_an_option_as_an_operand(bench: Bench) -> None:
     assert "No such container" in engine.logs("--help", 1)
 
 
+def test_both_streams_of_a_log_in_their_order(bench: Bench) -> None:
+    words = "echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three; sleep 0.1; echo four >&2"
+    name = f"{bench.name}-log"
+    docker("run", "--name", name, "--entrypoint", "sh", IMAGE, "-c", words)
+    try:
+        assert bench.engine.logs(name, 1000).split() == ["one", "two", "three", "four"]
+        assert bench.engine.logs(name, 2).split() == ["three", "four"]
+    finally:
+        docker("rm", "-f", name)
+
+
 @pytest.mark.parametrize("image", [f"{IMAGE.split(':')[0]}", "{id}", "{short}"])
 def test_an_image_by_its_id(bench: Bench, make: Make, image: str) -> None:
     """What somebody else brought to the host is not the package's to run."""
