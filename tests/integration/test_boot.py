@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.integration.power import ids, off, running, settled, unit, until
 from tests.integration.support import Fleet, Host
 
 QUIET, KEYED = "quiet-boot", "demo-avs-boot"
@@ -51,43 +50,6 @@ def placed(fleet: Fleet, host: Host, keys: Any) -> dict[str, list[dict[str, Any]
     result = fleet.play("site", entries)
     assert result.code == 0, result.output[-3000:]
     return entries
-
-
-def until(what: str, true: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, what
-        time.sleep(0.5)
-
-
-def unit(host: Host, name: str) -> str:
-    return host.run(f"systemctl is-active avs@{name}.service", check=False).strip()
-
-
-def settled(host: Host) -> None:
-    """Nothing of ours is still starting or stopping."""
-    busy = "systemctl list-jobs --no-legend | grep -c avs || true"
-    until("units at rest", lambda: host.run(busy).strip() == "0")
-
-
-def running(host: Host, instance: str) -> dict[str, str]:
-    """Container name -> id and process."""
-    form = "{{.Name}} {{.Id}} {{.State.Pid}}"
-    names = host.run(f"docker ps -q --filter label=avs.instance={instance}").split()
-    lines = host.run(f"docker inspect -f '{form}' {' '.join(names)}").splitlines() if names else []
-    return dict(line.split(" ", 1) for line in lines)
-
-
-def ids(host: Host) -> dict[str, str]:
-    return {name: ident for name, ident in host.containers().items() if name.startswith("avs-")}
-
-
-def off(host: Host, how: str) -> None:
-    """The lab host goes down and comes back: asked to, or with its power cut. What is in memory is gone."""
-    subprocess.run(["docker", *how.split(), host.name], check=True, capture_output=True, timeout=120)
-    subprocess.run(["docker", "start", host.name], check=True, capture_output=True, timeout=60)
-    until("ssh", lambda: subprocess.run([*host.ssh(), "true"], capture_output=True, timeout=20, check=False).returncode == 0)
-    until("boot", lambda: host.run("systemctl is-system-running", check=False).strip() in ("running", "degraded"), 90)
 
 
 def test_units_are_active_and_a_second_run_changes_nothing(fleet: Fleet, host: Host, placed: dict[str, Any]) -> None:
