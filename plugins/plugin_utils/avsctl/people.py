@@ -52,8 +52,15 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
         self.color = False
 
+    def print_help(self, file: Any = None) -> None:
+        _print_all([self.format_help().rstrip("\n")], whole=True)
+
     def error(self, message: str) -> NoReturn:
         raise WrongUse(f"{message} ({self.prog} --help tells more)")
+
+
+class _Unwritten(AvsError):
+    """Nobody takes what is said on standard output."""
 
 
 def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
@@ -99,8 +106,7 @@ def main(arguments: Sequence[str], place: Place | None = None) -> int:
         command = next(item for item in COMMANDS if item.name == chosen.command)
         return _show(command.run(chosen, place or _here(command)), as_json)
     except SystemExit as end:
-        # --help was asked for, and printed.
-        _print_all(())
+        # --help was asked for, and printed; or a signal has ended it.
         return int(end.code or 0)
     except KeyboardInterrupt:
         print("avsctl: interrupted", file=sys.stderr)
@@ -144,17 +150,25 @@ def _show(outcome: Outcome, as_json: bool) -> int:
 
 
 def _failed(error: AvsError, as_json: bool) -> int:
-    """Tell it: what is wrong first, then each problem with what to do."""
-    if as_json:
-        _print_document({"failed": True, **error.as_result()})
-    else:
-        for line in (f"avsctl: {error.message}", *filter(None, (_problem(finding, error.message) for finding in error.findings))):
-            print(_one_line(line), file=sys.stderr)
+    """Tell it. Returns the code to end with."""
+    try:
+        if as_json and not isinstance(error, _Unwritten):
+            _print_document({"failed": True, **error.as_result()})
+        else:
+            _complain(error)
+    except _Unwritten as lost:
+        _complain(lost)
     if isinstance(error, WrongUse):
         return WRONG_USE
     if isinstance(error, UnknownInstance):
         return UNKNOWN
     return LOCKED if isinstance(error, LockedError) else FAILED
+
+
+def _complain(error: AvsError) -> None:
+    """What is wrong first, then each problem with what to do."""
+    for line in (f"avsctl: {error.message}", *filter(None, (_problem(finding, error.message) for finding in error.findings))):
+        print(_one_line(line), file=sys.stderr)
 
 
 def _problem(finding: Finding, said: str) -> str:
@@ -171,16 +185,18 @@ def _print_document(data: Any) -> None:
 
 def _print_all(lines: Any, whole: bool = False) -> None:
     """Each as it comes. A reader that has gone (``| head``) has seen enough. ``whole``: text of ours that has lines of its own."""
+    if sys.stdout is None:
+        # Closed by who started it.
+        return
     try:
         for line in lines:
             sys.stdout.write((line if whole else _one_line(line)) + "\n")
             sys.stdout.flush()
-        sys.stdout.flush()
     except OSError as error:
         # Python would try once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if not isinstance(error, BrokenPipeError):
-            raise AvsError(f"the output cannot be written: {error.strerror}") from None
+            raise _Unwritten(f"the output cannot be written: {error.strerror}") from None
 
 
 def _one_line(text: str) -> str:

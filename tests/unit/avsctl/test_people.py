@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -165,3 +166,20 @@ def test_an_unknown_id_names_those_there_are(memory_host: MemoryHost, capsys: Ca
     memory_host.well(memory_host.spec())
     assert main(["status", "../etc", ID, "demo-avs-x", "../etc"], place(memory_host)) == 5
     assert capsys.readouterr().err == f"avsctl: no such instance on this host: ../etc, demo-avs-x; there is {ID}\n"
+
+
+@pytest.mark.parametrize("typed", [["--help"], ["ls", "--help"], ["do"], ["do", "--json"], ["no", "--json"]])
+def test_output_that_nobody_takes(nowhere: Place, capsys: Captured, monkeypatch: pytest.MonkeyPatch, typed: list[str]) -> None:
+    if typed[0] == "do":
+        doing(monkeypatch, lambda _arguments, _place: Outcome(3, {}, ["one"]))
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(typed, nowhere) == {"do": 3, "no": 2}.get(typed[0], 0)
+    assert capsys.readouterr().err == ""
+    copy = os.dup(1)
+    try:
+        monkeypatch.setattr(sys, "stdout", open("/dev/full", "w"))  # noqa: SIM115
+        assert main(typed, nowhere) == (2 if typed[0] == "no" else 1)
+        assert capsys.readouterr().err == "avsctl: the output cannot be written: No space left on device\n"
+    finally:
+        os.dup2(copy, 1)
+        os.close(copy)
