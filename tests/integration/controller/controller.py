@@ -50,6 +50,19 @@ class Run:
         result: dict[str, Any] = data["plays"][-1]["tasks"][-1]["hosts"][host]
         return result
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """All of it (runs with ``json`` only)."""
+        found, _end = json.JSONDecoder().raw_decode(self.output[self.output.index("{\n") :])
+        return dict(found)
+
+    def tasks(self, host: str) -> dict[str, dict[str, Any]]:
+        """Name -> result of the tasks that were not skipped on a host."""
+        done = [task for play in self.data["plays"] for task in play["tasks"]]
+        return {
+            task["task"]["name"]: task["hosts"][host] for task in done if host in task["hosts"] and not task["hosts"][host].get("skipped")
+        }
+
 
 class Controller:
     """A folder with a collection, an inventory and playbooks."""
@@ -69,6 +82,10 @@ class Controller:
         for name in ("galaxy.yml", "meta", "playbooks", "roles"):
             (collection / name).symlink_to(ROOT / name)
         (collection / "plugins/modules/instances.py").symlink_to(Path(__file__).with_name("fake_host.py"))
+        (collection / "plugins/modules/instance_info.py").symlink_to(Path(__file__).with_name("fake_info.py"))
+        # These run on the controller alone: their action plugins read the arguments there.
+        for name in ("package_info.py", "report_file.py"):
+            (collection / "plugins/modules" / name).symlink_to(ROOT / "plugins/modules" / name)
         self.log = folder / "ansible.log"
 
     def inventory(self, hosts: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
@@ -77,10 +94,23 @@ class Controller:
             "ansible_python_interpreter": sys.executable,
             "ansible_hashi_vault_url": self.store.url,
             "folder": str(self.folder),
+            "ansible_remote_tmp": f"{self.folder}/{{{{ inventory_hostname }}}}.tmp",
             **variables,
         }
         groups = {"all": {"hosts": {name: {"avs_instances": list(own)} for name, own in hosts.items()}, "vars": shared}}
         (self.folder / "inventory.yml").write_text(yaml.safe_dump(groups))
+
+    def tells(self, host: str, *instances: Mapping[str, Any], **more: Any) -> None:
+        """What a host says of its instances from now on."""
+        path = self.folder / f"{host}.tmp" / "told.memory"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"instances": list(instances), **more}))
+
+    def playbook(self, name: str, *arguments: str, json_output: bool = True, **extra: Any) -> Run:
+        """A playbook of the collection on all hosts, with extra variables."""
+        given = {"avs_hosts_group": "all", "avs_become": False, **extra}
+        play = f"- import_playbook: restaking.avs.{name}\n"
+        return self.play("-e", json.dumps(given), *arguments, play=play, json_output=json_output)
 
     def command(self, *arguments: str, play: str = PLAY, json_output: bool = True, **environment: str) -> tuple[list[str], dict[str, str]]:
         """A run's command line and its environment."""

@@ -41,7 +41,8 @@ def main() -> None:
     arguments = {"document": {"type": "dict", "required": True}, "secret_values": {"type": "dict", "no_log": True, "default": {}}}
     module = AnsibleModule(arguments, supports_check_mode=True)
     document, values = module.params["document"], module.params["secret_values"]
-    path = document["settings"]["memory"]
+    path = document["settings"].get("memory") or os.path.join(module._remote_tmp, "host.memory")
+    os.makedirs(module._remote_tmp, exist_ok=True)
     if not document["complete"]:
         time.sleep(document["settings"].get("think", 0))
     for line in document["settings"].get("warn") or ():
