@@ -43,6 +43,7 @@ _ARGUMENTS = {
     "cache_dir": {"type": "path"},
     "partial": {"type": "bool", "default": False},
     "inventory_only": {"type": "bool", "default": False},
+    "ask_host": {"type": "bool", "default": True},
 }
 
 display = Display()
@@ -96,6 +97,8 @@ def _reconciled(task: Task, host: Host, arguments: Mapping[str, Any], names: dic
             names[entry.place] = names[spec["id"]] = entry.label(spec["id"])
         if arguments["inventory_only"] and not errors_of(built.findings):
             return {"changed": False, "findings": [item.as_dict() for item in built.findings]}
+        if arguments["inventory_only"] and not arguments["ask_host"]:
+            raise InputError("the instances are not as they should be", built.findings)
         # Where the inventory is wrong already, the host is asked for what it finds wrong with the rest.
         terms = Terms(settings.pop("lock_timeout", _LOCK_TIMEOUT), settings, task.check)
         answer = reconcile(built, terms, host, sources, fleet)

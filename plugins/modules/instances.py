@@ -57,6 +57,12 @@ options:
         already, so that all problems are told at once. Nothing but C(findings) is returned.
     type: bool
     default: false
+  ask_host:
+    description:
+      - With O(inventory_only), whether the host is asked what else is wrong, where something is wrong already. Without it no host is
+        contacted at all, which suits a check of the inventory on a machine that reaches none.
+    type: bool
+    default: true
   document:
     description: What the action plugin sends to the host. Not for playbooks.
     type: dict
@@ -238,6 +244,7 @@ def main() -> None:
             "settings": {"type": "dict", "default": {}},
             "partial": {"type": "bool", "default": False},
             "inventory_only": {"type": "bool", "default": False},
+            "ask_host": {"type": "bool", "default": True},
             "cache_dir": {"type": "path"},
             "document": {"type": "dict"},
             "secret_values": {"type": "dict", "no_log": True},
