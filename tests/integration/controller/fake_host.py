@@ -54,13 +54,20 @@ def main() -> None:
     if os.path.exists(path):
         with open(path) as handle:
             known = json.load(handle)
-    if "refuse" in document["settings"]:
-        module.fail_json(**document["settings"]["refuse"])
+    told = {}
+    if os.path.exists(os.path.join(module._remote_tmp, "told.memory")):
+        with open(os.path.join(module._remote_tmp, "told.memory")) as handle:
+            told = json.load(handle)
+    for refusal in (document["settings"].get("refuse"), told.get("refuse")):
+        if refusal:
+            module.fail_json(**refusal)
     todo = [spec for spec in document["specs"] if not same(spec, known.get(spec["id"]))]
     results = [
         {"id": spec["id"], "state": spec["state"], "changed": spec in todo, "keystores": keystores(spec, known.get(spec["id"]))}
         for spec in document["specs"]
     ]
+    if "steps" in told:
+        results = [{**result, "version": "v1.0.0", "actions": told["steps"] if result["changed"] else []} for result in results]
     if todo and not document["complete"]:
         needs = {spec["id"]: {"tree": spec["state"] == "started", "secrets": sorted(spec.get("secrets", {}))} for spec in todo}
         unchanged = [result for result in results if not result["changed"]]

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reports that are made of rows: which columns each has in a table and in CSV. JSON has every field of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...module_utils.common.errors import InputError
+from .forms import Sheet, rendered
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``name``: of the list in JSON; ``columns``: title -> what stands in it of a row."""
+
+    name: str
+    columns: Mapping[str, Callable[[Row], Any]]
+
+
+def _field(name: str) -> Callable[[Row], Any]:
+    return lambda row: row.get(name)
+
+
+def _version(name: str) -> Callable[[Row], Any]:
+    """A version and a state in one cell."""
+    return lambda row: " ".join(str(part) for part in (row.get(name) or {}).values() if part)
+
+
+KINDS: Mapping[str, Kind] = {
+    "plan": Kind(
+        "instances",
+        {
+            "host": _field("host"),
+            "instance": _field("id"),
+            "installed": _version("installed"),
+            "wanted": _version("wanted"),
+            "plan": _field("plan"),
+        },
+    )
+}
+
+
+def rows_report(rows: Sequence[Row], kind: str, form: str, query: str) -> str:
+    """Raises ``InputError``."""
+    known = KINDS.get(kind)
+    if known is None:
+        raise InputError(f"{kind!r} is no kind of report: use one of {', '.join(KINDS)}")
+    sheet = Sheet(list(known.columns), [[cell(row) for cell in known.columns.values()] for row in rows])
+    return rendered({known.name: list(rows)}, sheet, form=form, query=query)
