@@ -61,7 +61,7 @@ def snapshot(tree: FileTree, folder: str, cache: Cache, identity: str | None = N
     content = _checksums(tree, entries)
     if content is not None:
         digests.update(_digests_outside(tree, entries, content, digests))
-    taken = Snapshot(stored, tree_sha256, digests, content, any(_is_notes(entry) for entry in entries))
+    taken = Snapshot(stored, tree_sha256, digests, content, any(is_notes(entry) for entry in entries))
     if key:
         record = {
             "tree_sha256": tree_sha256,
@@ -97,6 +97,7 @@ def _digests_outside(tree: FileTree, entries: Sequence[Entry], content: bytes, k
     return {path: hashlib.sha256(data).hexdigest() for path, data in tree.read(regular)}
 
 
-def _is_notes(entry: Entry) -> bool:
+def is_notes(entry: Entry) -> bool:
+    """Whether a file of a package's repository holds its release notes."""
     parts = entry.path.split("/")
     return entry.kind == FILE and entry.size > 0 and _NOTES.match(parts[-1]) is not None and parts[:-1] in ([], [PACKAGE_FOLDER])

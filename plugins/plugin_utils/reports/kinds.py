@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils.common.errors import InputError
+from ...module_utils.common.harmless import harmless
 from .forms import Sheet, rendered
+from .text import text_table
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """``name``: of the list in JSON; ``columns``: title -> what stands in it of a row."""
+    """``name``: of the list in JSON; ``columns``: title -> what stands in it of a row; ``below``: lines that
+    stand below the table."""
 
     name: str
     columns: Mapping[str, Callable[[Row], Any]]
+    below: Callable[[Sequence[Row]], list[str]] | None = None
 
 
 def _field(name: str) -> Callable[[Row], Any]:
@@ -31,6 +35,19 @@ def _field(name: str) -> Callable[[Row], Any]:
 def _version(name: str) -> Callable[[Row], Any]:
     """A version and a state in one cell."""
     return lambda row: " ".join(str(part) for part in (row.get(name) or {}).values() if part)
+
+
+def _changes(rows: Sequence[Row]) -> list[str]:
+    """What the versions between two say of themselves, once for all instances they are between."""
+    told: dict[tuple[Any, ...], list[str]] = {}
+    for row in rows:
+        if row.get("behind"):
+            lines = [f"{row['package']} {row['installed']} -> {row['newest']}"]
+            for item in row.get("versions") or ():
+                lines.append(f"  {item['version']} ({item['upgrade'] or 'urgency not stated'})")
+                lines += [f"    {harmless(line)}" for line in item["changes"]]
+            told.setdefault((row["tap"], row["package"], row["installed"], row["newest"]), lines)
+    return ["\n".join(lines) for lines in told.values()]
 
 
 KINDS: Mapping[str, Kind] = {
@@ -43,7 +60,20 @@ KINDS: Mapping[str, Kind] = {
             "wanted": _version("wanted"),
             "plan": _field("plan"),
         },
-    )
+    ),
+    "outdated": Kind(
+        "instances",
+        {
+            "host": _field("host"),
+            "instance": _field("id"),
+            "tap": _field("tap"),
+            "installed": _field("installed"),
+            "newest": _field("newest"),
+            "upgrade": _field("upgrade"),
+            "note": _field("note"),
+        },
+        _changes,
+    ),
 }
 
 
@@ -53,4 +83,5 @@ def rows_report(rows: Sequence[Row], kind: str, form: str, query: str) -> str:
     if known is None:
         raise InputError(f"{kind!r} is no kind of report: use one of {', '.join(KINDS)}")
     sheet = Sheet(list(known.columns), [[cell(row) for cell in known.columns.values()] for row in rows])
-    return rendered({known.name: list(rows)}, sheet, form=form, query=query)
+    table = "\n\n".join([text_table(sheet.columns, sheet.rows), *(known.below(rows) if known.below else ())])
+    return rendered({known.name: list(rows)}, sheet, table, form, query)

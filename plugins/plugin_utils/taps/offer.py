@@ -23,7 +23,7 @@ def offer(tap: Tap, cache: Cache) -> dict[str, Any]:
     A package that cannot be read is listed with no versions and a finding; the others still are.
     """
     findings = list(tap.findings)
-    packages = {name: _package(tap, name, cache, findings) for name in tap.names()}
+    packages = {name: offer_of(tap, name, cache, findings) for name in tap.names()}
     return {
         "name": tap.config.name,
         "commit": tap.commit,
@@ -33,7 +33,9 @@ def offer(tap: Tap, cache: Cache) -> dict[str, Any]:
     }
 
 
-def _package(tap: Tap, name: str, cache: Cache, findings: list[Finding]) -> dict[str, Any]:
+def offer_of(tap: Tap, name: str, cache: Cache, findings: list[Finding]) -> dict[str, Any]:
+    """One package: ``kind``, ``source``, ``versions`` newest first, ``upgrades`` (version -> urgency) as far as the index says, and what else
+    it says. What is wrong with it goes to the ``findings``."""
     try:
         entry = tap.package(name)
         if not isinstance(entry, Indexed):
@@ -46,7 +48,15 @@ def _package(tap: Tap, name: str, cache: Cache, findings: list[Finding]) -> dict
             versions = list(tags_of(repository.refs()))
             findings += repository.findings
         commits = {version["version"]: version["commit"] for version in entry.versions}
-        return {**entry.about, "kind": "package", "source": url.url, "versions": list(released(versions)), "commits": commits}
+        upgrades = {version["version"]: version["upgrade"] for version in entry.versions if version["upgrade"]}
+        return {
+            **entry.about,
+            "kind": "package",
+            "source": url.url,
+            "versions": list(released(versions)),
+            "commits": commits,
+            "upgrades": upgrades,
+        }
     except InputError as error:
         findings += error.findings
         return {"kind": "unknown", "source": None, "versions": []}
