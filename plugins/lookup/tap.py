@@ -45,7 +45,8 @@ RETURN = r"""
 _raw:
   description:
     - One dictionary a tap with C(name), C(commit), C(about), C(findings) and C(packages).
-    - A package has C(kind) (V(package) or V(adapter)), C(source), C(versions) newest first, and what the index says about it.
+    - A package has C(kind) (V(package) or V(adapter)), C(source), C(versions) newest first, C(upgrades)
+      (version -> urgency) as far as the index says, and what else it says.
   type: list
   elements: dict
 """

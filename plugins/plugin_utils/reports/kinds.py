@@ -50,6 +50,31 @@ def _changes(rows: Sequence[Row]) -> list[str]:
     return ["\n".join(lines) for lines in told.values()]
 
 
+def _installed(row: Row) -> str:
+    """``v1.0.0 (2), v1.1.0 (1)``: versions that are installed, and on how many instances."""
+    counts: dict[str, int] = {}
+    for item in row.get("installed") or ():
+        counts[str(item.get("version") or "unknown")] = counts.get(str(item.get("version") or "unknown"), 0) + 1
+    return ", ".join(f"{version} ({count})" for version, count in sorted(counts.items()))
+
+
+def _newer(rows: Sequence[Row]) -> list[str]:
+    """Instances for which there is something newer, and what."""
+    lines = [
+        f"{item['id']} on {item['host']} has {item['version']}; {row['tap']} offers {', '.join(item['newer'])}"
+        for row in rows
+        for item in row.get("installed") or ()
+        if item.get("newer")
+    ]
+    return ["\n".join(harmless(line) for line in lines)] if lines else []
+
+
+def _type(row: Row) -> str:
+    """An option's type, with the values one may choose from."""
+    values = (row.get("validate") or {}).get("options") or ()
+    return f"{row.get('type')} ({', '.join(map(str, values))})" if values else str(row.get("type"))
+
+
 KINDS: Mapping[str, Kind] = {
     "plan": Kind(
         "instances",
@@ -73,6 +98,39 @@ KINDS: Mapping[str, Kind] = {
             "note": _field("note"),
         },
         _changes,
+    ),
+    "packages": Kind(
+        "packages",
+        {
+            "tap": _field("tap"),
+            "package": _field("package"),
+            "newest": _field("newest"),
+            "installed": _installed,
+            "networks": lambda row: ", ".join(row.get("networks") or ()),
+            "description": lambda row: "; ".join(row.get("problems") or ()) or row.get("description"),
+        },
+        _newer,
+    ),
+    "profiles": Kind(
+        "profiles",
+        {
+            "package": _field("package"),
+            "version": _field("version"),
+            "profile": _field("profile"),
+            "options": _field("options"),
+            "required": lambda row: ", ".join(row.get("required") or ()),
+        },
+    ),
+    "options": Kind(
+        "options",
+        {
+            "name": _field("name"),
+            "type": _type,
+            "default": _field("default"),
+            "required": lambda row: "yes" if row.get("required") else "",
+            "hidden": lambda row: "yes" if row.get("hidden") else "",
+            "help": _field("help"),
+        },
     ),
 }
 
