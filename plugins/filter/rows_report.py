@@ -14,8 +14,8 @@ author: restaking.avs contributors (@restaking)
 version_added: "0.1.0"
 short_description: Show rows of a report as a table, JSON or CSV
 description:
-  - Shows what P(restaking.avs.plan_rows#filter), P(restaking.avs.outdated#lookup), P(restaking.avs.packages_rows#filter) and
-    P(restaking.avs.package_rows#filter) made. JSON is a dictionary with one list, that has every field of a row.
+  - Shows what P(restaking.avs.plan_rows#filter), P(restaking.avs.outdated#lookup), P(restaking.avs.packages_rows#filter),
+    P(restaking.avs.package_rows#filter) and P(restaking.avs.prune_rows#filter) made. JSON is a dictionary with one list, that has every field of a row.
 options:
   _input:
     description: The rows. With V(none) only the options are checked.
@@ -25,7 +25,7 @@ options:
   kind:
     description: Which report it is.
     type: str
-    choices: [plan, outdated, packages, profiles, options]
+    choices: [plan, outdated, packages, profiles, options, prune]
     required: true
   form:
     description: How it is shown.

@@ -22,6 +22,8 @@ from ..common.words import ABSENT, APPLYING, COMMITTED, STARTED, STOPPED
 SCHEMA = 1
 # What made every instance whose record does not say.
 FIRST_TRANSFORM = 3
+# How many images of commits before are remembered.
+_OLD_IMAGES = 50
 # What a committed instance is compared by.
 _COMMITTED = ("spec_digest", "containers", "secrets", "views", "committed_at")
 
@@ -85,7 +87,8 @@ class Folder(Record, loose=True):
 
 class State(Record, loose=True):
     """An instance as it was left. ``release``, ``images`` and what runs are of the last commit; ``applying`` is the digest of the spec
-    that is being made so; ``memory_default`` in bytes. Of one that was removed there are ``volumes``, ``kept_data`` and what it was."""
+    that is being made so; ``memory_default`` in bytes. ``old_images``: image -> reference of those that commits before used,
+    which nothing but their removal is decided by. Of one that was removed there are ``volumes``, ``kept_data`` and what it was."""
 
     schema: int = item(whole, default=SCHEMA)
     id: str = item(text, default="")
@@ -104,6 +107,7 @@ class State(Record, loose=True):
     transform: int = item(whole, default=FIRST_TRANSFORM)
     memory_default: int | None = item(nullable(whole), default=None)
     images: Mapping[str, str] = item(table(text), default={})
+    old_images: Mapping[str, str] = item(table(text), default={})
     containers: Mapping[str, ContainerRecord] = item(table(ContainerRecord.read), default={})
     folders: Mapping[str, Folder] = item(table(Folder.read), default={})
     networks: Sequence[str] = item(many(text), default=())
@@ -127,6 +131,12 @@ class State(Record, loose=True):
     def left_nothing(self) -> bool:
         """Whether it was removed, and nothing of it was kept."""
         return not self.installed and not self.volumes and not self.kept_data
+
+    def images_before(self, now: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """The field ``old_images`` of a record that has ``now`` as its ``images``; no field where it would be empty."""
+        before = {**self.old_images, **{image: reference for reference, image in self.images.items()}}
+        old = [(image, reference) for image, reference in before.items() if image not in now.values()]
+        return {"old_images": dict(old[-_OLD_IMAGES:])} if old else {}
 
     @property
     def identities(self) -> dict[str, str]:

@@ -243,6 +243,7 @@ def committed(item: Prepared, release: str | None, seen: _Seen) -> State:
         release=release,
         previous_release=old.release if old.release != release else old.previous_release,
         images=dict(item.lock),
+        **old.images_before(item.lock),
         containers={service: _container(item, service, release, seen) for service in item.wanted},
         folders=data_folders(draft),
         ports=_ports(item),

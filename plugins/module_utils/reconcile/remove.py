@@ -139,6 +139,7 @@ def _keep(own: InstanceStore, state: State | None, volumes: list[str]) -> dict[s
                 package=old.package,
                 profile=old.profile,
                 images=old.images,
+                **old.images_before(old.images),
                 memory_default=old.memory_default,
                 volumes=volumes,
                 kept_data=data,

@@ -75,6 +75,16 @@ def _type(row: Row) -> str:
     return f"{row.get('type')} ({', '.join(map(str, values))})" if values else str(row.get("type"))
 
 
+def _sums(rows: Sequence[Row]) -> list[str]:
+    """How much there is of each host."""
+    sums: dict[str, int] = {}
+    for row in rows:
+        if row.get("removed"):
+            sums[row["host"]] = sums.get(row["host"], 0) + int(row.get("bytes") or 0)
+    lines = [f"{host}: {size} bytes ({size / (1 << 20):.1f} MiB)" for host, size in sums.items()]
+    return ["\n".join(lines)] if lines else ["nothing to remove"]
+
+
 KINDS: Mapping[str, Kind] = {
     "plan": Kind(
         "instances",
@@ -131,6 +141,18 @@ KINDS: Mapping[str, Kind] = {
             "hidden": lambda row: "yes" if row.get("hidden") else "",
             "help": _field("help"),
         },
+    ),
+    "prune": Kind(
+        "things",
+        {
+            "host": _field("host"),
+            "what": _field("what"),
+            "name": _field("name"),
+            "bytes": _field("bytes"),
+            "of": lambda row: ", ".join(row.get("instances") or ()),
+            "note": lambda row: "" if row.get("removed") else f"stays: {row.get('note')}",
+        },
+        _sums,
     ),
 }
 

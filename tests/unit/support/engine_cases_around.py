@@ -144,3 +144,18 @@ def a_package_is_resolved(stage: Stage) -> Any:
     found = json.loads(stage.plain(text))
     differ = differences(found["services"], resolved(stage.plain(str(tree))))
     return differ, found["volumes"], found["networks"], [item.message for item in findings], "off" in json.loads(whole)["services"]
+
+
+@case((True, [True, False], [True, True], ["No such image"]))
+def a_name_of_an_image_that_is_used(stage: Stage) -> Any:
+    """A name goes, whoever uses the image; the image stays under its others, and a container tells which image it is."""
+    stage.write({"node": {}})
+    stage.must(stage.up("node"))
+    name, ident = f"{stage.instance}-more/image:1", stage.engine.images([stage.image])[stage.image]["Id"]
+    stage.must(stage.run("image", "tag", stage.image, name))
+    named = name in stage.engine.images([ident])[ident]["RepoTags"]
+    there = [name in stage.engine.images([name])]
+    stage.must(stage.run("image", "rm", "--", name))
+    there.append(name in stage.engine.images([name]))
+    left = [stage.image in stage.engine.images([stage.image]), stage.seen("node")["Image"] == ident]
+    return named, there, left, said(stage.run("image", "rm", "--", name), "No such image")[1]

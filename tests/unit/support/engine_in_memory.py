@@ -195,6 +195,11 @@ class EngineInMemory:
         return 1 if said else 0, "".join(f"{name}\n" for name in done), said
 
     def _image(self, words: list[str]) -> Answer:
+        if words[1:3] == ["rm", "--"]:
+            return self._one_by_one(words[3:], self.world.remove_image)
+        if words[1] == "tag" and len(words) == 4:
+            self.world.images[words[3]] = self.world.image(words[2])
+            return 0, "", ""
         expect(words[:3], ["image", "inspect", "--"])
         return self._each(words[3:], self.world.image)
 

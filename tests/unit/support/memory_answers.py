@@ -84,7 +84,7 @@ def inspected(item: Container) -> dict[str, Any]:
         for net, joined in item.nets.items()
     }
     return {
-        "Id": item.id, "Name": f"/{item.name}", "RestartCount": item.restarts, "State": state,
+        "Id": item.id, "Name": f"/{item.name}", "Image": item.image_id, "RestartCount": item.restarts, "State": state,
         "Config": {
             "Labels": item.labels, "Image": item.image, "User": service.get("user") or "",
             "Env": sorted(f"{key}={value}" for key, value in (service.get("environment") or {}).items()),

@@ -51,6 +51,7 @@ class Container:
     finished: float = 0.0
     check: str = ""
     log: list[str] = field(default_factory=list)
+    image_id: str = ""
 
     @property
     def alive(self) -> bool:
@@ -113,8 +114,27 @@ class World:
         """By a name, a digest or an id."""
         for reference, item in self.images.items():
             if name in (reference, item["Id"], *item["RepoDigests"]):
-                return item
+                tags = [other for other, one in self.images.items() if one["Id"] == item["Id"] and "@" not in other]
+                return {**item, "RepoTags": sorted(tags)}
         raise Refused(f"No such image: {name}")
+
+    def remove_image(self, name: str) -> None:
+        """Take a name away, and with the last one the image, unless a container is made of it."""
+        ident = self.image(name)["Id"]
+        tags, digests = self.image(ident)["RepoTags"], self.image(ident)["RepoDigests"]
+        self.touch(f"remove {name}")
+        if len(tags) > 1 and name in tags:
+            del self.images[name]
+            return
+        if tags and name in digests:
+            self.images.update({tag: {**self.images[tag], "RepoDigests": [one for one in digests if one != name]} for tag in tags})
+            self.images.pop(name, None)
+            return
+        user = next((item for item in self.containers.values() if item.image_id == ident), None)
+        if user is not None:
+            words = f"container {user.id[:12]} is using its referenced image"
+            raise Refused(f'conflict: unable to remove repository reference "{name}" (must force) - {words}')
+        self.images = {other: item for other, item in self.images.items() if item["Id"] != ident}
 
     def _network(self, name: str, entry: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
         identity = self.new_id("network")
@@ -167,7 +187,7 @@ class World:
         holder = next((other for other in self.containers.values() if other.name == item.name), None)
         if holder is not None:
             raise Refused(f'Conflict. The container name "/{item.name}" is already in use by container "{holder.id}".')
-        self.image(item.image)
+        item.image_id = str(self.image(item.image)["Id"])
         self._require(f"create {item.labels.get(SERVICE)}")
         self._require_binds(item)
         for kind, source in item.mounts.values():
