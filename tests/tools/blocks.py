@@ -28,6 +28,8 @@ KINDS = {
     "profile.yml": "read as a file of a package",
     "runtime.yml": "read as a file of a package",
     "policy": "a policy of the secret store: written into one",
+    "job": "extra variables of a job: run with ansible-runner on stand-in hosts",
+    "credential": "the injector of a credential type: the environment such a job gets",
     "python": "its imports and the names it calls are there",
     "commands": "commands: programs, playbooks, modules, options and variables are there",
     "commands controller": "the same, and run on the controller, against a lab host called host7",

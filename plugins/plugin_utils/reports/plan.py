@@ -16,6 +16,9 @@ _DECLARED = re.compile(r"avs_instances\[(\d+)\]")
 _HELD_BACK = "others of this call are refused"
 _WORDS = {NOTHING: "nothing to do", WAITS: "waits: others of this host are refused", UNLISTED: "not in the inventory, left alone"}
 
+# Verdict, actions, reasons, what is wanted.
+_Parts = tuple[str, list[str], list[str], "dict[str, Any] | None"]
+
 
 def plan_rows(host: str, result: Mapping[str, Any], declared: Sequence[Any], present: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows with ``host``, ``id``, ``installed``, ``wanted`` (version and state, ``null`` where there is none), ``verdict`` (``nothing``,
@@ -30,9 +33,9 @@ def plan_rows(host: str, result: Mapping[str, Any], declared: Sequence[Any], pre
         found = _refused(result, wishes, told)
     else:
         found = {name: (CHANGE if item.get("actions") else NOTHING, _steps(item), [], _now(item)) for name, item in told.items()}
-    rows = [_row(host, name, here.get(name), *parts) for name, parts in found.items()]
+    rows = [_row(host, name, here.get(name), parts) for name, parts in found.items()]
     unlisted = [str(name) for name in result.get("unlisted") or () if str(name) not in found]
-    return rows + [_row(host, name, here.get(name), UNLISTED, [], [], None) for name in unlisted]
+    return rows + [_row(host, name, here.get(name), (UNLISTED, [], [], None)) for name in unlisted]
 
 
 def _wishes(declared: Sequence[Any]) -> dict[str, dict[str, Any]]:
@@ -45,9 +48,6 @@ def _wishes(declared: Sequence[Any]) -> dict[str, dict[str, Any]]:
         wanted = {"version": _text(given.get("version")), "state": str(given.get("state") or "started")}
         found[name] = {"place": place, "tag": _text(tag), "wanted": wanted}
     return found
-
-
-_Parts = tuple[str, list[str], list[str], "dict[str, Any] | None"]
 
 
 def _refused(result: Mapping[str, Any], wishes: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, _Parts]:
@@ -106,15 +106,8 @@ def _now(item: Mapping[str, Any]) -> dict[str, Any]:
     return {"version": _text(item.get("version")), "state": _text(item.get("state"))}
 
 
-def _row(
-    host: str,
-    name: str,
-    here: Mapping[str, Any] | None,
-    verdict: str,
-    actions: list[str],
-    reasons: list[str],
-    wanted: Mapping[str, Any] | None,
-) -> dict[str, Any]:
+def _row(host: str, name: str, here: Mapping[str, Any] | None, parts: _Parts) -> dict[str, Any]:
+    verdict, actions, reasons, wanted = parts
     words = _WORDS.get(verdict) or ("; ".join(actions) if verdict == CHANGE else f"refused: {'; '.join(reasons)}")
     installed = None if here is None else _now(here)
     return {"host": host, "id": name, "installed": installed, "wanted": dict(wanted) if wanted else None, "verdict": verdict,
