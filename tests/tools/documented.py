@@ -93,5 +93,7 @@ def avs_variables(root: Path) -> Iterable[str]:
         text = path.read_text(encoding="utf-8")
         kept = set(re.findall(r"register: (avs_\w+)", text))
         yield from (
-            set(re.findall(r"\b(avs_\w+)\b", "\n".join(re.findall(r"(?m)^[^#\n]*\{\{.*|^\s+(?:- |that: ).*", text)))) - kept - {"avs_hosts"}
+            set(re.findall(r"\b(avs_\w+)\b", "\n".join(re.findall(r"(?m)^[^#\n]*\{\{.*|^\s+(?:- |that: |when: ).*", text))))
+            - kept
+            - {"avs_hosts"}
         )

@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbooks of day two on a host of the lab, one after another, as somebody who looks after a node would run them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.support import Fleet, Host, Result, wipe
+
+IMAGES = "docker image ls -q --no-trunc | sort -u"
+
+
+@pytest.fixture(scope="module")
+def host(fleet: Fleet) -> Host:
+    wipe(fleet.first)
+    return fleet.first
+
+
+@pytest.fixture(scope="module")
+def node(fleet: Fleet, host: Host, demo: Any) -> dict[str, Any]:
+    """The entry of a node that runs."""
+    found: dict[str, Any] = demo("two")
+    before = fleet.play("plan", {host.name: [found]})
+    assert before.code == 0, before.output[-4000:]
+    (row,) = rows(fleet, host, "plan", [found])["instances"]
+    assert row["installed"] is None and any(step.startswith("create container ") for step in row["actions"]), row
+    assert host.containers() == {}
+    result = fleet.play("install", {host.name: [found]})
+    assert result.code == 0, result.output[-4000:]
+    return found
+
+
+def run(fleet: Fleet, host: Host, playbook: str, entries: list[dict[str, Any]], *arguments: str, **extra: Any) -> Result:
+    return fleet.play(playbook, {host.name: entries}, "-e", json.dumps(extra), *arguments)
+
+
+def rows(fleet: Fleet, host: Host, playbook: str, entries: list[dict[str, Any]], *arguments: str, fails: bool = False, **extra: Any) -> Any:
+    """What a playbook found out, and that it changed nothing."""
+    before = host.snapshot()
+    path = fleet.folder / f"{playbook}.json"
+    given = {f"avs_{playbook}_format": "json", f"avs_{playbook}_file": str(path), **extra}
+    result = run(fleet, host, playbook, entries, *arguments, **given)
+    assert (result.code != 0) is fails, result.output[-4000:]
+    assert result.stats[host.name]["changed"] == 0 and host.snapshot() == before
+    return json.loads(path.read_text())
+
+
+def test_nothing_to_do(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:
+    (row,) = rows(fleet, host, "plan", [node])["instances"]
+    assert (row["id"], row["verdict"], row["plan"]) == ("demo-avs-two", "nothing", "nothing to do")
+    assert row["installed"] == row["wanted"] == {"version": "v1.0.0", "state": "started"}
+
+
+def test_what_would_be_refused(fleet: Fleet, host: Host, node: dict[str, Any], demo: Any) -> None:
+    other = {**demo("other", 1), "keys": None}
+    found = rows(fleet, host, "plan", [{**node, "version": "v1.1.0"}, {**other, "keys": node["keys"]}], fails=True)["instances"]
+    refused = {row["id"]: row["plan"] for row in found if row["verdict"] == "refused"}
+    assert "installed is v1.0.0, wanted is v1.1.0" in refused["demo-avs-two"] or "is used" in " ".join(refused.values()), found
+
+
+def test_a_change_and_a_stop(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:
+    (row,) = rows(fleet, host, "plan", [{**node, "options": {**node["options"], "main-port": 8090}}])["instances"]
+    assert row["verdict"] == "change" and any(step.startswith("recreate container ") for step in row["actions"]), row
+    (row,) = rows(fleet, host, "plan", [{**node, "state": "stopped"}])["instances"]
+    assert row["verdict"] == "change" and row["wanted"]["state"] == "stopped" and "stop container" in row["plan"], row
+    (row,) = rows(fleet, host, "plan", [])["instances"]
+    assert (row["id"], row["verdict"]) == ("demo-avs-two", "unlisted")
+
+
+def test_status_and_queries(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:
+    query = "instances[].[host, id, health.status]"
+    assert rows(fleet, host, "status", [node], avs_status_query=query) == [[host.name, "demo-avs-two", "healthy"]]
+
+
+def test_what_is_behind(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:
+    (row,) = rows(fleet, host, "outdated", [node])["instances"]
+    assert (row["tap"], row["installed"], row["newest"], row["behind"], row["upgrade"]) == ("core", "v1.0.0", "v2.2.0", True, "required")
+    (second,) = [item for item in row["versions"] if item["version"] == "v1.1.0"]
+    assert second["upgrade"] == "recommended" and any("score-window" in line for line in second["changes"])
+    rows(fleet, host, "outdated", [node], fails=True, avs_outdated_fail=True)
+
+
+def test_what_the_taps_offer(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:
+    found = rows(fleet, host, "packages", [node])["packages"]
+    (demo,) = [item for item in found if item["package"] == "demo-avs"]
+    assert demo["newest"] == "v2.2.0" and [item["id"] for item in demo["installed"]] == ["demo-avs-two"]
+    found = rows(fleet, host, "packages", [node], avs_package="demo-avs", avs_profile="hoodi")["options"]
+    assert {item["name"] for item in found if item["required"]} >= {"rpc-token"}
+
+
+def test_prune_after_a_removal(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:
+    mine = "lab-theirs/image:1"
+    used = host.run("docker inspect -f '{{.Image}}' $(docker ps -aq --filter label=avs.instance) | sort -u").split()
+    # What runs is not touched, nor what somebody else made.
+    result = run(fleet, host, "prune", [], avs_prune_confirm=True)
+    assert result.code == 0 and set(used) <= set(host.run(IMAGES).split())
+    host.run(f"mkdir -p /tmp/theirs && echo x > /tmp/theirs/x && tar -C /tmp/theirs -c x | docker import - {mine}")
+    assert run(fleet, host, "uninstall", [], avs_uninstall=["demo-avs-two"], avs_uninstall_confirm=True).code == 0
+    volumes = host.run("docker volume ls -q | sort")
+    before = host.run(IMAGES).split()
+    result = run(fleet, host, "prune", [], avs_prune_confirm=False)
+    assert result.code != 0 and host.run(IMAGES).split() == before
+    result = run(fleet, host, "prune", [], "--check")
+    assert result.code == 0 and result.stats[host.name]["changed"] == 1 and host.run(IMAGES).split() == before
+    result = run(fleet, host, "prune", [], avs_prune_confirm=True)
+    assert result.code == 0 and result.stats[host.name]["changed"] == 1, result.output[-4000:]
+    after = set(host.run(IMAGES).split())
+    assert not set(used) & after and host.run(f"docker image ls -q {mine}") and host.run("docker volume ls -q | sort") == volumes
+    result = run(fleet, host, "prune", [], avs_prune_confirm=True)
+    assert result.code == 0 and result.stats[host.name]["changed"] == 0
+    # What was removed is fetched again, by its digest.
+    assert fleet.play("install", {host.name: [node]}).code == 0
+    host.run(f"docker rmi {mine}")
