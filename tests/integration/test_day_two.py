@@ -78,6 +78,12 @@ def test_status_and_queries(fleet: Fleet, host: Host, node: dict[str, Any]) -> N
     assert rows(fleet, host, "status", [node], avs_status_query=query) == [[host.name, "demo-avs-two", "healthy"]]
 
 
+@pytest.mark.parametrize("playbook", ["status", "outdated"])
+def test_what_is_no_id(fleet: Fleet, host: Host, node: dict[str, Any], playbook: str) -> None:
+    result = run(fleet, host, playbook, [node], **{f"avs_{playbook}_ids": ["../etc"]})
+    assert result.code != 0 and "not the id of an instance" in result.message(host.name)
+
+
 def test_what_is_behind(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:
     (row,) = rows(fleet, host, "outdated", [node])["instances"]
     assert (row["tap"], row["installed"], row["newest"], row["behind"], row["upgrade"]) == ("core", "v1.0.0", "v2.2.0", True, "required")

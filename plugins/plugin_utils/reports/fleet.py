@@ -83,7 +83,7 @@ def _full(host: str, item: Mapping[str, Any]) -> tuple[str, ...]:
         _text(item.get("version")),
         _text(item.get("commit")),
         _text(item.get("profile")),
-        _text(item.get("state")),
+        "held" if item.get("hold") else _text(item.get("state")),
         _text(health.get("status") if isinstance(health, Mapping) else health),
         ",".join(f"{service}={_text(image) or NONE}" for service, image in sorted(images.items())),
         ",".join(f"{name}={_text((key or {}).get('fingerprint')) or NONE}" for name, key in sorted(keys.items())),

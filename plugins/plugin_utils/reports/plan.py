@@ -103,7 +103,7 @@ def _steps(item: Mapping[str, Any]) -> list[str]:
 
 
 def _now(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {"version": _text(item.get("version")), "state": _text(item.get("state"))}
+    return {"version": _text(item.get("version")), "state": "held" if item.get("hold") else _text(item.get("state"))}
 
 
 def _row(host: str, name: str, here: Mapping[str, Any] | None, parts: _Parts) -> dict[str, Any]:

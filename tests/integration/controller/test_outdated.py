@@ -11,9 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.core import OLDEST
 from tests.integration.controller.controller import Controller
 from tests.unit.reports.test_outdated import installed, release, tap
 from tests.unit.support.builders import GitRepo
+
+
+@pytest.fixture
+def core() -> str:
+    """The newest one runs these playbooks on hosts of the lab."""
+    return OLDEST
 
 
 @pytest.fixture

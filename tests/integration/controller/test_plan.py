@@ -13,9 +13,17 @@ from typing import Any
 
 import pytest
 
+from tests.core import OLDEST
 from tests.integration.controller.controller import Controller, Run
 from tests.integration.controller.test_cores import entry as small
 from tests.integration.controller.test_cores import package
+
+
+@pytest.fixture
+def core() -> str:
+    """The newest one runs these playbooks on hosts of the lab."""
+    return OLDEST
+
 
 STEPS = [{"action": "create", "kind": "container", "name": "node"}]
 

@@ -10,9 +10,17 @@ from typing import Any
 
 import pytest
 
+from tests.core import OLDEST
 from tests.integration.controller.controller import Controller, entry
 from tests.integration.controller.test_cores import entry as small
 from tests.integration.controller.test_cores import package
+
+
+@pytest.fixture
+def core() -> str:
+    """The newest one runs these playbooks on hosts of the lab."""
+    return OLDEST
+
 
 # A connection would fail at once, and say so.
 NOWHERE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}

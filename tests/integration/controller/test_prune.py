@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from tests.core import OLDEST
 from tests.integration.controller.controller import Controller
+
+
+@pytest.fixture
+def core() -> str:
+    """The newest one runs these playbooks on hosts of the lab."""
+    return OLDEST
 
 
 def test_it_is_confirmed_announced_and_told(controller: Controller) -> None:

@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
+from tests.core import OLDEST
 from tests.integration.controller.controller import Controller
+
+
+@pytest.fixture
+def core() -> str:
+    """The newest one runs these playbooks on hosts of the lab."""
+    return OLDEST
+
 
 SICK = {
     "id": "a-avs-1",

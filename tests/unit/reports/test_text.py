@@ -93,6 +93,18 @@ def test_json_is_harmless_on_a_terminal() -> None:
     assert text.isascii() and "\x1b" not in text and json.loads(text)["instances"][0]["health"]["detail"] == "\x1b[2J\u202e"
 
 
+def test_one_that_is_held_is_called_so() -> None:
+    held = {
+        "h": {
+            "instances": [
+                {"id": "a-1", "state": "stopped", "hold": {"since": "s", "by": "b", "reason": "r"}},
+                {"id": "a-2", "state": "stopped", "hold": None},
+            ]
+        }
+    }
+    assert [row[5] for row in rows(status_report(held, "csv"))[1:]] == ["held", "stopped"]
+
+
 def test_the_table_is_the_table() -> None:
     assert status_report(RESULTS) == status_table(RESULTS)
 
