@@ -89,15 +89,12 @@ def test_what_is_behind(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:
     assert (row["tap"], row["installed"], row["newest"], row["behind"], row["upgrade"]) == ("core", "v1.0.0", "v2.2.0", True, "required")
     (second,) = [item for item in row["versions"] if item["version"] == "v1.1.0"]
     assert second["upgrade"] == "recommended" and any("score-window" in line for line in second["changes"])
-    rows(fleet, host, "outdated", [node], fails=True, avs_outdated_fail=True)
 
 
 def test_what_the_taps_offer(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:
     found = rows(fleet, host, "packages", [node])["packages"]
     (demo,) = [item for item in found if item["package"] == "demo-avs"]
     assert demo["newest"] == "v2.2.0" and [item["id"] for item in demo["installed"]] == ["demo-avs-two"]
-    found = rows(fleet, host, "packages", [node], avs_package="demo-avs", avs_profile="hoodi")["options"]
-    assert {item["name"] for item in found if item["required"]} >= {"rpc-token"}
 
 
 def test_prune_after_a_removal(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:

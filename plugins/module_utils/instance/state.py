@@ -132,7 +132,7 @@ class State(Record, loose=True):
         """Whether it was removed, and nothing of it was kept."""
         return not self.installed and not self.volumes and not self.kept_data
 
-    def images_before(self, now: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    def images_before(self, now: Mapping[str, str]) -> dict[str, Any]:
         """The field ``old_images`` of a record that has ``now`` as its ``images``; no field where it would be empty."""
         before = {**self.old_images, **{image: reference for reference, image in self.images.items()}}
         old = [(image, reference) for image, reference in before.items() if image not in now.values()]
