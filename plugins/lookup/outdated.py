@@ -14,8 +14,8 @@ author: restaking.avs contributors (@restaking)
 version_added: "0.1.0"
 short_description: Compare installed instances with what the taps offer
 description:
-  - Compares the version of each installed instance with the newest release in the tap its package comes from. Pre-releases count only
-    where one is installed.
+  - Compares the version of each installed instance with the newest release in the tap its package comes from. Pre-releases of a tap are
+    left out.
   - Of an instance that is behind, the versions between are listed with the urgency each states, and with what the release notes of the
     newest say of them.
   - An instance whose package comes from a git repository, a folder or an archive of its own has no tap; the row says so.

@@ -15,8 +15,10 @@ short_description: Remove images and releases that no AVS node of a host needs a
 version_added: "0.1.0"
 description:
   - Removes images that an instance of the host used once and that no container of the host uses, running or not. An image that something
-    installed runs or would go back to stays, and so does one that came from no registry, one that has a name this collection did not
-    give it, and every image as long as the record of an instance cannot be read.
+    installed runs or would go back to stays.
+  - What stays as well is an image that came from no registry (or, where the engine keeps images in containerd's store, one whose registry
+    does not say that it still has it), one that has a name this collection did not give it, and every image as long as the record of an
+    instance cannot be read.
   - Removes releases of instances but for the current one, the one before, and those a container was made in.
   - Removes no volume, no data, no network and no container, and nothing that somebody else brought to the host.
   - Waits for runs that work on an instance of the host.

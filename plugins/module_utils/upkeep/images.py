@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..common.findings import Finding
+from ..common.findings import WARNING, Finding
+from ..common.rules import finding
 from ..docker.engine import REMOVAL, Engine
 from ..docker.references import repository_of, tag_of
 from .records import Once, Records
@@ -45,11 +47,11 @@ def unused_images(engine: Engine, records: Records) -> Unused:
     for name, once in sorted(records.once.items()):
         if name in known and known[name]["Id"] not in taken:
             by_id.setdefault(str(known[name]["Id"]), {})[name] = once
-    images, kept = [], {}
+    images, kept, registries = [], {}, _Registries(engine)
     for ident, ours in by_id.items():
         image = known[next(iter(ours))]
         names = _names(image)
-        why = _whose(names, ours, records)
+        why = _whose(names, ours, records) or registries.doubt(ours)
         if why:
             kept[next(iter(ours))] = why
             continue
@@ -75,6 +77,25 @@ def _whose(names: list[str], ours: Mapping[str, Once], records: Records) -> str:
     return f"it also has the name {', '.join(others)}, which is not ours" if others else ""
 
 
+@dataclass
+class _Registries:
+    """Whether an image could be had again. That it has a digest says so, but where the engine keeps images in containerd's store: there
+    what was built on the host has one, too, and the registry is asked."""
+
+    engine: Engine
+    _own: bool | None = field(default=None)
+
+    def doubt(self, names: Mapping[str, Once]) -> str:
+        """Why an image is perhaps nowhere else, empty where it is."""
+        if self._own is None:
+            info = json.loads(self.engine.ask(["info", "--format", "{{json .}}"]) or "{}")
+            self._own = any("io.containerd.snapshotter" in str(pair) for pair in info.get("DriverStatus") or ())
+        wanted = [name for name in names if "@" in name] if self._own else []
+        if not wanted or any(self.engine.run(["manifest", "inspect", "--verbose", "--", name]).code == 0 for name in wanted):
+            return ""
+        return "its registry does not say that it still has it, and what was built on the host looks the same"
+
+
 def _tagged(reference: str) -> tuple[str, str | None]:
     name = reference.partition("@")[0]
     return repository_of(name), tag_of(name) or (None if "@" in reference else "latest")
@@ -82,9 +103,6 @@ def _tagged(reference: str) -> tuple[str, str | None]:
 
 def remove_image(engine: Engine, image: OldImage) -> Finding | None:
     """Take its names away, never by force; what the engine then still refuses (somebody has just begun to use it) stays, and is told."""
-    from ..common.findings import WARNING
-    from ..common.rules import finding
-
     for name in image.names:
         if not engine.images([name]):
             continue

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,19 @@ def test_what_came_from_no_registry_stays(memory_host: MemoryHost) -> None:
     memory_host.well(memory_host.gone())
     found = pruned(memory_host)
     assert not found["changed"] and "came from no registry" in found["kept"][0]["why"] and IMAGE in memory_host.world.images
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_where_digests_say_nothing_the_registry_is_asked(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    memory_host.well(memory_host.spec())
+    memory_host.well(memory_host.gone())
+    info = json.dumps({"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]})
+    monkeypatch.setattr(memory_host.engine, "_info", lambda _words: (0, info, ""))
+    if there:
+        memory_host.world.registry[image()["RepoDigests"][0]] = image()
+    found = pruned(memory_host)
+    assert found["changed"] is there and (IMAGE in memory_host.world.images) is not there
+    assert ["its registry does not say" in item["why"] for item in found["kept"]] == [True] * (not there)
 
 
 def test_a_record_that_cannot_be_read_speaks_for_every_image(memory_host: MemoryHost) -> None:
