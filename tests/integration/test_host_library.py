@@ -64,7 +64,7 @@ def test_a_copy_is_kept_by_a_run_that_succeeds_and_answers_from_then_on(fleet: F
     # And for a person on the host there is what starts it.
     (told,) = json.loads(host.run("avsctl status --json"))["instances"]
     assert (told["id"], told["health"]["status"]) == ("demo-avs-kept", "healthy") and "demo-avs-kept" in host.run("avsctl ls")
-    assert "demo-avs-kept" in host.run("avsctl __complete logs ''") and "commit" in host.run("avsctl history demo-avs-kept")
+    assert "demo-avs-kept" in host.run("avsctl __complete logs ''") and "outcome: done" in host.run("avsctl history demo-avs-kept")
 
     again, by = install()
     assert again.code == 0 and again.stats[host.name]["changed"] == 0 and by == [COPY]
