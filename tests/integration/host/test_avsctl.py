@@ -244,8 +244,9 @@ def test_history(machine: Machine, bench: Bench, node: str) -> None:
     done = machine.avsctl("history", node)
     header, *rows = done.stdout.splitlines()
     assert done.returncode == 0 and done.stderr == "" and header.split() == ["TIME", "EVENT", "DETAILS"]
-    events = [row.split()[1] for row in rows]
-    assert "apply" in events and "commit" in events and any("create container node" in row for row in rows)
+    begun, ended = rows[0], rows[1]
+    assert begun.split()[1:4] == ["begin", "operation:", "apply,"] and "create container node" in begun and "holder: test" in begun
+    assert ended.split()[1:4] == ["end", "outcome:", "done,"]
     journal = Path(bench.store.instance(node).path("journal.jsonl"))
     before = journal.read_bytes()
     journal.write_bytes(before + b'{"time": "2026-\n' + b'{"event": "x", "time": "t", "why": "\\u001b[2J"}\n')
