@@ -34,7 +34,6 @@ options:
       - Every instance that has this key, by its public id (an address, or a public key in any usual spelling), or by the fingerprint of its
         keystore, as P(restaking.avs.instance_info#module) shows it.
     type: str
-    no_log: false
   all:
     description: Every instance of the host.
     type: bool

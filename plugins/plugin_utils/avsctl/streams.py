@@ -53,8 +53,8 @@ class Stream:
         # What has no stamp: the last words of a docker that failed, or the rest of something odd in a log.
         self._odd: list[str] = []
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/")
-        assert self._process.stdout is not None
-        self._pipe = self._process.stdout
+        # A pipe was asked for, so there is one.
+        self._pipe: IO[bytes] = self._process.stdout  # type: ignore[assignment]
 
     @property
     def useless(self) -> bool:

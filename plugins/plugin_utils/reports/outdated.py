@@ -87,8 +87,18 @@ def outdated_rows(host: str, present: Sequence[Mapping[str, Any]], declared: Seq
     for item in sorted(present, key=lambda item: str(item.get("id"))):
         if not item.get("phase") or item.get("phase") == "absent":
             continue
-        row: dict[str, Any] = {"host": host, "id": str(item.get("id")), "package": item.get("package"), "tap": None, "installed": item.get("version"),
-               "newest": None, "behind": None, "upgrade": None, "versions": [], "note": ""}  # fmt: skip
+        row: dict[str, Any] = {
+            "host": host,
+            "id": str(item.get("id")),
+            "package": item.get("package"),
+            "tap": None,
+            "installed": item.get("version"),
+            "newest": None,
+            "behind": None,
+            "upgrade": None,
+            "versions": [],
+            "note": "",
+        }
         try:
             row.update(_compared(row, _source(row, declared), taps))
         except InputError as error:

@@ -113,7 +113,7 @@ def test_files_beside_the_inventorys_folder_are_found(project: Path, source: str
 
 def test_a_file_is_looked_for_once(project: Path) -> None:
     asked: list[str] = []
-    files = ControllerFiles(Places(project), lambda name: asked.append(name), lambda _path, data: data, ignored)
+    files = ControllerFiles(Places(project), asked.append, lambda _path, data: data, ignored)
     assert [files.find("op1/key"), files.find("op1/key"), files.find("other")] == [None] * 3 and asked == ["op1/key", "other"]
 
 
