@@ -54,21 +54,34 @@ def ran_out_of_time(code: int, timeout: float | None, seconds: float) -> bool:
 
 
 def await_the_end(process: subprocess.Popen[bytes]) -> None:
-    """Have ``poll`` of a process that has closed its output wait for its end. To be given to ``run_command``.
+    """Have ``poll`` of a process that has closed its output wait for its end, and know of none while there is output to read.
 
-    ``AnsibleModule.run_command`` polls twice in a row once there is nothing left to read. Of a process that ends in between it takes
-    neither answer, and then waits a whole second for pipes that are closed.
+    To be given to ``AnsibleModule.run_command``, which polls twice in a row once there is nothing left to read. Of a process that ends in between
+    it takes neither answer, and then waits a whole second for pipes that are closed. And where nothing came for a second, it takes the end
+    of the process for the end of its output: what was said and ended just then would be lost, as if nothing had been said.
     """
     poll = process.poll
 
     def patient() -> int | None:
-        return process.wait() if all(map(_is_closed, (process.stdout, process.stderr))) else poll()
+        outputs = (process.stdout, process.stderr)
+        if all(map(_is_closed, outputs)):
+            return process.wait()
+        code = poll()
+        return None if any(map(_has_more, outputs)) else code
 
     process.poll = patient  # type: ignore[method-assign]
 
 
 def _is_closed(pipe: Any) -> bool:
     """Whether the other end is gone and nothing is left to read."""
+    return _events(pipe) == [select.POLLHUP]
+
+
+def _has_more(pipe: Any) -> bool:
+    return any(event & select.POLLIN for event in _events(pipe))
+
+
+def _events(pipe: Any) -> list[int]:
     poller = select.poll()
     poller.register(pipe, select.POLLIN)
-    return [event for _fd, event in poller.poll(0)] == [select.POLLHUP]
+    return [event for _fd, event in poller.poll(0)]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
 import threading
@@ -124,6 +125,32 @@ def test_a_process_with_something_to_read_is_not_waited_for(text: str) -> None:
         assert process.poll() is None
         process.stdin.close()
         assert process.wait() == 1
+
+
+def test_what_was_said_before_the_end_is_read_first() -> None:
+    with started("echo said") as process:
+        assert process.stdout is not None
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert process.poll() is None
+        assert process.stdout.read() == b"said\n"
+        assert process.poll() == 0
+
+
+def test_no_word_is_lost_of_a_command_that_takes_long_to_say_it(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It speaks and ends after a look for output that found none, and before the look at whether it ended."""
+    looks: list[float | None] = []
+    select = selectors.PollSelector.select
+
+    def late(selector: Any, timeout: float | None = None) -> Any:
+        looks.append(timeout)
+        if len(looks) > 1:
+            return select(selector, timeout)
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        return []
+
+    monkeypatch.setattr(selectors.PollSelector, "select", late)
+    done = Engine(module.run_command, script(tmp_path, "echo said; echo more >&2")).run(["ps"])
+    assert (done.code, done.out, done.err) == (0, "said\n", "more\n")
 
 
 @pytest.mark.parametrize("memory", [True, False])
