@@ -11,7 +11,7 @@ LAB := .venv/bin/python -m tests.lab
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help env lab lab-images lab-status lab-down lab-purge demo test lint unit sanity integration molecule bench build clean
+.PHONY: help env lab lab-images lab-status lab-down lab-purge demo test lint unit sanity integration molecule soak bench build clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ integration: env ## scenarios on lab hosts
 
 molecule: env ## the roles and the site playbook on hosts of their own
 	@bash tests/molecule.sh
+
+soak: env ## what needs a real machine: an emulated one beside the lab's hosts
+	@bash tests/soak.sh
 
 bench: env ## the budgets of the design, as ratios
 	@bash tests/bench.sh

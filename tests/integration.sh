@@ -11,12 +11,13 @@ python -m pytest tests/integration/test_demo.py -q
 if [ -z "${AVS_TEST_CORE:-}" ] && [ -n "$(bash tests/tools/newest_core.sh --python)" ]; then
   export AVS_TEST_CORE=newest
 fi
+# test_machine.py has an emulated machine to itself: tests/soak.sh.
 # The host library on this machine's own engine, beside the tests on lab hosts: both mostly wait.
 host_log=.lab/host-tests.log
 python -m pytest tests/integration/host -q --durations=15 >"$host_log" 2>&1 &
 host=$!
 failed=0
-python -m pytest tests/integration --ignore tests/integration/test_demo.py --ignore tests/integration/host -q --durations=15 "$@" || failed=1
+python -m pytest tests/integration --ignore tests/integration/test_demo.py --ignore tests/integration/test_machine.py --ignore tests/integration/host -q --durations=15 "$@" || failed=1
 wait "$host" || failed=1
 cat "$host_log"
 exit "$failed"

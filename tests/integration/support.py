@@ -34,6 +34,8 @@ class Host:
 
     name: str
     variables: Mapping[str, Any]
+    # Seconds a command may take.
+    patience: float = 180
 
     def ssh(self) -> list[str]:
         return [
@@ -52,7 +54,7 @@ class Host:
 
     def run(self, command: str, check: bool = True, stdin: str | None = None) -> str:
         done = subprocess.run(
-            [*self.ssh(), command], input=stdin or "", capture_output=True, text=True, errors="replace", timeout=180, check=False
+            [*self.ssh(), command], input=stdin or "", capture_output=True, text=True, errors="replace", timeout=self.patience, check=False
         )
         if check and done.returncode:
             raise AssertionError(f"{self.name}: {command!r} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -139,13 +141,13 @@ class Typed:
 
 
 class Fleet:
-    """The lab's inventory with instances of the test's choice."""
+    """The hosts of a group of the lab's inventory, with instances of the test's choice."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, group_name: str = "avs_hosts") -> None:
         self.folder = folder
         inventory = yaml.safe_load((LAB / "inventory.yml").read_text())
         group = inventory.get("all", inventory)
-        group = group.get("children", group)["avs_hosts"]
+        group = group.get("children", group)[group_name]
         shared = group.get("vars", {})
         self.hosts = {name: Host(name, {**shared, **(values or {})}) for name, values in group["hosts"].items()}
         self.facts: dict[str, Any] = yaml.safe_load((LAB / "vars.yml").read_text())
@@ -216,17 +218,23 @@ class Fleet:
         return result
 
 
-@contextmanager
-def lab_fleet(folders: pytest.TempPathFactory, login: Mapping[str, Any], only: str | None = None) -> Iterator[Fleet]:
-    """The lab's hosts, or the ``only`` one asked for, without instances, and the variables every test's inventory has."""
-    fleet = Fleet(Path(folders.mktemp("fleet")))
-    fleet.hosts = {name: host for name, host in fleet.hosts.items() if only in (None, name)}
+def ready_fleet(folders: pytest.TempPathFactory, login: Mapping[str, Any], group_name: str = "avs_hosts") -> Fleet:
+    """A group of the lab's inventory as it stands, and the variables every test's inventory has."""
+    fleet = Fleet(Path(folders.mktemp("fleet")), group_name)
     fleet.variables = {
         "avs_taps": [{"name": "core", "url": fleet.facts["lab_tap_url"]}],
         "docker_daemon_options": {"registry-mirrors": [fleet.facts["lab_registry_mirror"]]},
         "avs_cache_dir": str(folders.getbasetemp() / "cache"),
         **login,
     }
+    return fleet
+
+
+@contextmanager
+def lab_fleet(folders: pytest.TempPathFactory, login: Mapping[str, Any], only: str | None = None) -> Iterator[Fleet]:
+    """The lab's hosts, or the ``only`` one asked for, without instances, and the variables every test's inventory has."""
+    fleet = ready_fleet(folders, login)
+    fleet.hosts = {name: host for name, host in fleet.hosts.items() if only in (None, name)}
     for host in fleet.hosts.values():
         wipe(host)
     yield fleet

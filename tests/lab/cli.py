@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import fleet, hosts, status
+from . import fleet, hosts, status, vm
 from .errors import LabError
 from .hosts import Host
 from .paths import this_lab
@@ -21,11 +21,13 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
     commands = whole.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start hosts, registry, git tap, artifacts and vault; again: start what is missing")
-    up.add_argument("--hosts", type=int, default=2, metavar="N", help="number of hosts (default 2)")
+    up.add_argument("--hosts", type=int, metavar="N", help="number of hosts (default 2; none with --vm)")
     up.add_argument("--suite", choices=hosts.SUITES, default="trixie", help="Debian suite of the hosts (default trixie)")
+    up.add_argument("--vm", action="store_true", help="an emulated machine with a kernel of its own as well")
     _engine_of(up)
     add = commands.add_parser("add", help="one more host; prints its name")
     add.add_argument("--suite", choices=hosts.SUITES, default="trixie")
+    add.add_argument("--vm", action="store_true", help="not a host, but the emulated machine, beside the hosts that run")
     _engine_of(add)
     remove = commands.add_parser("remove", help="take one host away")
     remove.add_argument("host")
@@ -39,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     shell = commands.add_parser("shell", help="a shell, or a command, on a host")
     shell.add_argument("host")
     shell.add_argument("rest", nargs=argparse.REMAINDER, metavar="command")
-    logs = commands.add_parser("logs", help="what a part said: engine, registry, vault, git, artifacts or a host")
+    logs = commands.add_parser("logs", help="what a part said: engine, registry, vault, git, artifacts, a host or vm")
     logs.add_argument("what")
     return whole
 
@@ -61,7 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         lab = this_lab()
         if options.command == "up":
-            fleet.up(lab, [Host(number, options.suite, options.engine) for number in range(1, options.hosts + 1)])
+            wanted = options.hosts if options.hosts is not None else 0 if options.vm else 2
+            fleet.up(lab, [Host(number, options.suite, options.engine) for number in range(1, wanted + 1)], with_vm=options.vm)
+        elif options.command == "add" and options.vm:
+            fleet.add_vm(lab)
+            print(vm.name(lab))
         elif options.command == "add":
             print(fleet.add(lab, options.suite, options.engine).name(lab))
         elif options.command == "remove":
@@ -75,9 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.command == "status":
             print(status.table(lab))
         elif options.command == "shell":
-            name = status.resolve(lab, options.host)
-            tty = ["--interactive", "--tty"] if sys.stdin.isatty() else ["--interactive"]
-            os.execvp("docker", ["docker", "exec", *tty, name, *(options.rest or ["bash", "-l"])])
+            os.execvp(*status.shell(lab, options.host, options.rest, terminal=sys.stdin.isatty()))
         elif options.command == "logs":
             os.execvp(*status.logs(lab, options.what))
     except LabError as error:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from . import apt, base, containers, engine, hosts, images, inventory, keys, network, registry, services, tap, trust, vault
+from . import apt, base, containers, engine, hosts, images, inventory, keys, network, registry, services, tap, trust, vault, vm, vm_image
 from .errors import LabError
 from .hosts import Host
 from .paths import LABEL, Lab
@@ -32,16 +32,19 @@ def exclusive(lab: Lab) -> Iterator[None]:
         yield
 
 
-def up(lab: Lab, fleet: Sequence[Host]) -> None:
-    """Leave with exactly ``fleet`` and all services running, and the inventory written."""
+def up(lab: Lab, fleet: Sequence[Host], *, with_vm: bool = False) -> None:
+    """Leave with exactly ``fleet``, the emulated machine where asked, and all services running, and the inventory written."""
     with exclusive(lab):
         machine = apt.read_machine()
+        if with_vm:
+            # Before anything is started: where it cannot be had, nothing is.
+            vm.tools(machine)
         engine.ensure(lab, machine)
         _refuse_foreign(lab)
         bridge = network.ensure(lab)
         trust.authority(lab)
         keys.operator(lab)
-        suites = {services.SUITE, *(host.suite for host in fleet)}
+        suites = {services.SUITE, *([vm_image.SUITE] if with_vm else []), *(host.suite for host in fleet)}
         with ThreadPoolExecutor(max_workers=8) as pool:
             bases = {suite: pool.submit(base.ensure, lab, machine, suite) for suite in suites}
             serving = pool.submit(lambda: _serve(lab, bridge, bases[services.SUITE].result()))
@@ -50,34 +53,54 @@ def up(lab: Lab, fleet: Sequence[Host]) -> None:
             }
             for surplus in set(hosts.running(lab)) - set(fleet):
                 containers.remove(lab, surplus.name(lab))
+            emulated = [pool.submit(_emulate, lab, bridge, bases[vm_image.SUITE])] if with_vm else []
+            if not with_vm:
+                vm.remove(lab)
             built = {flavour: image.result() for flavour, image in flavoured.items()}
             booting = [pool.submit(hosts.ensure, lab, bridge, host, built[host.flavour]) for host in fleet]
-            for step in (serving, *booting):
+            for step in (serving, *booting, *emulated):
                 step.result()
-        inventory.write(lab, bridge, fleet)
-        say(f"up: {len(fleet)} hosts in .lab/inventory.yml")
+        inventory.write(lab, bridge, fleet, machine=with_vm)
+        say(f"up: {len(fleet)} hosts{' and a machine' if with_vm else ''} in .lab/inventory.yml")
 
 
 def _image(machine: apt.Machine | None, base_image: Future[str], suite: str, kind: str) -> str:
     return hosts.image(machine, base_image.result(), suite, kind)
 
 
+def _emulate(lab: Lab, bridge: network.Bridge, base_image: Future[str]) -> None:
+    vm.ensure(lab, bridge, base_image.result())
+
+
+def _present(lab: Lab) -> list[Host]:
+    return hosts.running(lab) if engine.answers() else []
+
+
 def add(lab: Lab, suite: str, kind: str) -> Host:
     """One more host beside those that run, with an engine of ``kind``; `up` takes it away again."""
-    present = hosts.running(lab) if engine.answers() else []
+    present = _present(lab)
     host = Host(max((one.number for one in present), default=0) + 1, suite, kind)
-    up(lab, [*present, host])
+    up(lab, [*present, host], with_vm=vm.present(lab))
     return host
 
 
+def add_vm(lab: Lab) -> None:
+    """The emulated machine beside the hosts that run."""
+    up(lab, _present(lab), with_vm=True)
+
+
 def remove(lab: Lab, name: str) -> None:
-    """Take one host away."""
-    up(lab, [host for host in hosts.running(lab) if host.name(lab) != name])
+    """Take one host, or the emulated machine, away."""
+    fleet = [host for host in hosts.running(lab) if host.name(lab) != name]
+    up(lab, fleet, with_vm=vm.present(lab) and name != vm.name(lab))
 
 
 def reboot(lab: Lab, name: str) -> None:
     """Restart one host and wait for it."""
     bridge = network.find(lab)
+    if bridge and name == vm.name(lab):
+        vm.reboot(lab, bridge)
+        return
     for host in hosts.running(lab):
         if bridge and host.name(lab) == name:
             hosts.reboot(lab, bridge, host)
@@ -128,6 +151,9 @@ def down(lab: Lab, *, purge: bool) -> None:
             engine.ensure(lab, apt.read_machine())
         if engine.answers():
             _refuse_foreign(lab)
+        if vm.remove(lab):
+            say("down: removed the machine")
+        if engine.answers():
             mine = ["--filter", f"label={LABEL}.name={lab.name}"]
             found = run(["docker", "ps", "--all", "--quiet", *mine]).stdout.split()
             if found:

@@ -12,31 +12,36 @@ from typing import Any
 
 import yaml
 
-from . import keys, registry, services, trust, vault
-from .hosts import Host
+from . import keys, registry, services, trust, vault, vm, vm_image
+from .hosts import OWN, Host
 from .network import Bridge
 from .paths import Lab
 
 _MARK = "# SPDX-License-Identifier: GPL-3.0-or-later\n# Written by `python -m tests.lab up`.\n"
 
 
-def inventory(lab: Lab, bridge: Bridge, fleet: Sequence[Host]) -> dict[str, Any]:
-    """Group ``avs_hosts`` with one entry a host, ready for ``ansible -i .lab/inventory.yml``."""
+def inventory(lab: Lab, bridge: Bridge, fleet: Sequence[Host], *, machine: bool) -> dict[str, Any]:
+    """Group ``avs_hosts`` with one entry a host, and ``avs_vm`` with the emulated machine where there is one, ready for ``ansible -i``."""
     options = [f"-o UserKnownHostsFile={shlex.quote(str(keys.known_hosts(lab)))}", "-o StrictHostKeyChecking=yes", "-o IdentitiesOnly=yes"]
-    return {
-        "avs_hosts": {
-            "hosts": {
-                host.name(lab): {"ansible_host": bridge.host(host.number), "lab_suite": host.suite, "lab_engine": host.engine}
-                for host in fleet
-            },
-            "vars": {
-                "ansible_user": "root",
-                "ansible_ssh_private_key_file": str(keys.operator(lab)),
-                "ansible_ssh_common_args": " ".join(options),
-                "ansible_python_interpreter": "/usr/bin/python3",
-            },
-        }
+    shared = {
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(keys.operator(lab)),
+        "ansible_ssh_common_args": " ".join(options),
+        "ansible_python_interpreter": "/usr/bin/python3",
     }
+    entries = {
+        host.name(lab): {"ansible_host": bridge.host(host.number), "lab_suite": host.suite, "lab_engine": host.engine} for host in fleet
+    }
+    groups: dict[str, Any] = {"avs_hosts": {"hosts": entries, "vars": shared}}
+    if machine:
+        # A connection that a power cut left is given up before the machine is back; a login takes its emulated processor seconds.
+        patient = {
+            "ansible_timeout": 60,
+            "ansible_ssh_common_args": " ".join([*options, "-o ServerAliveInterval=10", "-o ServerAliveCountMax=3"]),
+        }
+        entry = {"ansible_host": bridge.machine, "lab_suite": vm_image.SUITE, "lab_engine": OWN}
+        groups["avs_vm"] = {"hosts": {vm.name(lab): entry}, "vars": {**shared, **patient}}
+    return groups
 
 
 def facts(lab: Lab, bridge: Bridge) -> dict[str, Any]:
@@ -61,21 +66,21 @@ def facts(lab: Lab, bridge: Bridge) -> dict[str, Any]:
     }
 
 
-def write(lab: Lab, bridge: Bridge, fleet: Sequence[Host]) -> None:
+def write(lab: Lab, bridge: Bridge, fleet: Sequence[Host], *, machine: bool) -> None:
     """Write ``inventory.yml``, ``vars.yml``, ``known_hosts`` and an ssh configuration under ``.lab``."""
     known = []
     config = []
-    for host in fleet:
-        name = host.name(lab)
+    places = [(host.name(lab), bridge.host(host.number)) for host in fleet]
+    for name, address in [*places, *([(vm.name(lab), bridge.machine)] if machine else [])]:
         kind, key = keys.public(keys.host(lab, name)).split()[:2]
-        known.append(f"{name},{bridge.host(host.number)} {kind} {key}\n")
+        known.append(f"{name},{address} {kind} {key}\n")
         config.append(
-            f'Host {name}\n  HostName {bridge.host(host.number)}\n  User root\n  IdentityFile "{keys.operator(lab)}"\n'
+            f'Host {name}\n  HostName {address}\n  User root\n  IdentityFile "{keys.operator(lab)}"\n'
             f'  IdentitiesOnly yes\n  UserKnownHostsFile "{keys.known_hosts(lab)}"\n  StrictHostKeyChecking yes\n'
         )
     keys.known_hosts(lab).write_text("".join(known), encoding="utf-8")
     (lab.ssh / "config").write_text("".join(config), encoding="utf-8")
-    _dump(lab, "inventory.yml", inventory(lab, bridge, fleet))
+    _dump(lab, "inventory.yml", inventory(lab, bridge, fleet, machine=machine))
     _dump(lab, "vars.yml", facts(lab, bridge))
 
 

@@ -22,6 +22,7 @@ CANDIDATES = tuple(ipaddress.IPv4Network(f"10.{second}.0.0/24") for second in ra
 
 PLACES = {"registry": 10, "git": 11, "vault": 12, "artifacts": 13}
 FIRST_HOST = 101
+MACHINE = 251
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Bridge:
         if not 1 <= number <= 150:
             raise LabError(f"the lab's subnet has room for 150 hosts, not for host {number}")
         return str(self.subnet[FIRST_HOST - 1 + number])
+
+    @property
+    def machine(self) -> str:
+        """Address of the emulated machine."""
+        return str(self.subnet[MACHINE])
 
 
 def free(taken: Iterable[Network4], candidates: Iterable[Network4] = CANDIDATES) -> list[Network4]:
@@ -74,6 +80,13 @@ def find(lab: Lab) -> Bridge | None:
     if done.returncode != 0:
         return None
     return Bridge(lab.name, Network4(json.loads(done.stdout)[0]["IPAM"]["Config"][0]["Subnet"]))
+
+
+def interface(lab: Lab) -> str:
+    """The bridge's name on this machine, which the engine makes of the network's id."""
+    network = json.loads(run(["docker", "network", "inspect", lab.name]).stdout)[0]
+    name: str = network["Options"].get("com.docker.network.bridge.name") or f"br-{network['Id'][:12]}"
+    return name
 
 
 def ensure(lab: Lab) -> Bridge:

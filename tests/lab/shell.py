@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from .errors import LabError
 
@@ -31,7 +31,7 @@ def run(
     command: Sequence[str],
     *,
     check: bool = True,
-    stdin: str | BinaryIO | None = None,
+    stdin: str | IO[bytes] | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
