@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..common.actions import Action
 from ..common.errors import HostError
 from ..common.findings import WARNING, Finding
 from ..common.rules import finding
@@ -38,10 +37,12 @@ def settle(result: dict[str, Any], run_command: RunCommand, dry: bool, units: Un
             text = error.message if isinstance(error, HostError) else os_error_text(error, units.folder)
             _say(result, sound, finding("OPS-020", "systemd", text, severity=WARNING))
             return
+    if plan.write:
+        # The first time this release meets the host, or its template was not as it is now: that is the collection's own affair, as the
+        # program beside it is, and no change of a node.
+        return
     for entry in sound:
         actions = plan.actions(entry["id"])
-        if plan.write and not plan.enable and entry is sound[0]:
-            actions += [Action("unit", name, "update") for name in plan.write]
         if actions:
             entry["actions"] = [*entry["actions"], *(action.as_dict() for action in actions)]
             entry["changed"] = result["changed"] = True

@@ -123,12 +123,12 @@ def going_on(own: InstanceStore, state: State | None) -> InstanceSpec:
     candidates = [*([own.wanted()] if state.phase == APPLYING else []), own.spec()]
     spec = next((one for one in candidates if one is not None and one.package.tree_sha256 == there), None)
     if spec is None:
-        message = "was cut before all of it was on this host"
-        raise HostError(f"{own.id} {message}", [finding("OPS-010", own.id, message, _INSTALL)])
+        problem = finding("OPS-010", own.id, "a run was cut before all of it was on this host", _INSTALL)
+        raise HostError(f"{own.id} cannot be started", [problem])
     missing = needed_secrets(spec.secrets, own, state)
     if missing:
-        message = f"waits for its secrets ({', '.join(missing)}): they are kept in memory, and are gone"
-        raise WaitingError(f"{own.id} {message}", [finding("OPS-019", own.id, message, _INSTALL)])
+        problem = finding("OPS-019", own.id, f"{', '.join(missing)}: kept in memory, and gone since the host was started", _INSTALL)
+        raise WaitingError(f"{own.id} waits for its secrets", [problem])
     return spec.but(state=STARTED)
 
 

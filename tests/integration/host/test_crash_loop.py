@@ -105,7 +105,7 @@ def test_one_that_began_to_crash_is_told_of_and_left_as_it_is(bench: Bench, node
         assert (done["changed"], done.get("failed"), done["instances"][0]["actions"]) == (False, None, [])
         (item,) = crashes(done)
         assert (item["id"], item["severity"], item["place"]) == ("OPS-012", "warning", f"{node['id']}: services.node")
-        assert "restarted" in item["message"] and "last exit code 7: bad-config-line ?********" in item["message"]
+        assert "restarted" in item["message"] and "last exit code 7: bad-config-line \\x07********" in item["message"]
         assert done["instances"][0]["health"]["status"] == "unhealthy"
     assert bench.containers() == before
     health = told(bench, node)["health"]

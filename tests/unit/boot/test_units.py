@@ -48,13 +48,20 @@ def test_what_runs_comes_back_and_what_does_not_does_not(units: Units) -> None:
     systemd, first = Systemd(), result(node_a="started", node_b="stopped")
     settle(first, systemd, False, units)
     assert systemd.asked == [["daemon-reload"], ["--no-block", "start", "--", "avs@node-a.service"]]
-    assert [entry["actions"] for entry in first["instances"]] == [[{"kind": "unit", "name": "avs@node-a.service", "action": "create"}], []]
-    assert first["changed"] and os.readlink(os.path.join(units.folder, units.wants, "avs@node-a.service")).endswith(TEMPLATE)
+    # What an older release installed is found unchanged, and has its unit from now on.
+    assert [entry["actions"] for entry in first["instances"]] == [[], []] and not first["changed"]
+    assert os.readlink(os.path.join(units.folder, units.wants, "avs@node-a.service")).endswith(TEMPLATE)
     assert os.path.islink(os.path.join(units.folder, units.wants, RECOVER))
     units.mark("node-a")
     quiet, again = Systemd(), result(node_a="started", node_b="stopped")
     settle(again, quiet, False, units)
     assert (quiet.asked, again["changed"]) == ([], False)
+    os.unlink(os.path.join(units.folder, units.wants, "avs@node-a.service"))
+    disabled = result(node_a="started", node_b="stopped")
+    settle(disabled, Systemd(), False, units)
+    assert disabled["changed"] and disabled["instances"][0]["actions"] == [
+        {"kind": "unit", "name": "avs@node-a.service", "action": "create"}
+    ]
     gone = result(node_a="absent", node_b="stopped")
     settle(gone, quiet, False, units)
     assert quiet.asked == [["daemon-reload"], ["--no-block", "stop", "--", "avs@node-a.service"]]
@@ -65,10 +72,12 @@ def test_what_runs_comes_back_and_what_does_not_does_not(units: Units) -> None:
 def test_check_mode_says_the_same_and_asks_nobody(units: Units) -> None:
     told, done = result(node_a="started"), result(node_a="started")
     systemd = Systemd()
+    settle(result(node_b="started"), Systemd(), False, units)
+    there = sorted(os.listdir(os.path.join(units.folder, units.wants)))
     settle(told, systemd, True, units)
-    assert systemd.asked == [] and os.listdir(units.folder) == []
+    assert systemd.asked == [] and sorted(os.listdir(os.path.join(units.folder, units.wants))) == there
     settle(done, systemd, False, units)
-    assert told == done
+    assert told == done and told["changed"]
 
 
 def test_a_unit_somebody_changed_is_put_back(units: Units) -> None:
@@ -80,7 +89,7 @@ def test_a_unit_somebody_changed_is_put_back(units: Units) -> None:
     systemd, again = Systemd(), result(node_a="started")
     settle(again, systemd, False, units)
     assert path.read_text() == text and systemd.asked == [["daemon-reload"]]
-    assert again["instances"][0]["actions"][0]["action"] == "update"
+    assert not again["changed"]
 
 
 @pytest.mark.parametrize("less", ["booted", "avsctl"])
