@@ -105,7 +105,9 @@ def secrets_in_place(
 ) -> bool:
     """Whether tmpfs holds just these secrets, in these versions; of none there is nothing to hold. ``versions``: those of the values,
     where they were read already."""
-    if set(values) != set(identities) or (values and not files.is_file(store.secrets_env)):
+    # What stands there and is no file would keep compose waiting, whatever is to be in it.
+    odd = not files.is_file(store.secrets_env) and (values or os.path.lexists(store.secrets_env))
+    if set(values) != set(identities) or odd:
         return False
     return dict(stored_identities(store) if versions is None else versions) == dict(identities)
 
