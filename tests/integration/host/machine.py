@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import os
 import pty
-import signal
 import struct
 import subprocess
 import termios
@@ -84,15 +83,14 @@ class Machine:
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """``avsctl`` as a shell starts it: at the head of a group of processes, which all get what a person's Ctrl-C sends."""
         environment = self._environment(True, None)
+        # Tests that run in the background of a script are deaf to it, and so would be what they start.
         process = subprocess.Popen(
-            self._line(["avsctl", *arguments]),
+            ["env", "--default-signal=INT", *self._line(["avsctl", *arguments])],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # Tests that run in the background of a script are deaf to it, and so would be what they start.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             yield process
