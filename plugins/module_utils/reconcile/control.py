@@ -18,7 +18,7 @@ from ..docker.containers import running
 from ..docker.engine import Engine
 from ..instance import hold
 from ..instance.store import InstanceStore, Store
-from ..status.entry import entry_of
+from ..status.entry import entry_of, tell
 from ..system.lock import Lock
 from .job import Call, Job, look
 from .own import Way, going_on, halted, refused, result_of, take_alone, to_be_down
@@ -144,10 +144,12 @@ def restart(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
             entries[name] = entry_of(InstanceSpec(id=name), store.instance(name).known(), [one for one in listing if one.instance == name])
             acted(entries[name], *ended[name], *(Action("container", one.name, "start") for one in ended[name]))
         return result_of([entries[name] for name in ids])
-    entries.update(take_alone(store, engine, going, way, halted(engine)))
+    done = take_alone(store, engine, going, way, halted(engine))
+    entries.update(done.failed)
     for entry in start(store, engine, [name for name in going if name not in entries], way)["instances"]:
         entries[entry["id"]] = entry
         acted(entry, *ended[entry["id"]])
+        tell(entry, done.told[entry["id"]])
     return result_of([entries[name] for name in ids])
 
 

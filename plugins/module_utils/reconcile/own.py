@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..common.errors import HostError
+from ..common.findings import Finding
 from ..common.masking import Mask
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
@@ -22,7 +23,7 @@ from ..docker.engine import Engine
 from ..instance import hold, journal
 from ..instance.state import State
 from ..instance.store import InstanceStore, Store
-from ..status.entry import entry_of
+from ..status.entry import entry_of, tell
 from ..system.trees import tree_digest
 from .job import Job, look
 from .reconcile import failures
@@ -52,16 +53,15 @@ class Way:
     check: bool = False
     boot: bool = False
 
-    def terms(self, store: Store, lock_timeout: float | None = None) -> Terms:
-        waits = self.lock_timeout if lock_timeout is None else lock_timeout
-        return Terms(self.holder, waits, self.stop_timeout, Mask(()), store.root, not self.boot)
+    def terms(self, store: Store) -> Terms:
+        return Terms(self.holder, self.lock_timeout, self.stop_timeout, Mask(()), store.root, not self.boot)
 
 
 def down(store: Store, engine: Engine, name: str, way: Way) -> dict[str, Any]:
     """Stop an instance because its host stops: it comes back with it."""
     there = engine.containers(name)
-    failed = take_alone(store, engine, [name], way, halted(engine)) if there else {}
-    return result_of([failed.get(name) or entry_of(InstanceSpec(id=name), store.instance(name).known(), there)])
+    done = take_alone(store, engine, [name] if there else [], way, halted(engine))
+    return result_of([done.entry(store, name)])
 
 
 def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[str, Any]:
@@ -79,9 +79,8 @@ def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
         if to_be_down(own, state):
             item.told += halt(engine, own.id, item.job.containers, Ending(terms.bound, hold_open))
 
-    failed = take_alone(store, engine, ids, way, resolve)
-    entries = [failed.get(name) or entry_of(InstanceSpec(id=name), store.instance(name).known(), ()) for name in ids]
-    return result_of(entries)
+    done = take_alone(store, engine, ids, way, resolve)
+    return result_of([done.entry(store, name) for name in ids])
 
 
 def halted(engine: Engine) -> Callable[[Work, Terms, tuple[int, ...]], None]:
@@ -132,10 +131,21 @@ def going_on(own: InstanceStore, state: State | None) -> InstanceSpec:
     return spec.but(state=STARTED)
 
 
-def take_alone(
-    store: Store, engine: Engine, ids: Sequence[str], way: Way, step: Callable[[Work, Terms, tuple[int, ...]], None]
-) -> dict[str, dict[str, Any]]:
-    """Do something to each instance under its own lock, side by side; entries of those that failed."""
+@dataclass(frozen=True)
+class Alone:
+    """What came of it: entries of those that failed, and what is to be said of the others, a node that had to be killed for example."""
+
+    failed: Mapping[str, dict[str, Any]]
+    told: Mapping[str, Sequence[Finding]]
+
+    def entry(self, store: Store, name: str) -> dict[str, Any]:
+        entry = self.failed.get(name) or entry_of(InstanceSpec(id=name), store.instance(name).known(), ())
+        tell(entry, self.told.get(name, ()))
+        return entry
+
+
+def take_alone(store: Store, engine: Engine, ids: Sequence[str], way: Way, step: Callable[[Work, Terms, tuple[int, ...]], None]) -> Alone:
+    """Do something to each instance under its own lock, side by side."""
     listing = engine.containers()
     terms = way.terms(store)
     work = [Work(look(InstanceSpec(id=name, state=STOPPED), store, listing, None)) for name in ids]
@@ -143,4 +153,4 @@ def take_alone(
     for item in work:
         if item.error is not None:
             leave_alone(item, terms.mask)
-    return {item.id: item.job.entry for item in work if item.error is not None}
+    return Alone({item.id: item.job.entry for item in work if item.error is not None}, {item.id: item.told for item in work})

@@ -18,6 +18,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 
 from tests.unit.support.memory_host import ID, NODE, PACKAGE, MemoryHost, with_service
+from tests.unit.support.memory_programs import STUBBORN
 
 WAY = Way("tester", 0)
 BOOT = Way("unit", 0, boot=True)
@@ -166,6 +167,15 @@ def test_a_failed_end_after_our_stop_brings_nothing_back(memory_host: MemoryHost
     assert host.container("node").code not in (0, None)
     host.world.reboot()
     assert "running" not in host.states().values()
+
+
+def test_a_node_that_had_to_be_killed_is_told_of(memory_host: MemoryHost) -> None:
+    host, now = memory_host, Way("tester", 0, 0.0)
+    host.well(host.spec(with_service(PACKAGE, "node", entrypoint=list(STUBBORN))))
+    restarted = control.restart(host.store, host.engine.connect(), [ID], now)
+    stopped = own.down(host.store, host.engine.connect(), ID, now)
+    for result in (restarted, stopped):
+        assert error(result) == "None" and "OPS-011" in [item["id"] for item in result["instances"][0]["findings"]]
 
 
 def test_the_journal_says_what_was_begun_and_what_became_of_it(memory_host: MemoryHost) -> None:
