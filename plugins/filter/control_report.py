@@ -47,7 +47,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless
+from ansible_collections.restaking.avs.plugins.plugin_utils.reports.text import one_line
 
 _ALIVE = "what runs there is not known, and may run on"
 
@@ -77,14 +77,10 @@ def control_report(results: Any, ids: Sequence[str] = ()) -> dict[str, list[str]
     missing = [str(name) for name in ids if name not in there]
     if missing:
         problems.append(f"no host that answered has {', '.join(missing)}; restaking.avs.status lists what there is")
-    return {"told": [_clean(line) for line in told], "problems": [_clean(line) for line in problems]}
+    return {"told": [one_line(line) for line in told], "problems": [one_line(line) for line in problems]}
 
 
 def _line(host: str, entry: Mapping[str, Any]) -> str:
     done = ", ".join(f"{one['action']} {one['kind']} {one['name']}" for one in entry.get("actions") or ()) or "nothing to do"
     word = "held" if entry.get("hold") else entry.get("state")
     return f"{host} {entry['id']} {word}: {'failed' if entry.get('error') else done}"
-
-
-def _clean(line: str) -> str:
-    return harmless(" ".join(line.split()))

@@ -46,8 +46,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless
 from ansible_collections.restaking.avs.plugins.module_utils.status.off import off
+from ansible_collections.restaking.avs.plugins.plugin_utils.reports.text import one_line
 
 
 class FilterModule:
@@ -80,8 +80,4 @@ def verify_report(results: Any, ids: Sequence[str] = ()) -> dict[str, list[str]]
     missing = [str(name) for name in ids if name not in there]
     if missing:
         problems.append(f"no host that answered has {', '.join(missing)}; restaking.avs.status lists what there is")
-    return {"told": [_clean(line) for line in told], "problems": [_clean(line) for line in problems]}
-
-
-def _clean(line: str) -> str:
-    return harmless(" ".join(line.split()))
+    return {"told": [one_line(line) for line in told], "problems": [one_line(line) for line in problems]}

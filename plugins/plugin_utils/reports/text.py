@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?\Z")
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Lines separated by newlines, columns by two spaces. What a cell holds draws no line of its own, and moves no cursor."""
-    lines = [[_one_line(cell) or NONE for cell in row] for row in (columns, *rows)]
+    lines = [[one_line(cell) or NONE for cell in row] for row in (columns, *rows)]
     for cells in lines:
         cells[-1:] = [cell.replace(" ", _UNBROKEN) for cell in cells[-1:]]
     widths = [max(len(cells[column]) for cells in lines) for column in range(len(columns))]
@@ -36,11 +36,12 @@ def csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerows([_defused(_one_line(cell)) for cell in row] for row in (columns, *rows))
+    writer.writerows([_defused(one_line(cell)) for cell in row] for row in (columns, *rows))
     return out.getvalue()
 
 
-def _one_line(cell: Any) -> str:
+def one_line(cell: Any) -> str:
+    """A value as one line of text, harmless for a terminal."""
     text = "" if cell is None else "true" if cell is True else "false" if cell is False else str(cell)
     return harmless(" ".join(text.split()))
 
