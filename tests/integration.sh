@@ -1,23 +1,37 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The demonstration, then every test that needs real hosts. Uses the lab's hosts, removes every instance on them, and leaves the lab up.
+# Arguments are pytest's, for the tests on lab hosts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/demo/environment
 python -m tests.lab up --hosts 2 --no-docker
-# On hosts without an engine, if they are new; the other tests need the one it brings.
-python -m pytest tests/integration/test_demo.py -q
 # Playbooks on lab hosts run on the newest ansible-core where this machine can have it; tests of the edges run on the oldest one as well.
 if [ -z "${AVS_TEST_CORE:-}" ] && [ -n "$(bash tests/tools/newest_core.sh --python)" ]; then
   export AVS_TEST_CORE=newest
 fi
-# test_machine.py has an emulated machine to itself: tests/soak.sh.
-# The host library on this machine's own engine, beside the tests on lab hosts: both mostly wait.
-host_log=.lab/host-tests.log
-python -m pytest tests/integration/host -q --durations=15 >"$host_log" 2>&1 &
-host=$!
+
 failed=0
-python -m pytest tests/integration --ignore tests/integration/test_demo.py --ignore tests/integration/test_machine.py --ignore tests/integration/host -q --durations=15 "$@" || failed=1
-wait "$host" || failed=1
-cat "$host_log"
+quietly() { python -m pytest -q --durations=15 "$@"; }
+# Beside the tests on lab hosts, as all of them wait a lot: the host library on this machine's own engine; and what needs no host, then an
+# emulated machine's install and reboot (the rest of what it is for is tests/soak.sh's).
+library() { quietly tests/integration/host; }
+controller_and_machine() {
+  local failed=0
+  quietly tests/integration/controller || failed=1
+  quietly tests/integration/test_machine.py -m "not soak" -s || failed=1
+  return "$failed"
+}
+
+# On hosts without an engine, if they are new; the other tests need the one it brings.
+python -m pytest tests/integration/test_demo.py -q
+library >.lab/library-tests.log 2>&1 &
+library=$!
+controller_and_machine >.lab/controller-tests.log 2>&1 &
+controller=$!
+quietly tests/integration -m "not soak" --ignore tests/integration/test_demo.py --ignore tests/integration/test_machine.py \
+  --ignore tests/integration/host --ignore tests/integration/controller "$@" || failed=1
+wait "$library" || failed=1
+wait "$controller" || failed=1
+cat .lab/library-tests.log .lab/controller-tests.log
 exit "$failed"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What takes a real machine, and its time: an emulated one beside the lab's hosts, which is gone again afterwards. Starts the lab where it is down.
+# What takes its time: an emulated machine, an engine that is upgraded, a fleet of six hosts; beside the lab's hosts, and gone again afterwards.
+# Starts the lab where it is down.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/demo/environment
-[ -e .lab/inventory.yml ] || python -m tests.lab up --hosts 0
-python -m pytest tests/integration/test_machine.py -q -s --durations=15 "$@"
+[ -e .lab/inventory.yml ] || python -m tests.lab up --hosts 2
+python -m pytest tests/integration/test_machine.py tests/integration/test_engine_upgrade.py tests/integration/test_emergency_stop.py -q -s --durations=15 "$@"

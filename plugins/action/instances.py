@@ -14,6 +14,7 @@ from typing import Any
 from ansible import constants as C
 from ansible.parsing.vault import VaultHelper
 from ansible.utils.display import Display
+from ansible_collections.restaking.avs.plugins.module_utils.common import catalogue
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, InputError
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import ERROR, Finding, by_severity, errors_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
@@ -50,7 +51,7 @@ display = Display()
 
 # The main process imports this file before it forks the first worker of a task with this action: what is read here is read once a run.
 start_of_run(str(C.DEFAULT_LOCAL_TMP), display.warning)
-code()
+_READ_ONCE = (code(), catalogue.RULES)
 
 
 class ActionModule(HostAction):

@@ -11,6 +11,7 @@ import secrets
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -216,6 +217,15 @@ class Fleet:
             data, _end = json.JSONDecoder().raw_decode(done.stdout[start:])
             result.plays, result.stats = data["plays"], data["stats"]
         return result
+
+
+def lab(*arguments: str) -> str:
+    """What a command of the lab prints, such as the name of a host it added."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.lab", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
 
 
 def ready_fleet(folders: pytest.TempPathFactory, login: Mapping[str, Any], group_name: str = "avs_hosts") -> Fleet:

@@ -12,21 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.integration.nodes import two_nodes
 from tests.integration.power import ids, off, running, settled, unit, until
 from tests.integration.support import Fleet, Host
 
 QUIET, KEYED = "quiet-boot", "demo-avs-boot"
-FILES = {
-    "CHANGELOG.md": "First.\n",
-    "pkg/manifest.yml": "{version: 0.1.0, name: quiet, upgrade: optional, profiles: [net]}\n",
-    "pkg/net/profile.yml": "{name: net, options: []}\n",
-    "pkg/net/.env": "",
-    "pkg/net/runtime.yml": "{schema: 1, privileges: {node: {user: '1000:1000'}}, health: {type: container}}\n",
-    # It fails when it is asked to end, and its policy brings back what failed.
-    "pkg/net/docker-compose.yml": (
-        "services: {node: {image: IMAGE, entrypoint: [sh, -c, 'trap \"exit 3\" TERM; while :; do sleep 1 & wait; done'], restart: on-failure}}\n"
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +27,7 @@ def host(fleet: Fleet) -> Host:
 @pytest.fixture(scope="module")
 def placed(fleet: Fleet, host: Host, keys: Any) -> dict[str, list[dict[str, Any]]]:
     """One node without secrets and one with keys, healthy."""
-    package = fleet.folder / "quiet"
-    for name, text in FILES.items():
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        (package / name).write_text(text.replace("IMAGE", f"{fleet.facts['lab_registry']}/demo-avs:1.0.0"))
-    token = {"source": "vault", "path": "avs/boot/rpc", "field": "token"}
-    demo = {
-        "package": "demo-avs", "version": "v1.0.0", "profile": "mainnet", "tag": "boot", "keys": keys.pair("boot"),
-        "options": {"main-port": 8080, "metrics-port": 9300, "gateway-port": 8180, "rpc-token": token},
-    }  # fmt: skip
-    entries = {host.name: [{"package": {"path": str(package)}, "profile": "net", "tag": "boot"}, demo]}
+    entries = {host.name: two_nodes(fleet, keys, "boot")}
     result = fleet.play("site", entries)
     assert result.code == 0, result.output[-3000:]
     return entries

@@ -14,12 +14,16 @@ from typing import Any
 
 import pytest
 
+from tests.integration import engine
 from tests.integration.machine import Machine, machine_fleet
+from tests.integration.nodes import two_nodes
 from tests.integration.support import Fleet, Host, Result
+from tests.lab import vm_image
 
 # Seconds a playbook may take: the machine's processor is emulated.
 PATIENCE = 900
-UNIT = "avs@demo-avs-vm.service"
+QUIET, KEYED = "quiet-vm", "demo-avs-vm"
+NEW_ENGINE = 1200
 
 
 @pytest.fixture(scope="module")
@@ -29,31 +33,20 @@ def machine(tmp_path_factory: pytest.TempPathFactory, approle: dict[str, Any]) -
 
 
 @pytest.fixture(scope="module")
-def node(machine: Fleet, demo: Any) -> dict[str, Any]:
-    """The inventory's entry of a healthy node, the only one on the machine."""
+def nodes(machine: Fleet, keys: Any) -> list[dict[str, Any]]:
+    """The inventory's entries of the two healthy nodes on the machine, one without secrets and one with keys."""
     host = machine.first
     assert_real(host)
-    entry: dict[str, Any] = demo("vm", gate_timeout=600)
-    with lap("site"):
-        result = play(machine, "site", entry)
+    entries = two_nodes(machine, keys, "vm")
+    for entry in entries:
+        entry["gate_timeout"] = 600
+    with lap("install"):
+        result = play(machine, "install", entries)
     assert healthy(result, host)
-    return entry
+    return entries
 
 
-def test_a_second_run_changes_nothing(machine: Fleet, node: dict[str, Any]) -> None:
-    with lap("site again"):
-        assert changes(play(machine, "site", node), machine.first) == 0
-
-
-def test_an_engine_restart_leaves_the_node_alone(machine: Fleet, node: dict[str, Any]) -> None:
-    host = emulated(machine)
-    before = processes(host)
-    with lap("engine restart"):
-        host.restart_engine()
-    assert processes(host) == before
-
-
-def test_a_node_lives_through_a_reboot(machine: Fleet, node: dict[str, Any]) -> None:
+def test_nodes_live_through_a_reboot(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
     host = emulated(machine)
     boot, containers = host.boot_id(), host.containers()
     with lap("reboot"):
@@ -61,37 +54,95 @@ def test_a_node_lives_through_a_reboot(machine: Fleet, node: dict[str, Any]) -> 
     assert host.boot_id() != boot
     assert host.run("systemctl is-active docker").strip() == "active"
     with lap("nodes back"):
-        nodes_back(machine, node, containers)
+        nodes_back(machine, nodes, containers)
 
 
-def test_a_node_lives_through_a_power_cut(machine: Fleet, node: dict[str, Any]) -> None:
+@pytest.mark.soak
+def test_a_second_run_changes_nothing(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
+    with lap("site"):
+        play(machine, "site", nodes)
+    with lap("site again"):
+        assert changes(play(machine, "site", nodes), machine.first) == 0
+
+
+@pytest.mark.soak
+def test_an_engine_restart_leaves_the_nodes_alone(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
+    host = emulated(machine)
+    before = processes(host)
+    with lap("engine restart"):
+        host.restart_engine()
+    assert processes(host) == before
+    assert units(host) == ("active", "active")
+
+
+@pytest.mark.soak
+def test_a_unit_is_restarted_by_hand(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
+    host = emulated(machine)
+    containers, before = host.containers(), processes(host)
+    with lap("unit restart"):
+        host.run(f"systemctl restart avs@{KEYED}")
+    after = processes(host)
+    assert host.containers() == containers and set(after) == set(before)
+    assert [name for name in after if after[name] == before[name]] == [f"avs-{QUIET}-node"]
+
+
+@pytest.mark.soak
+def test_what_failed_when_it_was_stopped_stays_down(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
+    host = emulated(machine)
+    host.run(f"avsctl stop {QUIET} --reason 'disk is replaced'")
+    assert host.inspect([f"avs-{QUIET}-node"])[0]["State"]["ExitCode"] == 3
+    host.restart_engine()
+    with lap("reboot of a held node"):
+        host.reboot()
+        settled(host)
+    assert not running(host) and units(host)[0] != "active"
+    host.run(f"avsctl start {QUIET}")
+    play(machine, "install", nodes)
+    assert units(host) == ("active", "active")
+
+
+@pytest.mark.soak
+def test_nodes_live_through_a_power_cut(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
     host = emulated(machine)
     boot, containers = host.boot_id(), host.containers()
     with lap("power cut"):
         host.cut()
     assert host.boot_id() != boot
     with lap("nodes back"):
-        nodes_back(machine, node, containers)
+        nodes_back(machine, nodes, containers)
 
 
-def nodes_back(machine: Fleet, entry: dict[str, Any], containers: dict[str, str]) -> None:
-    """EXTEND HERE: what the host shows after a boot before any run, and what the next run has to do.
+@pytest.mark.soak
+def test_an_engine_upgrade_leaves_the_nodes_alone(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
+    host = emulated(machine)
+    before, old = processes(host), engine.version(host)
+    with lap("engine upgrade"):
+        engine.offer_the_next(host, vm_image.SUITE)
+        play(machine, "site", nodes, "-e", "docker_upgrade=true", timeout=NEW_ENGINE)
+    assert engine.version(host) > old
+    assert processes(host) == before
+    assert units(host) == ("active", "active")
+    assert changes(play(machine, "install", nodes), host) == 0
+
+
+def nodes_back(machine: Fleet, entries: list[dict[str, Any]], containers: dict[str, str]) -> None:
+    """What the host shows after a boot before any run, and what the next run has to do.
 
     A node with keys waits for them, as they were in memory: its unit says so, and the run that brings them starts the containers there are.
     """
     host = emulated(machine)
+    settled(host)
     assert host.containers() == containers
-    assert running(host) == set()
+    assert running(host) == {f"avs-{QUIET}-node"}
     assert not host.run("find /run/avs -type f 2>/dev/null || true").strip()
-    assert host.run(f"systemctl is-active {UNIT}", check=False).strip() == "failed"
-    assert "waits for its secrets" in host.run(f"systemctl status --no-pager {UNIT}", check=False)
+    assert units(host) == ("active", "failed")
+    assert "waits for its secrets" in host.run(f"systemctl status --no-pager avs@{KEYED}", check=False)
 
-    result = play(machine, "install", entry)
+    result = play(machine, "install", entries)
     assert healthy(result, host)
     assert changes(result, host) > 0
-    assert running(host)
-    assert host.containers() == containers
-    assert host.run(f"systemctl is-active {UNIT}").strip() == "active"
+    assert host.containers() == containers and len(running(host)) == 3
+    assert units(host) == ("active", "active")
 
 
 def assert_real(host: Host) -> None:
@@ -104,17 +155,25 @@ def assert_real(host: Host) -> None:
     assert host.run("uname -r").strip() != os.uname().release
 
 
-def play(machine: Fleet, playbook: str, entry: dict[str, Any]) -> Result:
-    result = machine.play(playbook, {machine.first.name: [entry]}, timeout=PATIENCE)
+def play(machine: Fleet, playbook: str, entries: list[dict[str, Any]], *arguments: str, timeout: int = PATIENCE) -> Result:
+    result = machine.play(playbook, {machine.first.name: entries}, *arguments, timeout=timeout)
     assert result.code == 0, result.output[-4000:]
-    # A run does not wait for the units it asks for.
-    machine.first.run("timeout 500 sh -c 'while systemctl list-jobs --no-legend | grep -q avs; do sleep 2; done'")
+    settled(machine.first)
     return result
 
 
+def settled(host: Host) -> None:
+    """A run, or a boot, does not wait for the units it asks for."""
+    host.run("timeout 500 sh -c 'while systemctl list-jobs --no-legend | grep -q avs; do sleep 2; done'")
+
+
+def units(host: Host) -> tuple[str, ...]:
+    """What systemd says of the two nodes."""
+    return tuple(host.run(f"systemctl is-active avs@{name}.service", check=False).strip() for name in (QUIET, KEYED))
+
+
 def healthy(result: Result, host: Host) -> bool:
-    (told,) = result.reconcile(host.name)["instances"]
-    return told["health"]["status"] == "healthy"
+    return {told["health"]["status"] for told in result.reconcile(host.name)["instances"]} == {"healthy"}
 
 
 def changes(result: Result, host: Host) -> int:
@@ -128,7 +187,7 @@ def running(host: Host) -> set[str]:
 
 def processes(host: Host) -> dict[str, int]:
     """Name -> process id of the containers that run."""
-    return {container["Name"]: container["State"]["Pid"] for container in host.inspect(running(host))}
+    return {container["Name"].lstrip("/"): container["State"]["Pid"] for container in host.inspect(running(host))}
 
 
 def emulated(machine: Fleet) -> Machine:

@@ -9,7 +9,6 @@ import io
 import json
 import re
 import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from typing import Any
@@ -17,20 +16,12 @@ from typing import Any
 import pytest
 
 from tests.eigenda import eigenda_files
-from tests.integration.support import LAB, ROOT, Fleet, Host, lab_fleet
+from tests.integration.support import LAB, ROOT, Fleet, Host, lab, lab_fleet
 from tests.integration.test_side_by_side import eigenda
 
 COPY = "/root/avs/ansible_collections/restaking/avs"
 # The groups of the host library that show a difference between engines: the model, the policy, images, networks and volumes, gates.
 GROUPS = ("test_features.py", "test_refusals.py", "test_gates.py", "test_dotenv_compose.py")
-
-
-def lab(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.lab", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.strip()
 
 
 @pytest.fixture(scope="module")

@@ -35,33 +35,37 @@ def exclusive(lab: Lab) -> Iterator[None]:
 def up(lab: Lab, fleet: Sequence[Host], *, with_vm: bool = False) -> None:
     """Leave with exactly ``fleet``, the emulated machine where asked, and all services running, and the inventory written."""
     with exclusive(lab):
-        machine = apt.read_machine()
-        if with_vm:
-            # Before anything is started: where it cannot be had, nothing is.
-            vm.tools(machine)
-        engine.ensure(lab, machine)
-        _refuse_foreign(lab)
-        bridge = network.ensure(lab)
-        trust.authority(lab)
-        keys.operator(lab)
-        suites = {services.SUITE, *([vm_image.SUITE] if with_vm else []), *(host.suite for host in fleet)}
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            bases = {suite: pool.submit(base.ensure, lab, machine, suite) for suite in suites}
-            serving = pool.submit(lambda: _serve(lab, bridge, bases[services.SUITE].result()))
-            flavoured = {
-                (suite, kind): pool.submit(_image, machine, bases[suite], suite, kind) for suite, kind in {host.flavour for host in fleet}
-            }
-            for surplus in set(hosts.running(lab)) - set(fleet):
-                containers.remove(lab, surplus.name(lab))
-            emulated = [pool.submit(_emulate, lab, bridge, bases[vm_image.SUITE])] if with_vm else []
-            if not with_vm:
-                vm.remove(lab)
-            built = {flavour: image.result() for flavour, image in flavoured.items()}
-            booting = [pool.submit(hosts.ensure, lab, bridge, host, built[host.flavour]) for host in fleet]
-            for step in (serving, *booting, *emulated):
-                step.result()
-        inventory.write(lab, bridge, fleet, machine=with_vm)
-        say(f"up: {len(fleet)} hosts{' and a machine' if with_vm else ''} in .lab/inventory.yml")
+        _up(lab, fleet, with_vm)
+
+
+def _up(lab: Lab, fleet: Sequence[Host], with_vm: bool) -> None:
+    machine = apt.read_machine()
+    if with_vm:
+        # Before anything is started: where it cannot be had, nothing is.
+        vm.tools(machine)
+    engine.ensure(lab, machine)
+    _refuse_foreign(lab)
+    bridge = network.ensure(lab)
+    trust.authority(lab)
+    keys.operator(lab)
+    suites = {services.SUITE, *([vm_image.SUITE] if with_vm else []), *(host.suite for host in fleet)}
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        bases = {suite: pool.submit(base.ensure, lab, machine, suite) for suite in suites}
+        serving = pool.submit(lambda: _serve(lab, bridge, bases[services.SUITE].result()))
+        flavoured = {
+            (suite, kind): pool.submit(_image, machine, bases[suite], suite, kind) for suite, kind in {host.flavour for host in fleet}
+        }
+        for surplus in set(hosts.running(lab)) - set(fleet):
+            containers.remove(lab, surplus.name(lab))
+        emulated = [pool.submit(_emulate, lab, bridge, bases[vm_image.SUITE])] if with_vm else []
+        if not with_vm:
+            vm.remove(lab)
+        built = {flavour: image.result() for flavour, image in flavoured.items()}
+        booting = [pool.submit(hosts.ensure, lab, bridge, host, built[host.flavour]) for host in fleet]
+        for step in (serving, *booting, *emulated):
+            step.result()
+    inventory.write(lab, bridge, fleet, machine=with_vm)
+    say(f"up: {len(fleet)} hosts{' and a machine' if with_vm else ''} in .lab/inventory.yml")
 
 
 def _image(machine: apt.Machine | None, base_image: Future[str], suite: str, kind: str) -> str:
@@ -78,21 +82,25 @@ def _present(lab: Lab) -> list[Host]:
 
 def add(lab: Lab, suite: str, kind: str) -> Host:
     """One more host beside those that run, with an engine of ``kind``; `up` takes it away again."""
-    present = _present(lab)
-    host = Host(max((one.number for one in present), default=0) + 1, suite, kind)
-    up(lab, [*present, host], with_vm=vm.present(lab))
+    # What runs is looked at under the lock: others may add and remove at the same time.
+    with exclusive(lab):
+        present = _present(lab)
+        host = Host(max((one.number for one in present), default=0) + 1, suite, kind)
+        _up(lab, [*present, host], vm.present(lab))
     return host
 
 
 def add_vm(lab: Lab) -> None:
     """The emulated machine beside the hosts that run."""
-    up(lab, _present(lab), with_vm=True)
+    with exclusive(lab):
+        _up(lab, _present(lab), with_vm=True)
 
 
 def remove(lab: Lab, name: str) -> None:
     """Take one host, or the emulated machine, away."""
-    fleet = [host for host in hosts.running(lab) if host.name(lab) != name]
-    up(lab, fleet, with_vm=vm.present(lab) and name != vm.name(lab))
+    with exclusive(lab):
+        fleet = [host for host in hosts.running(lab) if host.name(lab) != name]
+        _up(lab, fleet, vm.present(lab) and name != vm.name(lab))
 
 
 def reboot(lab: Lab, name: str) -> None:

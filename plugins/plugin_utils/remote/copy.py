@@ -34,12 +34,18 @@ _UNKNOWN = "how far it came is not known"
 _INTERPRETER = "discovered_interpreter_"
 
 
-@functools.cache
 def sources(plugins: Path = _PLUGINS) -> Mapping[str, str]:
     """Path below ``plugins`` -> source of all a copy holds: the host library, and what passes a call on to it.
 
     Read once a process, so that a copy is what its name says even if the collection is replaced meanwhile.
     """
+    return _sources(plugins)
+
+
+# A cache knows a call without its default from one with it: the default stands before it, or what a run's main process made for its workers
+# is made anew in each of them.
+@functools.cache
+def _sources(plugins: Path) -> Mapping[str, str]:
     found = {f"{folder}__init__.py": "" for folder in _PACKAGES}
     for room in _ROOMS:
         for path in sorted((plugins / room).rglob("*.py")):
@@ -47,9 +53,13 @@ def sources(plugins: Path = _PLUGINS) -> Mapping[str, str]:
     return found
 
 
-@functools.cache
 def code(plugins: Path = _PLUGINS) -> str:
     """SHA-256 of the sources, hex: other code, or the same under other paths, has another."""
+    return _code(plugins)
+
+
+@functools.cache
+def _code(plugins: Path) -> str:
     return hashlib.sha256(json.dumps(sources(plugins), sort_keys=True).encode()).hexdigest()
 
 

@@ -16,6 +16,7 @@ from tests.integration.bad_input import packages as p
 from tests.integration.bad_input.refusal import ID, Entry, Problem, assert_problems, refused
 from tests.integration.support import Fleet, Host
 from tests.lab import network, paths, registry
+from tests.lab.fleet import exclusive
 
 LISTENER = "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 8121)); s.listen(); time.sleep(300)"
 
@@ -141,10 +142,12 @@ def test_registry_down(fleet: Fleet, standing: tuple[Host, Entry], package: p.Pa
     lab = paths.this_lab()
     bridge = network.find(lab)
     assert bridge is not None
-    registry.stop(lab)
-    try:
-        refusal = refused(fleet, host, [good, bad(package)])
-    finally:
-        registry.start(lab, bridge)
+    # Nobody who adds a host meanwhile starts it.
+    with exclusive(lab):
+        registry.stop(lab)
+        try:
+            refusal = refused(fleet, host, [good, bad(package)])
+        finally:
+            registry.start(lab, bridge)
     assert_problems(refusal, ("IMG-006", f"{ID}: images.{image}"))
     assert f"the registry {fleet.facts['lab_registry']} cannot be reached" in refusal.message

@@ -67,6 +67,13 @@ def test_other_code_has_another_name(tmp_path: Path, one: dict[str, str], other:
     assert len(names) == 2
 
 
+def test_the_code_is_read_and_digested_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy.code()
+    monkeypatch.setattr(copy.hashlib, "sha256", None)
+    monkeypatch.setattr(Path, "rglob", None)
+    assert copy.code(copy._PLUGINS) == copy.code() and copy.sources(copy._PLUGINS) is copy.sources()
+
+
 def test_the_archive_is_the_whole_tree_and_always_the_same() -> None:
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(copy.archive()))) as packed:
         held = {name: packed.read(name).decode() for name in packed.namelist()}
