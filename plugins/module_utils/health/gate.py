@@ -86,13 +86,15 @@ def _address(inspected: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Means:
-    """By what a gate asks and waits; ``mask`` hides secrets in logs. ``idle``: nothing has to run, every service ends by itself."""
+    """By what a gate asks and waits; ``mask`` hides secrets in logs. ``idle``: nothing has to run, every service ends by itself; ``heed``
+    raises where there is nothing to wait for any more."""
 
     mask: Callable[[str], str] = str
     fetch: Fetch = http_get
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     idle: bool = False
+    heed: Callable[[], None] = lambda: None
 
 
 class Gate:
@@ -101,7 +103,7 @@ class Gate:
     def __init__(self, engine: Engine, instance: str, health: Condition, ends: Mapping[str, bool], means: Means | None = None) -> None:
         means = means or Means()
         self.engine, self.instance, self.health, self.ends, self.mask = engine, instance, health, ends, means.mask
-        self._fetch, self._clock, self._sleep, self._idle = means.fetch, means.clock, means.sleep, means.idle
+        self._fetch, self._clock, self._sleep, self._idle, self._heed = means.fetch, means.clock, means.sleep, means.idle, means.heed
         self._restarts: dict[str, int] = {}
         self._steady: dict[str, tuple[str, float]] = {}
 
@@ -111,6 +113,7 @@ class Gate:
         deadline = self._clock() + timeout
         while True:
             peers = peers_of(self.engine.inspect(containers))
+            self._heed()
             broken = self._broken(peers)
             if broken is not None:
                 peer, problem = broken

@@ -46,13 +46,20 @@ def hold_of(own: InstanceStore) -> Hold | None:
     return Hold(*(text if isinstance(text, str) else other for text, other in ((since, _UNKNOWN), (by, _UNKNOWN), (reason, ""))))
 
 
-def place(own: InstanceStore, by: str, reason: str) -> None:
-    """Who holds it first is who is told of. Raises ``OSError``, on a full disk for example."""
-    if os.path.isfile(own.hold_file) and not os.path.islink(own.hold_file):
-        return
+def place(own: InstanceStore, by: str, reason: str) -> bool:
+    """Whether it was placed: who holds it first is who is told of. Raises ``OSError``, on a full disk for example."""
+    if files.is_file(own.hold_file):
+        return False
     own.make()
     files.remove(own.hold_file)
-    files.write_json(own.hold_file, Hold(now(), by, reason[:LONGEST]).as_dict())
+    try:
+        files.write_json(own.hold_file, Hold(now(), by, reason[:LONGEST]).as_dict())
+    except OSError:
+        # A stop takes no lock: somebody else's may have come between.
+        if not files.is_file(own.hold_file):
+            raise
+        return False
+    return True
 
 
 def lift(own: InstanceStore) -> None:

@@ -31,8 +31,6 @@ from ..health.probes import Health
 from ..instance import artifacts, key_files
 from ..instance.data_folders import Folders, owner_of, place_folders
 from ..instance.first_files import place_first_files
-from ..instance.hold import hold_of
-from ..instance.hold import told as told_hold
 from ..instance.identity import alias, spec_digest
 from ..instance.known_fields import as_recorded, recorded_spec
 from ..instance.state import NONE, SCHEMA, ContainerRecord, KeyRecord, PortRecord, SecretRecord, State
@@ -47,7 +45,7 @@ from ..system.clock import now
 from .draft import names_of
 from .plan import observed
 from .prepare import Prepared, data_folders, secrets_settled, settled_data
-from .standstill import Ending, give_back
+from .standstill import Ending, give_back, heed
 from .stopping import end, longest, replaced_by_force
 
 # Seconds for stopping predecessors, creating and starting, beyond the time services may wait for each other.
@@ -133,15 +131,14 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: fl
         must(compose.recreate(compose_file, own.secrets_env, plan.recreate, limit))
         told += replaced_by_force(engine, item.id, old, float(bound if limit is None else limit), began)
     if plan.starting:
-        held = hold_of(own)
-        if held is not None:
-            raise HostError(f"{item.id} was not started: it was stopped while this run worked on it", [told_hold(item.id, held)])
+        heed(engine, own, Ending(bound, hold))
         again = {one.service: one for one in item.draft.before if one.service in plan.start and one.id not in plan.drop}
         give_back(engine, item.id, item.shaped.model, again, Ending(bound, hold))
         try:
             done = compose.up(compose_file, own.secrets_env, plan.starting)
         except Unanswered:
             raise _waited(engine, item, patience) from None
+        heed(engine, own, Ending(bound, hold))
         if done.code:
             raise refused(item.id, mask(engine_error(done)) + _of_those_that_ended(engine, item, mask))
     for network in item.networks_last:
@@ -171,8 +168,8 @@ def refused(instance: str, message: str) -> HostError:
     return HostError(f"{instance} could not be started", [finding("OPS-005", instance, f"the engine says: {message}", remedy_for(message))])
 
 
-def gate(engine: Engine, item: Prepared) -> Health:
-    """Wait until healthy. Raises ``GateError``."""
+def gate(engine: Engine, item: Prepared, ending: Ending) -> Health:
+    """Wait until healthy. Raises ``GateError``, and ``HostError`` as soon as somebody stops it meanwhile."""
     containers = [wanted.name for wanted in item.wanted.values()]
     named = item.shaped.health.service
     ends = {service: wanted.ends and (service in item.jobs or service != named) for service, wanted in item.wanted.items()}
@@ -181,7 +178,7 @@ def gate(engine: Engine, item: Prepared) -> Health:
         wanted.ends and (service in item.jobs or had_finished(item.draft.state, service, wanted.spec))
         for service, wanted in item.wanted.items()
     )
-    means = Means(Mask(item.draft.values.values()), idle=idle)
+    means = Means(Mask(item.draft.values.values()), idle=idle, heed=lambda: heed(engine, item.draft.files, ending))
     return Gate(engine, item.id, item.shaped.health, ends, means).wait(containers)
 
 

@@ -10,12 +10,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..common.errors import AvsError, HostError, LockedError
 from ..common.findings import Finding, errors_of
+from ..common.spec import InstanceSpec
 from ..common.words import GONE, STARTED
 from ..conflicts import taken
 from ..conflicts.subnets import subnets_wanted_twice
@@ -32,12 +33,14 @@ from ..system.lock import Lock
 from ..system.prefetch import Ahead
 from ..system.scratch import Scratch
 from . import apply
+from .by_record import going_on
 from .diff import differences
 from .draft import Draft, Surroundings, draft, with_images
-from .job import Call, Job, Regard, look
+from .job import Call, Job, look
 from .prepare import prepare
 from .refusal import distribute, settle
 from .report import announce, leave_alone, report
+from .standstill import Ending
 from .takedown import all_locked, announce_down, take_down
 from .work import Terms, Work, of_the_system, problems_of, side_by_side, terms_of
 
@@ -126,7 +129,7 @@ def _bring_up_all(jobs: Sequence[Job], call: Call, terms: Terms, host: _Host) ->
         hold = () if call.dry else _lock_all(stack, jobs, terms, store, locked)
         scratch = stack.enter_context(Scratch())
         asked = _Asked(store, engine)
-        work = _look_again(jobs, store, asked.listing.answer(), call.regard)
+        work = _look_again(jobs, store, asked.listing.answer(), call)
         around = asked.surroundings(call, scratch, host.gone)
         _verify(around, work, locked)
         shown = [part for item in work if item.prepared is not None for part in differences(item.prepared)] if call.diff else []
@@ -166,12 +169,12 @@ def _states(store: Store) -> dict[str, State]:
     return {instance: state for instance in store.ids() for state in [store.instance(instance).known()] if state is not None}
 
 
-def _look_again(jobs: Sequence[Job], store: Store, listing: Sequence[Container], regard: Regard) -> list[Work]:
+def _look_again(jobs: Sequence[Job], store: Store, listing: Sequence[Container], call: Call) -> list[Work]:
     """What a run before us did while we waited for the lock may be all there was to do."""
     host_key = store.host_key()
     work = []
     for job in jobs:
-        fresh = look(job.spec, store, listing, host_key, regard)
+        fresh = look(_spec(job, store, call), store, listing, host_key, call.regard)
         job.state, job.containers, job.reason, job.refusal = fresh.state, fresh.containers, fresh.reason, fresh.refusal
         job.spec, job.hold = fresh.spec, fresh.hold
         if job.hold is not None:
@@ -180,6 +183,17 @@ def _look_again(jobs: Sequence[Job], store: Store, listing: Sequence[Container],
         if job.reason is not None:
             work.append(Work(job))
     return work
+
+
+def _spec(job: Job, store: Store, call: Call) -> InstanceSpec:
+    """What is wanted of it; where the host's own record says that, as it says it now: whoever had the lock may have committed another."""
+    if not call.document.get("by_record"):
+        return job.spec
+    own = store.instance(job.id)
+    with suppress(HostError):
+        return going_on(own, own.state())
+    # What of it is not there any more is told where it is looked for.
+    return job.spec
 
 
 def _verify(around: Surroundings, work: Sequence[Work], locked: Mapping[str, LockedError]) -> None:
@@ -277,7 +291,7 @@ def _steps(around: Surroundings, terms: Terms, hold: tuple[int, ...], room: thre
         if not terms.gate:
             apply.leave(item.prepared)
             return
-        item.health = apply.gate(around.engine, item.prepared)
+        item.health = apply.gate(around.engine, item.prepared, Ending(terms.bound, hold))
         item.told += apply.commit(around.engine, item.prepared)
 
     return bring_up

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from ..common.actions import Action, ordered
 from ..common.errors import AvsError, HostError, LockedError
+from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
 from ..docker.containers import running
@@ -19,19 +19,32 @@ from ..docker.engine import Engine
 from ..instance import hold
 from ..instance.store import InstanceStore, Store
 from ..status.entry import entry_of, tell
-from ..system.lock import Lock
-from .job import Call, Job, look
-from .own import Way, going_on, halted, refused, result_of, take_alone, to_be_down
+from .by_record import going_on, to_be_down
+from .job import Call, look
+from .own import Way, halted, refused, result_of, take_alone
 from .reconcile import reconcile, say_hold
-from .report import leave_alone
-from .standstill import Ending, halt
 from .takedown import announce_down, take_down
-from .work import Work
+from .work import of_the_system
 
 
 def start(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[str, Any]:
     """Bring instances up as they were committed, and what a cut apply had begun; a hold is lifted first. The result is that of a run."""
-    lifted = [name for name in ids if not way.boot and _lift(store.instance(name), way.check)]
+    entries: dict[str, dict[str, Any]] = {}
+    lifted = []
+    for name in ids:
+        own = store.instance(name)
+        try:
+            lifted += [name] if not way.boot and _lift(own, way) else []
+        except OSError as error:
+            entries[name] = refused(name, own, of_the_system(name, error, own.root))
+    entries.update(_bring_up(store, engine, [name for name in ids if name not in entries], way, lifted))
+    for name in lifted:
+        acted(entries[name], Action("hold", name, "remove"))
+    return result_of([entries[name] for name in ids])
+
+
+def _bring_up(store: Store, engine: Engine, ids: Sequence[str], way: Way, lifted: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Entries by id. What is held stays down, but what was ``lifted`` just now: a stop may come at any moment."""
     specs: list[InstanceSpec] = []
     entries: dict[str, dict[str, Any]] = {}
     for name in ids:
@@ -43,7 +56,7 @@ def start(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[st
     waiting = [name for name, entry in entries.items() if entry["waiting"]]
     if way.boot and waiting and not way.check:
         # Power that was cut leaves the engine to start what needs no secret of it. All of a node runs, or nothing.
-        take_alone(store, engine, waiting, way, halted(engine))
+        take_alone(store, engine, waiting, way, halted(store, engine, "down"))
     result: dict[str, Any] = {"changed": False, "instances": [], "findings": []}
     if specs:
         try:
@@ -52,12 +65,12 @@ def start(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[st
             # What is said of one of them is said of it alone.
             for spec in specs:
                 mine = [one for one in error.findings if one.place.startswith((f"{spec.id}:", f"{spec.id}.")) or one.place == spec.id]
-                own_error = HostError(error.message, mine or error.findings)
-                entries[spec.id] = refused(spec.id, store.instance(spec.id), own_error)
+                # Of several that somebody works on, one is named.
+                named = not isinstance(error, LockedError) or error.message.startswith(f"{spec.id} ")
+                message = error.message if named else f"{spec.id} was not begun: {error.message}"
+                entries[spec.id] = refused(spec.id, store.instance(spec.id), type(error)(message, mine or error.findings))
     entries.update({entry["id"]: entry for entry in result["instances"]})
-    for name in lifted:
-        acted(entries[name], Action("hold", name, "remove"))
-    return result_of([entries[name] for name in ids])
+    return entries
 
 
 def stop(store: Store, engine: Engine, ids: Sequence[str], way: Way, reason: str = "") -> dict[str, Any]:
@@ -69,17 +82,22 @@ def stop(store: Store, engine: Engine, ids: Sequence[str], way: Way, reason: str
         if hold.hold_of(own) is None:
             held.append(name)
             try:
-                if not way.check:
-                    hold.place(own, way.holder, reason)
+                if not way.check and hold.place(own, way.holder, reason):
+                    own.note("hold", holder=way.holder, reason=reason)
             except OSError as error:
                 failed[name] = error
-    listing = engine.containers()
+    try:
+        listing = engine.containers()
+    except AvsError as error:
+        if way.check:
+            raise
+        return result_of([_held_alone(store.instance(name), name in held, error) for name in ids])
     jobs = [look(InstanceSpec(id=name, state=STOPPED), store, listing, None) for name in ids]
     work = [job for job in jobs if job.reason is not None]
     if way.check:
         announce_down(work, store, engine)
     else:
-        _down_whoever_works(store, engine, work, way)
+        take_down(work, way.terms(store), store, engine, waits=False)
     for job in jobs:
         if not job.entry:
             job.entry = entry_of(job.spec, job.state, job.containers)
@@ -94,31 +112,18 @@ def stop(store: Store, engine: Engine, ids: Sequence[str], way: Way, reason: str
     return result_of([job.entry for job in jobs])
 
 
-def _down_whoever_works(store: Store, engine: Engine, jobs: Sequence[Job], way: Way) -> None:
-    """Take down also what somebody else works on: he finds the hold before he starts anything, and a stop does not wait for him."""
-    busy = _locked(store, jobs, way)
-    for job in busy:
-        with suppress(AvsError):
-            halt(engine, job.id, engine.containers(job.id), Ending(way.stop_timeout))
-    terms = way.terms(store)
-    try:
-        take_down(jobs, terms, store, engine)
-    except LockedError as error:
-        for job in jobs:
-            item = Work(job, error=error)
-            leave_alone(item, terms.mask)
-
-
-def _locked(store: Store, jobs: Sequence[Job], way: Way) -> list[Job]:
-    """Those somebody else holds the lock of just now."""
-    found = []
-    for job in jobs:
-        try:
-            with Lock(store.instance(job.id).lock, way.holder, 0):
-                pass
-        except AvsError:
-            found.append(job)
-    return found
+def _held_alone(own: InstanceStore, now: bool, error: AvsError) -> dict[str, Any]:
+    """The entry of an instance that an engine which does not answer keeps running; ``now``: it was not held before."""
+    held = hold.hold_of(own)
+    state = "is held down from now on, but what of it runs still runs" if held else "was not stopped, and is not held either"
+    remedy = "Stop it again once the engine answers; until then nothing says whether its node runs."
+    entry = refused(own.id, own, HostError(f"{own.id} {state}", [*error.findings, finding("OPS-004", own.id, state, remedy)]))
+    entry["hold"] = None
+    if held is not None:
+        entry["hold"] = held.as_dict()
+        tell(entry, [hold.told(own.id, held)])
+        acted(entry, *([Action("hold", own.id, "create")] if now else []))
+    return entry
 
 
 def restart(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[str, Any]:
@@ -144,12 +149,14 @@ def restart(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
             entries[name] = entry_of(InstanceSpec(id=name), store.instance(name).known(), [one for one in listing if one.instance == name])
             acted(entries[name], *ended[name], *(Action("container", one.name, "start") for one in ended[name]))
         return result_of([entries[name] for name in ids])
-    done = take_alone(store, engine, going, way, halted(engine))
+    done = take_alone(store, engine, going, way, halted(store, engine, "restart"))
     entries.update(done.failed)
-    for entry in start(store, engine, [name for name in going if name not in entries], way)["instances"]:
-        entries[entry["id"]] = entry
-        acted(entry, *ended[entry["id"]])
-        tell(entry, done.told[entry["id"]])
+    for name, entry in _bring_up(store, engine, [name for name in going if name not in entries], way).items():
+        entries[name] = entry
+        acted(entry, *ended[name])
+        tell(entry, done.told[name])
+        if entry.get("hold") and not entry["error"]:
+            entry["error"] = f"{name} was not started again: it was stopped while it was restarted"
     return result_of([entries[name] for name in ids])
 
 
@@ -160,12 +167,13 @@ def acted(entry: dict[str, Any], *actions: Action) -> None:
     entry["changed"] = entry["changed"] or bool(actions)
 
 
-def _lift(own: InstanceStore, check: bool) -> bool:
-    """Whether there was a hold to be lifted."""
+def _lift(own: InstanceStore, way: Way) -> bool:
+    """Whether there was a hold to be lifted. Raises ``OSError``."""
     if hold.hold_of(own) is None:
         return False
-    if not check:
+    if not way.check:
         hold.lift(own)
+        own.note("lift", holder=way.holder)
     return True
 
 
@@ -180,5 +188,7 @@ def _document(specs: Sequence[InstanceSpec], way: Way, lifted: Sequence[str]) ->
         "settings": {"stop_timeout": way.stop_timeout},
         "complete": True,
         "boot": way.boot,
-        "lifted": list(lifted),
+        "by_record": True,
+        # In check mode nothing was; and what is held now was stopped since.
+        "lifted": list(lifted) if way.check else [],
     }

@@ -7,61 +7,59 @@ a cut left."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..common.errors import HostError
+from ..common.errors import AvsError
 from ..common.findings import Finding
 from ..common.masking import Mask
-from ..common.rules import finding
 from ..common.spec import InstanceSpec
-from ..common.words import APPLYING, STARTED, STOPPED
+from ..common.words import STOPPED
 from ..docker.engine import Engine
-from ..instance import hold, journal
-from ..instance.state import State
+from ..instance import journal
 from ..instance.store import InstanceStore, Store
 from ..status.entry import entry_of, tell
-from ..system.trees import tree_digest
+from .by_record import WaitingError, to_be_down
 from .job import Job, look
+from .plan import plan_stop
 from .reconcile import failures
 from .report import leave_alone
 from .standstill import Ending, halt
 from .stopping import STOP_TIMEOUT
 from .takedown import alone
-from .unchanged import needed_secrets
-from .work import Terms, Work, side_by_side
+from .work import Terms, Work, side_by_side, unsaid
 
 LOCK_TIMEOUT = 60.0
-_INSTALL = "Run restaking.avs.install, which completes it."
-
-
-class WaitingError(HostError):
-    """It cannot run before its secrets are there again."""
 
 
 @dataclass(frozen=True)
 class Way:
     """How it is done. ``holder`` is who asks, ``lock_timeout`` and ``stop_timeout`` are seconds; ``check``: announce, do nothing;
-    ``boot``: the host was started, and nobody waits until a node is well."""
+    ``boot``: the host was started, and nobody waits until a node is well. ``say``: tells whoever waits why he does."""
 
     holder: str
     lock_timeout: float = LOCK_TIMEOUT
     stop_timeout: float = STOP_TIMEOUT
     check: bool = False
     boot: bool = False
+    say: Callable[[str], None] = unsaid
 
     def terms(self, store: Store) -> Terms:
-        return Terms(self.holder, self.lock_timeout, self.stop_timeout, Mask(()), store.root, not self.boot)
+        return Terms(self.holder, self.lock_timeout, self.stop_timeout, Mask(()), store.root, not self.boot, self.say)
 
 
 def down(store: Store, engine: Engine, name: str, way: Way) -> dict[str, Any]:
-    """Stop an instance because its host stops: it comes back with it."""
+    """Stop an instance because its host stops: it comes back with it. Whoever works on it has his time to end; a host that goes down then
+    kills the node whether or not it was asked to end."""
     there = engine.containers(name)
-    done = take_alone(store, engine, [name] if there else [], way, halted(engine))
-    return result_of([done.entry(store, name)])
+    done = take_alone(store, engine, [name] if there else [], way, halted(store, engine, "down"))
+    entry = done.entry(store, name)
+    if name in done.failed:
+        with suppress(AvsError):
+            tell(entry, halt(engine, name, engine.containers(name), Ending(way.stop_timeout)))
+    return result_of([entry])
 
 
 def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[str, Any]:
@@ -83,16 +81,20 @@ def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
     return result_of([done.entry(store, name) for name in ids])
 
 
-def halted(engine: Engine) -> Callable[[Work, Terms, tuple[int, ...]], None]:
-    """Stops what runs, and records nothing: what was to run still is."""
+def halted(store: Store, engine: Engine, operation: str) -> Callable[[Work, Terms, tuple[int, ...]], None]:
+    """Stops what runs, and records nothing but that in the journal: what was to run still is."""
 
     def step(item: Work, terms: Terms, descriptors: tuple[int, ...]) -> None:
-        item.told += halt(engine, item.id, engine.containers(item.id), Ending(terms.bound, descriptors))
+        there = engine.containers(item.id)
+        item.actions = plan_stop(there)
+        if item.actions:
+            item.begin(store.instance(item.id), operation, terms)
+        item.told += halt(engine, item.id, there, Ending(terms.bound, descriptors))
 
     return step
 
 
-def refused(name: str, own: InstanceStore, error: HostError) -> dict[str, Any]:
+def refused(name: str, own: InstanceStore, error: AvsError) -> dict[str, Any]:
     """The entry of an instance nothing is done to."""
     item = Work(Job(InstanceSpec(id=name), own.known(), ()), error=error)
     leave_alone(item, Mask(()))
@@ -103,32 +105,6 @@ def refused(name: str, own: InstanceStore, error: HostError) -> dict[str, Any]:
 def result_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A result as a run has it."""
     return {"changed": any(entry["changed"] for entry in entries), "instances": list(entries), **failures(entries)}
-
-
-def to_be_down(own: InstanceStore, state: State | None) -> bool:
-    return hold.hold_of(own) is not None or (state is not None and (not state.installed or state.desired == STOPPED))
-
-
-def going_on(own: InstanceStore, state: State | None) -> InstanceSpec:
-    """The spec a host can bring an instance up by: of an apply that was cut, where all it needs is here, else the committed one.
-
-    Raises ``WaitingError`` where its secrets are gone, ``HostError`` where there is nothing to bring up.
-    """
-    if state is None or not state.installed:
-        raise HostError(
-            f"{own.id} is not installed on this host", [finding("INV-001", own.id, "is not installed on this host", "See avsctl ls.")]
-        )
-    there = tree_digest(os.path.join(own.current, "tree")) if own.release() else None
-    candidates = [*([own.wanted()] if state.phase == APPLYING else []), own.spec()]
-    spec = next((one for one in candidates if one is not None and one.package.tree_sha256 == there), None)
-    if spec is None:
-        problem = finding("OPS-010", own.id, "a run was cut before all of it was on this host", _INSTALL)
-        raise HostError(f"{own.id} cannot be started", [problem])
-    missing = needed_secrets(spec.secrets, own, state)
-    if missing:
-        problem = finding("OPS-019", own.id, f"{', '.join(missing)}: kept in memory, and gone since the host was started", _INSTALL)
-        raise WaitingError(f"{own.id} waits for its secrets", [problem])
-    return spec.but(state=STARTED)
 
 
 @dataclass(frozen=True)
@@ -153,4 +129,5 @@ def take_alone(store: Store, engine: Engine, ids: Sequence[str], way: Way, step:
     for item in work:
         if item.error is not None:
             leave_alone(item, terms.mask)
+        item.ended(store.instance(item.id), journal.FAILED if item.error is not None else journal.DONE)
     return Alone({item.id: item.job.entry for item in work if item.error is not None}, {item.id: item.told for item in work})

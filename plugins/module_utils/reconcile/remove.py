@@ -25,8 +25,7 @@ from ..policy.unnamed_volumes import is_unnamed, unnamed_of
 from ..system import files
 from ..system.clock import now
 from .job import Job
-
-_RELEASE = ("releases", "current", "spec.json", "wanted.json", "hold.json")
+from .unchanged import RELEASE
 
 
 def plan_removal(
@@ -37,7 +36,7 @@ def plan_removal(
     name, state = project(own.id), job.state
     actions = [Action("container", container.service, "remove") for container in job.containers]
     actions += [Action("network", network, "remove") for network, owner in networks.items() if owner == name]
-    if any(os.path.lexists(own.path(part)) for part in _RELEASE) or (state is not None and state.installed):
+    if any(os.path.lexists(own.path(part)) for part in RELEASE) or (state is not None and state.installed):
         actions.append(Action("files", "release", "remove"))
     if job.spec.purge:
         actions += [Action("volume", volume, "remove") for volume in own_volumes(own, state, volumes, unnamed)]
@@ -145,7 +144,7 @@ def _keep(own: InstanceStore, state: State | None, volumes: list[str]) -> dict[s
                 kept_data=data,
             )
         )
-        for part in _RELEASE:
+        for part in RELEASE:
             files.remove(own.path(part))
         own.sweep()
     return {"volumes": volumes, "data": data}

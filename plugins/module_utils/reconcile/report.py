@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..common.errors import AvsError, HostError
+from ..common.errors import AvsError, HostError, LockedError
 from ..common.findings import Finding
 from ..common.masking import Mask
 from ..common.words import STARTED
@@ -79,6 +79,8 @@ def report(engine: Engine, store: Store, work: Sequence[Work], mask: Mask) -> No
 def _put_error(entry: dict[str, Any], instance: str, error: AvsError, mask: Mask) -> None:
     problems: list[Finding] = [problem for problem in problems_of(instance, error) if problem.id]
     entry["error"] = mask("\n".join([error.message, *(f"  {problem.as_line()}" for problem in problems)]))
+    if isinstance(error, LockedError):
+        entry["locked"] = True
     tell(entry, (Finding.from_dict(mask.deep(problem.as_dict())) for problem in problems))
 
 

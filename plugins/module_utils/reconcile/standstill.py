@@ -19,6 +19,7 @@ from ..docker.compose import engine_error
 from ..docker.containers import Container
 from ..docker.engine import Engine
 from ..docker.model import Model
+from ..instance.hold import hold_of, told
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from .stopping import end
@@ -59,6 +60,15 @@ def halt(engine: Engine, instance: str, containers: Sequence[Container], terms: 
     """End containers, and have the engine bring none of them back by itself: whatever their policies say, and whatever they end with."""
     told = _policy(engine, instance, NEVER, [item.id for item in containers], terms)
     return [*told, *end(engine, instance, containers, terms.bound, terms.hold)]
+
+
+def heed(engine: Engine, own: InstanceStore, terms: Ending) -> None:
+    """For whoever starts containers, each time he has: a stop waits for nobody, and may have come between his look and his start.
+    Raises ``HostError`` where the instance is held; what of it runs is then ended."""
+    held = hold_of(own)
+    if held is not None:
+        found = halt(engine, own.id, engine.containers(own.id), terms)
+        raise HostError(f"{own.id} was stopped while this run worked on it", [told(own.id, held), *found])
 
 
 def give_back(engine: Engine, instance: str, model: Model, containers: Mapping[str, Container], terms: Ending) -> None:

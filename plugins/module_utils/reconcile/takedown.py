@@ -20,12 +20,13 @@ from ..common.words import GONE
 from ..docker.engine import Engine
 from ..instance import artifacts
 from ..instance.store import Store
+from ..system.full import os_error_text
 from ..system.lock import Lock
 from . import remove
 from .job import Job, look
 from .plan import plan_stop
 from .report import announce, report
-from .standstill import Ending, stop
+from .standstill import Ending, halt, stop
 from .work import Terms, Work, guarded, side_by_side
 
 # Removals at a time; to wait for a node to end costs the host nothing, and none of them waits for another.
@@ -50,14 +51,20 @@ def announce_down(jobs: Sequence[Job], store: Store, engine: Engine) -> list[Wor
     return work
 
 
-def take_down(jobs: Sequence[Job], terms: Terms, store: Store, engine: Engine) -> list[Work]:
-    """Stop or remove each under its own lock, and fill its ``entry``. An instance that fails is an error of its own.
+def take_down(jobs: Sequence[Job], terms: Terms, store: Store, engine: Engine, waits: bool = True) -> list[Work]:
+    """Stop or remove each under its own lock, and fill its ``entry``. An instance that fails is an error of its own. ``waits``: whether
+    what somebody works on runs on until that has ended.
 
-    Returns those there was something to do for. Raises ``LockedError`` where there is nothing else to tell.
+    Returns those there was something to do for.
     """
     work = [Work(job) for job in jobs]
     host = _Host(store, engine, threading.Semaphore(_AT_ONCE))
-    side_by_side(work, terms, lambda item: alone(item, terms, store, lambda descriptors: _down(item, terms, host, descriptors)))
+
+    def one(item: Work) -> None:
+        if waits or not _halted_at_once(item, terms, host):
+            alone(item, terms, store, lambda descriptors: _down(item, terms, host, descriptors))
+
+    side_by_side(work, terms, one)
     # What a run before us did while we waited for the lock may be all there was to do.
     work = [item for item in work if item.job.reason is not None or item.error is not None]
     if any(item.state == GONE for item in work):
@@ -79,6 +86,51 @@ def alone(item: Work, terms: Terms, store: Store, step: Callable[[tuple[int, ...
     with Lock(store.instance(item.id).lock, terms.holder, terms.timeout) as lock:
         # Within: a command that outlives a failure still holds the lock's file.
         guarded(item, terms, lambda _item: step((lock.fd,)))
+
+
+def _halted_at_once(item: Work, terms: Terms, host: _Host) -> bool:
+    """Whether somebody works on it, so that it was ended without the lock: he finds its hold wherever he starts anything. Only then is he
+    waited for, to record what was done. Raises what keeps it running before what keeps it from being recorded."""
+    lock = host.store.instance(item.id).lock
+    busy = _busy(lock, terms)
+    if busy is None:
+        return False
+    terms.say(f"{busy}; it is taken down at once, and then that is waited for ({terms.timeout:g} s at most)")
+    item.begun = True
+    seen = item.job.containers
+    failure = _halt(item, terms, host.engine)
+    try:
+        alone(item, terms, host.store, lambda descriptors: _down(item, terms, host, descriptors))
+        # What this stop found, not what it left.
+        item.job.containers, item.job.reason = seen, item.job.reason or "is running"
+    except (AvsError, OSError) as error:
+        # Who had the lock may have been about to start something.
+        failure = _halt(item, terms, host.engine) or failure
+        if failure is not None:
+            raise failure from None
+        said = error.message if isinstance(error, AvsError) else os_error_text(error, lock)
+        raise LockedError(f"{item.id} was taken down and is held, but that could not be recorded: {said}") from None
+    return True
+
+
+def _busy(lock: str, terms: Terms) -> str | None:
+    """Who holds a lock, in words; ``None`` where it can be had."""
+    try:
+        with Lock(lock, terms.holder, 0):
+            return None
+    except (AvsError, OSError) as error:
+        return error.message.partition(";")[0] if isinstance(error, AvsError) else os_error_text(error, lock)
+
+
+def _halt(item: Work, terms: Terms, engine: Engine) -> AvsError | None:
+    """End what runs of it. Returns why that was not possible."""
+    try:
+        there = engine.containers(item.id)
+        item.actions = item.actions or plan_stop(there)
+        item.told += halt(engine, item.id, there, Ending(terms.bound))
+    except AvsError as error:
+        return error
+    return None
 
 
 def _down(item: Work, terms: Terms, host: _Host, hold: tuple[int, ...]) -> None:

@@ -23,6 +23,9 @@ from ..policy import baseline
 from ..status.ended import as_it_should, may_go
 from ..status.jobs import jobs_in
 
+# What is there of one that is installed, beside its record, its journal and its data.
+RELEASE = ("releases", "current", "spec.json", "wanted.json", "hold.json")
+
 
 def why_work(
     spec: InstanceSpec, state: State | None, containers: Sequence[Container], store: InstanceStore, host_key: bytes | None
@@ -112,7 +115,7 @@ def _absent(purge: bool, state: State | None, containers: Sequence[Container], s
         return "has files" if os.path.exists(store.root) or os.path.exists(store.lock) else None
     if state is not None and state.installed:
         return "has files"
-    leftover = any(os.path.lexists(store.path(name)) for name in ("releases", "current", "spec.json"))
+    leftover = any(os.path.lexists(store.path(name)) for name in RELEASE)
     return "has files" if leftover else None
 
 

@@ -30,6 +30,10 @@ _LOCK_TIMEOUT = 60
 _ODD = "Look at what stands there (ls -ld, lsattr -d), put it right or move it away, run again."
 
 
+def unsaid(_text: str) -> None:
+    """Nobody is there who could be told before the end."""
+
+
 @dataclass
 class Work:
     """A job on its way. ``kept`` is what a removal left, ``told`` what the run itself has to say, ``problems`` are why it may not be
@@ -80,7 +84,8 @@ class Work:
 @dataclass(frozen=True)
 class Terms:
     """What holds for all of a call. ``holder`` and ``timeout`` (seconds) are of its locks, ``bound`` is how many seconds a node has to
-    end in at most, ``root`` where records are kept; ``gate``: whether it is waited for that a node is well."""
+    end in at most, ``root`` where records are kept; ``gate``: whether it is waited for that a node is well; ``say`` is told why it is
+    waited for something."""
 
     holder: str
     timeout: float
@@ -88,6 +93,7 @@ class Terms:
     mask: Mask
     root: str
     gate: bool = True
+    say: Callable[[str], None] = unsaid
 
 
 def terms_of(call: Call, root: str) -> Terms:

@@ -125,8 +125,9 @@ def _restart(place: Place, ids: Sequence[str], way: Any, _arguments: argparse.Na
 
 def _up(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.boot.units import Units
+    from ...module_utils.reconcile.by_record import to_be_down
     from ...module_utils.reconcile.control import start
-    from ...module_utils.reconcile.own import Way, to_be_down
+    from ...module_utils.reconcile.own import Way
 
     own = place.store.instance(arguments.id)
     if to_be_down(own, own.state()):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.instance import journal
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import by_record, control, own
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 
 from tests.unit.support.cuts import Kept, end_of, every_cut
@@ -48,7 +48,7 @@ def boot(host: MemoryHost) -> dict[str, Any]:
     mine = host.store.instance(ID)
     if ID in host.store.ids():
         own.recover(host.store, host.engine.connect(), host.store.ids(), BOOT)
-        if not own.to_be_down(mine, mine.known()):
+        if not by_record.to_be_down(mine, mine.known()):
             found: dict[str, Any] = control.start(host.store, host.engine.connect(), [ID], BOOT)["instances"][0]
             return found
     return {"error": None}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import by_record, control, own
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 
@@ -42,7 +42,7 @@ def reboot(host: MemoryHost) -> dict[str, Any]:
 def units(host: MemoryHost) -> dict[str, Any]:
     own.recover(host.store, host.engine.connect(), [ID], BOOT)
     mine = host.store.instance(ID)
-    if own.to_be_down(mine, mine.known()):
+    if by_record.to_be_down(mine, mine.known()):
         return {}
     return start(host, BOOT)
 
@@ -51,9 +51,9 @@ def keyless(host: MemoryHost) -> dict[str, Any]:
     return {**host.spec(with_service(PACKAGE, "node", volumes=NODE["volumes"][:3])), "secrets": {}, "keys": []}
 
 
-def events(host: MemoryHost) -> list[tuple[str, str]]:
+def events(host: MemoryHost) -> list[tuple[str, str | None]]:
     lines = Path(host.store.instance(ID).path("journal.jsonl")).read_text().splitlines()
-    return [(item["event"], item.get("operation") or item.get("outcome")) for item in map(json.loads, lines)]
+    return [(item["event"], item.get("operation") or item.get("outcome") or item.get("reason")) for item in map(json.loads, lines)]
 
 
 def error(result: dict[str, Any]) -> str:
@@ -181,9 +181,15 @@ def test_a_node_that_had_to_be_killed_is_told_of(memory_host: MemoryHost) -> Non
 def test_the_journal_says_what_was_begun_and_what_became_of_it(memory_host: MemoryHost) -> None:
     host = memory_host
     host.well(host.spec())
-    stop(host)
+    stop(host, "disk")
     start(host)
-    assert events(host) == [("begin", "apply"), ("end", "done"), ("begin", "stop"), ("end", "done"), ("begin", "apply"), ("end", "done")]
+    control.restart(host.store, host.engine.connect(), [ID], WAY)
+    own.down(host.store, host.engine.connect(), ID, WAY)
+    apply, done = ("begin", "apply"), ("end", "done")
+    assert events(host) == [
+        apply, done, ("hold", "disk"), ("begin", "stop"), done, ("lift", None), apply, done, ("begin", "restart"), done, apply, done,
+        ("begin", "down"), done,
+    ]  # fmt: skip
     assert journal.opened(host.store.instance(ID)) == []
 
 
@@ -232,3 +238,45 @@ def test_what_is_not_whole_is_not_started(memory_host: MemoryHost, lost: str) ->
     else:
         os.unlink(mine.path("spec.json"))
     assert "before all of it was on this host" in error(start(host))
+
+
+def test_an_engine_that_does_not_answer_keeps_nobody_from_being_held(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = memory_host
+    host.well(host.spec())
+
+    def gone(_words: list[str]) -> tuple[int, str, str]:
+        return 1, "", "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(host.engine, "_answer", gone)
+        done = stop(host, "key leaked")
+    entry = done["instances"][0]
+    assert "is held down from now on, but what of it runs still runs" in error(done) and "Docker daemon" in error(done)
+    assert entry["hold"]["reason"] == "key leaked" and entry["changed"] and done["failed"]
+    # Once the engine is back the next run, or the next stop, does the rest.
+    assert host.states()["node"] == "running"
+    stop(host)
+    assert host.states()["node"] == "exited"
+
+
+def test_a_hold_that_cannot_be_lifted_is_told_of(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = memory_host
+    host.well(host.spec())
+    stop(host)
+
+    def refuse(_own: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(hold, "lift", refuse)
+    assert "Read-only file system" in error(start(host)) and host.states()["node"] == "exited"
+
+
+def test_a_hold_a_removal_left_goes_with_the_next_one(memory_host: MemoryHost) -> None:
+    host = memory_host
+    host.well(host.spec())
+    host.well(host.gone())
+    # It was cut before its last step.
+    hold.place(host.store.instance(ID), "somebody", "")
+    host.well(host.gone())
+    assert hold.hold_of(host.store.instance(ID)) is None
+    assert host.call(host.gone())["changed"] is False
