@@ -131,6 +131,9 @@ instances:
     waiting:
       description: Whether it failed because its secrets are gone.
       type: bool
+    locked:
+      description: Given where it failed because somebody else works on it; what was to be stopped is down and held all the same.
+      type: bool
 unknown:
   description: Ids that are not on this host.
   returned: always
@@ -150,12 +153,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.boot.settle import settle
 from ..module_utils.common.errors import AvsError
-from ..module_utils.common.harmless import harmless_deep
+from ..module_utils.common.harmless import harmless, harmless_deep
 from ..module_utils.docker.engine import Engine
-from ..module_utils.instance.store import host_store
+from ..module_utils.instance.store import ROOT, host_store
 from ..module_utils.reconcile import control
 from ..module_utils.reconcile.own import Way
 from ..module_utils.reconcile.selection import choose
+from ..module_utils.system.full import os_error_text
 
 
 def main() -> None:
@@ -175,7 +179,13 @@ def main() -> None:
     )
     given = module.params
     holder = given["holder"] or f"{os.environ.get('SUDO_USER') or 'root'}@{socket.gethostname()}:{os.getpid()}"
-    way = Way(holder, float(given["lock_timeout"]), float(given["stop_timeout"]), module.check_mode)
+    way = Way(
+        holder,
+        float(given["lock_timeout"]),
+        float(given["stop_timeout"]),
+        module.check_mode,
+        say=lambda text: module.warn(harmless(text)),
+    )
     try:
         store, engine = host_store(), Engine(module.run_command)
         chosen = choose(store, engine, given["ids"], given["key"] or "", given["all"])
@@ -186,6 +196,9 @@ def main() -> None:
         settle(result, module.run_command, module.check_mode)
     except AvsError as error:
         module.fail_json(changed=False, **harmless_deep(error.as_result()))
+    except OSError as error:
+        text = harmless(os_error_text(error, ROOT))
+        module.fail_json(msg=f"{text}; how far it came is not known, look with restaking.avs.status and run again")
     answer = harmless_deep({**result, "unknown": list(chosen.unknown), "unsure": list(chosen.unsure)})
     if answer.pop("failed", False):
         module.fail_json(**answer)

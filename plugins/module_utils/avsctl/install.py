@@ -72,11 +72,22 @@ def keep(name: str, archive: str, holder: str, places: Places | None = None) -> 
         files.sweep(places.folder)
         copy = os.path.join(places.folder, name)
         files.write(copy, first_line.encode() + _runnable(base64.b64decode(archive)), mode=0o755)
-        with contextlib.suppress(OSError):
-            place_launcher(places.launcher, [_python(), _OPTIONS, copy])
-        with contextlib.suppress(OSError):
-            place_completion(places.completion, places.launcher)
+        _place_for_people(copy, places)
         _prune(places.folder, {name, *_in_use(host_store())})
+
+
+def put_back(copy: str, holder: str, places: Places | None = None) -> None:
+    """What starts the library for a person, where that was taken away, or leads to a copy that was; ``copy``: the one that runs."""
+    if COPY.fullmatch(os.path.basename(copy)):
+        with contextlib.suppress(Exception), Lock(os.path.join(host_store().locks, "avsctl.lock"), holder, 0):
+            _place_for_people(copy, places or Places())
+
+
+def _place_for_people(copy: str, places: Places) -> None:
+    with contextlib.suppress(OSError):
+        place_launcher(places.launcher, [_python(), _OPTIONS, copy])
+    with contextlib.suppress(OSError):
+        place_completion(places.completion, places.launcher)
 
 
 def _in_use(store: Store) -> set[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ..common.actions import Action
@@ -126,23 +127,55 @@ class Units:
             files.remove(self._place(unit_of(instance)))
         if plan.write or plan.enable or plan.disable:
             _systemctl(run_command, "daemon-reload")
-        for verb, instances in (("stop", plan.stop), ("start", plan.start)):
-            if instances:
-                _systemctl(run_command, "--no-block", verb, "--", *map(unit_of, instances))
+        self._stop(plan.stop, run_command)
+        if plan.start:
+            _systemctl(run_command, "--no-block", "start", "--", *map(unit_of, plan.start))
+
+    def _stop(self, instances: Sequence[str], run_command: RunCommand) -> None:
+        """Of units whose instances are down already. What they then call comes some time later, when the instance may be up again: by the
+        mark that was put aside it knows that there is nothing to take down."""
+        if not instances:
+            return
+        for instance in instances:
+            self._rename(self._mark(instance), self._aside(instance))
+        try:
+            _systemctl(run_command, "--no-block", "stop", "--", *map(unit_of, instances))
+        except HostError:
+            for instance in instances:
+                self._rename(self._aside(instance), self._mark(instance))
+            raise
 
     def is_enabled(self, instance: str) -> bool:
         return os.path.islink(self._place(unit_of(instance)))
 
     def is_marked(self, instance: str) -> bool:
-        return os.path.exists(os.path.join(self.marks, instance))
+        return os.path.exists(self._mark(instance))
 
     def mark(self, instance: str) -> None:
-        """Its unit has started."""
-        files.folder(self.marks)
-        files.write(os.path.join(self.marks, instance), b"")
+        """Its unit has started. A mark saves a question, and where there is no room for one, it is asked."""
+        files.remove(self._aside(instance))
+        with suppress(OSError):
+            files.folder(self.marks)
+            files.write(self._mark(instance), b"")
 
-    def unmark(self, instance: str) -> None:
-        files.remove(os.path.join(self.marks, instance))
+    def unmark(self, instance: str) -> bool:
+        """Its unit stops. Returns whether that is for what is down already."""
+        aside = os.path.lexists(self._aside(instance))
+        for path in (self._mark(instance), self._aside(instance)):
+            files.remove(path)
+        return aside
+
+    def _rename(self, old: str, new: str) -> None:
+        # The unit may have stopped meanwhile.
+        with suppress(FileNotFoundError):
+            os.rename(old, new)
+
+    def _mark(self, instance: str) -> str:
+        return os.path.join(self.marks, instance)
+
+    def _aside(self, instance: str) -> str:
+        """No instance has such a name."""
+        return os.path.join(self.marks, f"{instance}.down")
 
     def _link(self, name: str, unit: str) -> None:
         place, target = self._place(name), os.path.join(self.folder, unit)

@@ -7,19 +7,15 @@ what is to be done then is decided by what is recorded and what runs."""
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
-from ..system import files
+from . import journal_file
+from .journal_file import BEGIN, END
 from .store import InstanceStore
 
-BEGIN, END = "begin", "end"
 DONE, FAILED, CUT = "done", "failed", "cut"
-# A transaction that is still open is near the end of what may be megabytes.
-_LOOKED_AT = 256 << 10
 
 
 def begin(own: InstanceStore, operation: str, holder: str, **details: Any) -> str:
@@ -36,33 +32,8 @@ def end(own: InstanceStore, transaction: str, outcome: str, **details: Any) -> N
 
 
 def opened(own: InstanceStore) -> list[dict[str, Any]]:
-    """``begin`` records without an ``end``, the oldest first. A line that was cut says nothing. Raises ``OSError`` where it cannot be read."""
-    found: dict[str, dict[str, Any]] = {}
-    for record in _records(own):
-        transaction = record.get("transaction")
-        if not isinstance(transaction, str):
-            continue
-        if record.get("event") == BEGIN:
-            found[transaction] = dict(record)
-        elif record.get("event") == END:
-            found.pop(transaction, None)
-    return list(found.values())
-
-
-def _records(own: InstanceStore) -> list[Mapping[str, Any]]:
-    try:
-        lines = files.read(own.path("journal.jsonl"))[-_LOOKED_AT:].splitlines()
-    except FileNotFoundError:
-        return []
-    records: list[Mapping[str, Any]] = []
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            records.append(record)
-    return records
+    """``begin`` records without an ``end``, the oldest first. Raises ``OSError`` where the journal cannot be read."""
+    return journal_file.opened(own.path("journal.jsonl"))
 
 
 def program() -> str:

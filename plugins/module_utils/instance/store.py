@@ -22,7 +22,6 @@ from ..system.clock import now
 from .state import DamagedError, State, damaged, newer, read_state
 
 ROOT, RUN, LOCKS = "/var/lib/avs", "/run/avs", "/run/lock/avs"
-_JOURNAL_BYTES = 1 << 20
 # Bytes of the key of a host's digests.
 KEY_BYTES = 32
 # What we call a release: its number, and what it is of.
@@ -309,23 +308,12 @@ class InstanceStore:
         return [left(os.path.join(self.releases, name), "is no release of this collection; it was left alone") for name in names]
 
     def note(self, event: str, **details: Any) -> bool:
-        """One line in the journal; of a long journal the older half goes. Says whether it could be written: a journal tells, nothing is
-        decided by it, and a node has to be stopped on a full disk as well."""
-        import json
+        """One line in the journal. Says whether it could be written: a journal tells, nothing is decided by it, and a node has to be
+        stopped on a full disk as well."""
+        from .journal_file import append
 
-        path = self.path("journal.jsonl")
-        line = json.dumps({"time": now(), "event": event, **details}, sort_keys=True) + "\n"
         try:
-            if os.path.lexists(path) and not files.is_file(path):
-                files.remove(path)
-            if os.path.exists(path) and os.path.getsize(path) > _JOURNAL_BYTES:
-                lines = files.read(path).splitlines(keepends=True)
-                files.write(path, b"".join(lines[len(lines) // 2 :]))
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-            with os.fdopen(handle, "ab") as out:
-                out.write(line.encode())
-                out.flush()
-                os.fsync(out.fileno())
+            append(self.path("journal.jsonl"), {"time": now(), "event": event, **details})
         except OSError:
             return False
         return True

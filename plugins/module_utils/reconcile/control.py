@@ -89,7 +89,7 @@ def stop(store: Store, engine: Engine, ids: Sequence[str], way: Way, reason: str
     try:
         listing = engine.containers()
     except AvsError as error:
-        if way.check:
+        if way.check or not ids:
             raise
         return result_of([_held_alone(store.instance(name), name in held, error) for name in ids])
     jobs = [look(InstanceSpec(id=name, state=STOPPED), store, listing, None) for name in ids]

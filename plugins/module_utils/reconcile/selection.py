@@ -13,6 +13,7 @@ from ..common.errors import HostError
 from ..common.keystores import marks_named, marks_of
 from ..common.names import is_name
 from ..common.rules import finding
+from ..docker.containers import Container
 from ..docker.engine import Engine
 from ..instance.store import Store
 from ..status.held import held
@@ -37,15 +38,31 @@ def choose(store: Store, engine: Engine, ids: Sequence[str], key: str, everythin
         wrong = [f"key {key[:80]!r} is no public id and no fingerprint"]
     if wrong:
         raise HostError(f"not to be understood: {', '.join(wrong)}", [finding("INV-001", "", ", ".join(wrong), "See avsctl status.")])
-    listing = engine.containers()
-    there = sorted({*store.ids(), *(item.instance for item in listing)})
-    if ids:
-        wanted = list(dict.fromkeys(ids))
+    wanted = list(dict.fromkeys(ids))
+    if wanted and set(wanted) <= set(store.ids()):
+        # No engine is asked: it may be what does not answer, and they are to be held all the same.
+        return Chosen(wanted)
+    try:
+        listing = engine.containers()
+    except HostError:
+        recorded = Chosen([]) if wanted else _chosen(store, [], key)
+        if not recorded.ids:
+            raise
+        return recorded
+    if wanted:
+        there = {*store.ids(), *(item.instance for item in listing)}
         return Chosen([name for name in wanted if name in there], [name for name in wanted if name not in there])
-    if everything:
+    return _chosen(store, listing, key)
+
+
+def _chosen(store: Store, listing: Sequence[Container], key: str) -> Chosen:
+    """Those that have the key, without one all that are installed. ``listing``: empty where no engine answers."""
+    there = sorted({*store.ids(), *(item.instance for item in listing)})
+    if not key:
         states = {name: store.instance(name).known() for name in there}
         live = {item.instance for item in listing}
         return Chosen([name for name, state in states.items() if state is None or state.installed or name in live])
+    marks = marks_named(key)
     keys = {name: held(store, name, listing) for name in there}
     having = [name for name, one in keys.items() if any(marks & set(marks_of(record)) for record in one["keystores"].values())]
     return Chosen(having, (), [name for name, one in keys.items() if one.get("unknown") and name not in having])

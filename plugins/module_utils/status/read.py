@@ -46,15 +46,30 @@ def read_host(engine: Engine, ids: Sequence[str] | None = None, store: Store | N
     """Everything there is to tell. ``ids`` empty: all instances on the host, removed ones that left data among them; ``drift``: compare
     containers with what they were made as. Raises ``HostError``."""
     store = store or host_store()
-    wrong = [name for name in ids or () if not is_name(name)]
-    if wrong:
-        raise HostError(f"not the id of an instance: {', '.join(map(repr, wrong))}")
+    _require_names(ids)
     listing, strangers = engine.listing()
     wanted = sorted(set(ids)) if ids else sorted({*store.ids(), *(container.instance for container in listing)})
     own = {instance: [container for container in listing if container.instance == instance] for instance in wanted}
     inspected = {item["Id"]: item for item in engine.inspect(container.id for group in own.values() for container in group)}
     entries = [_Look(engine, store.instance(instance), own[instance], inspected).entry(drift) for instance in wanted]
     return Found(entries, [item.as_dict() for item in strange(strangers)])
+
+
+def read_recorded(engine: Engine, why: HostError, ids: Sequence[str] | None = None, store: Store | None = None) -> Found:
+    """The same of a host whose engine does not answer, and ``why``: what is on record, and that how it is just now is not known."""
+    store = store or host_store()
+    _require_names(ids)
+    entries = [_Look(engine, store.instance(instance), (), {}).entry(False) for instance in (sorted(set(ids)) if ids else store.ids())]
+    for entry in entries:
+        if entry["kept"] is None:
+            entry["health"] = {"status": UNKNOWN, "detail": why.message}
+    return Found(entries, [item.as_dict() for item in why.findings])
+
+
+def _require_names(ids: Sequence[str] | None) -> None:
+    wrong = [name for name in ids or () if not is_name(name)]
+    if wrong:
+        raise HostError(f"not the id of an instance: {', '.join(map(repr, wrong))}")
 
 
 def read_instances(engine: Engine, ids: Sequence[str] | None = None, store: Store | None = None) -> list[dict[str, Any]]:

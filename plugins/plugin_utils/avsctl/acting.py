@@ -10,14 +10,19 @@ import argparse
 import getpass
 import os
 import socket
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from ...module_utils.common.errors import HostError
 from .commands import DONE, FAILED, LOCKED, OFF, Command, Outcome, Place, WrongUse, require, takes_id
-from .known import known
+from .known import known, require_known
 
 _BOOT_PATIENCE = 600.0
+# Seconds an engine is waited for as the host starts, and between two looks for it.
+_ENGINE_PATIENCE, _PAUSE = 120.0, 2.0
 Do = Callable[[Place, Sequence[str], Any, argparse.Namespace], Mapping[str, Any]]
 
 
@@ -55,12 +60,16 @@ def _seconds(text: str) -> float:
 
 
 def _ids(arguments: argparse.Namespace, place: Place) -> list[str]:
-    there = known(place)
     if bool(arguments.ids) is bool(arguments.all):
         raise WrongUse("name instances, or say --all")
-    require(arguments.ids, there)
     if arguments.ids:
+        require_known(arguments.ids, place)
         return list(dict.fromkeys(arguments.ids))
+    try:
+        there = known(place)
+    except HostError:
+        # What is on record can be held without an engine; whoever needs one asks again.
+        there = place.store.ids()
     states = {name: place.store.instance(name).known() for name in there}
     return [name for name, state in states.items() if state is None or state.installed]
 
@@ -72,11 +81,18 @@ def _acting(do: Do) -> Callable[[argparse.Namespace, Place], Outcome]:
         from .process import run_command
 
         ids = _ids(arguments, place)
-        result = dict(do(place, ids, Way(holder(), arguments.lock_timeout, arguments.stop_timeout), arguments))
+        result = dict(do(place, ids, Way(holder(), arguments.lock_timeout, arguments.stop_timeout, say=_say), arguments))
         settle(result, run_command, False)
         return _told(result)
 
     return run
+
+
+def _say(text: str) -> None:
+    """While there is no result yet, for a person who waits for one."""
+    from ...module_utils.common.harmless import harmless
+
+    print(f"avsctl: {harmless(text)}".replace("\n", "\\n"), file=sys.stderr, flush=True)
 
 
 def _told(result: Mapping[str, Any]) -> Outcome:
@@ -91,7 +107,7 @@ def _code(data: Mapping[str, Any]) -> int:
     failed = [entry for entry in data["instances"] if entry["error"]]
     if failed and all(entry.get("waiting") for entry in failed):
         return OFF
-    if failed and all(" is locked " in entry["error"] for entry in failed):
+    if failed and all(entry.get("locked") for entry in failed):
         return LOCKED
     return FAILED if failed else DONE
 
@@ -123,6 +139,22 @@ def _restart(place: Place, ids: Sequence[str], way: Any, _arguments: argparse.Na
     return restart(place.store, place.engine, ids, way)
 
 
+def _await_engine(place: Place) -> None:
+    """An engine that fails as the host starts is started again by systemd; what waits for it is started once. Raises ``HostError``."""
+    until, told = time.monotonic() + _ENGINE_PATIENCE, False
+    while True:
+        try:
+            place.engine.containers()
+            return
+        except HostError as error:
+            if time.monotonic() >= until:
+                raise
+            if not told:
+                _say(f"{error.message}; it is waited for ({_ENGINE_PATIENCE:g} s at most)")
+            told = True
+        time.sleep(_PAUSE)
+
+
 def _up(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.boot.units import Units
     from ...module_utils.reconcile.by_record import to_be_down
@@ -132,6 +164,7 @@ def _up(arguments: argparse.Namespace, place: Place) -> Outcome:
     own = place.store.instance(arguments.id)
     if to_be_down(own, own.state()):
         return Outcome(DONE, {"changed": False, "instances": []}, [f"{own.id} is to be down"])
+    _await_engine(place)
     told = _told(start(place.store, place.engine, [own.id], Way("avs@ unit", _BOOT_PATIENCE, boot=True)))
     if told.code == DONE:
         Units().mark(own.id)
@@ -143,7 +176,8 @@ def _down(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.reconcile.own import Way, down
 
     own = place.store.instance(arguments.id)
-    Units().unmark(own.id)
+    if Units().unmark(own.id):
+        return Outcome(DONE, {"changed": False, "instances": []}, [f"{own.id} was taken down before"])
     return _told(down(place.store, place.engine, own.id, Way("avs@ unit")))
 
 
@@ -152,7 +186,10 @@ def _recover(arguments: argparse.Namespace, place: Place) -> Outcome:
 
     ids = list(arguments.ids) or place.store.ids()
     require(arguments.ids, place.store.ids())
-    left = [name for name in ids if name not in _handed_over(place, ids)]
+    if ids:
+        _await_engine(place)
+    done = _handed_over(place, ids)
+    left = [name for name in ids if name not in done]
     return _told(recover(place.store, place.engine, left, Way("avs-recover.service", _BOOT_PATIENCE)))
 
 

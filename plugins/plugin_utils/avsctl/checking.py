@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from .commands import DONE, FAILED, LOCKED, OFF, Command, Outcome, Place, require, takes_id, takes_ids
-from .known import known
+from .commands import DONE, FAILED, LOCKED, OFF, Command, Outcome, Place, takes_id, takes_ids
+from .known import require_known
 
 _GRACE = 10.0
 
@@ -26,7 +26,7 @@ def _verify(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.status.read import read_host
 
     if arguments.ids:
-        require(arguments.ids, known(place))
+        require_known(arguments.ids, place)
     found = read_host(place.engine, arguments.ids, place.store, drift=True)
     entries = [
         {**shown_entry(item), "off": harmless_deep(list(off(item)))} for item in found.instances if item["phase"] or item["containers"]
@@ -43,7 +43,7 @@ def _verdict(entry: Mapping[str, Any]) -> list[str]:
 def _unlock(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.system.lock import said_of
 
-    require([arguments.id], known(place))
+    require_known([arguments.id], place)
     path = place.store.instance(arguments.id).lock
     holders = _holding(path)
     data = {"id": arguments.id, "held": bool(holders), "said": said_of(path) if holders else None, "processes": holders}
@@ -62,7 +62,7 @@ def _unlock(arguments: argparse.Namespace, place: Place) -> Outcome:
 
 
 def _holding(path: str) -> list[dict[str, Any]]:
-    """Processes that hold a lock on the file, as the kernel knows them, and those the descriptor was handed to."""
+    """Processes that hold a lock on the file, and those the descriptor was handed to; whoever waits for it has it open as well."""
     try:
         wanted = os.stat(path)
     except OSError:
@@ -71,7 +71,7 @@ def _holding(path: str) -> list[dict[str, Any]]:
         return []
     found = []
     for pid in sorted((name for name in os.listdir("/proc") if name.isdigit()), key=int):
-        if int(pid) != os.getpid() and _has_open(pid, wanted):
+        if int(pid) != os.getpid() and _holds(pid, wanted):
             found.append({"pid": int(pid), "command": _command(pid)})
     return found
 
@@ -82,13 +82,24 @@ def _is_locked(wanted: os.stat_result) -> bool:
         return any(place in line.split() for line in handle)
 
 
-def _has_open(pid: str, wanted: os.stat_result) -> bool:
+def _holds(pid: str, wanted: os.stat_result) -> bool:
+    """Whether the kernel says so of one of its descriptors (proc_pid_fdinfo(5))."""
+    for number in _opens(pid, wanted):
+        with suppress(OSError), open(f"/proc/{pid}/fdinfo/{number}", encoding="ascii", errors="replace") as handle:
+            if any(line.startswith("lock:") for line in handle):
+                return True
+    return False
+
+
+def _opens(pid: str, wanted: os.stat_result) -> list[str]:
+    """Descriptors a process has of a file."""
+    found = []
     with suppress(OSError):
         for number in os.listdir(f"/proc/{pid}/fd"):
             with suppress(OSError):
                 if os.path.samestat(os.stat(f"/proc/{pid}/fd/{number}"), wanted):
-                    return True
-    return False
+                    found.append(number)
+    return found
 
 
 def _command(pid: str) -> str:

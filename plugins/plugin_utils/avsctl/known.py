@@ -6,9 +6,18 @@
 
 from __future__ import annotations
 
-from .commands import Place
+from collections.abc import Iterable
+
+from .commands import Place, require
 
 
 def known(place: Place) -> list[str]:
     """Ids of all instances of the host: those it has records of, and those it has containers of. Raises ``HostError``."""
     return sorted({*place.store.ids(), *(container.instance for container in place.engine.containers())})
+
+
+def require_known(wanted: Iterable[str], place: Place) -> None:
+    """Raises ``UnknownInstance``, and ``HostError``. Of what is on record no engine is asked: it may be what does not answer."""
+    ids = list(wanted)
+    if not set(ids) <= set(place.store.ids()):
+        require(ids, known(place))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ...module_utils.common.errors import AvsError, HostError
 from ...module_utils.common.harmless import harmless
 from .commands import DONE, Command, Outcome, Place, WrongUse, require, takes_id
-from .known import known
+from .known import require_known
 
 if TYPE_CHECKING:
     from ...module_utils.docker.containers import Container
@@ -76,7 +76,7 @@ def _takes(parser: argparse.ArgumentParser) -> None:
 def _logs(arguments: argparse.Namespace, place: Place) -> Outcome:
     if arguments.follow and arguments.json:
         raise WrongUse("logs --follow has no end, and --json is one document: leave out one of them")
-    require([arguments.id], known(place))
+    require_known([arguments.id], place)
     containers = _chosen(place, arguments)
     if arguments.json:
         lines = [{"service": line.service, "time": line.time, "text": harmless(line.text)} for line in _lines(arguments, place, containers)]

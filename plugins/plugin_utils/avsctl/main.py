@@ -17,12 +17,15 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from ...module_utils.boot.units import PROGRAM
 from ...module_utils.common.masking import Mask
 from ...module_utils.reconcile.call import answer
 from .process import run_command
 
 # As avsctl with arguments ends (commands.py).
 _WRONG_USE = 2
+# Bytes; a launcher (module_utils/avsctl/launcher.py) names its copy in its first lines.
+_BEGINNING = 512
 
 
 def main() -> None:
@@ -35,8 +38,17 @@ def main() -> None:
     values = (call.get("secret_values") or {}).values()
     # What the engine said may hold them, and an error of ours as well.
     mask = Mask(value for own in values for value in own.values())
+
+    def leave(result: Mapping[str, Any]) -> None:
+        """As a module does (``modules/instances.py``), but that the library is there."""
+        dry = call.get("check") or call["document"].get("trial") or "needs" in result or result.get("failed")
+        if not dry and not leads_to_a_copy(PROGRAM):
+            from ...module_utils.avsctl.install import put_back
+
+            put_back(_archive() or "", str(call["document"].get("holder")))
+
     try:
-        result = answer(call, run_command, "avsctl")
+        result = answer(call, run_command, "avsctl", leave)
     except Exception as error:
         message = unexpected(error)
         if not call["document"].get("complete"):
@@ -65,8 +77,23 @@ def _below(path: str) -> str:
     return "/".join(path.split("/")[-2:])
 
 
+def leads_to_a_copy(launcher: str) -> bool:
+    """Whether it starts something. Asked in every run, so no more is read for it than the file itself."""
+    try:
+        with open(launcher, "rb") as handle:
+            words = handle.read(_BEGINNING).split()
+        return os.path.exists(words[words.index(b"-e") + 1])
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _archive() -> str | None:
+    found = getattr(getattr(__spec__, "loader", None), "archive", None)
+    return None if found is None else str(found)
+
+
 def _discard() -> None:
-    archive = getattr(getattr(__spec__, "loader", None), "archive", None)
+    archive = _archive()
     if archive is not None:
         with contextlib.suppress(OSError):
             os.unlink(archive)

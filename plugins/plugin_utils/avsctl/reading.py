@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from .commands import DONE, OFF, Command, Outcome, Place, require, takes_ids
+from ...module_utils.common.errors import HostError
+from .commands import DONE, OFF, Command, Outcome, Place, takes_ids
 from .history import HISTORY
-from .known import known
+from .known import require_known
 from .logs import LOGS
 from .table import NONE, folded, labelled, room, table
 
@@ -36,32 +38,49 @@ def _nothing(_parser: argparse.ArgumentParser) -> None:
 
 
 def _ls(_arguments: argparse.Namespace, place: Place) -> Outcome:
-    entries, _findings = _looked(place, [])
-    rows = [(item["id"], item.get("version"), item.get("profile"), state_of(item), item["health"]["status"]) for item in entries]
-    data = {"instances": [dict(zip(_LISTED, row)) for row in rows]}
+    seen = _looked(place, [])
+    rows = [(item["id"], item.get("version"), item.get("profile"), state_of(item), item["health"]["status"]) for item in seen.entries]
+    data = {"instances": [dict(zip(_LISTED, row)) for row in rows], "findings": seen.findings}
     lines = table([name.upper() for name in _LISTED], rows, room()) if rows else [_NOBODY]
-    return Outcome(DONE, data, lines)
+    return Outcome(OFF if seen.down else DONE, data, [*lines, *_what_is_down(seen)])
 
 
-def _looked(place: Place, ids: Sequence[str]) -> tuple[list[dict[str, Any]], Any]:
-    """As the module ``instance_info`` tells it."""
-    from ...module_utils.common.harmless import harmless_deep, shown_entry
-    from ...module_utils.status.read import read_host
+@dataclass(frozen=True)
+class _Seen:
+    """As the module ``instance_info`` tells it. ``down``: why no engine was asked, and entries are what is on record."""
 
-    if ids:
-        require(ids, known(place))
-    found = read_host(place.engine, ids, place.store)
-    return [shown_entry(item) for item in found.instances], harmless_deep(found.findings)
+    entries: Sequence[Mapping[str, Any]]
+    findings: Sequence[Mapping[str, Any]]
+    down: str = ""
+
+
+def _looked(place: Place, ids: Sequence[str]) -> _Seen:
+    from ...module_utils.common.harmless import harmless, harmless_deep, shown_entry
+    from ...module_utils.status.read import read_host, read_recorded
+
+    require_known(ids, place)
+    down = ""
+    try:
+        found = read_host(place.engine, ids, place.store)
+    except HostError as error:
+        found, down = read_recorded(place.engine, error, ids, place.store), harmless(error.message)
+    return _Seen([shown_entry(item) for item in found.instances], harmless_deep(found.findings), down)
+
+
+def _what_is_down(seen: _Seen) -> list[str]:
+    if not seen.down:
+        return []
+    return ["", f"{seen.down}: this is what is on record, not what runs", *labelled(_findings(seen.findings), room())]
 
 
 def _status(arguments: argparse.Namespace, place: Place) -> Outcome:
-    entries, findings = _looked(place, arguments.ids)
+    seen = _looked(place, arguments.ids)
     width = room()
-    lines = [line for number, entry in enumerate(entries) for line in ([""] if number else []) + _told(entry, width)] or [_NOBODY]
-    if findings:
-        lines += ["", "beside them", *labelled(_findings(findings), width)]
-    code = OFF if any(map(is_off, entries)) else DONE
-    return Outcome(code, {"instances": entries, "findings": findings}, lines)
+    lines = [line for number, entry in enumerate(seen.entries) for line in ([""] if number else []) + _told(entry, width)] or [_NOBODY]
+    if seen.findings and not seen.down:
+        lines += ["", "beside them", *labelled(_findings(seen.findings), width)]
+    code = OFF if seen.down or any(map(is_off, seen.entries)) else DONE
+    return Outcome(code, {"instances": seen.entries, "findings": seen.findings}, [*lines, *_what_is_down(seen)])
 
 
 def _told(entry: Mapping[str, Any], width: int | None) -> list[str]:

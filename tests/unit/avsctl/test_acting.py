@@ -10,16 +10,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.avsctl import install
-from ansible_collections.restaking.avs.plugins.module_utils.boot.units import Units
+from ansible_collections.restaking.avs.plugins.module_utils.boot.units import Plan, Units
 from ansible_collections.restaking.avs.plugins.module_utils.instance import journal
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
-from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import checking, people
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import acting, checking, people
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.commands import DONE, FAILED, LOCKED, OFF, UNKNOWN, WRONG_USE, Place
 
 from tests.unit.support.memory_host import ID, MemoryHost
@@ -90,6 +91,51 @@ def test_somebody_else_is_at_work(host: MemoryHost, avsctl: Said) -> None:
     with Lock(host.store.instance(ID).lock, "somebody", 0):
         code, out, _err = avsctl("restart", ID, "--lock-timeout", "0")
     assert code == LOCKED and "locked by somebody" in out
+    # By what happened, not by words that anybody may have written.
+    word = json.loads(avsctl("stop", ID, "--json")[1])["instances"][0]
+    assert acting._code({"instances": [{**word, "error": "the chain is locked by its owner"}]}) == FAILED
+
+
+def test_who_stops_what_somebody_works_on_is_told_before_he_waits(host: MemoryHost, avsctl: Said) -> None:
+    with Lock(host.store.instance(ID).lock, "some\x1bbody", 0):
+        code, out, err = avsctl("stop", ID, "--lock-timeout", "0")
+    assert code == LOCKED and "was taken down and is held" in out and host.states()["node"] == "exited"
+    assert err.startswith(f"avsctl: {ID} is locked by some\\x1bbody") and "it is taken down at once" in err and err.count("\n") == 1
+
+
+def test_stop_asks_no_engine_before_it_holds(host: MemoryHost, avsctl: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(host.engine, "_answer", lambda _words: (1, "", "Cannot connect to the Docker daemon at unix:///x. Is it running?\n"))
+        for words in (["stop", ID], ["stop", "--all"]):
+            code, out, _err = avsctl(*words)
+            assert code == FAILED and "is held down from now on, but what of it runs still runs" in out
+        assert avsctl("start", "--all")[0] == FAILED
+    assert avsctl("unlock", ID)[0] == DONE
+
+
+def test_a_late_stop_of_a_unit_takes_down_nothing(host: MemoryHost, avsctl: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert avsctl("up", ID)[0] == DONE
+    units = Units()
+    units.carry_out(Plan(stop=[ID]), lambda *_arguments, **_more: (0, b"", b""))
+    code, out, _err = avsctl("down", ID)
+    assert (code, out) == (DONE, f"{ID} was taken down before\n") and host.states()["node"] == "running"
+    assert avsctl("down", ID)[0] == DONE and host.states()["node"] == "exited"
+
+
+@pytest.mark.parametrize("command", ["up", "recover"])
+def test_an_engine_that_comes_late_is_waited_for(host: MemoryHost, avsctl: Said, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    answer, left = host.engine._answer, [1, 1, 1]
+
+    def late(words: list[str]) -> tuple[int, str, str]:
+        return (1, "", "Cannot connect to the Docker daemon at unix:///x. Is it running?\n") if left and left.pop() else answer(words)
+
+    monkeypatch.setattr(host.engine, "_answer", late)
+    monkeypatch.setattr(acting, "_PAUSE", 0.0)
+    code, _out, err = avsctl(command, ID)
+    assert code == DONE and left == [] and err.count("it is waited for") == 1
+    monkeypatch.setattr(acting, "_ENGINE_PATIENCE", 0.0)
+    left += [1, 1]
+    assert avsctl(command, ID)[0] == FAILED
 
 
 def test_verify_tells_what_is_off(host: MemoryHost, avsctl: Said) -> None:
@@ -130,6 +176,19 @@ def test_unlock_tells_and_ends(host: MemoryHost, avsctl: Said, monkeypatch: pyte
     assert avsctl("unlock", ID)[0] == DONE
 
 
+def test_who_waits_for_a_lock_does_not_hold_it(host: MemoryHost, avsctl: Said) -> None:
+    lock = host.store.instance(ID).lock
+    Path(lock).touch()
+    with Lock(lock, "me", 0):
+        script = "import fcntl, sys; print('waits', flush=True); fcntl.flock(open(sys.argv[1], 'a+'), fcntl.LOCK_EX)"
+        with subprocess.Popen([sys.executable, "-c", script, lock], stdout=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stdout is not None and waiting.stdout.readline() == "waits\n"
+            while not checking._opens(str(waiting.pid), os.stat(lock)):
+                time.sleep(0.01)
+            assert [item["pid"] for item in checking._holding(lock)] == []
+            waiting.kill()
+
+
 def test_recovery_goes_to_the_program_that_began(host: MemoryHost, avsctl: Said, tmp_path: Path) -> None:
     own = host.store.instance(ID)
     old, gone = "avsctl-00000000000000aa.pyz", "avsctl-00000000000000bb.pyz"
@@ -141,6 +200,13 @@ def test_recovery_goes_to_the_program_that_began(host: MemoryHost, avsctl: Said,
     assert (tmp_path / "asked").read_text() == f"recover {ID}\n"
     # That program is not ours to second-guess; one that is gone, or knows no such command, leaves it to this one.
     assert len(journal.opened(own)) == 1
+    # Each of several goes there once.
+    other = host.store.instance("demo-avs-op9")
+    other.make()
+    other.note("begin", transaction="1", operation="apply", program=old, holder="me")
+    assert avsctl("recover")[0] == DONE
+    assert (tmp_path / "asked").read_text().splitlines() == [f"recover {ID}"] * 2 + ["recover demo-avs-op9"]
+    shutil.rmtree(other.root)
     program.write_text("#!/bin/sh\nexit 2\n")
     assert avsctl("recover", ID)[0] == DONE and journal.opened(own) == []
     own.note("begin", transaction="2", operation="apply", program=gone, holder="me")

@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import base64
+import io
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.avsctl import install
 from ansible_collections.restaking.avs.plugins.module_utils.avsctl.launcher import MARK, place_completion, place_launcher
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import main
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.main import leads_to_a_copy
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import archive
 
 NAME = "avsctl-0123456789abcdef.pyz"
@@ -139,3 +144,43 @@ def test_names_with_spaces_are_quoted(tmp_path: Path) -> None:
     assert place_completion(str(tmp_path / "completion"), "/usr/local/sbin/avsctl")
     subprocess.run(["bash", "-n", str(tmp_path / "completion")], check=True)
     subprocess.run(["sh", "-n", launcher], check=True)
+
+
+@pytest.mark.parametrize("gone", ["launcher", "copy"])
+def test_what_was_taken_away_comes_back(places: install.Places, gone: str) -> None:
+    keep(places)
+    other = os.path.join(places.folder, "avsctl-fedcba9876543210.pyz")
+    os.rename(os.path.join(places.folder, NAME), other) if gone == "copy" else os.unlink(places.launcher)
+    assert not leads_to_a_copy(places.launcher)
+    install.put_back(other, "me", places)
+    assert leads_to_a_copy(places.launcher) is (gone == "copy" or os.path.exists(other))
+    assert other in Path(places.launcher).read_text() and os.path.exists(places.completion)
+
+
+def test_a_call_puts_the_launcher_back(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(main, "PROGRAM", str(tmp_path / "avsctl"))
+    monkeypatch.setattr(main, "_archive", lambda: f"/x/{NAME}")
+    monkeypatch.setattr(install, "put_back", lambda copy, _holder: asked.append(copy))
+    result: dict[str, object] = {"changed": False}
+
+    def answer(_call: object, _run: object, _via: str, leave: Callable[[object], None]) -> object:
+        leave(result)
+        return result
+
+    monkeypatch.setattr(main, "answer", answer)
+
+    def call(**more: object) -> None:
+        text = json.dumps({"document": {"holder": "me"}, **more}).encode()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+        main.main()
+
+    call()
+    assert asked == [f"/x/{NAME}"]
+    call(check=True)
+    result["needs"] = {}
+    call()
+    (tmp_path / "avsctl").write_text(f"#!/bin/sh\n{MARK}\n[ -e {tmp_path} ] || exit 1\n")
+    del result["needs"]
+    call()
+    assert asked == [f"/x/{NAME}"] and capsys.readouterr().err == ""

@@ -123,3 +123,19 @@ def test_logs_of_what_is_not_there(memory_host: MemoryHost, capsys: Captured) ->
     memory_host.well(memory_host.gone())
     assert main(["logs", ID], place(memory_host)) == 1
     assert capsys.readouterr().err == f"avsctl: {ID} has no containers, so the engine has no logs of it\n"
+
+
+def test_an_engine_that_is_down_hides_no_record(memory_host: MemoryHost, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory_host.well(memory_host.spec())
+    down = (1, "", "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n")
+    monkeypatch.setattr(memory_host.engine, "_answer", lambda _words: down)
+    for words in (["ls"], ["status"], ["status", ID]):
+        assert main(words, place(memory_host)) == 3
+        out = capsys.readouterr().out
+        assert ID in out and "started  unknown" in out and "v1.0.0" in out
+        assert "the container engine does not answer: this is what is on record, not what runs" in out and "OPS-004" in out
+    assert main(["status", "--json"], place(memory_host)) == 3
+    said = json.loads(capsys.readouterr().out)
+    assert said["instances"][0]["health"] == {"status": "unknown", "detail": "the container engine does not answer"}
+    assert said["findings"][0]["id"] == "OPS-004"
+    assert main(["status", "no-such"], place(memory_host)) == 1

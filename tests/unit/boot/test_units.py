@@ -127,3 +127,31 @@ def test_a_unit_is_not_bound_to_the_engine_and_waits_for_what_was_cut(units: Uni
     text = Path(units.folder, TEMPLATE).read_text()
     assert "Requires=" not in text and "BindsTo=" not in text and "PartOf=" not in text
     assert f"After=docker.service {RECOVER}" in text and "RemainAfterExit=yes" in text and "{" not in text
+
+
+def test_a_unit_that_stops_late_takes_down_nothing_that_was_started_since(units: Units) -> None:
+    settle(result(node_a="started"), Systemd(), False, units)
+    units.mark("node-a")
+    settle(result(node_a="stopped"), Systemd(), False, units)
+    # It was started again before systemd came to the unit's own stop: that is for what was down already, and the unit starts after it.
+    systemd = Systemd()
+    settle(result(node_a="started"), systemd, False, units)
+    assert systemd.asked[-1] == ["--no-block", "start", "--", "avs@node-a.service"]
+    assert units.unmark("node-a") is True
+    units.mark("node-a")
+    assert units.unmark("node-a") is False
+
+
+def test_a_stop_that_systemd_refuses_is_asked_for_again(units: Units) -> None:
+    settle(result(node_a="started"), Systemd(), False, units)
+    units.mark("node-a")
+    settle(result(node_a="stopped"), Systemd(1), False, units)
+    assert units.is_marked("node-a")
+    units.mark("node-a")
+    assert units.unmark("node-a") is False
+
+
+def test_a_mark_there_is_no_room_for_fails_no_unit(units: Units) -> None:
+    Path(units.marks).write_text("in the way")
+    units.mark("node-a")
+    assert not units.is_marked("node-a")

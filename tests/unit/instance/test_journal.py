@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.avsctl import install
-from ansible_collections.restaking.avs.plugins.module_utils.instance import journal
-from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.instance import journal, journal_file
+from ansible_collections.restaking.avs.plugins.module_utils.instance.store import InstanceStore, Store
 
 A, B = "avsctl-aaaaaaaaaaaaaaaa.pyz", "avsctl-bbbbbbbbbbbbbbbb.pyz"
 
@@ -70,3 +72,51 @@ def test_copies_of_open_transactions_are_kept(tmp_path: Path) -> None:
         own.note("begin", transaction="1", program=program)
     store.instance("one-a").note("end", transaction="1", outcome="done")
     assert install._in_use(store) == {B}
+
+
+def records(own: InstanceStore) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(own.path("journal.jsonl")).read_text().splitlines()]
+
+
+def test_a_long_journal_loses_its_older_half_but_what_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_file, "LONGEST", 4000)
+    own = Store(str(tmp_path)).instance("one-a")
+    own.make()
+    cut = journal.begin(own, "apply", "me")
+    journal.end(own, journal.begin(own, "stop", "me"), journal.DONE)
+    for number in range(200):
+        own.note("filler", number=number)
+    numbers = [record["number"] for record in records(own) if record["event"] == "filler"]
+    assert numbers == list(range(numbers[0], 200)) and 100 < numbers[0] and os.path.getsize(own.path("journal.jsonl")) < 5000
+    assert [record["transaction"] for record in records(own) if "transaction" in record] == [cut]
+    assert [record["transaction"] for record in journal.opened(own)] == [cut]
+    journal.end(own, cut, journal.CUT)
+    assert journal.opened(own) == []
+
+
+def test_an_open_transaction_is_found_however_much_was_written_since(tmp_path: Path) -> None:
+    own = Store(str(tmp_path)).instance("one-a")
+    own.make()
+    begun = journal.begin(own, "apply", "me")
+    with open(own.path("journal.jsonl"), "ab") as out:
+        out.write(b'{"event": "filler"}\n' * 50_000)
+    assert [record["transaction"] for record in journal.opened(own)] == [begun]
+
+
+def test_a_line_that_was_cut_takes_no_other_one_with_it(tmp_path: Path) -> None:
+    own = Store(str(tmp_path)).instance("one-a")
+    own.make()
+    own.note("filler")
+    path = Path(own.path("journal.jsonl"))
+    path.write_bytes(path.read_bytes() + b'{"event": "en')
+    begun = journal.begin(own, "apply", "me")
+    assert [record["transaction"] for record in journal.opened(own)] == [begun]
+    assert path.read_bytes().count(b"\n") == 3
+
+
+def test_a_journal_of_one_endless_line_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_file, "LONGEST", 4000)
+    own = Store(str(tmp_path)).instance("one-a")
+    own.make()
+    Path(own.path("journal.jsonl")).write_bytes(bytes(9000))
+    assert own.note("filler") and [record["event"] for record in records(own)] == ["filler"]

@@ -118,16 +118,6 @@ def test_the_host_key_is_made_once(store: Store) -> None:
     assert stat.S_IMODE(os.stat(os.path.join(store.root, "host.key")).st_mode) == 0o600
 
 
-def test_a_long_journal_loses_its_older_half(own: InstanceStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.restaking.avs.plugins.module_utils.instance.store._JOURNAL_BYTES", 2000)
-    own.make()
-    for number in range(60):
-        own.note("apply", number=number)
-    lines = [json.loads(line) for line in Path(own.path("journal.jsonl")).read_text().splitlines()]
-    assert [line["number"] for line in lines] == list(range(lines[0]["number"], 60))
-    assert lines[0]["number"] > 20
-
-
 def test_folders_below_data_are_made_step_by_step(tmp_path: Path) -> None:
     root = tmp_path / "data"
     handle = files.inside(str(root), "a/./b/c", 0o750)

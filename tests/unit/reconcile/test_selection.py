@@ -90,3 +90,15 @@ def test_ids_and_all(memory_host: MemoryHost) -> None:
     for ids, key, everything in (([], "", False), ([ID], "E([1,2])", False), ([ID], "", True)):
         with pytest.raises(HostError):
             choose(host.store, engine, ids, key, everything)
+
+
+def test_an_engine_that_is_down_keeps_nobody_from_choosing(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = memory_host
+    host.well(host.spec())
+    monkeypatch.setattr(host.engine, "_answer", lambda _words: (1, "", "Cannot connect to the Docker daemon at unix:///x. Is it running?"))
+    for ids, key, everything in (([ID], "", False), ([], "E([1,2])", False), ([], "", True)):
+        assert list(choose(host.store, host.engine.connect(), ids, key, everything).ids) == [ID]
+    # What is not on record may run all the same: nobody says it is not here.
+    for ids, key in (([ID, "no-such"], ""), ([], "E([3,4])")):
+        with pytest.raises(HostError, match="does not answer"):
+            choose(host.store, host.engine.connect(), ids, key, False)
