@@ -180,11 +180,7 @@ def main() -> None:
     given = module.params
     holder = given["holder"] or f"{os.environ.get('SUDO_USER') or 'root'}@{socket.gethostname()}:{os.getpid()}"
     way = Way(
-        holder,
-        float(given["lock_timeout"]),
-        float(given["stop_timeout"]),
-        module.check_mode,
-        say=lambda text: module.warn(harmless(text)),
+        holder, float(given["lock_timeout"]), float(given["stop_timeout"]), module.check_mode, say=lambda text: module.warn(harmless(text))
     )
     try:
         store, engine = host_store(), Engine(module.run_command)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...module_utils.common.errors import HostError
@@ -81,18 +82,30 @@ def _acting(do: Do) -> Callable[[argparse.Namespace, Place], Outcome]:
         from .process import run_command
 
         ids = _ids(arguments, place)
-        result = dict(do(place, ids, Way(holder(), arguments.lock_timeout, arguments.stop_timeout, say=_say), arguments))
-        settle(result, run_command, False)
+        with _without_a_terminal():
+            result = dict(do(place, ids, Way(holder(), arguments.lock_timeout, arguments.stop_timeout, say=_say), arguments))
+            settle(result, run_command, False)
         return _told(result)
 
     return run
+
+
+@contextmanager
+def _without_a_terminal() -> Iterator[None]:
+    """A login that is lost in the middle of a restart leaves no node down."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _say(text: str) -> None:
     """While there is no result yet, for a person who waits for one."""
     from ...module_utils.common.harmless import harmless
 
-    print(f"avsctl: {harmless(text)}".replace("\n", "\\n"), file=sys.stderr, flush=True)
+    with suppress(OSError):
+        print(f"avsctl: {harmless(text)}".replace("\n", "\\n"), file=sys.stderr, flush=True)
 
 
 def _told(result: Mapping[str, Any]) -> Outcome:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...module_utils.common.errors import AvsError, HostError
 from ...module_utils.common.harmless import harmless
-from .commands import DONE, Command, Outcome, Place, WrongUse, require, takes_id
+from .commands import DONE, Command, Outcome, Place, WrongUse, takes_id
 from .known import require_known
 
 if TYPE_CHECKING:

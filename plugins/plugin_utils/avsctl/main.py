@@ -50,6 +50,9 @@ def main() -> None:
     try:
         result = answer(call, run_command, "avsctl", leave)
     except Exception as error:
+        if isinstance(error, (ImportError, SyntaxError, EOFError)):
+            # The next call goes to a module, which leaves a good copy. A unit or a person, who have no other one, keep what there is.
+            _discard()
         message = unexpected(error)
         if not call["document"].get("complete"):
             # Nothing was changed: no answer, and a module is asked.
@@ -60,9 +63,7 @@ def main() -> None:
 
 
 def unexpected(error: Exception) -> str:
-    """What is known of it, in a line. A copy that may be damaged is removed: the next call goes to a module, which leaves a good one."""
-    if isinstance(error, (ImportError, SyntaxError, EOFError)):
-        _discard()
+    """What is known of it, in a line."""
     # Not read by the many calls that go well.
     import traceback
 

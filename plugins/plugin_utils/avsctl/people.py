@@ -96,7 +96,8 @@ def main(arguments: Sequence[str], place: Place | None = None) -> int:
 
         _print_all(candidates(arguments[1:], COMMANDS, parser(COMMANDS)))
         return DONE
-    # Here, so that completion is quick; and before anything else, so that a damaged copy can still say so.
+    # Here, so that completion is quick; and before anything else, so that a damaged copy can still say so. It stays: who starts nodes by it
+    # has no other one.
     from .main import unexpected
 
     as_json = "--json" in arguments

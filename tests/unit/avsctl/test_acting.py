@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -101,6 +102,13 @@ def test_who_stops_what_somebody_works_on_is_told_before_he_waits(host: MemoryHo
         code, out, err = avsctl("stop", ID, "--lock-timeout", "0")
     assert code == LOCKED and "was taken down and is held" in out and host.states()["node"] == "exited"
     assert err.startswith(f"avsctl: {ID} is locked by some\\x1bbody") and "it is taken down at once" in err and err.count("\n") == 1
+
+
+def test_a_lost_login_leaves_no_node_down(host: MemoryHost, avsctl: Said) -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    host.engine.at = lambda what: os.kill(os.getpid(), signal.SIGHUP) if what.startswith("after stop") else None
+    assert avsctl("restart", ID)[0] == DONE and host.states()["node"] == "running"
+    assert signal.getsignal(signal.SIGHUP) is before
 
 
 def test_stop_asks_no_engine_before_it_holds(host: MemoryHost, avsctl: Said, monkeypatch: pytest.MonkeyPatch) -> None:

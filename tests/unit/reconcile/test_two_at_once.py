@@ -68,7 +68,9 @@ def test_what_is_stopped_while_its_containers_are_started_is_down_in_the_end(mem
 
     def at(what: str) -> None:
         # The last of these comes when the node runs already, and is waited for.
-        if what.startswith(moment) and (moment != "before container inspect" or made != host.ids() and host.states().get("node") == "running"):
+        if what.startswith(moment) and (
+            moment != "before container inspect" or (made != host.ids() and host.states().get("node") == "running")
+        ):
             emergency(host)
 
     host.engine.at = at
