@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ..common.actions import Action
-from ..common.errors import AvsError, LockedError
+from ..common.errors import AvsError, HostError, LockedError
 from ..common.words import GONE
 from ..docker.engine import Engine
 from ..instance import artifacts
@@ -89,8 +89,8 @@ def alone(item: Work, terms: Terms, store: Store, step: Callable[[tuple[int, ...
 
 
 def _halted_at_once(item: Work, terms: Terms, host: _Host) -> bool:
-    """Whether somebody works on it, so that it was ended without the lock: he finds its hold wherever he starts anything. Only then is he
-    waited for, to record what was done. Raises what keeps it running before what keeps it from being recorded."""
+    """Whether it was ended without its lock, which somebody holds who works on it: he finds the hold wherever he starts anything. Only then
+    is the lock waited for, to record what was done. Raises what keeps it running before what keeps it from being recorded."""
     lock = host.store.instance(item.id).lock
     busy = _busy(lock, terms)
     if busy is None:
@@ -108,18 +108,24 @@ def _halted_at_once(item: Work, terms: Terms, host: _Host) -> bool:
         failure = _halt(item, terms, host.engine) or failure
         if failure is not None:
             raise failure from None
-        said = error.message if isinstance(error, AvsError) else os_error_text(error, lock)
-        raise LockedError(f"{item.id} was taken down and is held, but that could not be recorded: {said}") from None
+        message = f"{item.id} was taken down and is held, but that could not be recorded: {_said(error, lock)}"
+        if isinstance(error, LockedError):
+            raise LockedError(message) from None
+        raise HostError(message, error.findings if isinstance(error, AvsError) else ()) from None
     return True
 
 
 def _busy(lock: str, terms: Terms) -> str | None:
-    """Who holds a lock, in words; ``None`` where it can be had."""
+    """Why a lock cannot be had, in words: who holds it, as a rule. ``None`` where it can."""
     try:
         with Lock(lock, terms.holder, 0):
             return None
     except (AvsError, OSError) as error:
-        return error.message.partition(";")[0] if isinstance(error, AvsError) else os_error_text(error, lock)
+        return _said(error, lock).partition(";")[0]
+
+
+def _said(error: AvsError | OSError, lock: str) -> str:
+    return error.message if isinstance(error, AvsError) else os_error_text(error, lock)
 
 
 def _halt(item: Work, terms: Terms, engine: Engine) -> AvsError | None:

@@ -121,6 +121,20 @@ def test_a_node_that_cannot_be_stopped_is_not_told_as_locked(memory_host: Memory
     assert "could not be stopped" in entry["error"] and "locked" not in entry and host.states()["node"] == "running"
 
 
+def test_a_lock_that_cannot_be_had_keeps_no_node_running(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = memory_host
+    host.well(host.spec())
+
+    def full(_lock: Lock) -> Lock:
+        raise OSError(28, "No space left on device", "/run/lock/avs")
+
+    monkeypatch.setattr(Lock, "__enter__", full)
+    result = control.stop(host.store, host.engine.connect(), [ID], WAY)
+    entry = result["instances"][0]
+    assert host.states()["node"] == "exited" and held(host)
+    assert "was taken down and is held" in entry["error"] and "No space left on device" in entry["error"] and "locked" not in entry
+
+
 @pytest.mark.parametrize("way", [WAY, BOOT])
 def test_a_start_does_not_go_back_behind_a_run_it_waited_for(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
     host, spec = memory_host, memory_host.spec()
