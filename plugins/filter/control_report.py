@@ -71,8 +71,9 @@ def control_report(results: Any, ids: Sequence[str] = ()) -> dict[str, list[str]
             problems += [f"{host}: nothing tells which keys {name} has; {_ALIVE}" for name in result.get("unsure") or ()]
         elif isinstance(result, Mapping) and result.get("unreachable"):
             problems.append(f"{host} could not be reached; {_ALIVE}: {result.get('msg') or 'no message'}")
-        elif not (isinstance(result, Mapping) and result.get("failed")):
-            problems.append(f"{host} did not answer; {_ALIVE}")
+        else:
+            how = "failed, as its task says" if isinstance(result, Mapping) and result.get("failed") else "did not answer"
+            problems.append(f"{host} {how}; {_ALIVE}")
     there = {entry["id"] for result in answered.values() for entry in result["instances"]}
     missing = [str(name) for name in ids if name not in there]
     if missing:

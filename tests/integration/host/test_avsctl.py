@@ -308,14 +308,20 @@ def test_bash_completes_it(machine: Machine, node: str) -> None:
 
 
 def test_an_engine_that_is_down(machine: Machine, node: str) -> None:
-    for command in (["ls"], ["status"], ["status", node], ["logs", node]):
+    for command in (["ls"], ["status"], ["status", node]):
+        done = machine.avsctl(*command, engine=False)
+        assert (done.returncode, done.stderr) == (3, "") and node in done.stdout and "unknown" in done.stdout
+        assert "the container engine does not answer: this is what is on record" in done.stdout and "systemctl start docker" in done.stdout
+    for command in (["logs", node], ["verify"]):
         done = machine.avsctl(*command, engine=False)
         assert (done.returncode, done.stdout) == (1, "") and clean(done)
         first, *more = done.stderr.splitlines()
         assert first == "avsctl: the container engine does not answer" and len(more) == 1 and "systemctl start docker" in more[0]
     told = document(machine.avsctl("ls", "--json", engine=False))
-    assert told["failed"] is True and [item["id"] for item in told["findings"]] == ["OPS-004"]
-    assert machine.avsctl("history", node, engine=False).returncode == 0
+    assert [item["id"] for item in told["findings"]] == ["OPS-004"] and node in [item["id"] for item in told["instances"]]
+    assert document(machine.avsctl("verify", "--json", engine=False))["failed"] is True
+    for command in (["history", node], ["unlock", node]):
+        assert machine.avsctl(*command, engine=False).returncode == 0
 
 
 def test_nothing_of_it_changes_the_host(machine: Machine, bench: Bench, node: str, talker: str) -> None:
