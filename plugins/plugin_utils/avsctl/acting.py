@@ -176,6 +176,8 @@ def _up(arguments: argparse.Namespace, place: Place) -> Outcome:
 
     own = place.store.instance(arguments.id)
     if to_be_down(own, own.state()):
+        # Its unit is active all the same, until the next run stops it, or starts the node without asking systemd.
+        Units().mark(own.id)
         return Outcome(DONE, {"changed": False, "instances": []}, [f"{own.id} is to be down"])
     _await_engine(place)
     told = _told(start(place.store, place.engine, [own.id], Way("avs@ unit", _BOOT_PATIENCE, boot=True)))

@@ -86,6 +86,8 @@ def test_up_leaves_down_what_is_to_be_down(host: MemoryHost, avsctl: Said) -> No
     host.well(host.stopped())
     code, out, _err = avsctl("up", ID)
     assert (code, out) == (DONE, f"{ID} is to be down\n") and host.states()["node"] == "exited"
+    # The mark tells of the unit, which is active now, and not of the node.
+    assert Units().is_marked(ID)
 
 
 def test_somebody_else_is_at_work(host: MemoryHost, avsctl: Said) -> None:
