@@ -129,7 +129,9 @@ def _lines(entry: Mapping[str, Any]) -> list[str]:
     if entry["error"]:
         return [f"{entry['id']}: {line.strip()}" for line in entry["error"].splitlines()]
     done = ", ".join(f"{one['action']} {one['kind']} {one['name']}" for one in entry["actions"]) or "nothing to do"
-    warned = [f"{entry['id']}: {item['message']}" for item in entry["findings"] if item["severity"] != "info" and item["id"] != "OPS-017"]
+    said = [item for item in entry["findings"] if item["severity"] != "info" and item["id"] != "OPS-017"]
+    # What it is about is in the place: a message alone is half a sentence.
+    warned = [f"{entry['id']}: {item['id']} {item['place']}{': ' if item['place'] else ''}{item['message']}" for item in said]
     word = "held" if entry.get("hold") else entry["state"]
     return [f"{entry['id']}  {word}  {entry['health']['status']}: {done}", *warned]
 

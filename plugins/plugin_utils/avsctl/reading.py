@@ -18,7 +18,7 @@ from .known import require_known
 from .logs import LOGS
 from .table import NONE, folded, labelled, room, table
 
-_STARTED, _HEALTHY, _HELD = "started", "healthy", "held"
+_STARTED, _HELD = "started", "held"
 _LISTED = ("id", "version", "profile", "state", "health")
 _NOBODY = "no instances on this host"
 
@@ -29,8 +29,10 @@ def state_of(entry: Mapping[str, Any]) -> str:
 
 
 def is_off(entry: Mapping[str, Any]) -> bool:
-    """Whether an instance that is to run is not healthy."""
-    return state_of(entry) == _STARTED and (entry.get("health") or {}).get("status") != _HEALTHY
+    """Whether an instance that is to run is not healthy, or one that is to be down runs."""
+    from ...module_utils.status.off import off
+
+    return next(off(entry), None) is not None
 
 
 def _nothing(_parser: argparse.ArgumentParser) -> None:
@@ -92,6 +94,8 @@ def _told(entry: Mapping[str, Any], width: int | None) -> list[str]:
 
 def _pairs(entry: Mapping[str, Any], health: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
     yield "detail", health.get("detail")
+    if state_of(entry) != _STARTED and is_off(entry):
+        yield "off", "is to be down, and runs: avsctl stop, or the next run, takes it down"
     hold = entry.get("hold")
     if hold:
         yield "held", f"since {hold.get('since')} by {hold.get('by')}: {hold.get('reason') or 'no reason given'}"
@@ -144,7 +148,7 @@ READING = (
         takes_ids,
         _status,
         "State and health asked just now, keys by fingerprint and public id, ports, containers, where things are, and findings: what the module "
-        "restaking.avs.instance_info tells. Ends with 3 where an instance that is to run is not healthy.",
+        "restaking.avs.instance_info tells. Ends with 3 where an instance that is to run is not healthy, or one that is to be down runs.",
     ),
     LOGS,
     HISTORY,

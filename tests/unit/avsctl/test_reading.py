@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import logs, reading
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.commands import Place
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.people import main
@@ -139,3 +140,12 @@ def test_an_engine_that_is_down_hides_no_record(memory_host: MemoryHost, capsys:
     assert said["instances"][0]["health"] == {"status": "unknown", "detail": "the container engine does not answer"}
     assert said["findings"][0]["id"] == "OPS-004"
     assert main(["status", "no-such"], place(memory_host)) == 1
+
+
+def test_a_node_that_is_held_and_runs_is_off(memory_host: MemoryHost, capsys: Captured) -> None:
+    memory_host.well(memory_host.spec())
+    hold.place(memory_host.store.instance(ID), "me", "")
+    assert main(["status"], place(memory_host)) == 3
+    assert "is to be down, and runs" in capsys.readouterr().out
+    memory_host.well(memory_host.spec())
+    assert main(["status"], place(memory_host)) == 0
