@@ -62,24 +62,17 @@ def _unlock(arguments: argparse.Namespace, place: Place) -> Outcome:
 
 
 def _holding(path: str) -> list[dict[str, Any]]:
-    """Processes that hold a lock on the file, and those the descriptor was handed to; whoever waits for it has it open as well."""
+    """Processes that hold a lock on the file, and those the descriptor was handed to, though who took it has ended. Whoever waits for it
+    has it open as well, and holds nothing."""
     try:
         wanted = os.stat(path)
     except OSError:
-        return []
-    if not _is_locked(wanted):
         return []
     found = []
     for pid in sorted((name for name in os.listdir("/proc") if name.isdigit()), key=int):
         if int(pid) != os.getpid() and _holds(pid, wanted):
             found.append({"pid": int(pid), "command": _command(pid)})
     return found
-
-
-def _is_locked(wanted: os.stat_result) -> bool:
-    place = f"{os.major(wanted.st_dev):02x}:{os.minor(wanted.st_dev):02x}:{wanted.st_ino}"
-    with open("/proc/locks", encoding="ascii") as handle:
-        return any(place in line.split() for line in handle)
 
 
 def _holds(pid: str, wanted: os.stat_result) -> bool:

@@ -161,17 +161,22 @@ def test_verify_tells_what_is_off(host: MemoryHost, avsctl: Said) -> None:
 
 
 HOLDER = """
-import fcntl, signal, sys, time
+import fcntl, os, signal, sys, time
 if sys.argv[2] == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 handle = open(sys.argv[1], "a+")
-fcntl.flock(handle, fcntl.LOCK_EX)
+if sys.argv[2] != "heir" or os.fork() == 0:
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    if sys.argv[2] == "heir":
+        os._exit(0)
+elif os.wait()[1]:
+    sys.exit(1)
 print("held", flush=True)
 time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("kind", ["polite", "deaf"])
+@pytest.mark.parametrize("kind", ["polite", "deaf", "heir"])
 def test_unlock_tells_and_ends(host: MemoryHost, avsctl: Said, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(checking, "_GRACE", 1.0)
     assert avsctl("unlock", ID)[:2] == (DONE, f"nobody holds the lock of {ID}\n")

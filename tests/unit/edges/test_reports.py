@@ -43,8 +43,12 @@ def test_what_was_done_and_who_could_not_be_reached() -> None:
     report = control_report(results, ["node-a", "node-z"])
     assert report["told"] == ["b node-a held: stop container node"]
     assert [line.partition(";")[0] for line in report["problems"]] == [
-        "a could not be reached", "b: nothing tells which keys node-q has", "c failed, as its task says", "d did not answer", "no host that answered has node-z",
-    ]  # fmt: skip
+        "a could not be reached",
+        "b: nothing tells which keys node-q has",
+        "c failed, as its task says",
+        "d did not answer",
+        "no host that answered has node-z",
+    ]
     # Why is told by its task, once; who it was is not lost among many.
     assert "told by its task" not in str(report)
     assert "\x1b" not in str(report) and "\n" not in "".join(report["problems"])
