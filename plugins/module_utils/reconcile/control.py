@@ -83,7 +83,7 @@ def stop(store: Store, engine: Engine, ids: Sequence[str], way: Way, reason: str
             held.append(name)
             try:
                 if not way.check and hold.place(own, way.holder, reason):
-                    own.note("hold", holder=way.holder, reason=reason)
+                    own.note("hold", holder=way.holder, reason=reason[: hold.LONGEST])
             except OSError as error:
                 failed[name] = error
     try:

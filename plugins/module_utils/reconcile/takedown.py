@@ -98,17 +98,17 @@ def _halted_at_once(item: Work, terms: Terms, host: _Host) -> bool:
     terms.say(f"{busy}; it is taken down at once, and then that is waited for ({terms.timeout:g} s at most)")
     item.begun = True
     seen = item.job.containers
-    failure = _halt(item, terms, host.engine)
+    _halt(item, terms, host.engine)
     try:
         alone(item, terms, host.store, lambda descriptors: _down(item, terms, host, descriptors))
         # What this stop found, not what it left.
         item.job.containers, item.job.reason = seen, item.job.reason or "is running"
     except (AvsError, OSError) as error:
-        # Who had the lock may have been about to start something.
-        failure = _halt(item, terms, host.engine) or failure
+        # The first time the engine may have refused, or who has the lock have been about to start something.
+        failure = _halt(item, terms, host.engine)
         if failure is not None:
             raise failure from None
-        message = f"{item.id} was taken down and is held, but that could not be recorded: {_said(error, lock)}"
+        message = f"{item.id} was taken down and is held; its record says otherwise until the next run: {_busy(lock, terms) or busy}"
         if isinstance(error, LockedError):
             raise LockedError(message) from None
         raise HostError(message, error.findings if isinstance(error, AvsError) else ()) from None

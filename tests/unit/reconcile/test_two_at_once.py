@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
+from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
@@ -108,6 +109,18 @@ def test_who_waits_is_told_at_once(memory_host: MemoryHost) -> None:
         control.stop(host.store, host.engine.connect(), [ID], Way("tester", 0, say=lambda text: said.append((text, host.states()["node"]))))
     ((text, state),) = said
     assert "locked by somebody" in text and "taken down at once" in text and state == "running"
+
+
+def test_once_the_other_has_ended_all_of_a_stop_is_recorded(memory_host: MemoryHost) -> None:
+    host = memory_host
+    host.well(host.spec())
+    with ExitStack() as other:
+        other.enter_context(Lock(host.store.instance(ID).lock, "somebody", 0))
+        result = control.stop(host.store, host.engine.connect(), [ID], Way("tester", 5, say=lambda _text: other.close()))
+    (entry,) = result["instances"]
+    assert (entry["error"], entry["state"], entry["changed"], host.state()["desired"]) == (None, "stopped", True, "stopped")
+    assert {"kind": "container", "name": "node", "action": "stop"} in entry["actions"]
+    assert journal.opened(host.store.instance(ID)) == []
 
 
 def test_a_node_that_cannot_be_stopped_is_not_told_as_locked(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
