@@ -198,6 +198,9 @@ instances:
     error:
       description: Why this instance failed, empty otherwise.
       type: str
+    locked:
+      description: Given where it failed because somebody else works on it.
+      type: bool
 unlisted:
   description: Ids of instances on the host that are not in the list.
   returned: always
