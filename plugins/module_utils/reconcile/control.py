@@ -20,9 +20,11 @@ from ..instance import hold
 from ..instance.store import InstanceStore, Store
 from ..status.entry import entry_of, tell
 from .by_record import going_on, to_be_down
-from .job import Call, look
+from .job import Call, Job, look
 from .own import Way, halted, refused, result_of, take_alone
+from .plan import plan_stop
 from .reconcile import reconcile, say_hold
+from .standstill import Ending, halt
 from .takedown import announce_down, take_down
 from .work import of_the_system
 
@@ -102,7 +104,7 @@ def stop(store: Store, engine: Engine, ids: Sequence[str], way: Way, reason: str
         if not job.entry:
             job.entry = entry_of(job.spec, job.state, job.containers)
             if job.refusal is not None:
-                job.entry["error"] = job.refusal.message
+                _down_unrecorded(engine, job, job.refusal, way)
         say_hold(job)
         if job.id in failed:
             text = f"{job.id} is stopped, and that it is to stay so could not be recorded: {failed[job.id].strerror}"
@@ -110,6 +112,20 @@ def stop(store: Store, engine: Engine, ids: Sequence[str], way: Way, reason: str
         elif job.id in held:
             acted(job.entry, Action("hold", job.id, "create"))
     return result_of([job.entry for job in jobs])
+
+
+def _down_unrecorded(engine: Engine, job: Job, refusal: HostError, way: Way) -> None:
+    """Take down what a newer release recorded: the record is left alone, and that it is held is read by every release."""
+    ended = plan_stop(job.containers)
+    job.entry["error"] = refusal.message
+    acted(job.entry, *ended)
+    if not ended or way.check:
+        return
+    try:
+        tell(job.entry, halt(engine, job.id, job.containers, Ending(way.stop_timeout)))
+        job.entry["error"] = f"{job.id} was taken down and is held; its record says otherwise until the next run: {refusal.message}"
+    except AvsError as error:
+        job.entry["error"] = f"{error}; {refusal.message}"
 
 
 def _held_alone(own: InstanceStore, now: bool, error: AvsError) -> dict[str, Any]:

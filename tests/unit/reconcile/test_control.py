@@ -17,7 +17,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile import by_
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 
-from tests.unit.support.memory_host import ID, NODE, PACKAGE, MemoryHost, with_service
+from tests.unit.support.memory_host import ID, NODE, PACKAGE, MemoryHost, acted, with_service
 from tests.unit.support.memory_programs import STUBBORN
 
 WAY = Way("tester", 0)
@@ -280,3 +280,15 @@ def test_a_hold_a_removal_left_goes_with_the_next_one(memory_host: MemoryHost) -
     host.well(host.gone())
     assert hold.hold_of(host.store.instance(ID)) is None
     assert host.call(host.gone())["changed"] is False
+
+
+def test_what_a_newer_release_recorded_is_taken_down_and_its_record_left_alone(memory_host: MemoryHost) -> None:
+    host = memory_host
+    host.well(host.spec())
+    path = Path(host.store.instance(ID).state_file)
+    newer = json.dumps({**json.loads(path.read_text()), "schema": 99})
+    path.write_text(newer)
+    done = stop(host)
+    assert host.states()["node"] == "exited" and set(policies(host).values()) == {"no"} and path.read_text() == newer
+    assert "was taken down and is held" in error(done) and "schema 99" in error(done)
+    assert hold.hold_of(host.store.instance(ID)) is not None and "stop container node" in acted(done["instances"][0])
