@@ -23,10 +23,14 @@ options:
     type: dict
     required: true
   ids:
-    description: The ids that were asked for, where ids were.
+    description: The ids that were asked for, where ids were; a text has them with commas between.
     type: list
     elements: str
     default: []
+  check:
+    description: Whether the results are those of check mode, which says what would be done.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -47,6 +51,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.restaking.avs.plugins.plugin_utils.reports.asked import first_line, named
 from ansible_collections.restaking.avs.plugins.plugin_utils.reports.text import one_line
 
 _ALIVE = "what runs there is not known, and may run on"
@@ -57,7 +62,7 @@ class FilterModule:
         return {"control_report": control_report}
 
 
-def control_report(results: Any, ids: Sequence[str] = ()) -> dict[str, list[str]]:
+def control_report(results: Any, ids: Sequence[str] | str = (), check: bool = False) -> dict[str, list[str]]:
     """``told`` and ``problems``. Raises ``AnsibleFilterError`` for anything else than a mapping."""
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"control_report needs a dictionary of results by host, not a {type(results).__name__}")
@@ -67,21 +72,24 @@ def control_report(results: Any, ids: Sequence[str] = ()) -> dict[str, list[str]
     for host in sorted(map(str, results)):
         result = results[host]
         if host in answered:
-            told += [_line(host, entry) for entry in result["instances"]]
+            told += [_line(host, entry, check) for entry in result["instances"]]
             problems += [f"{host}: nothing tells which keys {name} has; {_ALIVE}" for name in result.get("unsure") or ()]
         elif isinstance(result, Mapping) and result.get("unreachable"):
-            problems.append(f"{host} could not be reached; {_ALIVE}: {result.get('msg') or 'no message'}")
+            problems.append(f"{host} could not be reached; {_ALIVE}: {first_line(result)}")
         else:
             how = "failed, as its task says" if isinstance(result, Mapping) and result.get("failed") else "did not answer"
             problems.append(f"{host} {how}; {_ALIVE}")
     there = {entry["id"] for result in answered.values() for entry in result["instances"]}
-    missing = [str(name) for name in ids if name not in there]
+    missing = [name for name in named(ids) if name not in there]
     if missing:
         problems.append(f"no host that answered has {', '.join(missing)}; restaking.avs.status lists what there is")
     return {"told": [one_line(line) for line in told], "problems": [one_line(line) for line in problems]}
 
 
-def _line(host: str, entry: Mapping[str, Any]) -> str:
-    done = ", ".join(f"{one['action']} {one['kind']} {one['name']}" for one in entry.get("actions") or ()) or "nothing to do"
+def _line(host: str, entry: Mapping[str, Any], check: bool) -> str:
+    done = ", ".join(f"{one['action']} {one['kind']} {one['name']}" for one in entry.get("actions") or ())
     word = "held" if entry.get("hold") else entry.get("state")
-    return f"{host} {entry['id']} {word}: {'failed' if entry.get('error') else done}"
+    if entry.get("error"):
+        return f"{host} {entry['id']} {word}: failed"
+    # In check mode the state is the one that would come of it.
+    return f"{host} {entry['id']}: would {done}" if check and done else f"{host} {entry['id']} {word}: {done or 'nothing to do'}"

@@ -16,6 +16,7 @@ short_description: Merge what C(avsctl logs --json) said on many hosts, by time
 description:
   - One line for each line a container logged, with the engine's time, host, instance and service before it. What a container logs draws no
     line of its own and moves no cursor.
+  - Why a host could not tell is a problem; that it has no such instance is none.
 options:
   _input:
     description: Host name -> registered result of a looped task that ran C(avsctl logs --json) for each id.
@@ -32,7 +33,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(lines), and C(ids), those that some host has.
+  description:
+    - C(lines), and C(ids), those that some host has.
+    - C(problems), a line for each thing that kept a host from telling, and C(without), hosts that have no C(avsctl).
   type: dict
 """
 
@@ -42,8 +45,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless
+from ansible_collections.restaking.avs.plugins.plugin_utils.reports.asked import first_line
+from ansible_collections.restaking.avs.plugins.plugin_utils.reports.text import one_line
 
-_FOUND = 0
+# What avsctl ends with, where it did not fail.
+_FOUND, _NOT_HERE = 0, 5
+# What the module `command` says, and its code, where there is no such program.
+_NO_PROGRAM, _NO_PROGRAM_CODE = "Error executing command", 2
 
 
 class FilterModule:
@@ -52,18 +60,41 @@ class FilterModule:
 
 
 def log_lines(results: Any) -> dict[str, list[str]]:
-    """``lines`` and ``ids``. Raises ``AnsibleFilterError`` for anything else than a mapping."""
+    """``lines``, ``ids``, ``problems`` and ``without``. Raises ``AnsibleFilterError`` for anything else than a mapping."""
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"log_lines needs a dictionary of results by host, not a {type(results).__name__}")
     rows: list[tuple[str, str]] = []
     ids: set[str] = set()
+    problems: list[str] = []
+    without: list[str] = []
     for host, result in results.items():
         for answer in (result.get("results") or ()) if isinstance(result, Mapping) else ():
-            if answer.get("rc") != _FOUND:
-                continue
-            found = json.loads(answer.get("stdout") or "{}")
-            ids.add(str(found.get("id")))
-            for line in found.get("lines") or ():
-                moment = str(line.get("time"))
-                rows.append((moment, f"{moment} {host} {found.get('id')} {line.get('service')} | {line.get('text')}"))
-    return {"lines": [harmless(text).replace("\n", "\\n") for _moment, text in sorted(rows, key=lambda row: row[0])], "ids": sorted(ids)}
+            code = answer.get("rc")
+            said = _document(answer)
+            if code == _FOUND:
+                ids.add(str(said.get("id")))
+                rows += [_row(str(host), str(said.get("id")), line) for line in said.get("lines") or ()]
+            elif code == _NO_PROGRAM_CODE and str(answer.get("msg")).startswith(_NO_PROGRAM):
+                without.append(str(host))
+            elif code != _NOT_HERE and not answer.get("unreachable"):
+                problems.append(one_line(f"{host}: {first_line(said if said.get('msg') else answer)}"))
+    return {
+        "lines": [harmless(text).replace("\n", "\\n") for _moment, text in sorted(rows, key=lambda row: row[0])],
+        "ids": sorted(ids),
+        "problems": list(dict.fromkeys(problems)),
+        "without": sorted(set(without)),
+    }
+
+
+def _document(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The JSON avsctl wrote; nothing where it wrote none."""
+    try:
+        found = json.loads(answer.get("stdout") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _row(host: str, name: str, line: Mapping[str, Any]) -> tuple[str, str]:
+    moment = str(line.get("time"))
+    return moment, f"{moment} {host} {name} {line.get('service')} | {line.get('text')}"

@@ -16,13 +16,14 @@ short_description: Say what is off with instances that P(restaking.avs.instance_
 description:
   - Off is an instance that is to run and is not healthy, one that was changed by hand, one with a record that cannot be used, a host that
     did not answer, and an id that no host has. What is held, or stopped, is well as long as it is down.
+  - What a host answered in place of its instances was told by its task; here it is named, with the first line of that.
 options:
   _input:
     description: Host name -> registered result of P(restaking.avs.instance_info#module), with its O(restaking.avs.instance_info#module:drift).
     type: dict
     required: true
   ids:
-    description: The ids that were asked for, where ids were.
+    description: The ids that were asked for, where ids were; a text has them with commas between.
     type: list
     elements: str
     default: []
@@ -47,6 +48,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.restaking.avs.plugins.module_utils.status.off import off
+from ansible_collections.restaking.avs.plugins.plugin_utils.reports.asked import first_line, named
 from ansible_collections.restaking.avs.plugins.plugin_utils.reports.text import one_line
 
 
@@ -55,7 +57,7 @@ class FilterModule:
         return {"verify_report": verify_report}
 
 
-def verify_report(results: Any, ids: Sequence[str] = ()) -> dict[str, list[str]]:
+def verify_report(results: Any, ids: Sequence[str] | str = ()) -> dict[str, list[str]]:
     """``told`` and ``problems``. Raises ``AnsibleFilterError`` for anything else than a mapping."""
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"verify_report needs a dictionary of results by host, not a {type(results).__name__}")
@@ -66,18 +68,19 @@ def verify_report(results: Any, ids: Sequence[str] = ()) -> dict[str, list[str]]
         result = results[host]
         instances = result.get("instances") if isinstance(result, Mapping) else None
         if not isinstance(instances, Sequence):
-            why = result.get("msg") if isinstance(result, Mapping) else None
-            problems.append(f"{host} did not answer: {why or 'no message'}")
+            problems.append(f"{host} did not answer: {first_line(result)}")
             continue
         for entry in instances:
-            if entry.get("phase"):
-                there.add(str(entry["id"]))
+            # Asked for by its id, a host says of an instance that it never had it.
+            if not entry.get("phase"):
+                continue
+            there.add(str(entry["id"]))
             wrong = list(off(entry))
             problems += [f"{host} {entry['id']}: {text}" for text in wrong]
             told.append(
                 f"{host} {entry['id']} {'held' if entry.get('hold') else entry.get('state')}: {'off' if wrong else 'as it should be'}"
             )
-    missing = [str(name) for name in ids if name not in there]
+    missing = [name for name in named(ids) if name not in there]
     if missing:
         problems.append(f"no host that answered has {', '.join(missing)}; restaking.avs.status lists what there is")
     return {"told": [one_line(line) for line in told], "problems": [one_line(line) for line in problems]}

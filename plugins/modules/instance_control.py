@@ -122,11 +122,11 @@ instances:
       description: C(status) and C(detail).
       type: dict
     findings:
-      description: What is to be said of it.
+      description: What is to be said of it; nothing where the task failed, whose message says it.
       type: list
       elements: dict
     error:
-      description: Why it failed, empty otherwise.
+      description: Why it failed, in a line; empty otherwise. The message of the task has all of it.
       type: str
     waiting:
       description: Whether it failed because its secrets are gone.
@@ -148,6 +148,7 @@ unsure:
 
 import os
 import socket
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -160,6 +161,8 @@ from ..module_utils.reconcile import control
 from ..module_utils.reconcile.own import Way
 from ..module_utils.reconcile.selection import choose
 from ..module_utils.system.full import os_error_text
+
+_TOLD = ("id", "state", "hold", "changed", "actions", "health", "error", "waiting")
 
 
 def main() -> None:
@@ -197,8 +200,16 @@ def main() -> None:
         module.fail_json(msg=f"{text}; how far it came is not known, look with restaking.avs.status and run again")
     answer = harmless_deep({**result, "unknown": list(chosen.unknown), "unsure": list(chosen.unsure)})
     if answer.pop("failed", False):
-        module.fail_json(**answer)
+        # Ansible prints all of it below the message.
+        module.fail_json(**{**answer, "instances": [_brief(entry) for entry in answer["instances"]]})
     module.exit_json(**answer)
+
+
+def _brief(entry: dict[str, Any]) -> dict[str, Any]:
+    """What became of an instance, without what it is made of."""
+    told = {name: entry[name] for name in _TOLD if name in entry}
+    # The message has all of an error, with what to do about it.
+    return {**told, "error": str(entry.get("error") or "").partition("\n")[0], "findings": []}
 
 
 if __name__ == "__main__":

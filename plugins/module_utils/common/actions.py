@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 _ORDER = ("hold", "image", "files", "unit", "keys", "volume", "network", "container")
-_FIRST = ("recreate", "create", "start", "stop", "update", "remove", "pull")
+# What is restarted was stopped first.
+_FIRST = ("stop", "recreate", "create", "start", "update", "remove", "pull")
 
 
 @dataclass(frozen=True)

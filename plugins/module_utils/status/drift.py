@@ -13,16 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..common.words import COMMITTED, STARTED
-from ..docker.containers import Container
+from ..docker.containers import Container, running
 from ..docker.names import LABEL_SPEC
 from ..instance import key_files
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..policy.memory import size
 from ..system.trees import tree_digest
+from .off import FILES
 
 _NANO = 1_000_000_000
-_FILES = "(files)"
 
 
 def _reserved(service: Mapping[str, Any]) -> int:
@@ -53,8 +53,10 @@ def drift_of(files: InstanceStore, state: State, containers: Sequence[Container]
         seen, service = inspected.get(item.id), (model.get("services") or {}).get(item.service)
         if seen is None or not isinstance(service, dict):
             continue
+        # What we stop gets the policy `no`, also before the host goes down.
+        at_rest = state.desired != STARTED or not running(item)
         try:
-            differences = [*_settings(service, seen.get("HostConfig") or {}, state.desired != STARTED), *_name(state, item)]
+            differences = [*_settings(service, seen.get("HostConfig") or {}, at_rest), *_name(state, item)]
         except (TypeError, ValueError):
             differences = [("compose.json", "as it was written", "changed by hand")]
         if service.get("networks"):
@@ -64,7 +66,7 @@ def drift_of(files: InstanceStore, state: State, containers: Sequence[Container]
             differences += [("network", "none", name) for name in there - wanted]
         found += [{"service": item.service, "what": what, "wanted": want, "found": is_} for what, want, is_ in differences]
     found += [
-        {"service": _FILES, "what": what, "wanted": "as it was installed", "found": is_}
+        {"service": FILES, "what": what, "wanted": "as it was installed", "found": is_}
         for what, is_ in _changed_files(files, state, model)
     ]
     return sorted(found, key=lambda item: (item["service"], item["what"], item["wanted"], item["found"]))
@@ -84,6 +86,9 @@ def _changed_files(files: InstanceStore, state: State, model: Mapping[str, Any])
     if spec is None or not os.path.isdir(tree) or tree_digest(tree) != spec.package.tree_sha256:
         found.append(("the package's files", "changed, or gone"))
     values = key_files.stored(files)
+    if state.secrets and not values:
+        # Kept in memory, and gone with it: nobody's change. That a node waits for them is told by its health.
+        return found
     for service, view in sorted(state.views.items()):
         if not key_files.view_in_place(files, service, view, values):
             found.append((f"key files of {service}", "changed, or gone"))

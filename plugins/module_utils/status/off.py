@@ -11,6 +11,9 @@ from typing import Any
 
 from ..common.words import STARTED
 
+# In the place of a service: what was changed is none's.
+FILES = "(files)"
+
 
 def off(entry: Mapping[str, Any]) -> Iterator[str]:
     """A text for everything that is not as it should be. ``entry``: of ``status/read``, with its ``drift``. What is held, or stopped, is
@@ -22,4 +25,7 @@ def off(entry: Mapping[str, Any]) -> Iterator[str]:
     if not to_run and any(item.get("state") == "running" for item in entry.get("containers") or ()):
         yield "is to be down, and runs"
     for item in entry.get("drift") or ():
+        if item.get("service") == FILES:
+            yield f"{item.get('what')}: {item.get('found')} since it was installed"
+            continue
         yield f"{item.get('service')}: {item.get('what')} is {item.get('found')}, was made as {item.get('wanted')}"

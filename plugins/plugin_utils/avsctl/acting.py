@@ -62,7 +62,7 @@ def _seconds(text: str) -> float:
 
 def _ids(arguments: argparse.Namespace, place: Place) -> list[str]:
     if bool(arguments.ids) is bool(arguments.all):
-        raise WrongUse("name instances, or say --all")
+        raise WrongUse("name instances or say --all, not both" if arguments.all else "name instances, or say --all")
     if arguments.ids:
         require_known(arguments.ids, place)
         return list(dict.fromkeys(arguments.ids))
@@ -127,13 +127,23 @@ def _code(data: Mapping[str, Any]) -> int:
 
 def _lines(entry: Mapping[str, Any]) -> list[str]:
     if entry["error"]:
-        return [f"{entry['id']}: {line.strip()}" for line in entry["error"].splitlines()]
+        return [line if line.startswith(entry["id"]) else f"{entry['id']}: {line}" for line in map(str.strip, entry["error"].splitlines())]
     done = ", ".join(f"{one['action']} {one['kind']} {one['name']}" for one in entry["actions"]) or "nothing to do"
-    said = [item for item in entry["findings"] if item["severity"] != "info" and item["id"] != "OPS-017"]
-    # What it is about is in the place: a message alone is half a sentence.
-    warned = [f"{entry['id']}: {item['id']} {item['place']}{': ' if item['place'] else ''}{item['message']}" for item in said]
+    warned = [f"{entry['id']}: {_told(entry['id'], item)}" for item in entry["findings"] if _is_news(item)]
     word = "held" if entry.get("hold") else entry["state"]
     return [f"{entry['id']}  {word}  {entry['health']['status']}: {done}", *warned]
+
+
+def _told(instance: str, item: Mapping[str, Any]) -> str:
+    # What it is about is in the place: a message alone is half a sentence.
+    place = f"{item['place']}: " if item["place"] not in ("", instance) else ""
+    return f"{place}{item['message']} -> {item['remedy']} ({item['id']})"
+
+
+def _is_news(item: Mapping[str, Any]) -> bool:
+    """Whether a finding tells of what was done just now. What a package is like was told when it was installed, and `status` shows it; that
+    a node is held stands in its line."""
+    return item["severity"] != "info" and str(item["id"]).startswith("OPS-") and item["id"] != "OPS-017"
 
 
 def _start(place: Place, ids: Sequence[str], way: Any, _arguments: argparse.Namespace) -> Mapping[str, Any]:

@@ -15,9 +15,9 @@ from .wording import once
 
 # What a task returns. Ansible acts on some other names, and a host is not to say them.
 _RESULT = ("failed", "unlisted", "ansible_facts")
-# Said in every run: what is forgotten, what lies open, what is not as it should be just now. The rest is said when something changes,
-# so that a quiet run is quiet.
-_ALWAYS = ("INV-003", "INV-004", "SEC-004", "OPS-010", "OPS-012")
+# Said in every run: what is forgotten, what lies open, what is held down, what is not as it should be just now. The rest is said when
+# something changes, so that a quiet run is quiet.
+_ALWAYS = ("INV-003", "INV-004", "SEC-004", "OPS-010", "OPS-012", "OPS-017")
 _DONE = {"create": "created", "recreate": "recreated", "start": "started", "stop": "stopped", "remove": "removed", "update": "updated",
          "pull": "pulled"}  # fmt: skip
 

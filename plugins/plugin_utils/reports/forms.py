@@ -80,6 +80,8 @@ def rendered(document: Any, sheet: Sheet, sheet_table: str | None = None, form: 
         if form == JSON:
             return as_json(answer)
         sheet = _sheet(answer, query)
+        if form == TABLE and not sheet.rows:
+            return f"the query {query!r} finds nothing"
     return text_table(sheet.columns, sheet.rows) if form == TABLE else csv_text(sheet.columns, sheet.rows)
 
 

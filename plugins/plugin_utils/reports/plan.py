@@ -32,7 +32,7 @@ def plan_rows(host: str, result: Mapping[str, Any], declared: Sequence[Any], pre
     if result.get("failed"):
         found = _refused(result, wishes, told)
     else:
-        found = {name: (CHANGE if item.get("actions") else NOTHING, _steps(item), [], _now(item)) for name, item in told.items()}
+        found = {name: _going(item, wishes.get(name)) for name, item in told.items()}
     rows = [_row(host, name, here.get(name), parts) for name, parts in found.items()]
     unlisted = [str(name) for name in result.get("unlisted") or () if str(name) not in found]
     return rows + [_row(host, name, here.get(name), (UNLISTED, [], [], None)) for name in unlisted]
@@ -68,12 +68,20 @@ def _refused(result: Mapping[str, Any], wishes: Mapping[str, Any], told: Mapping
         if reasons[name] or (error and _HELD_BACK not in error):
             found[name] = (REFUSED, [], reasons[name] or [_first(error)], wanted)
         elif entry is not None and not error:
-            found[name] = (CHANGE if entry.get("actions") else NOTHING, _steps(entry), [], _now(entry))
+            found[name] = _going(entry, wishes.get(name))
         else:
             found[name] = (WAITS, [], [], wanted)
     if rest:
         found["(host)"] = (REFUSED, [], rest, None)
     return found
+
+
+def _going(item: Mapping[str, Any], wish: Mapping[str, Any] | None) -> _Parts:
+    """Of an instance nobody refuses. What is held stays as it is, whatever its entry wants."""
+    wanted = wish["wanted"] if wish and item.get("hold") else _now(item)
+    hold = item.get("hold") or {}
+    why = [f"held down since {hold.get('since')} by {hold.get('by')}" + (f": {hold['reason']}" if hold.get("reason") else "")] if hold else []
+    return CHANGE if item.get("actions") else NOTHING, _steps(item), why, wanted
 
 
 def _told_as(name: str, wish: Mapping[str, Any], told: Iterable[str]) -> bool:
@@ -109,6 +117,7 @@ def _now(item: Mapping[str, Any]) -> dict[str, Any]:
 def _row(host: str, name: str, here: Mapping[str, Any] | None, parts: _Parts) -> dict[str, Any]:
     verdict, actions, reasons, wanted = parts
     words = _WORDS.get(verdict) or ("; ".join(actions) if verdict == CHANGE else f"refused: {'; '.join(reasons)}")
+    words = "; ".join([words, *reasons]) if verdict == NOTHING else words
     installed = None if here is None else _now(here)
     return {"host": host, "id": name, "installed": installed, "wanted": dict(wanted) if wanted else None, "verdict": verdict,
             "actions": actions, "reasons": reasons, "plan": words}  # fmt: skip

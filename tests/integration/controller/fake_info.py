@@ -22,7 +22,7 @@ def main() -> None:
         answer = json.load(handle)
     if answer.get("failed"):
         module.fail_json(**answer)
-    ids = module.params["ids"]
+    ids = list(dict.fromkeys(module.params["ids"]))
     found = {item["id"]: item for item in answer["instances"]}
     absent = [{"id": name, "state": "absent", "phase": None, "health": {"status": "unknown", "detail": "not installed"}} for name in ids]
     chosen = [found.get(item["id"], item) for item in absent] if ids else list(found.values())

@@ -57,7 +57,7 @@ def test_stop_holds_and_start_lifts(host: MemoryHost, avsctl: Said) -> None:
     code, out, _err = avsctl("stop", ID, "--json")
     assert code == DONE and json.loads(out)["changed"] is False
     code, out, _err = avsctl("restart", ID)
-    assert code == FAILED and "is to be down" in out
+    assert code == FAILED and "is to be down" in out and out.count(ID) == 1
     code, out, _err = avsctl("start", "--all")
     assert code == DONE and host.states()["node"] == "running" and "start container node" in out
 
@@ -72,6 +72,18 @@ def test_stop_holds_and_start_lifts(host: MemoryHost, avsctl: Said) -> None:
 )  # fmt: skip
 def test_wrong_use(avsctl: Said, words: list[str], code: int) -> None:
     assert avsctl(*words)[0] == code
+
+
+def test_what_a_package_is_like_is_not_told_again() -> None:
+    found = {"place": ID, "message": "m", "remedy": "r"}
+    known = [{**found, "id": "KEY-003", "severity": "warning"}, {**found, "id": "OPS-011", "severity": "warning"}]
+    assert acting._lines({"id": ID, "error": None, "actions": [], "findings": known, "state": "started", "health": {"status": "healthy"}}) == [
+        f"{ID}  started  healthy: nothing to do", f"{ID}: m -> r (OPS-011)",
+    ]  # fmt: skip
+
+
+def test_ids_and_all_are_not_both_for_one_call(avsctl: Said) -> None:
+    assert "not both" in avsctl("start", ID, "--all")[2] and "not both" not in avsctl("start")[2]
 
 
 def test_up_waits_for_secrets_and_marks_what_came_up(host: MemoryHost, avsctl: Said) -> None:

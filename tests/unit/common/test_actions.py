@@ -16,3 +16,8 @@ def test_actions_have_one_order() -> None:
     assert [item.kind for item in ordered(given)] == ["image", "keys", "container"]
     assert ordered(reversed(given)) == ordered(given)
     assert existence("volume", ["a", "b"], {"b": ""}) == [Action("volume", "a", "create")]
+
+
+def test_what_is_restarted_was_stopped_first() -> None:
+    told = ordered([Action("container", "a", "start"), Action("container", "a", "stop")])
+    assert [item.action for item in told] == ["stop", "start"]

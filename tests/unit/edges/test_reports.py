@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.restaking.avs.plugins.filter.control_report import control_report
+from ansible_collections.restaking.avs.plugins.filter.log_lines import log_lines
 from ansible_collections.restaking.avs.plugins.filter.verify_report import verify_report
+from ansible_collections.restaking.avs.plugins.modules.instance_control import _brief
 
 STOPPED = {
     "id": "node-a",
@@ -59,6 +62,19 @@ def test_what_failed_is_told_once() -> None:
     assert report == {"told": ["a node-a held: failed"], "problems": []}
 
 
+def test_check_mode_says_what_would_be_done() -> None:
+    idle = {**STOPPED, "id": "node-b", "actions": []}
+    report = control_report({"a": {"instances": [STOPPED, idle]}}, "node-a, node-b,node-a", True)
+    assert report == {"told": ["a node-a: would stop container node", "a node-b held: nothing to do"], "problems": []}
+    assert control_report({"a": {"instances": []}}, "node-a")["problems"][0].startswith("no host that answered has node-a;")
+
+
+def test_of_a_failed_task_an_entry_is_short() -> None:
+    error = "node-a waits for its secrets\n  key.bls: gone"
+    entry = {**STOPPED, "error": error, "images": {"x": "y"}, "keystores": {"bls": {}}, "findings": [{"id": "KEY-003"}], "waiting": True}
+    assert _brief(entry) == {**STOPPED, "error": "node-a waits for its secrets", "findings": [], "waiting": True}
+
+
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
@@ -69,6 +85,10 @@ def test_what_failed_is_told_once() -> None:
         (seen(health={"status": "unhealthy", "detail": "node is exited"}), ["is unhealthy: node is exited"]),
         (seen(phase="damaged", health={"status": "unknown", "detail": "no JSON"}), ["is unknown: no JSON"]),
         (seen(state="stopped", containers=[{"state": "running"}]), ["is to be down, and runs"]),
+        (
+            seen(drift=[{"service": "(files)", "what": "compose.json", "wanted": "as it was installed", "found": "changed, or gone"}]),
+            ["compose.json: changed, or gone since it was installed"],
+        ),
         (seen(drift=[{"service": "node", "what": "memory", "wanted": "1", "found": "2"}]), ["node: memory is 2, was made as 1"]),
     ],
 )
@@ -80,10 +100,42 @@ def test_what_is_off(entry: dict[str, Any], words: list[str]) -> None:
 
 def test_a_host_that_does_not_answer_and_an_id_nobody_has() -> None:
     report = verify_report({"a": {"unreachable": True, "msg": "timed out"}, "b": {"instances": [seen(phase=None)]}}, ["node-a"])
+    assert report["told"] == []
     assert report["problems"][0] == "a did not answer: timed out" and "no host that answered has node-a" in report["problems"][-1]
 
 
-@pytest.mark.parametrize("report", [control_report, verify_report])
+def test_ids_as_a_text_and_a_host_that_never_had_the_instance() -> None:
+    results = {"a": {"instances": [seen()]}, "b": {"instances": [seen(phase=None)]}}
+    assert verify_report(results, "node-a,node-a") == {"told": ["a node-a started: as it should be"], "problems": []}
+
+
+def test_of_a_host_that_failed_the_first_line_is_told() -> None:
+    report = verify_report({"a": {"failed": True, "msg": "Task failed: there is no engine\n  engine: there is no engine -> install one"}})
+    assert report["problems"] == ["a did not answer: there is no engine"]
+
+
+def logged(name: str, moment: str) -> dict[str, Any]:
+    lines = [{"service": "node", "time": moment, "text": "x\n\x1b"}]
+    return {"rc": 0, "stdout": json.dumps({"id": name, "lines": lines})}
+
+
+def test_logs_of_many_hosts_and_what_kept_others_from_telling() -> None:
+    wrong = {"rc": 2, "stdout": json.dumps({"failed": True, "msg": "argument --since: 'bad' is no time"}), "msg": "non-zero return code"}
+    report = log_lines(
+        {
+            "b": {"results": [logged("node-a", "2"), {"rc": 5, "stdout": json.dumps({"failed": True, "msg": "no such instance"})}]},
+            "a": {"results": [logged("node-b", "1")]},
+            "c": {"results": [wrong, wrong]},
+            "d": {"results": [{"rc": 2, "msg": "Error executing command.", "stdout": ""}]},
+            "e": {"results": [{"unreachable": True, "msg": "told by its task"}]},
+            "f": {"results": [{"rc": 1, "stdout": "no JSON", "msg": "non-zero return code"}]},
+        }
+    )
+    assert report["lines"] == ["1 a node-b node | x\\n\\x1b", "2 b node-a node | x\\n\\x1b"] and report["ids"] == ["node-a", "node-b"]
+    assert report["problems"] == ["c: argument --since: 'bad' is no time", "f: non-zero return code"] and report["without"] == ["d"]
+
+
+@pytest.mark.parametrize("report", [control_report, log_lines, verify_report])
 def test_anything_else_is_refused(report: Any) -> None:
     with pytest.raises(AnsibleFilterError):
         report(["x"])

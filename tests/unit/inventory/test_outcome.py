@@ -19,11 +19,12 @@ def test_warnings_of_what_changes_and_those_that_are_always_said() -> None:
             ("INV-003", "warning", "c-3"),
             ("OPS-001", "info", "a-1"),
             ("OPS-012", "warning", "b-2: services.node"),
+            ("OPS-017", "warning", "d-4"),
         )
     ]
-    instances = [{"id": "a-1", "changed": True}, {"id": "b-2", "changed": False}]
+    instances = [{"id": "a-1", "changed": True}, {"id": "b-2", "changed": False}, {"id": "d-4", "changed": False}]
     result = {"findings": findings, "instances": instances, "changed": True}
-    always = ["b-2: services.node: m -> r (OPS-012)", "c-3: m -> r (INV-003)"]
+    always = ["b-2: services.node: m -> r (OPS-012)", "c-3: m -> r (INV-003)", "d-4: m -> r (OPS-017)"]
     assert told(findings, result) == ["a-1: services.node: m -> r (KEY-003)", *always]
     assert told(findings, {**result, "changed": False}) == always
 

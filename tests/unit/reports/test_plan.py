@@ -64,6 +64,14 @@ def test_what_would_be_done() -> None:
     assert table[1].startswith("h     demo-avs-one  v0.9.0 started  v1.0.0 started  pull\u00a0image")
 
 
+def test_what_is_held_stays_whatever_is_wanted() -> None:
+    hold = {"since": "s", "by": "b", "reason": "disk is replaced"}
+    entry = {"id": "demo-avs-one", "version": "v0.9.0", "state": "stopped", "hold": hold, "actions": []}
+    (row,) = plan_rows({"instances": [entry]}, "h", DECLARED, {"instances": [{**entry, "phase": "committed"}]})
+    assert row["installed"] == {"version": "v0.9.0", "state": "held"} and row["wanted"] == {"version": "v1.0.0", "state": "started"}
+    assert (row["verdict"], row["plan"]) == ("nothing", "nothing to do; held down since s by b: disk is replaced")
+
+
 def test_what_the_controller_refuses() -> None:
     found = [problem("avs_instances[0].options.main-port", "80800 is no port"), problem("demo-avs-one: pkg/manifest.yml", "is odd"),
              problem("avs_instances[0].tag", "is long", "warning")]  # fmt: skip

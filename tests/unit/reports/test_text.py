@@ -117,13 +117,17 @@ def test_the_table_is_the_table() -> None:
         ("instances[].id", ["value", "a-avs-1", "b-avs-2"]),
         ("length(instances)", ["value", "2"]),
         ("hosts[?!answered].{host: host, why: message}", ["host  why", "h3    no\u00a0route"]),
-        ("instances[?id=='nobody']", ["value"]),
-        ("nothing", ["value"]),
     ],
 )
 def test_queries_as_tables(query: str, lines: list[str]) -> None:
     assert status_report(RESULTS, "table", query).splitlines() == lines
     assert [row[0] for row in rows(status_report(RESULTS, "csv", query))] == [line.split()[0] for line in lines]
+
+
+@pytest.mark.parametrize("query", ["instances[?id=='nobody']", "nothing"])
+def test_a_query_that_finds_nothing_says_so(query: str) -> None:
+    assert status_report(RESULTS, "table", query) == f"the query {query!r} finds nothing"
+    assert rows(status_report(RESULTS, "csv", query)) == [["value"]]
 
 
 def test_a_query_of_tagged_values() -> None:

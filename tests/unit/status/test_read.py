@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.instance.hold import place
+from ansible_collections.restaking.avs.plugins.module_utils.status.off import off
 from ansible_collections.restaking.avs.plugins.module_utils.status.read import read_host, read_instances
 
 from tests.unit.support.memory_host import GATEWAY, ID, IMAGE, PACKAGE, MemoryHost, with_service
@@ -184,3 +186,17 @@ def test_files_that_were_changed_by_hand_are_told(memory_host: MemoryHost) -> No
     assert [item["what"] for item in host.status(drift=True).instances[0]["drift"]] == ["key files of node", "the package's files"]
     host.record(phase="applying", applying="x")
     assert host.status(drift=True).instances[0]["drift"] == []
+
+
+def test_what_a_restart_of_the_host_took_was_changed_by_nobody(memory_host: MemoryHost) -> None:
+    """Before the host goes down a node is stopped, with the policy `no`; keys in memory are gone with it."""
+    host = memory_host
+    host.well(host.spec())
+    shutil.rmtree(host.store.run)
+    for name in ("node", "gateway"):
+        container = host.container(name)
+        container.state, container.service = "exited", {**container.service, "restart": "no"}
+    (entry,) = host.status(drift=True).instances
+    assert entry["drift"] == [] and "its keys are gone" in entry["health"]["detail"]
+    place(host.store.instance(ID), "somebody", "disk")
+    assert list(off(host.status(drift=True).instances[0])) == []
