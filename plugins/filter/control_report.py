@@ -43,7 +43,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(told), a line for every instance that was meant, and C(problems), a line each.
+  description:
+    - C(told), a line for every instance that was meant, and C(problems), a line each.
+    - C(nowhere), those of the problems that are no host's, a line on ids that no host has.
   type: dict
 """
 
@@ -81,9 +83,9 @@ def control_report(results: Any, ids: Sequence[str] | str = (), check: bool = Fa
             problems.append(f"{host} {how}; {_ALIVE}")
     there = {entry["id"] for result in answered.values() for entry in result["instances"]}
     missing = [name for name in named(ids) if name not in there]
-    if missing:
-        problems.append(f"no host that answered has {', '.join(missing)}; restaking.avs.status lists what there is")
-    return {"told": [one_line(line) for line in told], "problems": [one_line(line) for line in problems]}
+    nowhere = [f"no host that answered has {', '.join(missing)}; restaking.avs.status lists what there is"] if missing else []
+    found = {"told": told, "problems": [*problems, *nowhere], "nowhere": nowhere}
+    return {name: [one_line(line) for line in lines] for name, lines in found.items()}
 
 
 def _line(host: str, entry: Mapping[str, Any], check: bool) -> str:

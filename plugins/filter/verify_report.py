@@ -39,7 +39,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(told), a line for every instance, and C(problems), a line each.
+  description:
+    - C(told), a line for every instance, and C(problems), a line each.
+    - C(nowhere), those of the problems that are no host's, a line on ids that no host has.
   type: dict
 """
 
@@ -81,6 +83,6 @@ def verify_report(results: Any, ids: Sequence[str] | str = ()) -> dict[str, list
                 f"{host} {entry['id']} {'held' if entry.get('hold') else entry.get('state')}: {'off' if wrong else 'as it should be'}"
             )
     missing = [name for name in named(ids) if name not in there]
-    if missing:
-        problems.append(f"no host that answered has {', '.join(missing)}; restaking.avs.status lists what there is")
-    return {"told": [one_line(line) for line in told], "problems": [one_line(line) for line in problems]}
+    nowhere = [f"no host that answered has {', '.join(missing)}; restaking.avs.status lists what there is"] if missing else []
+    found = {"told": told, "problems": [*problems, *nowhere], "nowhere": nowhere}
+    return {name: [one_line(line) for line in lines] for name, lines in found.items()}

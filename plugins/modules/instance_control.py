@@ -15,6 +15,7 @@ short_description: Start, stop and restart AVS nodes by what their host keeps of
 version_added: "0.2.0"
 description:
   - Needs no inventory entry, package or secret store; works with what is installed on the host.
+  - Just one of O(ids), O(key) and O(all) says which instances are meant.
   - An instance that is stopped is held down. It stays so through every run of P(restaking.avs.instances#module) and every restart of the
     host, whatever its entry in the inventory says, until it is started. Every run and every status says that it is held.
   - A stop does not wait for somebody who works on the instance. It is taken down at once, and that run does not bring it up any more.
@@ -126,7 +127,7 @@ instances:
       type: list
       elements: dict
     error:
-      description: Why it failed, in a line; empty otherwise. The message of the task has all of it.
+      description: Why it failed, in a line; null otherwise. The message of the task has all of it.
       type: str
     waiting:
       description: Whether it failed because its secrets are gone.
@@ -209,7 +210,8 @@ def _brief(entry: dict[str, Any]) -> dict[str, Any]:
     """What became of an instance, without what it is made of."""
     told = {name: entry[name] for name in _TOLD if name in entry}
     # The message has all of an error, with what to do about it.
-    return {**told, "error": str(entry.get("error") or "").partition("\n")[0], "findings": []}
+    error = entry.get("error")
+    return {**told, "error": str(error).partition("\n")[0] if error else None, "findings": []}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.core import OLDEST
 from tests.integration.controller.controller import Controller, Run
@@ -37,13 +38,18 @@ def said(run: Run) -> Any:
     return list(run.tasks("h1").values())[-1]["msg"]
 
 
+def told(run: Run) -> Any:
+    """The lines of the report, which stands in a result on its own."""
+    return next(task["msg"] for task in run.tasks("h1").values() if isinstance(task.get("msg"), list))
+
+
 @pytest.mark.parametrize("ids", ["a-avs-1", "a-avs-1, a-avs-1", ["a-avs-1"], ["a-avs-1", "a-avs-1"]])
 def test_ids_as_a_text_and_as_a_list(fleet: Controller, ids: Any) -> None:
     run = fleet.playbook("verify", avs_verify=ids)
-    assert run.code == 0 and said(run) == ["h1 a-avs-1 started: as it should be"], run.output
+    assert run.code == 0 and told(run) == ["h1 a-avs-1 started: as it should be"], run.output
     for playbook, step in (("stop", "stop"), ("start", "start"), ("restart", "start")):
         run = fleet.playbook(playbook, "--check", **{f"avs_{playbook}": ids})
-        assert run.code == 0 and said(run) == [f"h1 a-avs-1: would {step} container node"], run.output
+        assert run.code == 0 and told(run) == [f"h1 a-avs-1: would {step} container node"], run.output
 
 
 @pytest.mark.parametrize("playbook", ["verify", "stop", "start", "restart"])
@@ -95,3 +101,22 @@ def test_who_asks_and_why_reach_the_host(fleet: Controller) -> None:
     assert given["reason"] == "disk is replaced" and "@" in given["holder"] and given["all"] and not given["ids"] and given["key"] is None
     run = fleet.playbook("stop", avs_stop="a-avs-1", avs_stop_confirm=True, awx_user_name="ann")
     assert run.tasks("h1")["Stop them, and hold them down"]["given"]["holder"] == "ann"
+
+
+def test_the_recap_names_the_host_that_is_off(fleet: Controller) -> None:
+    fleet.tells("h2", {**node("c-avs-3"), "health": {"status": "unhealthy", "detail": "node is exited"}})
+    run = fleet.playbook("verify")
+    assert told(run) == ["h1 a-avs-1 started: as it should be", "h1 b-avs-2 started: as it should be", "h2 c-avs-3 started: off"]
+    assert run.tasks("h2")["Say what is off"]["msg"] == "h2 c-avs-3: is unhealthy: node is exited"
+    assert run.code != 0 and {host: stats["failures"] for host, stats in run.data["stats"].items()} == {"h1": 0, "h2": 1}
+
+
+@pytest.mark.parametrize("playbook", ["verify", "stop", "start", "restart"])
+def test_the_recap_names_the_host_that_is_gone(fleet: Controller, playbook: str) -> None:
+    inventory = yaml.safe_load((fleet.folder / "inventory.yml").read_text())
+    inventory["all"]["hosts"]["gone"] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    (fleet.folder / "inventory.yml").write_text(yaml.safe_dump(inventory))
+    run = fleet.playbook(playbook, "--check", **{f"avs_{playbook}": "a-avs-1"})
+    assert run.code != 0 and {host: stats["failures"] for host, stats in run.data["stats"].items()} == {"gone": 1, "h1": 0, "h2": 0}
+    assert any("gone" in str(task.get("msg")) and "did not answer" in str(task.get("msg")) or "may run on" in str(task.get("msg"))
+               for task in run.tasks("gone").values())  # fmt: skip

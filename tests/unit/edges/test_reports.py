@@ -59,14 +59,14 @@ def test_what_was_done_and_who_could_not_be_reached() -> None:
 
 def test_what_failed_is_told_once() -> None:
     report = control_report({"a": {"failed": True, "instances": [{**STOPPED, "error": "x"}]}}, [])
-    assert report == {"told": ["a node-a held: failed"], "problems": []}
+    assert report == {"told": ["a node-a held: failed"], "problems": [], "nowhere": []}
 
 
 def test_check_mode_says_what_would_be_done() -> None:
     idle = {**STOPPED, "id": "node-b", "actions": []}
     report = control_report({"a": {"instances": [STOPPED, idle]}}, "node-a, node-b,node-a", True)
-    assert report == {"told": ["a node-a: would stop container node", "a node-b held: nothing to do"], "problems": []}
-    assert control_report({"a": {"instances": []}}, "node-a")["problems"][0].startswith("no host that answered has node-a;")
+    assert report == {"told": ["a node-a: would stop container node", "a node-b held: nothing to do"], "problems": [], "nowhere": []}
+    assert control_report({"a": {"instances": []}}, "node-a")["nowhere"][0].startswith("no host that answered has node-a;")
 
 
 def test_of_a_failed_task_an_entry_is_short() -> None:
@@ -106,7 +106,7 @@ def test_a_host_that_does_not_answer_and_an_id_nobody_has() -> None:
 
 def test_ids_as_a_text_and_a_host_that_never_had_the_instance() -> None:
     results = {"a": {"instances": [seen()]}, "b": {"instances": [seen(phase=None)]}}
-    assert verify_report(results, "node-a,node-a") == {"told": ["a node-a started: as it should be"], "problems": []}
+    assert verify_report(results, "node-a,node-a") == {"told": ["a node-a started: as it should be"], "problems": [], "nowhere": []}
 
 
 def test_of_a_host_that_failed_the_first_line_is_told() -> None:
