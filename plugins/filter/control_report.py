@@ -27,6 +27,10 @@ options:
     type: list
     elements: str
     default: []
+  key:
+    description: The key that was asked for, where a key was.
+    type: str
+    default: ""
   check:
     description: Whether the results are those of check mode, which says what would be done.
     type: bool
@@ -45,7 +49,7 @@ RETURN = r"""
 _value:
   description:
     - C(told), a line for every instance that was meant, and C(problems), a line each.
-    - C(nowhere), those of the problems that are no host's, a line on ids that no host has.
+    - C(nowhere), those of the problems that are no host's, a line on ids, or a key, that no host has.
   type: dict
 """
 
@@ -64,7 +68,7 @@ class FilterModule:
         return {"control_report": control_report}
 
 
-def control_report(results: Any, ids: Sequence[str] | str = (), check: bool = False) -> dict[str, list[str]]:
+def control_report(results: Any, ids: Sequence[str] | str = (), check: bool = False, key: str = "") -> dict[str, list[str]]:
     """``told`` and ``problems``. Raises ``AnsibleFilterError`` for anything else than a mapping."""
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"control_report needs a dictionary of results by host, not a {type(results).__name__}")
@@ -84,6 +88,8 @@ def control_report(results: Any, ids: Sequence[str] | str = (), check: bool = Fa
     there = {entry["id"] for result in answered.values() for entry in result["instances"]}
     missing = [name for name in named(ids) if name not in there]
     nowhere = [f"no host that answered has {', '.join(missing)}; restaking.avs.status lists what there is"] if missing else []
+    if key and not there:
+        nowhere.append(f"no host that answered has an instance with the key {key}; restaking.avs.status lists the keys there are")
     found = {"told": told, "problems": [*problems, *nowhere], "nowhere": nowhere}
     return {name: [one_line(line) for line in lines] for name, lines in found.items()}
 

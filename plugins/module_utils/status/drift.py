@@ -66,8 +66,7 @@ def drift_of(files: InstanceStore, state: State, containers: Sequence[Container]
             differences += [("network", "none", name) for name in there - wanted]
         found += [{"service": item.service, "what": what, "wanted": want, "found": is_} for what, want, is_ in differences]
     found += [
-        {"service": FILES, "what": what, "wanted": "as it was installed", "found": is_}
-        for what, is_ in _changed_files(files, state, model)
+        {"service": FILES, "what": what, "wanted": "as it was installed", "found": is_} for what, is_ in _changed_files(files, state, model)
     ]
     return sorted(found, key=lambda item: (item["service"], item["what"], item["wanted"], item["found"]))
 

@@ -29,10 +29,8 @@ def plan_rows(host: str, result: Mapping[str, Any], declared: Sequence[Any], pre
     here = {str(item.get("id")): item for item in present.get("instances") or () if item.get("phase")}
     told = {str(item.get("id")): item for item in result.get("instances") or ()}
     wishes = _wishes(declared)
-    if result.get("failed"):
-        found = _refused(result, wishes, told)
-    else:
-        found = {name: _going(item, wishes.get(name)) for name, item in told.items()}
+    going = {name: _going(item, wishes.get(name)) for name, item in told.items()}
+    found = _refused(result, wishes, told) if result.get("failed") else going
     rows = [_row(host, name, here.get(name), parts) for name, parts in found.items()]
     unlisted = [str(name) for name in result.get("unlisted") or () if str(name) not in found]
     return rows + [_row(host, name, here.get(name), (UNLISTED, [], [], None)) for name in unlisted]
@@ -80,7 +78,9 @@ def _going(item: Mapping[str, Any], wish: Mapping[str, Any] | None) -> _Parts:
     """Of an instance nobody refuses. What is held stays as it is, whatever its entry wants."""
     wanted = wish["wanted"] if wish and item.get("hold") else _now(item)
     hold = item.get("hold") or {}
-    why = [f"held down since {hold.get('since')} by {hold.get('by')}" + (f": {hold['reason']}" if hold.get("reason") else "")] if hold else []
+    why = (
+        [f"held down since {hold.get('since')} by {hold.get('by')}" + (f": {hold['reason']}" if hold.get("reason") else "")] if hold else []
+    )
     return CHANGE if item.get("actions") else NOTHING, _steps(item), why, wanted
 
 

@@ -67,6 +67,9 @@ def test_check_mode_says_what_would_be_done() -> None:
     report = control_report({"a": {"instances": [STOPPED, idle]}}, "node-a, node-b,node-a", True)
     assert report == {"told": ["a node-a: would stop container node", "a node-b held: nothing to do"], "problems": [], "nowhere": []}
     assert control_report({"a": {"instances": []}}, "node-a")["nowhere"][0].startswith("no host that answered has node-a;")
+    nobody = control_report({"a": {"instances": []}}, key="0x5f")
+    assert nobody["told"] == [] and nobody["problems"] == nobody["nowhere"] and "with the key 0x5f;" in nobody["nowhere"][0]
+    assert control_report({"a": {"instances": [STOPPED]}}, key="0x5f")["nowhere"] == []
 
 
 def test_of_a_failed_task_an_entry_is_short() -> None:
