@@ -128,7 +128,7 @@ def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: fl
     if plan.recreate:
         old = engine.inspect(one.id for one in item.draft.before if one.service in plan.recreate and one.id not in plan.drop)
         limit = longest(old, bound)
-        must(compose.recreate(compose_file, own.secrets_env, plan.recreate, limit))
+        must(compose.recreate(compose_file, own.secrets_env, plan.anew({name: one.joins for name, one in item.wanted.items()}), limit))
         told += replaced_by_force(engine, item.id, old, float(bound if limit is None else limit), began)
     if plan.starting:
         heed(engine, own, Ending(bound, hold))

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,12 @@ class ContainerPlan:
     def starting(self) -> tuple[str, ...]:
         """Services whose containers are started: those of the actions, and no others."""
         return tuple(sorted({*self.recreate, *self.create, *self.start}))
+
+    def anew(self, joins: Mapping[str, Sequence[str]]) -> list[str]:
+        """What is recreated, with what is made for the first time where one of them lives in such a container: it has to be there first.
+        ``joins``: service -> services whose namespaces it lives in."""
+        joined = {name for service in self.recreate for name in joins[service]}
+        return [*self.recreate, *(self.create if joined & set(self.create) else ())]
 
     def actions(self) -> list[Action]:
         return [

@@ -114,3 +114,10 @@ def test_plan_stop_takes_what_runs() -> None:
 )
 def test_observed(before: list[Container], after: list[Container], action: str | None) -> None:
     assert [item.action for item in observed(before, after)] == ([] if action is None else [action])
+
+
+def test_what_is_joined_is_made_together_with_what_is_made_anew() -> None:
+    joins = {"side": ("node",), "node": (), "other": ()}
+    assert ContainerPlan(recreate=("side",), create=("node", "other")).anew(joins) == ["side", "node", "other"]
+    assert ContainerPlan(recreate=("side",), create=("other",)).anew(joins) == ["side"]
+    assert ContainerPlan(recreate=("node", "side")).anew(joins) == ["node", "side"]
