@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..common.names import is_name
 from .names import project
+
+_NEVER = "no"
+# Compose's own words for restart policies -> the engine's.
+_CONDITIONS = {"none": _NEVER, "any": "always"}
 
 
 def label(name: str) -> str:
@@ -93,6 +98,16 @@ def running(container: Container) -> bool:
 def finished(container: Container, ends: bool) -> bool:
     """A one-shot that has done its work: what becomes of others, or of its networks, is no reason to run it again."""
     return container.state == "exited" and done(container, ends)
+
+
+def restart_policy(service: Mapping[str, Any]) -> str:
+    """The restart policy compose gives a service's container, as ``docker update --restart`` takes it: ``on-failure:3``, ``no``."""
+    deployed = (service.get("deploy") or {}).get("restart_policy")
+    if deployed is None:
+        return str(service.get("restart") or _NEVER)
+    # It wins over ``restart``, and without a condition it is none.
+    condition, attempts = str(deployed.get("condition") or _NEVER), int(deployed.get("max_attempts") or 0)
+    return f"{_CONDITIONS.get(condition, condition)}{f':{attempts}' if attempts else ''}"
 
 
 def out_of_network(container: Container, networks: Iterable[str]) -> bool:

@@ -16,7 +16,7 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.words import STOPPED
 from ..docker.compose import engine_error
-from ..docker.containers import Container
+from ..docker.containers import Container, restart_policy
 from ..docker.engine import Engine
 from ..docker.model import Model
 from ..instance.hold import hold_of, told
@@ -76,7 +76,7 @@ def give_back(engine: Engine, instance: str, model: Model, containers: Mapping[s
     groups: dict[str, list[str]] = {}
     for service, container in sorted(containers.items()):
         definition = (model.get("services") or {}).get(service) or {}
-        groups.setdefault(str(definition.get("restart") or NEVER), []).append(container.id)
+        groups.setdefault(restart_policy(definition), []).append(container.id)
     for policy, ids in groups.items():
         found = _policy(engine, instance, policy, ids, terms)
         if found:

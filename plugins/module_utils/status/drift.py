@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..common.words import COMMITTED, STARTED
-from ..docker.containers import Container, running
+from ..docker.containers import Container, restart_policy, running
 from ..docker.names import LABEL_SPEC
 from ..instance import key_files
 from ..instance.state import State
@@ -48,12 +48,16 @@ def drift_of(files: InstanceStore, state: State, containers: Sequence[Container]
     """Differences as ``service``, ``what``, ``wanted`` and ``found``, sorted; empty where nothing was changed or nothing is known."""
     model = _model(files)
     names = {key: str((entry or {}).get("name") or key) for key, entry in (model.get("networks") or {}).items()}
+    services: Mapping[str, Any] = model.get("services") or {}
     found: list[dict[str, str]] = []
     for item in containers:
-        seen, service = inspected.get(item.id), (model.get("services") or {}).get(item.service)
+        seen, service = inspected.get(item.id), services.get(item.service)
+        if seen is not None and services and service is None:
+            # By hand, with labels of ours: it may do what the instance does.
+            found.append({"service": item.service, "what": "container", "wanted": "none", "found": item.name})
         if seen is None or not isinstance(service, dict):
             continue
-        # What we stop gets the policy `no`, also before the host goes down.
+        # What does not run was stopped, or has done its work: it gets its own policy back before it is started again.
         at_rest = state.desired != STARTED or not running(item)
         try:
             differences = [*_settings(service, seen.get("HostConfig") or {}, at_rest), *_name(state, item)]
@@ -103,7 +107,7 @@ def _settings(service: Mapping[str, Any], host: Mapping[str, Any], at_rest: bool
     policy = host.get("RestartPolicy") or {}
     retries = int(policy.get("MaximumRetryCount") or 0)
     there = f"{policy.get('Name') or 'no'}{f':{retries}' if retries else ''}"
-    wanted = str(service.get("restart") or "no")
+    wanted = restart_policy(service)
     if wanted != there and not (at_rest and there == "no"):
         found.append(("restart", wanted, there))
     swap, memory = int(host.get("MemorySwap") or 0), int(host.get("Memory") or 0)
