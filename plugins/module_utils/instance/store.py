@@ -191,10 +191,7 @@ class InstanceStore:
 
     def spec(self) -> InstanceSpec | None:
         """The committed spec, ``None`` where there is none that can be read: it is shown, nothing is decided by it."""
-        try:
-            return read_spec(files.read_json(self.path("spec.json")))
-        except (OSError, ValueError, HostError):
-            return None
+        return self._spec(self.path("spec.json"))
 
     def commit_spec(self) -> None:
         """What was wanted is what is there."""
@@ -202,10 +199,15 @@ class InstanceStore:
 
     def wanted(self) -> InstanceSpec | None:
         """The spec of an apply that was cut, ``None`` where there is none that can be read."""
+        return self._spec(self.wanted_file)
+
+    def _spec(self, path: str) -> InstanceSpec | None:
         try:
-            return read_spec(files.read_json(self.wanted_file))
+            spec = read_spec(files.read_json(path))
         except (OSError, ValueError, HostError):
             return None
+        # A file of another instance says nothing of this one, and nothing is to be done to that one by it.
+        return spec if spec.id == self.id else None
 
     def write_wanted(self, spec: InstanceSpec) -> None:
         self.make()

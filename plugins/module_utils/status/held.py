@@ -22,6 +22,7 @@ from ..common.words import COMMITTED, STARTED
 from ..docker.containers import Container, running
 from ..instance.key_files import in_memory, with_marks
 from ..instance.store import InstanceStore, Store
+from ..system import files
 
 # Nothing says any more of which kind a key is, and each kind spells ids in its own way.
 
@@ -56,11 +57,9 @@ def _files(own: InstanceStore) -> Iterator[tuple[str, str]]:
     for folder, _folders, names in os.walk(own.keys):
         for name in sorted(names):
             path = os.path.join(folder, name)
-            if os.path.islink(path):
-                continue
             try:
-                with open(path, "rb") as handle:
-                    content = handle.read()
+                # A link, or a pipe, is none.
+                content = files.read(path)
                 if isinstance(json.loads(content), dict):
                     yield os.path.relpath(path, own.keys), as_text(content)
             except (OSError, ValueError, RecursionError):

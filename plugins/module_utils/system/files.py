@@ -61,7 +61,9 @@ def _make_way(path: str) -> None:
 
 
 def write_json(path: str, value: Any, mode: int = 0o600) -> None:
-    write(path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode(), mode)
+    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    # What was typed in another coding than UTF-8 is no text that could be encoded; as an escape JSON can hold it.
+    write(path, text.encode(errors="backslashreplace"), mode)
 
 
 def read(path: str) -> bytes:

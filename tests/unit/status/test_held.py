@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +92,19 @@ def test_what_is_gone_has_none(store: Store) -> None:
     assert held(store, ID, LIVE)["unknown"] is True
     memory(own, ecdsa=KEYS["ecdsa"])
     assert list(held(store, ID, LIVE)["keystores"]) == ["ecdsa"]
+
+
+def test_what_is_no_file_keeps_nobody_waiting(store: Store) -> None:
+    """An emergency stop of a key asks this; to open a pipe would wait for a writer for ever."""
+    own = store.instance(ID)
+    record(own, DAMAGED)
+    Path(own.keys).mkdir(parents=True)
+    os.mkfifo(Path(own.keys) / "a")
+    (Path(own.keys) / "b").write_text(KEYS["bn254"])
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.alarm(10)
+    try:
+        assert set(held(store, ID, LIVE)["keystores"]) == {"b"}
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
