@@ -13,6 +13,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from ...module_utils.common.errors import AvsError, LockedError
@@ -94,7 +95,8 @@ def main(arguments: Sequence[str], place: Place | None = None) -> int:
     if arguments[:1] == [COMPLETE]:
         from .completion import candidates
 
-        _print_all(candidates(arguments[1:], COMMANDS, parser(COMMANDS)))
+        with suppress(_Unwritten):
+            _print_all(candidates(arguments[1:], COMMANDS, parser(COMMANDS)))
         return DONE
     # Here, so that completion is quick; and before anything else, so that a damaged copy can still say so. It stays: who starts nodes by it
     # has no other one.
@@ -110,7 +112,7 @@ def main(arguments: Sequence[str], place: Place | None = None) -> int:
         # --help was asked for, and printed; or a signal has ended it.
         return int(end.code or 0)
     except KeyboardInterrupt:
-        print("avsctl: interrupted", file=sys.stderr)
+        _say("avsctl: interrupted")
         return _INTERRUPTED
     except AvsError as error:
         return _failed(error, as_json)
@@ -169,7 +171,18 @@ def _failed(error: AvsError, as_json: bool) -> int:
 def _complain(error: AvsError) -> None:
     """What is wrong first, then each problem with what to do."""
     for line in (f"avsctl: {error.message}", *filter(None, (_problem(finding, error.message) for finding in error.findings))):
-        print(_one_line(line), file=sys.stderr)
+        _say(line)
+
+
+def _say(line: str) -> None:
+    """On standard error. Where nobody takes it the code still tells, and nothing of it goes anywhere else."""
+    if sys.stderr is None:
+        return
+    try:
+        print(_one_line(line), file=sys.stderr, flush=True)
+    except OSError:
+        # Python would try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _problem(finding: Finding, said: str) -> str:

@@ -23,7 +23,7 @@ NONE = "-"
 
 def room() -> int | None:
     """Columns of the terminal, ``None`` where nobody looks at one: what is read by a program is not wrapped."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
 
 
 def cell(value: object) -> str:

@@ -183,3 +183,37 @@ def test_output_that_nobody_takes(nowhere: Place, capsys: Captured, monkeypatch:
     finally:
         os.dup2(copy, 1)
         os.close(copy)
+
+
+def test_messages_that_nobody_takes_change_no_code(nowhere: Place, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    doing(monkeypatch, raises(LockedError("locked by me")))
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["do"], nowhere) == 4 and capsys.readouterr().out == ""
+    copy = os.dup(2)
+    try:
+        monkeypatch.setattr(sys, "stderr", open("/dev/full", "w"))  # noqa: SIM115
+        assert main(["do"], nowhere) == 4
+        # As Python does once more at its end.
+        sys.stderr.flush()
+    finally:
+        os.dup2(copy, 2)
+        os.close(copy)
+
+
+@pytest.mark.parametrize("command", ["ls", "status", "history"])
+def test_what_is_shown_to_nobody_is_looked_at_all_the_same(
+    memory_host: MemoryHost, capsys: Captured, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    memory_host.well(memory_host.spec())
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main([command, *([ID] if command == "history" else [])], place(memory_host)) == 0 and capsys.readouterr().err == ""
+
+
+def test_completion_into_nowhere_is_no_failure(nowhere: Place, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = os.dup(1)
+    try:
+        monkeypatch.setattr(sys, "stdout", open("/dev/full", "w"))  # noqa: SIM115
+        assert main(["__complete", ""], nowhere) == 0 and capsys.readouterr().err == ""
+    finally:
+        os.dup2(copy, 1)
+        os.close(copy)
