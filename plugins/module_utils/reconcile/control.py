@@ -42,6 +42,10 @@ def start(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[st
     entries.update(_bring_up(store, engine, [name for name in ids if name not in entries], way, lifted))
     for name in lifted:
         acted(entries[name], Action("hold", name, "remove"))
+    if not way.check:
+        from .policies import put_back
+
+        put_back(store, engine, [name for name in ids if not entries[name]["error"]], way.holder, way.stop_timeout)
     return result_of([entries[name] for name in ids])
 
 
