@@ -134,7 +134,7 @@ def nodes_back(machine: Fleet, entries: list[dict[str, Any]], containers: dict[s
     settled(host)
     assert host.containers() == containers
     assert running(host) == {f"avs-{QUIET}-node"}
-    assert not host.run("find /run/avs -type f 2>/dev/null || true").strip()
+    assert not host.run(f"find /run/avs/{KEYED} -type f 2>/dev/null || true").strip()
     assert units(host) == ("active", "failed")
     assert "waits for its secrets" in host.run(f"systemctl status --no-pager avs@{KEYED}", check=False)
 

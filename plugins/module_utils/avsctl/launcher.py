@@ -18,7 +18,7 @@ MARK = "# restaking.avs"
 _BEGINNING = 512
 _LAUNCHER = """#!/bin/sh
 {mark}
-[ -e {copy} ] || {{ echo 'avsctl: the library of this host is gone, the next run of restaking.avs.install puts it back' >&2; exit 1; }}
+[ -s {copy} ] || {{ echo 'avsctl: the library of this host is gone, the next run of restaking.avs.install puts it back' >&2; exit 1; }}
 [ $# -gt 0 ] || set -- --help
 exec {command} "$@"
 """

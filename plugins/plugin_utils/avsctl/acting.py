@@ -129,12 +129,12 @@ def _lines(entry: Mapping[str, Any]) -> list[str]:
     if entry["error"]:
         return [line if line.startswith(entry["id"]) else f"{entry['id']}: {line}" for line in map(str.strip, entry["error"].splitlines())]
     done = ", ".join(f"{one['action']} {one['kind']} {one['name']}" for one in entry["actions"]) or "nothing to do"
-    warned = [f"{entry['id']}: {_told(entry['id'], item)}" for item in entry["findings"] if _is_news(item)]
+    warned = [f"{entry['id']}: {_news(entry['id'], item)}" for item in entry["findings"] if _is_news(item)]
     word = "held" if entry.get("hold") else entry["state"]
     return [f"{entry['id']}  {word}  {entry['health']['status']}: {done}", *warned]
 
 
-def _told(instance: str, item: Mapping[str, Any]) -> str:
+def _news(instance: str, item: Mapping[str, Any]) -> str:
     # What it is about is in the place: a message alone is half a sentence.
     place = f"{item['place']}: " if item["place"] not in ("", instance) else ""
     return f"{place}{item['message']} -> {item['remedy']} ({item['id']})"
