@@ -22,6 +22,7 @@ _AREAS = {
     "UPG": "Upgrades",
     "NET": "Network",
     "OPS": "Operation",
+    "BAK": "Backups",
     "MON": "Monitoring",
     "INV": "Inventory",
     "OPT": "Options",
@@ -31,7 +32,7 @@ _AREAS = {
     "PKG": "Package format",
 }
 _INTRO = """<!-- SPDX-License-Identifier: GPL-3.0-or-later -->
-<!-- Generated from plugins/module_utils/common/rules_of_nodes.py and rules_of_inputs.py by `python -m tests.tools.generate`. -->
+<!-- Generated from plugins/module_utils/common/rules_of_nodes.py, rules_of_backups.py and rules_of_inputs.py by `python -m tests.tools.generate`. -->
 # Rules
 
 Everything the collection judges, it judges by one of these rules, and says so in a *finding*: the rule's id, a severity, the place

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
+from .rules_of_backups import BACKUPS
 from .rules_of_inputs import INPUTS
 from .rules_of_nodes import NODES
 
-RULES = {rule.id: rule for rule in (*NODES, *INPUTS)}
+RULES = {rule.id: rule for rule in (*NODES, *BACKUPS, *INPUTS)}

@@ -31,6 +31,12 @@ def is_ahead(instant: str) -> bool:
 
 
 def _age(instant: str) -> float | None:
+    then = moment_of(instant)
+    return None if then is None else time.time() - then
+
+
+def moment_of(instant: str) -> float | None:
+    """Seconds since the epoch."""
     from datetime import datetime, timezone
 
     match = re.match(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?Z\Z", instant)
@@ -41,4 +47,4 @@ def _age(instant: str) -> float | None:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
     except ValueError:
         return None
-    return time.time() - moment.timestamp() - float(match[7] or 0)
+    return moment.timestamp() + float(match[7] or 0)

@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Backups of an instance in its repository: how they are named, and what counts as one.
+
+A backup is two snapshots. The first has the node's files. The second, its seal, has the manifest and the list of all files, and is written
+when all is known to be well: the node was down from before the first file was read until after the last, nobody wrote meanwhile, and the
+repository has all of it. What has no seal is what a cut or a failure left, and is never shown as a backup. Both are plain snapshots, so a
+repository that takes no change of what it has, or is read on another host, tells the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .restic import Label, Snapshot
+
+PART, KIND, TRANSACTION, VERSION, OF = "avs.part", "avs.kind", "avs.transaction", "avs.version", "avs.of"
+FILES, SEAL, PROOF = "files", "seal", "proof"
+STOPPED, LIVE = "stopped", "live"
+
+
+@dataclass(frozen=True)
+class Backup:
+    """``id`` is that of the transaction that made it; ``files`` and ``seal`` are snapshots; ``verified``: when it was last proven, empty
+    where it never was."""
+
+    id: str
+    instance: str
+    time: str
+    version: str
+    files: str
+    seal: str
+    verified: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "instance": self.instance,
+            "time": self.time,
+            "version": self.version,
+            "snapshot": self.files,
+            "verified": self.verified or None,
+        }
+
+
+def label(instance: str, part: str, transaction: str, version: str | None, **more: str) -> Label:
+    tags = {
+        PART: part,
+        TRANSACTION: transaction,
+        VERSION: plain(version or "path"),
+        **{f"avs.{name}": value for name, value in more.items()},
+    }
+    return Label(instance, tags)
+
+
+def plain(text: str) -> str:
+    """As a tag may be: a comma would begin another one."""
+    return re.sub(r"[^A-Za-z0-9._+:-]", "-", text)[:100]
+
+
+def backups(snapshots: Iterable[Snapshot], instance: str) -> list[Backup]:
+    """Those of an instance that count, the oldest first."""
+    mine = [item for item in snapshots if item.host == instance]
+    saved = {item.id: item for item in mine if item.tags.get(PART) == FILES and item.tags.get(KIND) == STOPPED}
+    proofs: dict[str, str] = {}
+    for item in mine:
+        if item.tags.get(PART) == PROOF:
+            proofs[str(item.tags.get(OF))] = item.time
+    found = []
+    for item in mine:
+        of = saved.get(str(item.tags.get(OF)))
+        if item.tags.get(PART) != SEAL or of is None or of.tags.get(TRANSACTION) != item.tags.get(TRANSACTION):
+            continue
+        transaction = str(item.tags.get(TRANSACTION))
+        found.append(Backup(transaction, instance, of.time, str(of.tags.get(VERSION) or ""), of.id, item.id, proofs.get(of.id, "")))
+    return found
+
+
+def unsealed(snapshots: Iterable[Snapshot], instance: str) -> list[Snapshot]:
+    """What live passes, cuts and failures left of an instance."""
+    mine = list(snapshots)
+    sealed = {item.files for item in backups(mine, instance)}
+    return [item for item in mine if item.host == instance and item.tags.get(PART) == FILES and item.id not in sealed]
+
+
+def whole_id(snapshots: Iterable[Snapshot], start: str, transaction: str) -> Snapshot | None:
+    """The one snapshot of files a transaction made whose id begins so."""
+    found = [item for item in snapshots if start and item.id.startswith(start) and item.tags.get(TRANSACTION) == transaction]
+    return found[0] if len(found) == 1 else None
+
+
+def manifest_paths(seal: Mapping[str, Any]) -> list[str]:
+    """Paths of a host that a manifest's items are of."""
+    return [str(item["path"]) for item in seal.get("items") or ()]

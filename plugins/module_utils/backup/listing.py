@@ -1,0 +1,193 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a tree of files is like, an entry each: enough to tell whether a copy is the same, and whether anybody wrote while it was copied.
+
+What is in files is not part of it: restic knows that by its own digests, and reads it again whenever it restores.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+Entry = dict[str, Any]
+SOCKET = "socket"
+_KINDS = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "folder",
+    stat.S_IFLNK: "link",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: SOCKET,
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Tree:
+    """``name`` of what is saved, where it is, and paths below it whose content is not looked at."""
+
+    name: str
+    path: str
+    spared: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """``sockets`` are never restored; ``size``: bytes of all files, holes included; ``digest`` of the entries; ``written``: names of
+    what was changed at or after the instant that was given, the first few."""
+
+    entries: int
+    sockets: int
+    size: int
+    digest: str
+    written: Sequence[str]
+
+
+def entries(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
+    """Everything in a tree, folders before what is in them, in one order always. Raises ``OSError``."""
+    first: dict[tuple[int, int], str] = {}
+    spared = {os.path.join(tree.path, part) for part in tree.spared}
+    waiting = [(tree.path, "")]
+    while waiting:
+        path, relative = waiting.pop()
+        seen = os.lstat(path)
+        yield _entry(tree.name, path, relative, seen, first), seen
+        if stat.S_ISDIR(seen.st_mode) and path not in spared:
+            names = sorted(os.listdir(path), key=os.fsencode, reverse=True)
+            waiting += [(os.path.join(path, name), os.path.join(relative, name)) for name in names]
+
+
+def _entry(name: str, path: str, relative: str, seen: os.stat_result, first: dict[tuple[int, int], str]) -> Entry:
+    kind = _KINDS.get(stat.S_IFMT(seen.st_mode), "other")
+    found: Entry = {"in": name, "path": relative, "kind": kind, "owner": [seen.st_uid, seen.st_gid], "time": seen.st_mtime_ns}
+    if kind == "link":
+        found["to"] = os.readlink(path)
+    else:
+        found["mode"] = stat.S_IMODE(seen.st_mode)
+    if kind == "file":
+        found["size"] = seen.st_size
+        if has_holes(path, seen):
+            found["sparse"] = True
+    if kind == "device":
+        found["device"] = seen.st_rdev
+    if seen.st_nlink > 1 and kind != "folder":
+        # Other names of one file: the first in our order stands for all.
+        known = first.setdefault((seen.st_dev, seen.st_ino), relative)
+        if known != relative:
+            found["same"] = known
+    attributes = _attributes(path)
+    if attributes:
+        found["attributes"] = attributes
+    return found
+
+
+def has_holes(path: str, seen: os.stat_result) -> bool:
+    """Fewer blocks than bytes may also be compression, or what the kernel has not written yet."""
+    if seen.st_blocks * 512 >= seen.st_size:
+        return False
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.lseek(handle, 0, os.SEEK_HOLE) < seen.st_size
+    finally:
+        os.close(handle)
+
+
+def _attributes(path: str) -> dict[str, str]:
+    names = os.listxattr(path, follow_symlinks=False)
+    return {name: os.getxattr(path, name, follow_symlinks=False).hex() for name in sorted(names)} if names else {}
+
+
+def write(path: str, trees: Iterable[Tree], since: int) -> Summary:
+    """Write what trees are like to a file. ``since``: nanoseconds since the epoch; what changed at it or later is told."""
+    count = sockets = size = 0
+    total = hashlib.sha256()
+    written: list[str] = []
+    with open(path, "xb") as raw:
+        os.fchmod(raw.fileno(), 0o600)
+        with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as out:
+            for tree in trees:
+                for entry, seen in entries(tree):
+                    line = (json.dumps(entry, sort_keys=True) + "\n").encode()
+                    total.update(line)
+                    out.write(line)
+                    count += 1
+                    sockets += entry["kind"] == SOCKET
+                    size += entry.get("size", 0)
+                    if seen.st_ctime_ns >= since and len(written) < _SHOWN:
+                        written.append(os.path.join(tree.name, entry["path"]))
+        raw.flush()
+        os.fsync(raw.fileno())
+    return Summary(count, sockets, size, total.hexdigest(), written)
+
+
+def changed_since(trees: Iterable[Tree], since: int) -> int:
+    """Bytes on the disk of files that changed at or after an instant (nanoseconds since the epoch). What vanishes meanwhile counts not."""
+    total = 0
+    for tree in trees:
+        for path in _paths(tree):
+            with suppress(OSError):
+                seen = os.lstat(path)
+                if stat.S_ISREG(seen.st_mode) and seen.st_ctime_ns >= since:
+                    total += seen.st_blocks * 512
+    return total
+
+
+def _paths(tree: Tree) -> Iterator[str]:
+    spared = {os.path.join(tree.path, part) for part in tree.spared}
+    for folder, folders, names in os.walk(tree.path):
+        folders[:] = [name for name in folders if os.path.join(folder, name) not in spared]
+        yield from (os.path.join(folder, name) for name in names)
+
+
+def read(path: str) -> Iterator[Entry]:
+    """The entries of such a file. Raises ``OSError``, ``EOFError`` and ``ValueError`` for what is none."""
+    with gzip.open(path, "rb") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def digest_of(path: str) -> str:
+    """The digest a summary has, of what is in the file. Raises as ``read`` does."""
+    total = hashlib.sha256()
+    with gzip.open(path, "rb") as lines:
+        for line in lines:
+            total.update(line)
+    return total.hexdigest()
+
+
+def differences(recorded: Iterable[Entry], trees: Iterable[Tree]) -> list[str]:
+    """What is not as it was recorded, a line each, the first few. Sockets are restored by nobody; holes may be more than there were."""
+    found: list[str] = []
+    there = (entry for tree in trees for entry, _seen in entries(tree))
+    for one, other in zip_longest((entry for entry in recorded if entry["kind"] != SOCKET), there):
+        text = _difference(one, other)
+        if text:
+            found.append(text)
+        if len(found) == _SHOWN or (text and (one is None or other is None or _name(one) != _name(other))):
+            break
+    return found
+
+
+def _difference(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> str:
+    if one is None or other is None:
+        return f"{_name(one or other or {})} is {'missing' if other is None else 'there, and was not'}"
+    if _name(one) != _name(other):
+        return f"{_name(one)} was expected, {_name(other)} is there"
+    fields = [key for key in sorted({*one, *other}) if one.get(key) != other.get(key) and not (key == "sparse" and other.get(key))]
+    return f"{_name(one)} differs in {', '.join(fields)}" if fields else ""
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    return os.path.join(str(entry.get("in")), str(entry.get("path")))

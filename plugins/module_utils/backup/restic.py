@@ -1,0 +1,321 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""restic: the only place that knows its command line, what it answers, and what it ends with.
+
+A repository's password is in a file, and is never an argument or part of an environment. Nothing of the user's who started this is seen:
+no cache, no configuration, no variable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ..common.errors import HostError
+from ..common.rules import finding
+from ..docker.programs import PATH
+from ..system import files
+from ..system.command import RunCommand, await_the_end, invocation, ran_out_of_time
+
+FLOOR = (0, 12)
+# Seconds; a question to a repository on this host takes one.
+ANSWER = 600.0
+# Some source could not be read, and there is a snapshot without it all the same.
+INCOMPLETE = 3
+_PLACES = ("/usr/bin/restic", "/usr/local/bin/restic")
+# What it ends with (0.17 and newer), and what it says (all), and what that means.
+_CODES = {10: "missing", 11: "locked", 12: "password"}
+_WORDS = (
+    ("password", r"wrong password or no key found|an empty password is not a password"),
+    ("missing", r"Is there a repository at the following location|unable to open config file"),
+    ("locked", r"unable to create lock|repository is already locked"),
+    ("full", r"no space left on device|disk quota exceeded"),
+    (
+        "damaged",
+        r"ciphertext verification failed|repository contains errors|invalid data returned|unexpected file size|Pack ID does not match"
+        r"|not found in (?:index|repo)|id .* not found|failed to load|hash mismatch|number of used blobs is larger",
+    ),
+)
+_REMEDIES = {
+    "password": "Give the password the repository was made with (docs/backup.md, A lost password).",
+    "missing": "Put the repository back, or name another place for it.",
+    "locked": "Let the other run end; a lock of a process of this host that is gone is removed by the next run.",
+    "full": "Make room where the repository is, run again.",
+    "damaged": "Keep the repository as it is, look at its disk, and back up to a new one.",
+}
+
+
+class ResticError(HostError):
+    """``kind``: password, missing, locked, full, damaged, incomplete, time, or other."""
+
+    def __init__(self, what: str, kind: str, said: str, repository: str) -> None:
+        message = f"{what}: {said}"
+        super().__init__(message, [finding("BAK-003", repository, message, _REMEDIES.get(kind, "Look at what restic says on the host."))])
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """``sparse``: it makes holes again where a file had some."""
+
+    version: str
+    sparse: bool
+
+
+@dataclass(frozen=True)
+class How:
+    """``spared``: folders that are saved without what is in them; ``timeout`` in seconds; ``live``: what vanishes meanwhile is no failure;
+    ``dry``: only say what would be."""
+
+    spared: Sequence[str] = ()
+    timeout: float | None = None
+    live: bool = False
+    dry: bool = False
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a backup of restic's came to. ``snapshot`` may be the beginning of an id; sizes in bytes."""
+
+    snapshot: str
+    files: int
+    size: int
+    added: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    id: str
+    time: str
+    host: str
+    tags: Mapping[str, str]
+    paths: Sequence[str]
+
+
+class Restic:
+    """A repository. ``password``: path of the file it is in; ``repository``: a folder of this host."""
+
+    def __init__(self, run_command: RunCommand, repository: str, password: str, hold: Sequence[int] = ()) -> None:
+        """``hold``: descriptors that stay open as long as a command runs."""
+        self._run_command, self.repository, self._password, self.hold = run_command, repository, password, tuple(hold)
+        self._abilities: Abilities | None = None
+
+    def holding(self, *descriptors: int) -> Restic:
+        """The same, for one who has a lock."""
+        other = Restic(self._run_command, self.repository, self._password, descriptors)
+        other._abilities = self._abilities
+        return other
+
+    def abilities(self) -> Abilities:
+        """Raises ``HostError`` (BAK-003) where there is no restic, or one too old."""
+        if self._abilities is None:
+            self._abilities = abilities(self._call(["version"], ANSWER, plain=True)[1])
+        return self._abilities
+
+    def exists(self) -> bool:
+        return os.path.lexists(os.path.join(self.repository, "config"))
+
+    def make(self) -> None:
+        """A new repository. What is left of one whose making was cut holds nothing yet."""
+        files.folder(os.path.dirname(self.repository), 0o700)
+        files.folder(self.repository, 0o700)
+        keys = os.path.join(self.repository, "keys")
+        if os.path.isdir(keys) and not self.exists() and not os.listdir(os.path.join(self.repository, "snapshots")):
+            for name in os.listdir(keys):
+                files.remove(os.path.join(keys, name))
+        self._must("the repository could not be made", ["init"], ANSWER)
+
+    def backup(self, sources: Sequence[str], label: Label, how: How) -> Saved:
+        """Raises ``ResticError``; a source that cannot be read is a failure, too."""
+        command = ["backup", "--host", label.host, *(["--dry-run"] if how.dry else [])]
+        for name, value in label.tags.items():
+            command += ["--tag", f"{name}={value}"]
+        for path in how.spared:
+            command += ["--exclude", f"{literal(path)}/*"]
+        code, out, err = self._call([*command, "--", *sources], how.timeout)
+        if code and not (how.live and code == INCOMPLETE):
+            raise self._error("the backup could not be made", code, err)
+        summary = next((item for item in reversed(documents(out)) if item.get("message_type") == "summary"), None)
+        if summary is None:
+            raise self._error("the backup could not be made", code, "restic did not say what it saved")
+        return Saved(
+            str(summary.get("snapshot_id") or ""),
+            int(summary.get("total_files_processed") or 0),
+            int(summary.get("total_bytes_processed") or 0),
+            int(summary.get("data_added") or 0),
+        )
+
+    def snapshots(self) -> list[Snapshot]:
+        """The oldest first."""
+        out = self._must("the repository could not be read", ["snapshots", "--no-lock"], ANSWER)
+        return sorted(map(_snapshot, _listed(out)), key=lambda item: item.time)
+
+    def check(self, everything: bool) -> None:
+        """Whether all that snapshots name is there. ``everything``: all of it is read. Raises ``ResticError``."""
+        self._must("the repository is not sound", ["check", *(["--read-data"] if everything else [])], None)
+
+    def restore(self, snapshot: str, target: str, path: str = "") -> None:
+        """Put what a snapshot has into a folder, below its own paths, and read it again. ``path``: that alone."""
+        command = ["restore", snapshot, "--target", target, "--verify"]
+        command += ["--sparse"] if self.abilities().sparse else []
+        command += ["--include", literal(path)] if path else []
+        self._must("the backup could not be read", command, None, plain=True)
+
+    def forget(self, snapshots: Sequence[str]) -> None:
+        """Take snapshots off the list; what they alone needed goes with a later prune."""
+        if snapshots:
+            self._must("snapshots could not be removed", ["forget", *snapshots], ANSWER)
+
+    def clear_locks(self) -> None:
+        """Remove locks where all of them are of processes of this host that are gone; any other is somebody's."""
+        try:
+            names = os.listdir(os.path.join(self.repository, "locks"))
+        except OSError:
+            return
+        locks = [self._lock(name) for name in names]
+        if locks and all(lock is not None and is_dead(lock) for lock in locks):
+            self._must("locks could not be removed", ["unlock"], ANSWER)
+
+    def _lock(self, name: str) -> Mapping[str, Any] | None:
+        code, out, _err = self._call(["cat", "lock", name, "--no-lock"], ANSWER)
+        with suppress(ValueError):
+            found = json.loads(out) if not code else None
+            return found if isinstance(found, dict) else None
+        return None
+
+    def _must(self, what: str, command: Sequence[str], timeout: float | None, plain: bool = False) -> str:
+        code, out, err = self._call(command, timeout, plain)
+        if code:
+            raise self._error(what, code, f"{err}\n{out if plain else ''}")
+        return out
+
+    def _call(self, command: Sequence[str], timeout: float | None, plain: bool = False) -> tuple[int, str, str]:
+        line = [
+            program(),
+            "--repo",
+            self.repository,
+            "--password-file",
+            self._password,
+            "--no-cache",
+            *([] if plain else ["--json"]),
+            *command,
+        ]
+        # A line each ten seconds; without a terminal it would be sixty a second.
+        environment = {"PATH": PATH, "HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC", "RESTIC_PROGRESS_FPS": "0.1"}
+        from time import monotonic
+
+        started = monotonic()
+        code, out, err = self._run_command(
+            invocation(line, environment, timeout),
+            cwd="/",
+            encoding=None,
+            expand_user_and_vars=False,
+            handle_exceptions=False,
+            pass_fds=tuple(fd for fd in self.hold if fd >= 0),
+            before_communicate_callback=await_the_end,
+        )
+        if ran_out_of_time(code, timeout, monotonic() - started):
+            raise ResticError(f"restic {command[0]} was ended", "time", f"it took longer than {timeout:g} s", self.repository)
+        return code, out.decode("utf-8", errors="replace"), err.decode("utf-8", errors="replace")
+
+    def _error(self, what: str, code: int, said: str) -> ResticError:
+        return ResticError(what, kind_of(code, said), last_words(said) or f"restic ended with {code}", self.repository)
+
+
+@dataclass(frozen=True)
+class Label:
+    """How a snapshot is told from others: ``host`` is whose it is, ``tags`` are names and plain values."""
+
+    host: str
+    tags: Mapping[str, str]
+
+
+def program() -> str:
+    for path in _PLACES:
+        if os.access(path, os.X_OK):
+            return path
+    message = "restic is not installed on this host"
+    raise HostError(message, [finding("BAK-003", "restic", message, "Install the distribution's restic (apt-get install restic).")])
+
+
+def abilities(said: str) -> Abilities:
+    """What a version can, of what ``restic version`` says. Raises ``HostError`` (BAK-003) for one that is too old."""
+    match = re.match(r"restic (\d+)\.(\d+)(?:\.\d+)?", said)
+    number = (int(match[1]), int(match[2])) if match else (0, 0)
+    if number < FLOOR:
+        message = f"restic {FLOOR[0]}.{FLOOR[1]} or newer is needed, there is {said.split(chr(10))[0][:60]!r}"
+        raise HostError(message, [finding("BAK-003", "restic", message, "Install a newer restic.")])
+    return Abilities(match[0].split()[1] if match else "", number >= (0, 15))
+
+
+def literal(path: str) -> str:
+    """A path as a pattern that means it alone."""
+    return re.sub(r"([\\*?\[\]])", r"\\\1", path)
+
+
+def documents(out: str) -> list[dict[str, Any]]:
+    """The JSON documents of an answer, a line each; what is none is left out."""
+    found = []
+    for line in out.splitlines():
+        try:
+            item = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(item, dict):
+            found.append(item)
+    return found
+
+
+def kind_of(code: int, said: str) -> str:
+    if code == INCOMPLETE:
+        return "incomplete"
+    return _CODES.get(code) or next((kind for kind, pattern in _WORDS if re.search(pattern, said)), "other")
+
+
+def last_words(said: str) -> str:
+    """What went wrong, in at most three lines of restic's own."""
+    lines = []
+    for line in said.splitlines():
+        with suppress(ValueError, AttributeError):
+            item = json.loads(line)
+            line = (
+                str((item.get("error") or {}).get("message") or item.get("message") or "") if item.get("message_type") != "status" else ""
+            )
+        if line.strip():
+            lines.append(line.strip())
+    return "; ".join(lines[-3:])[:1000]
+
+
+def is_dead(lock: Mapping[str, Any]) -> bool:
+    """Whether a lock is of a process of this host that is gone. One whose number another program has by now is gone as well."""
+    if lock.get("hostname") != socket.gethostname():
+        return False
+    try:
+        with open(f"/proc/{int(lock['pid'])}/comm", encoding="utf-8", errors="replace") as handle:
+            return handle.read().strip() != "restic"
+    except FileNotFoundError:
+        return True
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
+
+
+def _listed(out: str) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(out or "null") or []
+    except ValueError:
+        found = []
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _snapshot(item: Mapping[str, Any]) -> Snapshot:
+    tags = dict(tag.split("=", 1) for tag in item.get("tags") or () if isinstance(tag, str) and "=" in tag)
+    paths = [str(path) for path in item.get("paths") or ()]
+    return Snapshot(str(item.get("id") or ""), str(item.get("time") or ""), str(item.get("hostname") or ""), tags, paths)

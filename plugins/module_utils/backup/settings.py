@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How an instance is backed up: what its host keeps of it. The repository's password is kept in memory, as all secrets of an instance are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..common.errors import HostError
+from ..common.records import Odd, Record, item, many, newer_than, plain, table, text, whole
+from ..common.rules import finding
+from ..instance.store import InstanceStore, Store
+from ..system import files
+
+SCHEMA = 1
+_LONGEST = 4096
+
+
+class Settings(Record, loose=True):
+    """``repository``: a folder of this host; ``classes``: volume or ``data/<folder>`` -> class, as the operator wants it;
+    ``acknowledged``: what is not in the backup, and may be so."""
+
+    schema: int = item(whole, default=SCHEMA)
+    repository: str = item(text)
+    classes: Mapping[str, str] = item(table(text), default={})
+    acknowledged: Sequence[str] = item(many(text), default=())
+
+
+def folder(own: InstanceStore) -> str:
+    return own.path("backup")
+
+
+def password_file(own: InstanceStore) -> str:
+    return os.path.join(own.run, "backup", "password")
+
+
+def default_repository(store: Store, instance: str) -> str:
+    return os.path.join(store.root, "backup", instance)
+
+
+def read(own: InstanceStore) -> Settings | None:
+    """``None`` for an instance nobody has backed up. Raises ``HostError`` where they cannot be used."""
+    path = os.path.join(folder(own), "settings.json")
+    try:
+        found = files.read_json(path)
+        if found is None:
+            return None
+        if newer_than(found, SCHEMA) is not None:
+            raise Odd("was written by a newer release")
+        return Settings.read(found)
+    except Odd as odd:
+        problem = str(odd)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    except ValueError:
+        problem = "is not JSON"
+    message = f"{path} {problem}"
+    raise HostError(
+        f"{own.id}: {message}", [finding("OPS-010", own.id, message, "Remove it; the next backup from the inventory writes it.")]
+    )
+
+
+def keep(own: InstanceStore, settings: Settings) -> bool:
+    """Says whether they are others than before."""
+    if read(own) == settings:
+        return False
+    own.make()
+    files.folder(folder(own), 0o700)
+    files.write_json(os.path.join(folder(own), "settings.json"), plain(settings))
+    return True
+
+
+def keep_password(own: InstanceStore, password: str) -> None:
+    """In memory; gone when the host is restarted. Raises ``HostError`` for what restic would take for another one."""
+    if not password or password != password.strip() or "\n" in password or "\r" in password or len(password) > _LONGEST:
+        message = "the password of a repository is one line without white space at its ends, of 1 to 4096 characters"
+        raise HostError(f"{own.id}: {message}", [finding("INV-001", f"{own.id}: password", message, "Correct it where it is kept.")])
+    own.make_run()
+    files.own_folder(os.path.dirname(password_file(own)), 0o700)
+    files.write(password_file(own), password.encode())
+
+
+def has_password(own: InstanceStore) -> bool:
+    return files.is_file(password_file(own))
+
+
+def require_repository(path: Any) -> str:
+    """A folder of this host that nothing else is in. Raises ``HostError`` (INV-001)."""
+    good = isinstance(path, str) and path.startswith("/") and os.path.normpath(path) == path and path.count("/") > 1 and path.isprintable()
+    if not good:
+        message = f"{str(path)[:80]!r} is no absolute path of a folder on the host"
+        raise HostError(message, [finding("INV-001", "repository", message, "Write /path/of/a/folder; each instance gets one below it.")])
+    return str(path)

@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A backup is made: a pass while the node runs, a short one while it is down, and the seal once it runs again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ..common.errors import HostError
+from ..common.findings import Finding
+from ..common.records import plain
+from ..common.rules import finding
+from ..docker.engine import Engine
+from ..docker.model import map_texts
+from ..instance.state import State
+from ..instance.store import InstanceStore
+from ..policy.mounts import below
+from ..system import files
+from ..system.clock import moment_of, now
+from . import kept, listing, settings
+from .listing import Tree
+from .restic import How, Restic, ResticError, Saved
+from .volumes import Item, Plan, There, plan
+
+MANIFEST, LIST = "manifest.json", "files.jsonl.gz"
+_STAGE = "making-"
+# Seconds: a change may carry a time of the kernel's last tick.
+_TICK = 0.05
+# Bytes that stay free in any case, less on a small file system.
+_FLOOR = 1 << 30
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What was copied while the node was down. ``listing`` is the file its tree is described in."""
+
+    transaction: str
+    saved: Saved
+    tree: listing.Summary
+    items: Sequence[Item]
+    listing: str
+    begun: str
+    seconds: float
+
+
+def planned(engine: Engine, own: InstanceStore, state: State, wanted: settings.Settings) -> Plan:
+    """What is to be saved of an instance. Raises ``HostError`` (BAK-002, OPS-010)."""
+    # As it lies there, each $ stands twice.
+    model = map_texts(json.loads(own.compose_file() or "{}"), lambda text: text.replace("$$", "$"))
+    names = {str((entry or {}).get("name") or key) for key, entry in (model.get("volumes") or {}).items()}
+    described = [_in_place(item) for item in engine.inspect_volumes(sorted({*names, *state.volumes} & set(engine.volumes())))]
+    data = os.path.realpath(own.data) if os.path.isdir(own.data) else ""
+    spec = own.spec()
+    there = There(own.id, model, described, data, (own.root, own.run), _astray(model, own))
+    return plan(there, spec.volumes if spec is not None else {}, wanted.classes, wanted.acknowledged)
+
+
+def _in_place(volume: Mapping[str, Any]) -> dict[str, Any]:
+    return {**volume, "Mountpoint": os.path.realpath(str(volume.get("Mountpoint") or ""))}
+
+
+def _astray(model: Mapping[str, Any], own: InstanceStore) -> list[str]:
+    """Mounted folders below ``data/`` that are, or lie behind, a link: a backup would have the link alone."""
+    found = set()
+    for service in (model.get("services") or {}).values():
+        for mount in service.get("volumes") or ():
+            relative = below(str(mount.get("source") or ""), own.data) if mount.get("type") == "bind" else None
+            if relative is not None and files.has_link(own.data, relative):
+                found.add(str(mount["source"]))
+    return sorted(found)
+
+
+def trees(items: Sequence[Item], root: str = "") -> list[Tree]:
+    """``root``: a folder below which the items lie by their own paths."""
+    return [Tree(item.name, root + item.path, item.spared) for item in items]
+
+
+def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None) -> None:
+    """Whether what is to be saved has room where the repository is, and leaves some. Raises ``ResticError``."""
+    disk = shutil.disk_usage(restic.repository)
+    spare = disk.free - min(disk.total // 20, _FLOOR)
+    backups = kept.backups(restic.snapshots(), own.id)
+    since = int((moment_of(backups[-1].time) or 0) * 1e9) if backups else 0
+    needed = listing.changed_since(trees(planned.items), since)
+    if needed > spare:
+        # Of a large file little may have changed; to know takes reading it.
+        label = kept.label(own.id, kept.FILES, "none", version, kind=kept.LIVE)
+        needed = restic.backup([item.path for item in planned.items], label, How(_spared(planned.items), live=True, dry=True)).added
+    if needed > spare:
+        said = f"{needed >> 20} MiB are to be saved, and {max(spare, 0) >> 20} MiB may be used of the file system of {restic.repository}"
+        raise ResticError(f"{own.id} was not touched", "full", said, restic.repository)
+
+
+def live(restic: Restic, instance: str, planned: Plan, transaction: str, version: str | None) -> Saved:
+    """Save what can be while the node runs, so that little is left to do while it is down. Never a backup."""
+    label = kept.label(instance, kept.FILES, transaction, version, kind=kept.LIVE)
+    return restic.backup([item.path for item in planned.items], label, How(_spared(planned.items), live=True))
+
+
+def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction: str, terms: tuple[str | None, float]) -> Copied:
+    """Save a node that is down. ``terms``: its version, and seconds this may take. Raises ``ResticError``, ``HostError`` (BAK-003)
+    where something is missing or was written meanwhile, and ``OSError``."""
+    version, bound = terms
+    stage = os.path.join(settings.folder(own), f"{_STAGE}{transaction}")
+    files.folder(stage, 0o700)
+    missing = [item.path for item in items if not files.is_folder(item.path)]
+    if missing:
+        raise _unsound(own.id, f"{', '.join(missing)} is no folder")
+    begun, since, started = now(), time.time_ns(), time.monotonic()
+    time.sleep(_TICK)
+    label = kept.label(own.id, kept.FILES, transaction, version, kind=kept.STOPPED)
+    saved = restic.backup([item.path for item in items], label, How(_spared(items), bound))
+    path = os.path.join(stage, LIST)
+    tree = listing.write(path, trees(items), since)
+    if tree.written:
+        raise _unsound(own.id, f"{', '.join(tree.written)} was written while it was copied: something beside the node uses it")
+    return Copied(transaction, saved, tree, items, path, begun, time.monotonic() - started)
+
+
+def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:
+    """Make a backup of what was copied, if the repository has all of it. Returns the manifest. Raises ``ResticError``, ``HostError``."""
+    restic.check(everything=False)
+    known = restic.snapshots()
+    snapshot = kept.whole_id(known, copied.saved.snapshot, copied.transaction)
+    if snapshot is None or sorted(snapshot.paths) != sorted(item.path for item in copied.items):
+        raise _unsound(own.id, "the repository does not list what was saved")
+    manifest = _manifest(own, state, copied, planned, snapshot.id, restic.abilities().version)
+    stage = os.path.dirname(copied.listing)
+    files.write_json(os.path.join(stage, MANIFEST), manifest)
+    label = kept.label(own.id, kept.SEAL, copied.transaction, _version(state), kind=kept.STOPPED, of=snapshot.id)
+    restic.backup([stage], label, How())
+    files.remove(stage)
+    with suppress(ResticError):
+        # A repository may take no change of what it has; nothing of these is ever taken for a backup.
+        restic.forget([item.id for item in kept.unsealed(known, own.id) if item.id != snapshot.id])
+    return manifest
+
+
+def sweep(own: InstanceStore) -> None:
+    """Remove what a backup left that was cut."""
+    try:
+        names = os.listdir(settings.folder(own))
+    except OSError:
+        return
+    for name in names:
+        if name.startswith(_STAGE):
+            files.remove(os.path.join(settings.folder(own), name))
+
+
+def _manifest(own: InstanceStore, state: State, copied: Copied, planned: Plan, snapshot: str, restic: str) -> dict[str, Any]:
+    """All that tells what a backup is of. Secrets are in none of these: compose files have variables in their places, specs references."""
+    spec = own.spec()
+    return {
+        "schema": 1,
+        "id": copied.transaction,
+        "instance": own.id,
+        "host": socket.gethostname(),
+        "time": copied.begun,
+        "kind": kept.STOPPED,
+        "snapshot": snapshot,
+        "restic": restic,
+        "items": [item.as_dict() for item in copied.items],
+        "omitted": dict(planned.omitted),
+        "left": dict(planned.left),
+        "files": copied.tree.entries,
+        "sockets": copied.tree.sockets,
+        "size": copied.tree.size,
+        "files_digest": copied.tree.digest,
+        "package": plain(state.package) if state.package is not None else None,
+        "profile": state.profile,
+        "release": state.release,
+        "images": dict(state.images),
+        "compose": own.compose_file(),
+        "spec": _without_references(spec.as_dict()) if spec is not None else None,
+        "state": _without_references(plain(state)),
+    }
+
+
+def _without_references(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Of secrets the names alone: by what a host knows a value again, a weak one could be guessed elsewhere."""
+    return {**document, "secrets": sorted(document.get("secrets") or ())}
+
+
+def _version(state: State) -> str | None:
+    return state.package.version if state.package is not None else None
+
+
+def _spared(items: Sequence[Item]) -> list[str]:
+    return [os.path.join(item.path, part) for item in items for part in item.spared]
+
+
+def _unsound(instance: str, problem: str) -> HostError:
+    return HostError(f"{instance}: the backup does not count: {problem}", [_finding(instance, problem)])
+
+
+def _finding(instance: str, problem: str) -> Finding:
+    return finding("BAK-003", instance, problem, "Look at what it names, and back up again.")

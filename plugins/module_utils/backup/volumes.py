@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which of an instance's volumes and folders are saved, by their class, and which are not and why. Decides; touches nothing."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..common.errors import HostError
+from ..common.findings import Finding
+from ..common.rules import finding
+from ..docker.model import Model, services
+from ..policy.mounts import HARMLESS, below
+from ..policy.unnamed_volumes import is_unnamed
+
+DATA, MONOTONIC, SECRET, CACHE = "data", "monotonic", "secret", "cache"
+CLASSES = (DATA, MONOTONIC, SECRET, CACHE)
+SAVED = (DATA, MONOTONIC)
+# The folder of an instance that holds what its package binds by relative paths.
+FOLDER = "data"
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that is saved. ``name``: ``volumes/<name in the compose file>`` or ``data``; ``path`` on this host; ``volume``: its name
+    in the engine; ``inner``: folders below it that have a class of their own."""
+
+    name: str
+    path: str
+    cls: str
+    volume: str = ""
+    inner: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def spared(self) -> list[str]:
+        """Folders below it whose content is not saved."""
+        return sorted(name for name, cls in self.inner.items() if cls not in SAVED)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "path": self.path, "class": self.cls, "volume": self.volume, "inner": dict(self.inner)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Item:
+        inner = {str(name): str(value) for name, value in (data.get("inner") or {}).items()}
+        return cls(str(data["name"]), str(data["path"]), str(data["class"]), str(data.get("volume") or ""), inner)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``omitted``: name -> class, of what is not saved because of its class; ``left``: name -> why it cannot be saved."""
+
+    items: Sequence[Item]
+    omitted: Mapping[str, str]
+    left: Mapping[str, str]
+    findings: Sequence[Finding]
+
+
+@dataclass(frozen=True)
+class There:
+    """What an instance has. ``volumes``: as the engine describes them, those without a name among them; ``data``: its data folder, empty
+    where there is none; ``own``: folders of this collection, in which no node keeps anything else; ``astray``: mounted folders below
+    ``data`` that a link leads away from there."""
+
+    instance: str
+    model: Model
+    volumes: Sequence[Mapping[str, Any]]
+    data: str
+    own: Sequence[str]
+    astray: Sequence[str] = ()
+
+
+def plan(there: There, declared: Mapping[str, str], wanted: Mapping[str, str], acknowledged: Iterable[str] = ()) -> Plan:
+    """``declared`` by the package, ``wanted`` by the operator (which counts first): name -> class. A name is that of a volume in the compose
+    file, or ``data/<folder>``.
+
+    Raises ``HostError`` (BAK-002) where something cannot be saved and is not ``acknowledged``, or a class is given to what is not there.
+    """
+    classes = {**declared, **wanted}
+    known = {key: entry or {} for key, entry in (there.model.get("volumes") or {}).items()}
+    described = {str(item.get("Name")): item for item in there.volumes}
+    items: list[Item] = []
+    omitted: dict[str, str] = {}
+    left: dict[str, str] = {}
+    told: list[Finding] = []
+    for key, entry in sorted(known.items()):
+        name = str(entry.get("name") or key)
+        cls = classes.get(key, DATA)
+        why = _why_not(entry, described.get(name))
+        if cls not in SAVED:
+            omitted[key] = cls
+        elif why:
+            left[key] = why
+        elif name in described:
+            items.append(Item(f"volumes/{key}", str(described[name]["Mountpoint"]), cls, name))
+            if key not in classes:
+                message = "has no class and is taken for data of the node"
+                told.append(finding("BAK-001", f"{there.instance}: volumes.{key}", message))
+    inner = {key[len(FOLDER) + 1 :]: cls for key, cls in sorted(classes.items()) if key.startswith(f"{FOLDER}/")}
+    if there.data:
+        items.append(Item(FOLDER, there.data, DATA, inner=inner))
+    left.update({name: "has no name, so that nothing tells where it belongs" for name in described if is_unnamed(name)})
+    left.update(dict.fromkeys(_foreign(there), "is a folder of the host"))
+    left.update(dict.fromkeys(there.astray, "is a link to somewhere else"))
+    _require(there, known, wanted, inner)
+    _require_acknowledged(there.instance, left, set(acknowledged))
+    return Plan(items, omitted, left, told)
+
+
+def _why_not(entry: Mapping[str, Any], described: Mapping[str, Any] | None) -> str:
+    """Why a volume cannot be saved; empty where it can."""
+    driver = str((described or {}).get("Driver") or entry.get("driver") or "local")
+    options = (described or {}).get("Options") or entry.get("driver_opts") or {}
+    if entry.get("external"):
+        return "is external: others may use it, too"
+    if driver != "local":
+        return f"is kept by the plugin {driver}"
+    if options:
+        return f"is no folder of the engine's ({', '.join(sorted(map(str, options)))})"
+    return ""
+
+
+def _foreign(there: There) -> list[str]:
+    """Folders of the host that a service may write to."""
+    found = set()
+    for service in services(there.model).values():
+        for mount in service.get("volumes") or ():
+            source = posixpath.normpath(str(mount.get("source") or "")) if mount.get("type") == "bind" else ""
+            ours = any(below(source, folder) is not None for folder in (*there.own, there.data) if folder)
+            if source and not (ours or mount.get("read_only") or source in HARMLESS or source.endswith(".sock")):
+                found.add(source)
+    return sorted(found)
+
+
+def _require(there: There, known: Mapping[str, Any], wanted: Mapping[str, str], inner: Mapping[str, str]) -> None:
+    """Of what a package declares a part may be of services that are not chosen; what an operator wants is meant."""
+    problems = []
+    for name, cls in sorted(wanted.items()):
+        place = f"{there.instance}: classes.{name}"
+        if cls not in CLASSES:
+            problems.append(finding("BAK-002", place, f"{cls!r} is no class", f"Say one of {', '.join(CLASSES)}."))
+        folder = name[len(FOLDER) + 1 :] if name.startswith(f"{FOLDER}/") else ""
+        if folder and (posixpath.normpath(folder) != folder or folder.startswith(("../", "/")) or folder == ".."):
+            problems.append(finding("BAK-002", place, "is no folder below data/", "Write data/<folder>, as it is below data/ on the host."))
+        if not folder and name not in known:
+            have = ", ".join(sorted(known)) or "none"
+            problems.append(finding("BAK-002", place, f"is no volume of this instance ({have})", "Correct the name, or take it away."))
+    for name in inner:
+        above = [other for other in inner if other != name and below(name, other) is not None]
+        if above:
+            text = f"lies in data/{above[0]}, which has a class of its own"
+            problems.append(finding("BAK-002", f"{there.instance}: classes.data/{name}", text, "Give a class to one of them."))
+    if problems:
+        raise HostError(f"{there.instance} cannot be backed up: its classes are not as they should be", problems)
+
+
+def _require_acknowledged(instance: str, left: Mapping[str, str], acknowledged: set[str]) -> None:
+    problems = [
+        finding("BAK-002", f"{instance}: {name}", f"{name} {why}; it would not be in the backup")
+        for name, why in sorted(left.items())
+        if name not in acknowledged
+    ]
+    if problems:
+        raise HostError(f"{instance} cannot be backed up as a whole", problems)

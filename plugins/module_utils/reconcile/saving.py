@@ -1,0 +1,296 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Backups of instances: made while the node is down and with it started again by the host's own record, listed, and proven.
+
+While it is down, what was to run still is: nothing is recorded of it but that a backup was begun. So whatever cuts a backup, the next
+start of the host, or the next run, brings the node up again, and what was copied until then never counts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..backup import kept, settings, snapshot, verify
+from ..backup.kept import Backup
+from ..backup.restic import Restic
+from ..backup.settings import Settings
+from ..backup.volumes import Plan
+from ..common.actions import Action
+from ..common.errors import AvsError, HostError, LockedError
+from ..common.findings import Finding
+from ..common.rules import finding
+from ..common.spec import InstanceSpec
+from ..common.words import APPLYING, STOPPED
+from ..docker.containers import running
+from ..docker.engine import Engine
+from ..instance import journal
+from ..instance.state import State
+from ..instance.store import InstanceStore, Store
+from ..status.entry import entry_of, tell
+from ..system.command import RunCommand
+from ..system.lock import Lock
+from .control import acted, start
+from .job import look
+from .own import Way, going_on, refused, result_of, to_be_down
+from .standstill import Ending, halt
+from .takedown import alone
+from .work import Work, of_the_system
+
+MAX_STOP = 1800.0
+OPERATION = "backup"
+_NO_PASSWORD = "Run restaking.avs.backup, which brings it; it is kept in memory, and gone since the host was started."
+
+
+@dataclass(frozen=True)
+class Host:
+    store: Store
+    engine: Engine
+    run_command: RunCommand
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked beyond what the host keeps. ``repository``: a folder in which each instance has one of its own (``None``: as before);
+    ``password`` of the repositories (empty: the one the host has); ``classes`` and ``acknowledged``: by instance, ``None``: as before;
+    ``max_stop``: seconds a node may be down for the copy."""
+
+    repository: str | None = None
+    password: str = field(default="", repr=False)
+    classes: Mapping[str, Mapping[str, str]] | None = None
+    acknowledged: Mapping[str, Sequence[str]] | None = None
+    max_stop: float = MAX_STOP
+
+
+def take(host: Host, ids: Sequence[str], way: Way, asked: Asked) -> dict[str, Any]:
+    """Back up instances, one after another. The result is that of a run, with ``backup`` of those that have a new one."""
+    return _each(host, ids, way, lambda name, hold: _take(host, name, way, asked, hold))
+
+
+def listed(host: Host, ids: Sequence[str], way: Way, asked: Asked) -> dict[str, Any]:
+    """Entries with ``backups``, the oldest first; nothing is changed, and nobody waited for."""
+    return result_of([_guarded(host, name, lambda name: _list(host, name, asked)) for name in ids])
+
+
+def proven(host: Host, ids: Sequence[str], way: Way, asked: Asked, backup: str = "") -> dict[str, Any]:
+    """Prove the newest backup of each instance, or the one that is named; the node runs on. ``backup`` of an entry is what was proven."""
+    return _each(host, ids, way, lambda name, hold: _prove(host, name, way, (asked, backup), hold))
+
+
+def _each(host: Host, ids: Sequence[str], way: Way, step: Callable[[str, tuple[int, ...]], dict[str, Any]]) -> dict[str, Any]:
+    def locked(name: str) -> dict[str, Any]:
+        if way.check:
+            return step(name, ())
+        # The instance's own lock is for who touches the node, and is free while the node runs.
+        with Lock(os.path.join(host.store.locks, f"{name}.backup.lock"), way.holder, way.lock_timeout) as lock:
+            return step(name, (lock.fd,))
+
+    return result_of([_guarded(host, name, locked) for name in ids])
+
+
+def _guarded(host: Host, name: str, step: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    own = host.store.instance(name)
+    try:
+        return step(name)
+    except OSError as error:
+        return refused(name, own, of_the_system(name, error, host.store.root))
+    except AvsError as error:
+        return refused(name, own, error if isinstance(error, HostError) else HostError(error.message, error.findings))
+
+
+def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) -> dict[str, Any]:
+    own = host.store.instance(name)
+    state = _installed(own)
+    if state.phase == APPLYING:
+        problem = finding("BAK-003", name, "a run was cut before all of it was made", "Run restaking.avs.install, which completes it.")
+        raise HostError(f"{name} cannot be backed up", [problem])
+    up = any(map(running, host.engine.containers(name)))
+    if up and not to_be_down(own, state):
+        # What is stopped for a moment must be able to start again.
+        going_on(own, state)
+    wanted = wanted_settings(host.store, own, asked)
+    planned = snapshot.planned(host.engine, own, state, wanted)
+    if not planned.items:
+        raise HostError(f"{name} has nothing that is backed up", [finding("BAK-002", name, "has no volume and no data folder of its own")])
+    if way.check:
+        return _announced(host, own, state, planned)
+    restic = _ready(host, own, wanted, asked, make=True).holding(*hold)
+    snapshot.sweep(own)
+    version = state.package.version if state.package is not None else None
+    snapshot.room(restic, own, planned, version)
+    if up:
+        snapshot.live(restic, name, planned, "live", version)
+    return _Taking(host, own, restic, way, asked.max_stop).run(planned)
+
+
+class _Taking:
+    """One backup on its way, once all is ready for it. ``item`` is what becomes of the node, ``copied`` what was saved of it."""
+
+    def __init__(self, host: Host, own: InstanceStore, restic: Restic, way: Way, bound: float) -> None:
+        self.host, self.own, self.restic, self.way, self.bound = host, own, restic, way, bound
+        listing = host.engine.containers(own.id)
+        self.item = Work(look(InstanceSpec(id=own.id, state=STOPPED), host.store, listing, None))
+        self.copied: snapshot.Copied | None = None
+        self.ended: list[str] = []
+
+    def run(self, planned: Plan) -> dict[str, Any]:
+        terms = self.way.terms(self.host.store)
+        try:
+            alone(self.item, terms, self.host.store, lambda descriptors: self._copy(planned, descriptors))
+        finally:
+            entry = self._start()
+        error = self.item.error
+        try:
+            if error is None and self.copied is not None:
+                manifest = snapshot.seal(self.restic, self.own, _installed(self.own), self.copied, planned)
+                entry["backup"] = told(manifest, self.copied)
+                acted(entry, Action("backup", self.own.id, "create"))
+                tell(entry, _same_disk(self.restic.repository, self.own.id, planned))
+        except OSError as problem:
+            error = of_the_system(self.own.id, problem, self.host.store.root)
+        except AvsError as problem:
+            error = problem
+        tell(entry, [*planned.findings, *self.item.told])
+        if error is not None:
+            tell(entry, error.findings)
+            entry["error"] = "\n".join(filter(None, (str(error), entry["error"])))
+        self._end(entry["error"])
+        return entry
+
+    def _copy(self, planned: Plan, descriptors: tuple[int, ...]) -> None:
+        """Under the instance's lock, which restic holds as well: a copy outlives whoever began it no longer than the lock."""
+        containers = self.host.engine.containers(self.own.id)
+        self.ended = sorted(item.service for item in containers if running(item))
+        self.item.actions = [Action("container", name, "stop") for name in self.ended]
+        self.item.begin(self.own, OPERATION, self.way.terms(self.host.store))
+        if self.ended:
+            self.item.told += halt(self.host.engine, self.own.id, containers, Ending(self.way.stop_timeout, descriptors))
+        state = _installed(self.own)
+        version = state.package.version if state.package is not None else None
+        restic = self.restic.holding(*self.restic.hold, *descriptors)
+        self.copied = snapshot.copy(restic, self.own, planned.items, self.item.transaction, (version, self.bound))
+        if any(map(running, self.host.engine.containers(self.own.id))):
+            self.copied = None
+            message = "the backup does not count: a container of it was started while it was copied"
+            raise HostError(f"{self.own.id}: {message}", [finding("BAK-003", self.own.id, message, "Find out who starts it.")])
+
+    def _start(self) -> dict[str, Any]:
+        """What ran runs again, whatever became of the copy, unless somebody wants it down by now."""
+        state = self.own.known()
+        stopped = [Action("container", name, "stop") for name in self.ended]
+        if not self.ended or to_be_down(self.own, state):
+            entry = entry_of(InstanceSpec(id=self.own.id), state, self.host.engine.containers(self.own.id))
+            acted(entry, *stopped)
+            return entry
+        entry = dict(start(self.host.store, self.host.engine, [self.own.id], self.way)["instances"][0])
+        acted(entry, *stopped)
+        return entry
+
+    def _end(self, error: str | None) -> None:
+        outcome, details = (journal.FAILED, {"error": error}) if error else (journal.DONE, {})
+        with suppress(LockedError), Lock(self.own.lock, self.way.holder, self.way.lock_timeout):
+            self.item.ended(self.own, outcome, **details)
+
+
+def _announced(host: Host, own: InstanceStore, state: State, planned: Plan) -> dict[str, Any]:
+    containers = host.engine.containers(own.id)
+    up = [item.service for item in containers if running(item)]
+    entry = entry_of(InstanceSpec(id=own.id), state, containers)
+    again = up if not to_be_down(own, state) else []
+    acted(entry, *(Action("container", name, "stop") for name in up), *(Action("container", name, "start") for name in again))
+    acted(entry, Action("backup", own.id, "create"))
+    tell(entry, planned.findings)
+    return entry
+
+
+def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
+    own = host.store.instance(name)
+    entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
+    wanted = wanted_settings(host.store, own, asked)
+    there = os.path.isdir(wanted.repository)
+    found = _backups(_ready(host, own, wanted, asked, make=False), name) if there else []
+    return {**entry, "repository": wanted.repository, "backups": [item.as_dict() for item in found]}
+
+
+def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple[int, ...]) -> dict[str, Any]:
+    own = host.store.instance(name)
+    restic = _ready(host, own, wanted_settings(host.store, own, what[0]), what[0], make=False).holding(*hold)
+    chosen = _chosen(_backups(restic, name), name, what[1])
+    entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
+    if not way.check:
+        verify.sweep(own)
+        manifest = verify.prove(restic, host.run_command, own, chosen)
+        entry["backup"] = {**chosen.as_dict(), "files": manifest["files"], "size": manifest["size"]}
+    # Nothing of the node changes; that it was proven is noted in the repository.
+    acted(entry, Action("backup", name, "update"))
+    return entry
+
+
+def _backups(restic: Restic, name: str) -> list[Backup]:
+    return kept.backups(restic.snapshots(), name)
+
+
+def _chosen(found: Sequence[Backup], name: str, backup: str) -> Backup:
+    chosen = [item for item in found if not backup or item.id == backup]
+    if not chosen:
+        what = f"has no backup {backup}" if backup else "has no backup"
+        raise HostError(f"{name} {what}", [finding("BAK-003", name, what, "See restaking.avs.backups, or avsctl backups.")])
+    return chosen[-1]
+
+
+def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
+    """What is asked for, and else what the host keeps."""
+    known = settings.read(own)
+    repository = known.repository if known is not None else settings.default_repository(store, own.id)
+    if asked.repository is not None:
+        repository = os.path.join(settings.require_repository(asked.repository), own.id)
+    classes = (asked.classes.get(own.id) or {}) if asked.classes is not None else known.classes if known is not None else {}
+    left = (asked.acknowledged.get(own.id) or ()) if asked.acknowledged is not None else known.acknowledged if known is not None else ()
+    return Settings(schema=settings.SCHEMA, repository=repository, classes=dict(classes), acknowledged=list(left))
+
+
+def _ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: bool) -> Restic:
+    """The repository of an instance, with a password that opens it. ``make``: a new one where there is none."""
+    if asked.password:
+        settings.keep_password(own, asked.password)
+    if not settings.has_password(own):
+        problem = finding("BAK-003", own.id, "waits for the password of its repository", _NO_PASSWORD)
+        raise HostError(f"{own.id} waits for the password of its repository", [problem])
+    restic = Restic(host.run_command, wanted.repository, settings.password_file(own))
+    restic.abilities()
+    if make and not restic.exists():
+        restic.make()
+    if make:
+        # Says whether the password is the right one, before a node is stopped for it.
+        restic.snapshots()
+        settings.keep(own, wanted)
+    restic.clear_locks()
+    return restic
+
+
+def told(manifest: Mapping[str, Any], copied: snapshot.Copied) -> dict[str, Any]:
+    """What is said of a backup that was made: sizes in bytes, ``seconds`` of the copy while the node was down."""
+    names = ("id", "time", "snapshot", "files", "sockets", "size", "omitted", "left")
+    return {**{name: manifest[name] for name in names}, "added": copied.saved.added, "seconds": round(copied.seconds, 2)}
+
+
+def _same_disk(repository: str, instance: str, planned: Plan) -> list[Finding]:
+    device = os.stat(repository).st_dev
+    here = [item.name for item in planned.items if os.stat(item.path).st_dev == device]
+    if not here:
+        return []
+    return [finding("BAK-004", instance, f"{repository} is on the disk of {', '.join(here)}: both are lost with it")]
+
+
+def _installed(own: InstanceStore) -> State:
+    state = own.state()
+    if state is None or not state.installed:
+        raise HostError(
+            f"{own.id} is not installed on this host", [finding("INV-001", own.id, "is not installed on this host", "See avsctl ls.")]
+        )
+    return state

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups of nodes that run, by the host's own restic: what is in them, what is not, and what becomes of the node."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import saving
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
+
+from tests.integration.host.support import Bench, docker
+
+PASSWORD = "canary-of-the-repository's-$password"
+WAY = Way("tester", 5, 30)
+
+
+def host(bench: Bench) -> Host:
+    return Host(bench.store, bench.engine, run_command)
+
+
+def entry(result: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = result["instances"][0]
+    return found
+
+
+def take(bench: Bench, name: str, way: Way = WAY, **asked: Any) -> dict[str, Any]:
+    return entry(saving.take(host(bench), [name], way, Asked(**{"password": PASSWORD, **asked})))
+
+
+def listed(bench: Bench, name: str, **asked: Any) -> list[dict[str, Any]]:
+    done = entry(saving.listed(host(bench), [name], WAY, Asked(**asked)))
+    assert done["error"] is None
+    return list(done["backups"])
+
+
+def prove(bench: Bench, name: str, **asked: Any) -> dict[str, Any]:
+    return entry(saving.proven(host(bench), [name], WAY, Asked(**asked)))
+
+
+def actions(done: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [(item["kind"], item["name"], item["action"]) for item in done["actions"]]
+
+
+def restic(bench: Bench, name: str, *arguments: str) -> str:
+    """The repository as anybody sees it who has the password."""
+    repository = Path(bench.store.root) / "backup" / name
+    secret = bench.folder / "password"
+    secret.write_text(PASSWORD)
+    line = ["restic", "--no-cache", "--no-lock", "-r", str(repository), "--password-file", str(secret), *arguments]
+    return subprocess.run(line, capture_output=True, text=True, errors="replace", check=True).stdout
+
+
+def mountpoint(name: str) -> Path:
+    return Path(json.loads(docker("volume", "inspect", f"avs-{name}_node-data"))[0]["Mountpoint"])
+
+
+@pytest.fixture(scope="module")
+def node(bench: Bench, tree: Path, keys: dict[str, str]) -> Iterator[str]:
+    """The demo node with keys, installed and well."""
+    spec = bench.spec("b", tree, keys)
+    done = bench.call([spec])
+    assert done["instances"][0]["error"] is None
+    bench.specs = [spec]  # type: ignore[attr-defined]
+    yield str(spec["id"])
+
+
+def test_no_key_and_no_password_is_in_any_snapshot_list_or_record(bench: Bench, node: str) -> None:
+    done = take(bench, node)
+    assert done["error"] is None
+    listing = listed(bench, node)
+    assert len(listing) == 1
+    shown = json.dumps([done, listing])
+    out = bench.folder / "all"
+    for snapshot in json.loads(restic(bench, node, "snapshots", "--json")):
+        restic(bench, node, "restore", snapshot["id"], "--target", str(out / snapshot["id"]))
+        shown += json.dumps(snapshot)
+    for path in out.rglob("*"):
+        assert "keys" not in path.name and "secrets" not in path.name
+    for values in bench.values.values():
+        for name, value in values.items():
+            for text in {value, value.splitlines()[0], json.dumps(value)[1:-1]}:
+                assert text not in shown, name
+                found = subprocess.run(["grep", "-rzFl", "-e", text, str(out)], capture_output=True, text=True, check=False)
+                assert found.stdout == "", name
+                packed = subprocess.run(["sh", "-c", 'find "$1" -name "*.gz" -exec zcat {} + | grep -cF -e "$2"', "-", str(out), text], capture_output=True, text=True)  # fmt: skip
+                assert packed.stdout.strip() == "0", name
+    # Of the repository's own password there is a file in memory, and nothing else.
+    for root in (bench.store.root, bench.store.locks, str(bench.folder / "all")):
+        found = subprocess.run(["grep", "-rlF", "-e", PASSWORD, root], capture_output=True, text=True, check=False)
+        assert found.stdout == ""
+    assert PASSWORD not in shown
+    kept = Path(bench.store.run) / node / "backup" / "password"
+    assert (kept.read_text(), kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (PASSWORD, 0o600, 0o700)
+
+
+def test_a_backup_is_announced_and_stops_the_node_for_as_long_as_it_takes(bench: Bench, node: str) -> None:
+    before = bench.files()
+    announced = take(bench, node, Way("tester", 5, 30, check=True))
+    assert bench.files() == before
+    ids = bench.containers()
+    done = take(bench, node)
+    assert (done["error"], done["state"], done["health"]["status"]) == (None, "started", "healthy")
+    assert actions(done) == actions(announced)
+    assert ("container", "node", "stop") in actions(done) and ("backup", node, "create") in actions(done)
+    assert bench.containers() == ids
+    assert done["backup"]["size"] > 0 and done["backup"]["left"] == {}
+    again = bench.call(bench.specs)  # type: ignore[attr-defined]
+    assert again["changed"] is False
+
+
+def test_it_is_proven_by_being_restored(bench: Bench, node: str) -> None:
+    data = Path(bench.store.instance(node).data) / "data" / "work"
+    odd_things(data)
+    assert take(bench, node)["error"] is None
+    done = prove(bench, node)
+    assert done["error"] is None
+    assert listed(bench, node)[-1]["verified"] is not None and listed(bench, node)[0]["verified"] is None
+    assert not [name for name in os.listdir(bench.store.instance(node).path("backup")) if name != "settings.json"]
+
+
+def odd_things(folder: Path) -> None:
+    (folder / "plain").write_text("content")
+    os.link(folder / "plain", folder / "other name")
+    (folder / "link").symlink_to("/nowhere/at/all")
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(folder / "sock"))
+    for name in (b"odd\xff\n*[x]?", b"-rf", b" space ", "g\u00fcn\u00fd \U0001f600".encode(), b"$HOME\\"):
+        handle = os.open(os.path.join(os.fsencode(folder), name), os.O_CREAT | os.O_WRONLY)
+        os.write(handle, name)
+        os.close(handle)
+    with open(folder / "sparse", "wb") as handle:
+        handle.truncate(64 << 20)
+        os.pwrite(handle.fileno(), b"x" * 5000, 33 << 20)
+    os.setxattr(folder / "plain", "user.odd", b"\x00\xff")
+    os.setxattr(folder, "user.folder", b"1")
+    os.chown(folder / "sparse", 12345, 54321)
+    os.chmod(folder / "sparse", 0o4751)
+    os.mkdir(folder / "closed", 0o000)
+    os.utime(folder / "plain", ns=(1, 1234567890123456789))
