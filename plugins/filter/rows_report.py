@@ -15,7 +15,8 @@ version_added: "0.1.0"
 short_description: Show rows of a report as a table, JSON or CSV
 description:
   - Shows what P(restaking.avs.plan_rows#filter), P(restaking.avs.outdated#lookup), P(restaking.avs.packages_rows#filter),
-    P(restaking.avs.package_rows#filter) and P(restaking.avs.prune_rows#filter) made. JSON is a dictionary with one list, that has every field of a row.
+    P(restaking.avs.package_rows#filter), P(restaking.avs.prune_rows#filter) and P(restaking.avs.backup_rows#filter) made. JSON is a
+    dictionary with one list, that has every field of a row.
 options:
   _input:
     description: The rows. With V(none) only the options are checked.
@@ -25,7 +26,7 @@ options:
   kind:
     description: Which report it is.
     type: str
-    choices: [plan, outdated, packages, profiles, options, prune]
+    choices: [plan, outdated, packages, profiles, options, prune, backups]
     required: true
   form:
     description: How it is shown.

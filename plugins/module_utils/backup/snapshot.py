@@ -25,6 +25,7 @@ from ..docker.model import map_texts
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..policy.mounts import below
+from ..policy.unnamed_volumes import is_unnamed
 from ..system import files
 from ..system.clock import moment_of, now
 from . import kept, listing, settings
@@ -58,11 +59,23 @@ def planned(engine: Engine, own: InstanceStore, state: State, wanted: settings.S
     # As it lies there, each $ stands twice.
     model = map_texts(json.loads(own.compose_file() or "{}"), lambda text: text.replace("$$", "$"))
     names = {str((entry or {}).get("name") or key) for key, entry in (model.get("volumes") or {}).items()}
-    described = [_in_place(item) for item in engine.inspect_volumes(sorted({*names, *state.volumes} & set(engine.volumes())))]
+    remembered = {name for name in state.volumes if not is_unnamed(name)}
+    described = [_in_place(item) for item in engine.inspect_volumes(sorted((names | remembered) & set(engine.volumes())))]
     data = os.path.realpath(own.data) if os.path.isdir(own.data) else ""
     spec = own.spec()
-    there = There(own.id, model, described, data, (own.root, own.run), _astray(model, own))
+    there = There(own.id, model, described, data, (own.root, own.run), _unnamed(engine, own.id), _astray(model, own))
     return plan(there, spec.volumes if spec is not None else {}, wanted.classes, wanted.acknowledged)
+
+
+def _unnamed(engine: Engine, instance: str) -> list[str]:
+    """Where containers of an instance have volumes without a name."""
+    found = set()
+    for item in engine.inspect(container.id for container in engine.containers(instance)):
+        service = ((item.get("Config") or {}).get("Labels") or {}).get("avs.service")
+        for mount in item.get("Mounts") or ():
+            if mount.get("Type") == "volume" and is_unnamed(str(mount.get("Name"))):
+                found.add(f"{service}:{mount.get('Destination')}")
+    return sorted(found)
 
 
 def _in_place(volume: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..docker.model import Model, services
 from ..policy.mounts import HARMLESS, below
-from ..policy.unnamed_volumes import is_unnamed
 
 DATA, MONOTONIC, SECRET, CACHE = "data", "monotonic", "secret", "cache"
 CLASSES = (DATA, MONOTONIC, SECRET, CACHE)
 SAVED = (DATA, MONOTONIC)
+# Of a volume that no service of what is installed has.
+UNUSED = "unused"
 # The folder of an instance that holds what its package binds by relative paths.
 FOLDER = "data"
 
@@ -52,7 +53,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """``omitted``: name -> class, of what is not saved because of its class; ``left``: name -> why it cannot be saved."""
+    """``omitted``: name -> class, of what is not saved because of its class, or ``unused``; ``left``: name -> why it cannot be saved."""
 
     items: Sequence[Item]
     omitted: Mapping[str, str]
@@ -62,15 +63,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class There:
-    """What an instance has. ``volumes``: as the engine describes them, those without a name among them; ``data``: its data folder, empty
-    where there is none; ``own``: folders of this collection, in which no node keeps anything else; ``astray``: mounted folders below
-    ``data`` that a link leads away from there."""
+    """What an instance has. ``volumes``: as the engine describes them; ``data``: its data folder, empty where there is none; ``own``:
+    folders of this collection, in which no node keeps anything else; ``unnamed``: ``<service>:<folder>`` of volumes without a name;
+    ``astray``: mounted folders below ``data`` that a link leads away from there."""
 
     instance: str
     model: Model
     volumes: Sequence[Mapping[str, Any]]
     data: str
     own: Sequence[str]
+    unnamed: Sequence[str] = ()
     astray: Sequence[str] = ()
 
 
@@ -100,10 +102,12 @@ def plan(there: There, declared: Mapping[str, str], wanted: Mapping[str, str], a
             if key not in classes:
                 message = "has no class and is taken for data of the node"
                 told.append(finding("BAK-001", f"{there.instance}: volumes.{key}", message))
+    used = {str(entry.get("name") or key) for key, entry in known.items()}
+    omitted.update({name: UNUSED for name in described if name not in used})
     inner = {key[len(FOLDER) + 1 :]: cls for key, cls in sorted(classes.items()) if key.startswith(f"{FOLDER}/")}
     if there.data:
         items.append(Item(FOLDER, there.data, DATA, inner=inner))
-    left.update({name: "has no name, so that nothing tells where it belongs" for name in described if is_unnamed(name)})
+    left.update(dict.fromkeys(there.unnamed, "is a volume without a name, so that nothing tells where it belongs"))
     left.update(dict.fromkeys(_foreign(there), "is a folder of the host"))
     left.update(dict.fromkeys(there.astray, "is a link to somewhere else"))
     _require(there, known, wanted, inner)

@@ -37,7 +37,7 @@ from ..system.command import RunCommand
 from ..system.lock import Lock
 from .control import acted, start
 from .job import look
-from .own import Way, going_on, refused, result_of, to_be_down
+from .own import WaitingError, Way, going_on, refused, result_of, to_be_down
 from .standstill import Ending, halt
 from .takedown import alone
 from .work import Work, of_the_system
@@ -65,6 +65,25 @@ class Asked:
     classes: Mapping[str, Mapping[str, str]] | None = None
     acknowledged: Mapping[str, Sequence[str]] | None = None
     max_stop: float = MAX_STOP
+
+
+def asked(given: Mapping[str, Any]) -> Asked:
+    """What a module is given. Raises ``HostError`` (INV-001) for what cannot be meant."""
+    problems = []
+    for name, kind in (("classes", Mapping), ("acknowledged", (list, tuple))):
+        for instance, value in (given.get(name) or {}).items():
+            texts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else [None]
+            if not isinstance(value, kind) or not all(isinstance(text, str) for text in texts):
+                wanted = "name: class" if name == "classes" else "a list of names"
+                problems.append(finding("INV-001", f"{name}.{instance}", "is not well formed", f"Write {wanted} below it."))
+    password = given.get("password")
+    if password is not None and not isinstance(password, str):
+        problems.append(finding("INV-001", "password", "is no text", "Give it as text, or let the action plugin fetch it."))
+    if not 0 < float(given["max_stop"]) <= 86_400:
+        problems.append(finding("INV-001", "max_stop", "is not a number of seconds (1-86400)", "Correct avs_backup_max_stop."))
+    if problems:
+        raise HostError("not to be understood", problems)
+    return Asked(given["repository"], password or "", given.get("classes"), given.get("acknowledged"), float(given["max_stop"]))
 
 
 def take(host: Host, ids: Sequence[str], way: Way, asked: Asked) -> dict[str, Any]:
@@ -260,7 +279,7 @@ def _ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make:
         settings.keep_password(own, asked.password)
     if not settings.has_password(own):
         problem = finding("BAK-003", own.id, "waits for the password of its repository", _NO_PASSWORD)
-        raise HostError(f"{own.id} waits for the password of its repository", [problem])
+        raise WaitingError(f"{own.id} waits for the password of its repository", [problem])
     restic = Restic(host.run_command, wanted.repository, settings.password_file(own))
     restic.abilities()
     if make and not restic.exists():

@@ -36,21 +36,19 @@ def holder() -> str:
     return f"{user}@{socket.gethostname()}:{os.getpid()}"
 
 
-def _several(parser: argparse.ArgumentParser) -> None:
+def several(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ids", metavar="ID", nargs="*", help="instances of this host, as `avsctl ls` shows them")
     parser.add_argument("--all", action="store_true", help="every instance of this host")
-    parser.add_argument("--lock-timeout", type=_seconds, default=60.0, metavar="SECONDS", help="wait so long for whoever works on one (60)")
-    parser.add_argument(
-        "--stop-timeout", type=_seconds, default=300.0, metavar="SECONDS", help="a node has so long to end in at most (300)"
-    )
+    parser.add_argument("--lock-timeout", type=seconds, default=60.0, metavar="SECONDS", help="wait so long for whoever works on one (60)")
+    parser.add_argument("--stop-timeout", type=seconds, default=300.0, metavar="SECONDS", help="a node has so long to end in at most (300)")
 
 
 def _stopping(parser: argparse.ArgumentParser) -> None:
-    _several(parser)
+    several(parser)
     parser.add_argument("--reason", default="", help="why, for those who find it stopped")
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -60,7 +58,7 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _ids(arguments: argparse.Namespace, place: Place) -> list[str]:
+def chosen(arguments: argparse.Namespace, place: Place) -> list[str]:
     if bool(arguments.ids) is bool(arguments.all):
         raise WrongUse("name instances or say --all, not both" if arguments.all else "name instances, or say --all")
     if arguments.ids:
@@ -81,7 +79,7 @@ def _acting(do: Do) -> Callable[[argparse.Namespace, Place], Outcome]:
         from ...module_utils.reconcile.own import Way
         from .process import run_command
 
-        ids = _ids(arguments, place)
+        ids = chosen(arguments, place)
         with _without_a_terminal():
             result = dict(do(place, ids, Way(holder(), arguments.lock_timeout, arguments.stop_timeout, say=_say), arguments))
             settle(result, run_command, False)
@@ -112,11 +110,11 @@ def _told(result: Mapping[str, Any]) -> Outcome:
     from ...module_utils.common.harmless import harmless_deep
 
     data = harmless_deep(dict(result))
-    lines = [line for entry in data["instances"] for line in _lines(entry)]
-    return Outcome(_code(data), data, lines)
+    lines = [line for entry in data["instances"] for line in lines_of(entry)]
+    return Outcome(code_of(data), data, lines)
 
 
-def _code(data: Mapping[str, Any]) -> int:
+def code_of(data: Mapping[str, Any]) -> int:
     failed = [entry for entry in data["instances"] if entry["error"]]
     if failed and all(entry.get("waiting") for entry in failed):
         return OFF
@@ -125,7 +123,7 @@ def _code(data: Mapping[str, Any]) -> int:
     return FAILED if failed else DONE
 
 
-def _lines(entry: Mapping[str, Any]) -> list[str]:
+def lines_of(entry: Mapping[str, Any]) -> list[str]:
     if entry["error"]:
         return [line if line.startswith(entry["id"]) else f"{entry['id']}: {line}" for line in map(str.strip, entry["error"].splitlines())]
     done = ", ".join(f"{one['action']} {one['kind']} {one['name']}" for one in entry["actions"]) or "nothing to do"
@@ -246,7 +244,7 @@ ACTING = (
     Command(
         "start",
         "start instances, and lift what holds them down",
-        _several,
+        several,
         _acting(_start),
         "As they were committed, by what this host keeps of them, and wait until they are well. Ends with 3 where secrets are missing.",
     ),
@@ -258,7 +256,7 @@ ACTING = (
         "They stay down, whatever an inventory says, through runs and restarts of the host, until `avsctl start` or restaking.avs.start.\n"
         "An instance somebody works on is stopped all the same.",
     ),
-    Command("restart", "stop instances and start them again", _several, _acting(_restart), "One that is held, or stopped, stays down."),
+    Command("restart", "stop instances and start them again", several, _acting(_restart), "One that is held, or stopped, stays down."),
     Command("up", "bring an instance up after the host was started (its unit does)", takes_id, _up),
     Command("down", "stop an instance before the host stops (its unit does)", takes_id, _down),
     Command("recover", "resolve what a cut left (avs-recover.service does)", _some, _recover),

@@ -58,8 +58,14 @@ VARIABLES = (
     *("avs_uninstall", "avs_uninstall_confirm", "avs_purge", "avs_verify", "avs_logs", "avs_logs_since", "avs_logs_tail"),
     *("avs_stop", "avs_stop_key", "avs_stop_all", "avs_stop_confirm", "avs_stop_reason", "avs_connect_timeout"),
     *("avs_start", "avs_start_all", "avs_restart", "avs_restart_all", "avs_restart_confirm"),
+    *("avs_backup", "avs_backup_all", "avs_backup_repository", "avs_backup_password", "avs_backup_classes", "avs_backup_acknowledged"),
+    *("avs_backup_max_stop", "avs_backup_verify"),
     *("avs_prune_confirm", "avs_prune_format", "avs_prune_file"),
-    *(f"avs_{playbook}_{what}" for playbook in ("status", "plan", "outdated", "packages") for what in ("format", "query", "file")),
+    *(
+        f"avs_{playbook}_{what}"
+        for playbook in ("status", "plan", "outdated", "packages", "backups")
+        for what in ("format", "query", "file")
+    ),
     *("avs_outdated_ids", "avs_outdated_fail", "avs_package", "avs_profile", "avs_package_version", "avs_packages_hosts"),
     # The last two are artifacts of a job, which a workflow hands to the next one.
     *("avs_playbook", "avs_artifacts", "avs_report", "avs_summary"),

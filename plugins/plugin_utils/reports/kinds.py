@@ -75,6 +75,11 @@ def _type(row: Row) -> str:
     return f"{row.get('type')} ({', '.join(map(str, values))})" if values else str(row.get("type"))
 
 
+def _second(instant: Any) -> str:
+    """An instant without its parts of a second."""
+    return f"{str(instant)[:19]}Z" if instant else ""
+
+
 def _sums(rows: Sequence[Row]) -> list[str]:
     """How much there is of each host."""
     sums: dict[str, int] = {}
@@ -141,6 +146,18 @@ KINDS: Mapping[str, Kind] = {
             "hidden": lambda row: "yes" if row.get("hidden") else "",
             "help": _field("help"),
         },
+    ),
+    "backups": Kind(
+        "backups",
+        {
+            "host": _field("host"),
+            "instance": _field("instance"),
+            "time": lambda row: _second(row.get("time")),
+            "backup": _field("id"),
+            "version": _field("version"),
+            "proven": lambda row: _second(row.get("verified")) or "never",
+        },
+        lambda rows: [] if rows else ["no backups"],
     ),
     "prune": Kind(
         "things",

@@ -1,0 +1,214 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Backs up what instances have stored, lists backups, and proves them."""
+
+# ruff: noqa: E402 (ansible-test wants imports below the documentation)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: instance_backup
+short_description: Back up what AVS nodes have stored, list backups, and prove that they can be had back
+version_added: "0.2.0"
+description:
+  - Named volumes and the data folder of an instance go into a repository of restic, one for each instance, encrypted and deduplicated, with
+    a manifest of what was installed. Keys, secrets, volumes of the classes C(secret) and C(cache) are never in it.
+  - What can be is saved while the node runs; then it is stopped, the rest is saved, and it is started again, whatever became of the copy. If
+    the run is cut, the next start of the host or the next run of P(restaking.avs.instances#module) starts it.
+  - A backup counts, and is listed, when all was read, nobody wrote meanwhile, and the repository has all of it. What a cut or a failure
+    left never does.
+  - With O(state=verified) all of the repository is read, the backup is restored into a folder of its own beside the instance, and compared
+    with what the instance had (content, owners, modes, links, times, holes, extended attributes); the node runs on.
+  - How an instance is backed up is kept on its host, the password in memory. So C(avsctl backup) does the same later.
+requirements:
+  - On the host, restic 0.12 or newer, from its distribution.
+  - On the host, Docker Engine 24 or newer with the Compose plugin 2.20 or newer.
+options:
+  ids:
+    description: Instances, as C(<package>-<tag>). Those that are not on this host are returned in RV(unknown).
+    type: list
+    elements: str
+    default: []
+  all:
+    description: Every instance that is installed on the host.
+    type: bool
+    default: false
+  state:
+    description: Whether a backup is made, the backups are listed, or one is proven.
+    type: str
+    choices: [taken, listed, verified]
+    required: true
+  backup:
+    description: With O(state=verified), the backup that is meant, by its RV(instances[].backups) C(id). The newest where none is named.
+    type: str
+  repository:
+    description:
+      - A folder of the host; each instance has a repository of its own below it, C(<repository>/<id>).
+      - Where none is named, the one of the backup before, or C(/var/lib/avs/backup).
+    type: path
+  password:
+    description:
+      - The password of the repositories; a text, or where it is, as secret options of an instance say it (C({source, ...}), docs/secrets.md).
+      - Kept in memory on the host. Where none is given, the one that is there counts; after a restart of the host there is none.
+    type: raw
+  classes:
+    description:
+      - Instance -> volume of its compose file, or C(data/<folder>) -> V(data), V(monotonic), V(secret) or V(cache). It counts before what
+        the package says. Where it is left out, what was said last counts.
+    type: dict
+  acknowledged:
+    description:
+      - Instance -> list of what cannot be in its backup, and need not be (external volumes, folders of the host). Without it, such an
+        instance is not backed up, and the error names all of it. Where it is left out, what was said last counts.
+    type: dict
+  max_stop:
+    description: Seconds a node may be down for the copy. One that takes longer is ended, the node is started, and there is no backup.
+    type: int
+    default: 1800
+  holder:
+    description: Who does it, for those who wait for the lock. By default the user of the connection.
+    type: str
+  lock_timeout:
+    description: Seconds to wait for another run that works on one of the instances.
+    type: int
+    default: 60
+  stop_timeout:
+    description: Seconds a node has to end in at most. One that is killed then is a warning.
+    type: int
+    default: 300
+attributes:
+  action:
+    description: The password is resolved on the controller.
+    support: full
+  check_mode:
+    description: Announces the very actions a run takes. A password is looked for, and not sent.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+  platform:
+    description: Target OS that can be operated against.
+    support: full
+    platforms: linux
+seealso:
+  - module: restaking.avs.instance_control
+  - module: restaking.avs.instances
+author:
+  - restaking.avs contributors (@restaking)
+"""
+
+EXAMPLES = r"""
+- name: Back up a node
+  restaking.avs.instance_backup:
+    ids: [demo-avs-op1]
+    state: taken
+    repository: /mnt/backup/avs
+    password: {source: vault, path: avs/backup, field: password}
+
+- name: Prove the newest backup
+  restaking.avs.instance_backup:
+    ids: [demo-avs-op1]
+    state: verified
+"""
+
+RETURN = r"""
+instances:
+  description: One entry for every instance that was meant, as P(restaking.avs.instances#module) returns them, with these fields.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Package name and tag.
+      type: str
+      sample: demo-avs-op1
+    changed:
+      description: Whether a backup was made, or proven.
+      type: bool
+    actions:
+      description: What was done, or would be, as C(kind), C(name) and C(action).
+      type: list
+      elements: dict
+    backup:
+      description:
+        - The backup that was made or proven. C(id), C(time), C(files) and C(size) (bytes); of one that was made also C(added) (bytes new in
+          the repository), C(seconds) of the copy while the node was down, and what is not in it, C(omitted) by its class and C(left)
+          because it cannot be.
+      type: dict
+    backups:
+      description: With O(state=listed), C(id), C(time), C(version), C(snapshot) and C(verified) (null where it never was), the oldest first.
+      type: list
+      elements: dict
+    findings:
+      description: What is to be said of it.
+      type: list
+      elements: dict
+    error:
+      description: Why it failed, empty otherwise.
+      type: str
+unknown:
+  description: Ids that are not on this host.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import os
+import socket
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import AvsError
+from ..module_utils.common.harmless import harmless_deep
+from ..module_utils.docker.engine import Engine
+from ..module_utils.instance.store import host_store
+from ..module_utils.reconcile import saving
+from ..module_utils.reconcile.own import Way
+from ..module_utils.reconcile.selection import choose
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "ids": {"type": "list", "elements": "str", "default": []},
+            "all": {"type": "bool", "default": False},
+            "state": {"type": "str", "choices": ["taken", "listed", "verified"], "required": True},
+            "backup": {"type": "str"},
+            "repository": {"type": "path"},
+            "password": {"type": "raw", "no_log": True},
+            "classes": {"type": "dict"},
+            "acknowledged": {"type": "dict"},
+            "max_stop": {"type": "int", "default": 1800},
+            "holder": {"type": "str"},
+            "lock_timeout": {"type": "int", "default": 60},
+            "stop_timeout": {"type": "int", "default": 300},
+        },
+        supports_check_mode=True,
+        mutually_exclusive=[["ids", "all"]],
+    )
+    given = module.params
+    holder = given["holder"] or f"{os.environ.get('SUDO_USER') or 'root'}@{socket.gethostname()}:{os.getpid()}"
+    way = Way(holder, float(given["lock_timeout"]), float(given["stop_timeout"]), module.check_mode)
+    try:
+        host = saving.Host(host_store(), Engine(module.run_command), module.run_command)
+        asked = saving.asked(given)
+        chosen = choose(host.store, host.engine, given["ids"], "", given["all"])
+        if given["state"] == "taken":
+            result = saving.take(host, chosen.ids, way, asked)
+        elif given["state"] == "listed":
+            result = saving.listed(host, chosen.ids, way, asked)
+        else:
+            result = saving.proven(host, chosen.ids, way, asked, given["backup"] or "")
+    except AvsError as error:
+        module.fail_json(changed=False, **harmless_deep(error.as_result()))
+    answer = harmless_deep({**result, "unknown": list(chosen.unknown)})
+    if answer.pop("failed", False):
+        module.fail_json(**answer)
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()

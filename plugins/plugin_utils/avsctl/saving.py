@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands about what nodes have stored: ``backup``, ``backups`` and ``prove``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .acting import chosen, code_of, holder, lines_of, seconds, several
+from .commands import DONE, ID, Command, Outcome, Place, require, takes_id, takes_ids
+from .known import known
+
+Do = Callable[[Any, Sequence[str], Any, Any, argparse.Namespace], Mapping[str, Any]]
+
+
+def _takes_bound(parser: argparse.ArgumentParser) -> None:
+    several(parser)
+    parser.add_argument(
+        "--max-stop", type=seconds, default=1800.0, metavar="SECONDS", help="a node is down for the copy so long at most (1800)"
+    )
+
+
+def _backup(arguments: argparse.Namespace, place: Place) -> Outcome:
+    from ...module_utils.common.harmless import harmless_deep
+    from ...module_utils.reconcile.own import Way
+    from ...module_utils.reconcile.saving import Asked, take
+
+    way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
+    data = harmless_deep(dict(take(_host(place), chosen(arguments, place), way, Asked(max_stop=arguments.max_stop))))
+    lines = [line for entry in data["instances"] for line in (*lines_of(entry), *_saved(entry))]
+    return Outcome(code_of(data), data, lines)
+
+
+def _saved(entry: Mapping[str, Any]) -> list[str]:
+    """What a backup came to."""
+    made = entry.get("backup")
+    if not made:
+        return []
+    size, added = (f"{int(made[name]) / (1 << 20):.1f} MiB" for name in ("size", "added"))
+    kept = [f"not in it: {name} ({why})" for name, why in sorted({**made["omitted"], **made["left"]}.items())]
+    return [f"{entry['id']}: backup {made['id']} of {size}, {added} of them new, {made['seconds']} s of copying while it was down", *kept]
+
+
+def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
+    from ...module_utils.common.harmless import harmless_deep
+    from ...module_utils.reconcile.own import Way
+    from ...module_utils.reconcile.saving import Asked, listed
+    from .table import room, table
+
+    there = known(place)
+    require(arguments.ids, there)
+    data = harmless_deep(dict(listed(_host(place), arguments.ids or there, Way(holder()), Asked())))
+    rows = [
+        (entry["id"], item["time"][:19] + "Z", item["id"], item["version"], item["verified"][:19] + "Z" if item["verified"] else "never")
+        for entry in data["instances"]
+        for item in entry.get("backups") or ()
+    ]
+    lines = table(("INSTANCE", "TIME", "BACKUP", "VERSION", "PROVEN"), rows, room()) if rows else ["no backups on this host"]
+    return Outcome(code_of(data), data, [*lines, *(line for entry in data["instances"] if entry["error"] for line in lines_of(entry))])
+
+
+def _prove(arguments: argparse.Namespace, place: Place) -> Outcome:
+    from ...module_utils.common.harmless import harmless_deep
+    from ...module_utils.reconcile.own import Way
+    from ...module_utils.reconcile.saving import Asked, proven
+
+    require([arguments.id], known(place))
+    way = Way(holder(), arguments.lock_timeout)
+    data = harmless_deep(dict(proven(_host(place), [arguments.id], way, Asked(), arguments.backup)))
+    entry, code = data["instances"][0], code_of(data)
+    if code != DONE:
+        return Outcome(code, data, lines_of(entry))
+    made = entry["backup"]
+    size = f"{int(made['size']) / (1 << 20):.1f} MiB"
+    return Outcome(
+        code, data, [f"{entry['id']}: backup {made['id']} was restored aside and is what was saved: {made['files']} files, {size}"]
+    )
+
+
+def _host(place: Place) -> Any:
+    from ...module_utils.reconcile.saving import Host
+    from .process import run_command
+
+    return Host(place.store, place.engine, run_command)
+
+
+def _one_backup(parser: argparse.ArgumentParser) -> None:
+    takes_id(parser)
+    parser.add_argument(
+        "--backup", default="", metavar="BACKUP", help="which one, as `avsctl backups` shows it; the newest where none is named"
+    )
+    parser.add_argument("--lock-timeout", type=seconds, default=60.0, metavar="SECONDS", help="wait so long for whoever works on one (60)")
+
+
+SAVING = (
+    Command(
+        "backup",
+        "back up instances",
+        _takes_bound,
+        _backup,
+        "Saves what can be while a node runs, stops it for the rest, and starts it again; whatever becomes of the copy, the node runs again.\n"
+        "As restaking.avs.backup set it up; ends with 3 where the repository's password is gone since the host was started.",
+    ),
+    Command("backups", "list the backups that count", takes_ids, _backups, "What a cut or a failure left is no backup, and is not shown."),
+    Command(
+        "prove",
+        "prove that a backup can be had back",
+        _one_backup,
+        _prove,
+        f"Reads all of the repository, restores the backup aside, and compares it with what {ID} had. The node runs on.",
+    ),
+)
