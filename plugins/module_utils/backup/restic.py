@@ -285,13 +285,20 @@ def last_words(said: str) -> str:
     lines = []
     for line in said.splitlines():
         with suppress(ValueError, AttributeError):
-            item = json.loads(line)
-            line = (
-                str((item.get("error") or {}).get("message") or item.get("message") or "") if item.get("message_type") != "status" else ""
-            )
+            line = _message(json.loads(line))
         if line.strip():
             lines.append(line.strip())
     return "; ".join(lines[-3:])[:1000]
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    """Of a message as JSON: what a person would be told, nothing of progress. Some errors name a call and a path, and no text."""
+    if item.get("message_type") == "status":
+        return ""
+    error = item.get("error") or {}
+    text = error.get("message") or " ".join(str(error[name]) for name in ("Op", "Path") if error.get(name)) or item.get("message") or ""
+    path = item.get("item")
+    return f"{text} ({path})" if path and str(path) not in str(text) else str(text)
 
 
 def is_dead(lock: Mapping[str, Any]) -> bool:

@@ -66,7 +66,8 @@ def read(own: InstanceStore) -> Settings | None:
 
 def keep(own: InstanceStore, settings: Settings) -> bool:
     """Says whether they are others than before."""
-    if read(own) == settings:
+    known = read(own)
+    if known is not None and plain(known) == plain(settings):
         return False
     own.make()
     files.folder(folder(own), 0o700)
@@ -74,14 +75,22 @@ def keep(own: InstanceStore, settings: Settings) -> bool:
     return True
 
 
-def keep_password(own: InstanceStore, password: str) -> None:
-    """In memory; gone when the host is restarted. Raises ``HostError`` for what restic would take for another one."""
+def offer_password(own: InstanceStore, password: str) -> str:
+    """Write it to a file in memory and return its path; ``keep_password`` makes it the one that counts, once it has opened the repository.
+    Raises ``HostError`` for what restic would take for another one."""
     if not password or password != password.strip() or "\n" in password or "\r" in password or len(password) > _LONGEST:
         message = "the password of a repository is one line without white space at its ends, of 1 to 4096 characters"
         raise HostError(f"{own.id}: {message}", [finding("INV-001", f"{own.id}: password", message, "Correct it where it is kept.")])
     own.make_run()
     files.own_folder(os.path.dirname(password_file(own)), 0o700)
-    files.write(password_file(own), password.encode())
+    path = f"{password_file(own)}.offered"
+    files.write(path, password.encode())
+    return path
+
+
+def keep_password(own: InstanceStore, path: str) -> None:
+    """In memory; gone when the host is restarted."""
+    files.move(path, password_file(own))
 
 
 def has_password(own: InstanceStore) -> bool:

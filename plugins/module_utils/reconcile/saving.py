@@ -33,6 +33,7 @@ from ..instance import journal
 from ..instance.state import State
 from ..instance.store import InstanceStore, Store
 from ..status.entry import entry_of, tell
+from ..system import files
 from ..system.command import RunCommand
 from ..system.lock import Lock
 from .control import acted, start
@@ -275,19 +276,24 @@ def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
 
 def _ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: bool) -> Restic:
     """The repository of an instance, with a password that opens it. ``make``: a new one where there is none."""
-    if asked.password:
-        settings.keep_password(own, asked.password)
-    if not settings.has_password(own):
-        problem = finding("BAK-003", own.id, "waits for the password of its repository", _NO_PASSWORD)
-        raise WaitingError(f"{own.id} waits for the password of its repository", [problem])
-    restic = Restic(host.run_command, wanted.repository, settings.password_file(own))
-    restic.abilities()
-    if make and not restic.exists():
-        restic.make()
-    if make:
+    offered = settings.offer_password(own, asked.password) if asked.password else ""
+    try:
+        if not offered and not settings.has_password(own):
+            problem = finding("BAK-003", own.id, "waits for the password of its repository", _NO_PASSWORD)
+            raise WaitingError(f"{own.id} waits for the password of its repository", [problem])
+        restic = Restic(host.run_command, wanted.repository, offered or settings.password_file(own))
+        restic.abilities()
+        if make and not restic.exists():
+            restic.make()
         # Says whether the password is the right one, before a node is stopped for it.
         restic.snapshots()
+        if offered:
+            settings.keep_password(own, offered)
+    finally:
+        files.remove(f"{settings.password_file(own)}.offered")
+    if make:
         settings.keep(own, wanted)
+    restic = Restic(host.run_command, wanted.repository, settings.password_file(own))
     restic.clear_locks()
     return restic
 

@@ -93,7 +93,8 @@ def test_no_key_and_no_password_is_in_any_snapshot_list_or_record(bench: Bench, 
                 assert text not in shown, name
                 found = subprocess.run(["grep", "-rzFl", "-e", text, str(out)], capture_output=True, text=True, check=False)
                 assert found.stdout == "", name
-                packed = subprocess.run(["sh", "-c", 'find "$1" -name "*.gz" -exec zcat {} + | grep -cF -e "$2"', "-", str(out), text], capture_output=True, text=True)  # fmt: skip
+                script = 'find "$1" -name "*.gz" -exec zcat {} + | grep -cF -e "$2"'
+                packed = subprocess.run(["sh", "-c", script, "-", str(out), text], capture_output=True, text=True, check=False)
                 assert packed.stdout.strip() == "0", name
     # Of the repository's own password there is a file in memory, and nothing else.
     for root in (bench.store.root, bench.store.locks, str(bench.folder / "all")):
@@ -146,6 +147,6 @@ def odd_things(folder: Path) -> None:
     os.setxattr(folder / "plain", "user.odd", b"\x00\xff")
     os.setxattr(folder, "user.folder", b"1")
     os.chown(folder / "sparse", 12345, 54321)
-    os.chmod(folder / "sparse", 0o4751)
+    os.chmod(folder / "sparse", 0o4751)  # noqa: S103
     os.mkdir(folder / "closed", 0o000)
     os.utime(folder / "plain", ns=(1, 1234567890123456789))

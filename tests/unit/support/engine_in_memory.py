@@ -40,6 +40,8 @@ class EngineInMemory:
         self.asked: list[list[str]] = []
         # What it was asked and does not know: whoever asks may take any error for one of the engine.
         self.unknown: list[str] = []
+        # Where the folders of volumes would be; a test that needs one makes it.
+        self.volumes = folder / "host" / "docker" / "volumes"
         self._turn = threading.RLock()
         self._docker, self._compose = folder / "docker", folder / "docker-compose"
         for program in (self._docker, self._compose):
@@ -173,7 +175,8 @@ class EngineInMemory:
         def one(name: str) -> dict[str, Any]:
             if name not in volumes:
                 raise Refused(f"get {name}: no such volume")
-            return {key: value for key, value in volumes[name].items() if key != "Made"}
+            described = {key: value for key, value in volumes[name].items() if key != "Made"}
+            return {**described, "Mountpoint": str(self.volumes / name / "_data")}
 
         if words[1] == "ls":
             return 0, listed(volumes, words), ""

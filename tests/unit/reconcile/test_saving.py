@@ -1,0 +1,284 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups around the node: whatever becomes of the copy, the node runs again, and nothing but a whole backup is ever shown as one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.backup import restic, settings
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, saving
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
+from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
+
+from tests.unit.support.cuts import Kept, end_of, every_cut
+from tests.unit.support.differences import differences
+from tests.unit.support.memory_host import ID, NODE, PACKAGE, MemoryHost, acted, with_service
+from tests.unit.support.restic_in_memory import ResticInMemory
+
+WAY, BOOT = Way("tester", 0), Way("unit", 0, boot=True)
+PASSWORD = "the repository's"
+Take = Callable[..., dict[str, Any]]
+
+
+def keyless(host: MemoryHost) -> dict[str, Any]:
+    """Without a volume that has no name, and with a folder of its own."""
+    mounts = [NODE["volumes"][0], NODE["volumes"][2], {"type": "bind", "source": "./work", "target": "/work"}]
+    return {**host.spec(with_service(PACKAGE, "node", volumes=mounts)), "secrets": {}, "keys": []}
+
+
+@pytest.fixture
+def saved(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> ResticInMemory:
+    """A host with a node that has stored something, and the restic it has."""
+    monkeypatch.setattr(restic, "program", lambda: "/usr/bin/restic")
+    host, tool = memory_host, ResticInMemory()
+    host.well(keyless(host))
+    content = host.engine.volumes / f"avs-{ID}_node-data" / "_data"
+    content.mkdir(parents=True)
+    (content / "rows").write_text("committed")
+    Path(host.store.instance(ID).data, "work", "more").write_text("more")
+    tool.at = lambda what: host.engine.at(what)
+    return tool
+
+
+@pytest.fixture
+def take(memory_host: MemoryHost, saved: ResticInMemory) -> Take:
+    def run(way: Way = WAY, **asked: Any) -> dict[str, Any]:
+        where = Host(memory_host.store, memory_host.engine.connect(), saved)
+        found: dict[str, Any] = saving.take(where, [ID], way, Asked(**{"password": PASSWORD, **asked}))["instances"][0]
+        return found
+
+    return run
+
+
+def there(host: MemoryHost, tool: ResticInMemory) -> list[dict[str, Any]]:
+    entry = saving.listed(Host(host.store, host.engine.connect(), tool), [ID], WAY, Asked(password=PASSWORD))["instances"][0]
+    assert entry["error"] is None
+    return list(entry["backups"])
+
+
+def prove(host: MemoryHost, tool: ResticInMemory, backup: str = "", way: Way = WAY) -> dict[str, Any]:
+    found: dict[str, Any] = saving.proven(Host(host.store, host.engine.connect(), tool), [ID], way, Asked(), backup)["instances"][0]
+    return found
+
+
+def running(host: MemoryHost) -> set[str]:
+    return {item.labels["avs.service"] for item in host.world.containers.values() if item.alive}
+
+
+def boot(host: MemoryHost) -> dict[str, Any]:
+    host.world.reboot()
+    own.recover(host.store, host.engine.connect(), [ID], BOOT)
+    found: dict[str, Any] = control.start(host.store, host.engine.connect(), [ID], BOOT)["instances"][0]
+    return found
+
+
+def operations(host: MemoryHost) -> list[tuple[str, str]]:
+    lines = Path(host.store.instance(ID).path("journal.jsonl")).read_text().splitlines()
+    return [(item["event"], item.get("operation") or item.get("outcome")) for item in map(json.loads, lines)]
+
+
+def test_the_node_is_stopped_copied_and_started_and_what_was_announced_is_done(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:  # fmt: skip
+    host = memory_host
+    ids, before = host.ids(), Kept(host)
+    announced = take(Way("tester", 0, check=True))
+    assert announced["changed"] and saved.asked == [] and not os.path.exists(settings.folder(host.store.instance(ID)))
+    before.restore()
+    seen: list[set[str]] = []
+    saved.during = lambda words: seen.append(running(host)) if words[0] == "backup" else None
+    done = take()
+    assert (done["error"], acted(done)) == (None, acted(announced))
+    # The live pass, the copy, the seal.
+    assert seen == [{"node", "gateway"}, set(), {"node", "gateway"}]
+    assert (running(host), host.ids()) == ({"node", "gateway"}, ids)
+    assert operations(host)[-4:] == [("begin", "backup"), ("begin", "apply"), ("end", "done"), ("end", "done")]
+    assert [item["id"] for item in there(host, saved)] == [done["backup"]["id"]]
+    # Of the live pass nothing is left.
+    assert len(json.loads(saved._snapshots(Path(host.store.root, "backup", ID), ["snapshots", "--no-lock"]))) == 2
+    assert host.call(keyless(host))["changed"] is False
+
+
+def test_what_is_in_it_is_what_its_classes_say(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    done = take(classes={ID: {"node-data": "secret", "data/work": "cache"}})
+    assert done["backup"]["omitted"] == {"node-data": "secret"}
+    words = [words for words in saved.asked if words[0] == "backup"][1]
+    data = os.path.realpath(memory_host.store.instance(ID).data)
+    assert words[words.index("--") + 1 :] == [data] and words[words.index("--exclude") + 1] == f"{data}/work/*"
+    # What was said last counts where nothing is said.
+    assert take()["backup"]["omitted"] == {"node-data": "secret"}
+    assert take(classes={})["backup"]["omitted"] == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said", "word"),
+    [
+        ("backup", 3, "error: read a: permission denied", "permission denied"),
+        ("backup", 1, "Fatal: unable to save snapshot: no space left on device", "no space left"),
+        ("check", 1, "Fatal: repository contains errors", "not sound"),
+        ("snapshots", 1, "Fatal: broken", "could not be read"),
+    ],
+)
+def test_a_copy_that_fails_leaves_no_backup_and_a_node_that_runs(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, command: str, code: int, said: str, word: str
+) -> None:
+    host = memory_host
+    take()
+    known = there(host, saved)
+    for moment in range(3):
+        count = [0]
+
+        def fail(words: list[str], moment: int = moment, count: list[int] = count) -> None:
+            if words[0] == command:
+                saved.ends = {command: (code, said)} if count[0] == moment else {}
+                count[0] += 1
+
+        saved.during, saved.ends = fail, {}
+        done = take()
+        saved.during, saved.ends = (lambda _words: None), {}
+        # Of a live pass a file may vanish.
+        if count[0] > moment and not (code == 3 and moment == 0):
+            assert word in done["error"] and "BAK-003" in [item["id"] for item in done["findings"]], (moment, done["error"])
+            assert there(host, saved) == known, moment
+        else:
+            known = there(host, saved)
+        assert running(host) == {"node", "gateway"}, moment
+        assert journal.opened(host.store.instance(ID)) == []
+
+
+def test_a_file_written_while_it_is_copied_makes_it_no_backup(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    place = Path(host.store.instance(ID).data, "work", "sneaked")
+    saved.during = lambda words: place.write_text(str(len(saved.asked))) and None if words[0] == "backup" and not running(host) else None
+    done = take()
+    assert "data/work/sneaked was written while it was copied" in done["error"]
+    assert there(host, saved) == [] and running(host) == {"node", "gateway"}
+
+
+def test_a_container_started_while_it_is_copied_makes_it_no_backup(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    saved.during = lambda words: host.docker("start", f"avs-{ID}-node") if words[0] == "backup" and not running(host) else None
+    done = take()
+    assert "was started while it was copied" in done["error"] and there(host, saved) == []
+
+
+def test_what_is_held_is_backed_up_and_stays_down(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    control.stop(host.store, host.engine.connect(), [ID], WAY)
+    done = take()
+    assert (done["error"], acted(done), running(host)) == (None, [f"create backup {ID}"], set())
+    assert len([words for words in saved.asked if words[0] == "backup"]) == 2 and len(there(host, saved)) == 1
+
+
+def test_one_that_is_held_while_it_is_copied_stays_down(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    saved.during = lambda words: None if running(host) or words[0] != "backup" else hold.place(host.store.instance(ID), "somebody", "leak")
+    done = take()
+    assert running(host) == set() and done["error"] is None and done["backup"]
+
+
+def test_a_wrong_or_a_missing_password_is_told_before_anything_is_stopped(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take
+) -> None:
+    host = memory_host
+    done = take(password="")
+    assert "waits for the password" in done["error"] and done["waiting"]
+    take()
+    stops = len([words for words in host.engine.asked if words[0] == "stop"])
+    assert "wrong password" in take(password="another")["error"]
+    # One that does not open it is not kept.
+    assert take(password="")["error"] is None
+    for bad in ("two\nlines", " spaces "):
+        assert "one line" in take(password=bad)["error"]
+    assert len([words for words in host.engine.asked if words[0] == "stop"]) == stops + 1 + 0
+
+
+def test_what_cannot_be_in_it_is_named_and_has_to_be_acknowledged(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    host.well(host.spec())
+    done = take()
+    assert "node:/cache is a volume without a name" in done["error"] and running(host) == {"node", "gateway"}
+    assert "BAK-002" in [item["id"] for item in done["findings"]]
+    done = take(acknowledged={ID: ["node:/cache"]})
+    assert done["error"] is None and "node:/cache" in done["backup"]["left"]
+    assert take()["error"] is None
+
+
+def test_another_backup_of_the_same_instance_waits(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    with Lock(os.path.join(memory_host.store.locks, f"{ID}.backup.lock"), "somebody", 0):
+        assert " is locked by somebody" in take()["error"]
+    with Lock(memory_host.store.instance(ID).lock, "somebody", 0):
+        assert " is locked by somebody" in take()["error"]
+    assert there(memory_host, saved) == [] and running(memory_host) == {"node", "gateway"}
+
+
+def test_a_backup_is_proven_and_a_damaged_one_is_not(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    first, second = take()["backup"]["id"], take()["backup"]["id"]
+    assert prove(host, saved, way=Way("tester", 0, check=True))["changed"]
+    assert [item["verified"] for item in there(host, saved)] == [None, None]
+    assert prove(host, saved)["error"] is None
+    assert [bool(item["verified"]) for item in there(host, saved)] == [False, True]
+    assert "has no backup nothing" in prove(host, saved, "nothing")["error"]
+    snapshot = there(host, saved)[0]["snapshot"]
+    [rows] = Path(host.store.root, "backup", ID, "snapshots", snapshot).rglob("rows")
+    rows.chmod(0o600 if rows.stat().st_mode & 0o777 != 0o600 else 0o640)
+    done = prove(host, saved, first)
+    assert "volumes/node-data/rows differs in mode" in done["error"] and second != first
+    assert [bool(item["verified"]) for item in there(host, saved)] == [False, True]
+    assert os.listdir(settings.folder(host.store.instance(ID))) == ["settings.json"]
+
+
+def test_power_cut_at_any_moment_leaves_a_node_and_no_half_backup(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    host.well(keyless(host))
+    wanted = end_of(host)
+    take()
+    known = {item["id"] for item in there(host, saved)}
+    cuts = 0
+    for what in every_cut(host, lambda _host: take()):
+        cuts += 1
+        now = {item["id"] for item in there(host, saved)}
+        assert known <= now and len(now) <= len(known) + 1, what
+        entry = boot(host) if cuts % 2 else host.call(keyless(host))["instances"][0]
+        assert (entry["error"], running(host)) == (None, {"node", "gateway"}), what
+        for backup in now - known:
+            assert prove(host, saved, backup)["error"] is None, what
+        if cuts % 3:
+            continue
+        assert take()["error"] is None, what
+        assert len(there(host, saved)) == len(now) + 1, what
+        left = os.listdir(settings.folder(host.store.instance(ID)))
+        assert left == ["settings.json"], what
+        found = [one for one in differences(end_of(host), wanted) if "backup" not in one and "making-" not in one]
+        assert found == [], what
+    assert cuts > 20
+
+
+def test_nobody_gives_a_class_to_what_is_not_there(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    wrong = {"nothing": "is no volume of this instance", "data/../x": "is no folder", "node-data": "is no class"}
+    for classes, word in (({name: "gold" if name == "node-data" else "data"}, word) for name, word in wrong.items()):
+        assert word in take(classes={ID: classes})["error"]
+    assert saved.asked == []
+
+
+def test_what_a_module_is_given_is_checked() -> None:
+    good = {"repository": None, "password": None, "max_stop": 5}
+    assert saving.asked(good) == Asked(max_stop=5)
+    for wrong in (
+        {"classes": {ID: ["x"]}},
+        {"acknowledged": {ID: {"x": 1}}},
+        {"max_stop": 0},
+        {"password": {"source": "vault"}},
+        {"classes": {ID: {"x": 1}}},
+    ):
+        with pytest.raises(HostError):
+            saving.asked({**good, **wrong})

@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A restic behind ``RunCommand`` that keeps a repository as plain folders: for what becomes of a node and of records around it, however it
+ends. What restic really does: ``tests/integration/host/test_restic.py`` and ``test_backup.py``.
+
+It knows the lines our code writes; any other is an ``AssertionError`` that shows it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+VERSION = "restic 0.14.0 compiled with go1.19.8 on linux/amd64\n"
+
+
+class ResticInMemory:
+    """``at``: told before and after each command; ``ends``: command -> the code and the message it ends with instead; ``during``: called
+    in the middle of a command."""
+
+    def __init__(self, at: Callable[[str], None] = lambda _what: None) -> None:
+        self.at = at
+        self.asked: list[list[str]] = []
+        self.ends: dict[str, tuple[int, str]] = {}
+        self.during: Callable[[list[str]], None] = lambda _words: None
+
+    def __call__(self, args: list[str], **_options: Any) -> tuple[int, bytes, bytes]:
+        rest = args[2:]
+        while "=" in rest[0]:
+            rest = rest[1:]
+        if rest[0] == "/usr/bin/timeout":
+            rest = rest[3:]
+        if rest[0] == "/usr/bin/fallocate":
+            return 0, b"", b""
+        repository, password = Path(rest[rest.index("--repo") + 1]), Path(rest[rest.index("--password-file") + 1])
+        words = [word for word in rest[rest.index("--no-cache") + 1 :] if word != "--json"]
+        self.asked.append(words)
+        self.at(f"before restic {words[0]}")
+        code, out, err = self._answer(repository, password, words)
+        self.at(f"after restic {words[0]}")
+        return code, out.encode(), err.encode()
+
+    def _answer(self, repository: Path, password: Path, words: list[str]) -> tuple[int, str, str]:
+        if words[0] == "version":
+            return 0, VERSION, ""
+        if words[0] != "init":
+            if not (repository / "config").exists():
+                return 1, "", "Fatal: unable to open config file\nIs there a repository at the following location?\n"
+            if (repository / "config").read_bytes() != password.read_bytes():
+                return 1, "", "Fatal: wrong password or no key found\n"
+        self.during(words)
+        if words[0] in self.ends:
+            return self.ends[words[0]][0], "", self.ends[words[0]][1]
+        if words[0] == "init":
+            repository.mkdir(exist_ok=True)
+            (repository / "snapshots").mkdir(exist_ok=True)
+            (repository / "config").write_bytes(password.read_bytes())
+            return 0, "", ""
+        answer: Callable[[Path, list[str]], str] | None = getattr(self, f"_{words[0]}", None)
+        if answer is None:
+            raise AssertionError(f"restic in memory does not know {words}")
+        return 0, answer(repository, words), ""
+
+    def _backup(self, repository: Path, words: list[str]) -> str:
+        tags = [words[place + 1] for place, word in enumerate(words) if word == "--tag"]
+        sources = words[words.index("--") + 1 :]
+        numbers = repository / "numbers"
+        number = len(numbers.read_bytes()) + 1 if numbers.exists() else 1
+        numbers.write_bytes(b"." * number)
+        identity = f"{number:08x}" * 8
+        if "--dry-run" not in words:
+            place = repository / "snapshots" / identity
+            for source in sources:
+                shutil.copytree(source, f"{place}/tree{source}", symlinks=True)
+            self.at("in restic backup: all is there, and not named")
+            kept = {
+                "id": identity, "time": f"2026-01-01T00:00:{number:02}.5Z", "hostname": words[words.index("--host") + 1], "tags": tags, "paths": sources,
+            }  # fmt: skip
+            (place / "snapshot.json").write_text(json.dumps(kept))
+        summary = {"message_type": "summary", "snapshot_id": identity[:8], "data_added": 5, "total_files_processed": 1}
+        return json.dumps({"message_type": "status"}) + "\n" + json.dumps(summary) + "\n"
+
+    def _snapshots(self, repository: Path, words: list[str]) -> str:
+        assert words == ["snapshots", "--no-lock"], words
+        return json.dumps([json.loads(path.read_text()) for path in sorted(repository.glob("snapshots/*/snapshot.json"))])
+
+    def _check(self, _repository: Path, words: list[str]) -> str:
+        assert words in (["check"], ["check", "--read-data"]), words
+        return ""
+
+    def _forget(self, repository: Path, words: list[str]) -> str:
+        for name in words[1:]:
+            shutil.rmtree(repository / "snapshots" / name)
+        return ""
+
+    def _restore(self, repository: Path, words: list[str]) -> str:
+        assert words[2] == "--target" and words[4] == "--verify", words
+        shutil.copytree(repository / "snapshots" / words[1] / "tree", words[3], symlinks=True, dirs_exist_ok=True)
+        for folder, _folders, _names in os.walk(words[3]):
+            source = repository / "snapshots" / words[1] / "tree" / os.path.relpath(folder, words[3])
+            shutil.copystat(source, folder)
+        return ""
