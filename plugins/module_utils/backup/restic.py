@@ -64,9 +64,10 @@ class ResticError(HostError):
 
 @dataclass(frozen=True)
 class Abilities:
-    """``sparse``: it makes holes again where a file had some."""
+    """``dry``: it can say what a backup would add; ``sparse``: it makes holes again where a file had some."""
 
     version: str
+    dry: bool
     sparse: bool
 
 
@@ -180,7 +181,8 @@ class Restic:
             names = os.listdir(os.path.join(self.repository, "locks"))
         except OSError:
             return
-        locks = [self._lock(name) for name in names]
+        # Beside them may lie what was killed while it wrote one.
+        locks = [self._lock(name) for name in names if re.fullmatch(r"[0-9a-f]{64}", name)]
         if locks and all(lock is not None and is_dead(lock) for lock in locks):
             self._must("locks could not be removed", ["unlock"], ANSWER)
 
@@ -253,7 +255,7 @@ def abilities(said: str) -> Abilities:
     if number < FLOOR:
         message = f"restic {FLOOR[0]}.{FLOOR[1]} or newer is needed, there is {said.split(chr(10))[0][:60]!r}"
         raise HostError(message, [finding("BAK-003", "restic", message, "Install a newer restic.")])
-    return Abilities(match[0].split()[1] if match else "", number >= (0, 15))
+    return Abilities(match[0].split()[1] if match else "", number >= (0, 13), number >= (0, 15))
 
 
 def literal(path: str) -> str:

@@ -105,7 +105,7 @@ def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None)
     backups = kept.backups(restic.snapshots(), own.id)
     since = int((moment_of(backups[-1].time) or 0) * 1e9) if backups else 0
     needed = listing.changed_since(trees(planned.items), since)
-    if needed > spare:
+    if needed > spare and restic.abilities().dry:
         # Of a large file little may have changed; to know takes reading it.
         label = kept.label(own.id, kept.FILES, "none", version, kind=kept.LIVE)
         needed = restic.backup([item.path for item in planned.items], label, How(_spared(planned.items), live=True, dry=True)).added
@@ -147,7 +147,7 @@ def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, plann
     snapshot = kept.whole_id(known, copied.saved.snapshot, copied.transaction)
     if snapshot is None or sorted(snapshot.paths) != sorted(item.path for item in copied.items):
         raise _unsound(own.id, "the repository does not list what was saved")
-    manifest = _manifest(own, state, copied, planned, snapshot.id, restic.abilities().version)
+    manifest = {**_manifest(own, state, copied, planned), "snapshot": snapshot.id, "restic": restic.abilities().version}
     stage = os.path.dirname(copied.listing)
     files.write_json(os.path.join(stage, MANIFEST), manifest)
     label = kept.label(own.id, kept.SEAL, copied.transaction, _version(state), kind=kept.STOPPED, of=snapshot.id)
@@ -170,7 +170,7 @@ def sweep(own: InstanceStore) -> None:
             files.remove(os.path.join(settings.folder(own), name))
 
 
-def _manifest(own: InstanceStore, state: State, copied: Copied, planned: Plan, snapshot: str, restic: str) -> dict[str, Any]:
+def _manifest(own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:
     """All that tells what a backup is of. Secrets are in none of these: compose files have variables in their places, specs references."""
     spec = own.spec()
     return {
@@ -180,8 +180,6 @@ def _manifest(own: InstanceStore, state: State, copied: Copied, planned: Plan, s
         "host": socket.gethostname(),
         "time": copied.begun,
         "kind": kept.STOPPED,
-        "snapshot": snapshot,
-        "restic": restic,
         "items": [item.as_dict() for item in copied.items],
         "omitted": dict(planned.omitted),
         "left": dict(planned.left),

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
-from tests.integration.host.support import Bench, docker
+from tests.integration.host.machine import Machine
+from tests.integration.host.support import ROOT, Bench, docker
 
 PASSWORD = "canary-of-the-repository's-$password"
 WAY = Way("tester", 5, 30)
@@ -128,6 +132,64 @@ def test_it_is_proven_by_being_restored(bench: Bench, node: str) -> None:
     assert done["error"] is None
     assert listed(bench, node)[-1]["verified"] is not None and listed(bench, node)[0]["verified"] is None
     assert not [name for name in os.listdir(bench.store.instance(node).path("backup")) if name != "settings.json"]
+
+
+CHILD = """
+import sys
+sys.path[:0] = {paths!r}
+from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
+from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import saving
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
+saving.take(saving.Host(Store(*{roots!r}), Engine(run_command), run_command), [{name!r}], Way("killed", 5, 30), saving.Asked())
+"""
+
+
+@pytest.mark.parametrize("moment", ["live pass", "copy", "seal"])
+def test_killed_anywhere_the_next_run_has_the_node_up_and_what_counts_can_be_proven(bench: Bench, node: str, moment: str) -> None:
+    known = listed(bench, node)
+    (Path(bench.store.instance(node).data) / "data" / "work" / moment).write_bytes(os.urandom(30 << 20))
+    roots = (bench.store.root, bench.store.run, bench.store.locks)
+    code = CHILD.format(paths=[str(ROOT), str(ROOT / ".cache" / "collections")], roots=roots, name=node)
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, start_new_session=True)
+    journal = Path(bench.store.instance(node).path("journal.jsonl"))
+    before, until = journal.read_text().count('"begin"'), time.monotonic() + 60
+    # The node is stopped after the first begin, and started after the second.
+    wanted = {"live pass": 0, "copy": 1, "seal": 2}[moment]
+    while journal.read_text().count('"begin"') - before < wanted and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(1.5 if moment == "live pass" else 0.8)
+    os.killpg(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    done = bench.call(bench.specs, timeout=60)  # type: ignore[attr-defined]
+    assert done["instances"][0]["error"] is None and len(bench.running()) == 2
+    now = listed(bench, node)
+    assert now[: len(known)] == known and len(now) <= len(known) + 1
+    assert take(bench, node)["error"] is None
+    assert prove(bench, node)["error"] is None
+
+
+def test_avsctl_backs_up_lists_and_proves_by_what_the_host_keeps(bench: Bench, node: str, tmp_path: Path) -> None:
+    machine = Machine(bench, tmp_path)
+    machine.keep()
+    # Where the bench keeps its repository, and where its containers find their folders, is not where this host has it.
+    path = Path(bench.store.instance(node).path("backup")) / "settings.json"
+    settings = json.loads(path.read_text())
+    folder = os.path.join(bench.store.instance(node).data, "data", "work")
+    path.write_text(json.dumps({**settings, "repository": f"/var/lib/avs/backup/{node}", "acknowledged": [folder]}))
+    done = machine.avsctl("backup", node, "--json")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    made = json.loads(done.stdout)["instances"][0]["backup"]
+    shown = machine.avsctl("backups", node)
+    assert made["id"] in shown.stdout.splitlines()[-1] and "never" in shown.stdout.splitlines()[-1]
+    proof = machine.avsctl("prove", node)
+    assert proof.returncode == 0 and "is what was saved" in proof.stdout, proof.stderr
+    password = Path(bench.store.run) / node / "backup" / "password"
+    password.unlink()
+    waits = machine.avsctl("backup", node)
+    assert waits.returncode == 3 and "waits for the password of its repository" in waits.stdout
+    assert len(bench.running()) == 2
 
 
 def odd_things(folder: Path) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,15 @@ from tests.integration.host.test_backup import odd_things
 ID = "restic-a"
 STATE = read_state({"phase": "applying", "package": {"name": "restic", "version": "v1.0.0"}})
 COUNT = iter(range(1, 10_000))
+# A process of its own that backs up, and says when it begins.
+CHILD = """
+import pathlib, sys
+from tests.integration.host.test_restic import Repository
+found = Repository(pathlib.Path(sys.argv[1]))
+pathlib.Path(sys.argv[2]).touch()
+found.take()
+"""
+CHILDS = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 class Repository:
@@ -246,11 +256,14 @@ class _holding:
 
     def __enter__(self) -> None:
         until = time.monotonic() + 20
-        while not list(self.locks.iterdir()) and time.monotonic() < until:
+        while not self._written() and time.monotonic() < until:
             time.sleep(0.05)
         self.process.kill()
         self.process.wait()
-        assert list(self.locks.iterdir())
+        assert self._written()
+
+    def _written(self) -> bool:
+        return any(len(path.name) == 64 for path in self.locks.iterdir())
 
     def __exit__(self, *_error: object) -> None:
         pass
@@ -260,15 +273,20 @@ def test_killed_at_any_moment_it_leaves_what_can_be_proven_and_the_next_one_work
     started = time.monotonic()
     repository.take()
     whole = time.monotonic() - started
-    count = 8
+    count, cut = 5, 0
     for number in range(count):
         (repository.folder / f"more{number}").write_bytes(random.Random(number).randbytes(20 << 20))
-        code = "import sys; from pathlib import Path; from tests.integration.host.test_restic import Repository; Repository(Path(sys.argv[1])).take()"
-        child = subprocess.Popen([sys.executable, "-c", code, str(repository.folder.parent)], start_new_session=True)
-        # What Python takes to start, and then anywhere in between.
-        time.sleep(0.5 + (number + 0.5) / count * whole)
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+        ready = repository.folder.parent / f"ready{number}"
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(repository.folder.parent), str(ready)], start_new_session=True, env=CHILDS
+        )
+        until = time.monotonic() + 30
+        while not ready.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep((number + 0.5) / count * whole)
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        cut += child.wait() == -signal.SIGKILL
         snapshot.sweep(repository.own)
         repository.restic.clear_locks()
         before = len(repository.backups())
@@ -276,3 +294,4 @@ def test_killed_at_any_moment_it_leaves_what_can_be_proven_and_the_next_one_work
         assert len(repository.backups()) == before + 1
         assert kept.unsealed(repository.restic.snapshots(), ID) == []
     repository.prove(repository.backups()[-1])
+    assert cut >= count // 2

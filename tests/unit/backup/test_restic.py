@@ -16,6 +16,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.errors import
 
 def test_a_version_that_is_too_old_or_unknown_is_refused() -> None:
     assert restic.abilities("restic 0.14.0 compiled with go1.19.8 on linux/amd64").sparse is False
+    assert restic.abilities("restic 0.12.1 compiled").dry is False and restic.abilities("restic 0.13.0").dry is True
     assert restic.abilities("restic 0.18.0-dev (compiled manually)").sparse is True
     assert restic.abilities("restic 1.0.0").sparse is True
     for said in ("restic 0.11.0 compiled", "", "borg 1.2"):

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbooks of backups, and where the repository's password comes from and goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from tests.core import OLDEST
+from tests.integration.controller.controller import Controller, Run
+
+CANARY = "canary-of-a-repository-0123456789"
+
+
+@pytest.fixture
+def core() -> str:
+    """The newest one runs these playbooks on hosts of the lab."""
+    return OLDEST
+
+
+def asked(controller: Controller, host: str = "h1") -> list[dict[str, object]]:
+    path = controller.folder / f"{host}.tmp/asked.memory"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def unseen(controller: Controller, run: Run) -> bool:
+    kept = "".join(path.read_text(errors="replace") for path in controller.folder.rglob("*.tmp/**/*") if path.is_file())
+    return CANARY not in run.output + controller.log.read_text() + kept
+
+
+def test_the_password_comes_from_its_source_and_is_sent_unseen(controller: Controller) -> None:
+    secret = controller.folder / "backup.password"
+    secret.write_text(f"{CANARY}\n")
+    secret.chmod(0o600)
+    variables = {"avs_backup_password": {"source": "file", "path": str(secret)}, "avs_backup_repository": "/mnt/backup"}
+    controller.inventory({"h1": [], "h2": []}, variables)
+    run = controller.playbook("backup", "-vvv", avs_backup=["a-avs-1"], json_output=False)
+    assert run.code == 0, run.output
+    assert asked(controller) == [{"state": "taken", "repository": "/mnt/backup", "password": digest(CANARY), "check": False}]
+    assert "create backup a-avs-1" in run.output and unseen(controller, run)
+    run = controller.playbook("backup", "--check", avs_backup_all=True, avs_backup_verify=True)
+    # Looked for, and not sent.
+    assert run.code == 0 and [(item["password"], item["check"]) for item in asked(controller)[1:]] == [(digest(""), True)]
+    secret.unlink()
+    run = controller.playbook("backup", "--check", avs_backup_all=True)
+    assert run.code != 0 and len(asked(controller)) == 2 and "backup.password" in run.output
+
+
+def test_it_is_proven_where_that_is_asked_for(controller: Controller) -> None:
+    controller.inventory({"h1": []}, {"avs_backup_password": CANARY})
+    run = controller.playbook("backup", avs_backup_all=True, avs_backup_verify=True)
+    assert run.code == 0 and [item["state"] for item in asked(controller)] == ["taken", "verified"]
+    assert unseen(controller, run)
+
+
+@pytest.mark.parametrize("wrong", [{"source": "nowhere"}, {"source": "file"}, ["x"], {"source": "file", "path": "/x", "more": 1}])
+def test_a_password_that_is_nowhere_is_refused(controller: Controller, wrong: object) -> None:
+    controller.inventory({"h1": []}, {"avs_backup_password": wrong})
+    run = controller.playbook("backup", avs_backup_all=True)
+    assert run.code != 0 and asked(controller) == [] and "is not as it should be" in run.output
+
+
+def test_what_to_back_up_is_said_once(controller: Controller) -> None:
+    controller.inventory({"h1": []}, {})
+    for extra in ({}, {"avs_backup": ["a-avs-1"], "avs_backup_all": True}, {"avs_backup": "a-avs-1"}):
+        assert controller.playbook("backup", **extra).code != 0
+    assert asked(controller) == []
+    run = controller.playbook("backup", avs_backup=["b-avs-1"])
+    assert run.code != 0 and "no host that answered has b-avs-1" in run.output
+
+
+def test_backups_are_a_table_or_json(controller: Controller) -> None:
+    controller.inventory({"h1": [], "h2": []}, {})
+    run = controller.playbook("backups")
+    lines = run.tasks("h1")["Print the backups"]["msg"]
+    assert run.code == 0 and lines[0].split() == ["host", "instance", "time", "backup", "version", "proven"]
+    assert [line.split()[:4] for line in lines if "avs-1" in line] == [
+        [host, "a-avs-1", "2026-01-01T00:00:00Z", "0123456789ab"] for host in ("h1", "h2")
+    ]
+    run = controller.playbook("backups", avs_backups_format="json", avs_backups_file="backups.json", avs_backups_query="")
+    found = json.loads((controller.folder / "backups.json").read_text())["backups"]
+    assert run.code == 0 and [(item["host"], item["verified"], item["repository"]) for item in found] == [
+        ("h1", None, "/r/a-avs-1"),
+        ("h2", None, "/r/a-avs-1"),
+    ]
+    assert controller.playbook("backups", avs_backups_format="xml").code != 0
