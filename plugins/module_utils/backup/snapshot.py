@@ -98,6 +98,13 @@ def trees(items: Sequence[Item], root: str = "") -> list[Tree]:
     return [Tree(item.name, root + item.path, item.spared) for item in items]
 
 
+def require(instance: str, items: Sequence[Item]) -> None:
+    """Whether all that is to be saved is there: restic leaves out what is not. Raises ``HostError`` (BAK-003)."""
+    missing = [item.path for item in items if not files.is_folder(item.path)]
+    if missing:
+        raise _unsound(instance, f"{', '.join(missing)} is no folder")
+
+
 def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None) -> None:
     """Whether what is to be saved has room where the repository is, and leaves some. Raises ``ResticError``."""
     disk = shutil.disk_usage(restic.repository)
@@ -126,9 +133,7 @@ def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction:
     version, bound = terms
     stage = os.path.join(settings.folder(own), f"{_STAGE}{transaction}")
     files.folder(stage, 0o700)
-    missing = [item.path for item in items if not files.is_folder(item.path)]
-    if missing:
-        raise _unsound(own.id, f"{', '.join(missing)} is no folder")
+    require(own.id, items)
     begun, since, started = now(), time.time_ns(), time.monotonic()
     time.sleep(_TICK)
     label = kept.label(own.id, kept.FILES, transaction, version, kind=kept.STOPPED)

@@ -141,6 +141,7 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
         return _announced(host, own, state, planned)
     restic = _ready(host, own, wanted, asked, make=True).holding(*hold)
     snapshot.sweep(own)
+    snapshot.require(name, planned.items)
     version = state.package.version if state.package is not None else None
     snapshot.room(restic, own, planned, version)
     if up:

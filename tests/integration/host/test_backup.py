@@ -20,9 +20,10 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import people
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.commands import Place
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
-from tests.integration.host.machine import Machine
 from tests.integration.host.support import ROOT, Bench, docker
 
 PASSWORD = "canary-of-the-repository's-$password"
@@ -170,26 +171,20 @@ def test_killed_anywhere_the_next_run_has_the_node_up_and_what_counts_can_be_pro
     assert prove(bench, node)["error"] is None
 
 
-def test_avsctl_backs_up_lists_and_proves_by_what_the_host_keeps(bench: Bench, node: str, tmp_path: Path) -> None:
-    machine = Machine(bench, tmp_path)
-    machine.keep()
-    # Where the bench keeps its repository, and where its containers find their folders, is not where this host has it.
-    path = Path(bench.store.instance(node).path("backup")) / "settings.json"
-    settings = json.loads(path.read_text())
-    folder = os.path.join(bench.store.instance(node).data, "data", "work")
-    path.write_text(json.dumps({**settings, "repository": f"/var/lib/avs/backup/{node}", "acknowledged": [folder]}))
-    done = machine.avsctl("backup", node, "--json")
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    made = json.loads(done.stdout)["instances"][0]["backup"]
-    shown = machine.avsctl("backups", node)
-    assert made["id"] in shown.stdout.splitlines()[-1] and "never" in shown.stdout.splitlines()[-1]
-    proof = machine.avsctl("prove", node)
-    assert proof.returncode == 0 and "is what was saved" in proof.stdout, proof.stderr
-    password = Path(bench.store.run) / node / "backup" / "password"
-    password.unlink()
-    waits = machine.avsctl("backup", node)
-    assert waits.returncode == 3 and "waits for the password of its repository" in waits.stdout
+def test_avsctl_backs_up_lists_and_proves_by_what_the_host_keeps(bench: Bench, node: str, capsys: pytest.CaptureFixture[str]) -> None:
+    place = Place(bench.store, bench.engine)
+    assert people.main(["backup", node, "--json"], place) == 0
+    made = json.loads(capsys.readouterr().out)["instances"][0]["backup"]
+    assert people.main(["backups", node], place) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.split()[2] == made["id"] and last.split()[-1] == "never"
+    assert people.main(["prove", node], place) == 0
+    assert f"{made['id']} was restored aside and is what was saved" in capsys.readouterr().out
+    (Path(bench.store.run) / node / "backup" / "password").unlink()
+    assert people.main(["backup", node], place) == 3
+    assert "waits for the password of its repository" in capsys.readouterr().out
     assert len(bench.running()) == 2
+    assert take(bench, node)["error"] is None
 
 
 def odd_things(folder: Path) -> None:
