@@ -26,7 +26,7 @@ from .restic import How, Restic
 from .snapshot import LIST, MANIFEST, trees
 from .volumes import Item
 
-_SCRATCH = "proving-"
+SCRATCH = "proving-"
 SCHEMA = 1
 
 
@@ -48,7 +48,7 @@ def prove(restic: Restic, run_command: RunCommand, own: InstanceStore, backup: B
     Raises ``ResticError`` where the repository is damaged, ``HostError`` (BAK-003) where it is not what was saved, and ``OSError``.
     """
     restic.check(everything=True)
-    scratch = os.path.join(settings.folder(own), f"{_SCRATCH}{backup.id}")
+    scratch = os.path.join(settings.folder(own), f"{SCRATCH}{backup.id}")
     files.remove(scratch)
     files.folder(scratch, 0o700)
     try:
@@ -73,7 +73,7 @@ def sweep(own: InstanceStore) -> None:
     except OSError:
         return
     for name in names:
-        if name.startswith(_SCRATCH):
+        if name.startswith(SCRATCH):
             files.remove(os.path.join(settings.folder(own), name))
 
 

@@ -38,4 +38,11 @@ BACKUPS = (
         "A disk that dies takes both.",
         "Name a repository on another disk (avs_backup_repository).",
     ),
+    Rule(
+        "BAK-005",
+        ERROR,
+        "What must not go back does not by itself",
+        "A node that forgets what it has signed signs it again.",
+        "Restore without it, or acknowledge it by its name where you know that nothing is lost.",
+    ),
 )

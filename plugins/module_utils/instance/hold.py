@@ -18,6 +18,8 @@ from ..system.clock import now
 from .store import InstanceStore
 
 _UNKNOWN = "not known"
+# Who holds an instance while it is being restored begins so; anybody else's word counts for more.
+RESTORE = "restore of "
 LONGEST = 200
 
 
@@ -28,6 +30,11 @@ class Hold:
     since: str
     by: str
     reason: str
+
+    @property
+    def passing(self) -> bool:
+        """Whether nobody stopped it for good."""
+        return self.by.startswith(RESTORE)
 
     def as_dict(self) -> dict[str, str]:
         return {"since": self.since, "by": self.by, "reason": self.reason}
@@ -47,8 +54,9 @@ def hold_of(own: InstanceStore) -> Hold | None:
 
 
 def place(own: InstanceStore, by: str, reason: str) -> bool:
-    """Whether it was placed: who holds it first is who is told of. Raises ``OSError``, on a full disk for example."""
-    if files.is_file(own.hold_file):
+    """Whether it was placed: who holds it first is who is told of, but for a hold that passes. Raises ``OSError``, on a full disk for example."""
+    known = hold_of(own)
+    if files.is_file(own.hold_file) and not (known is not None and known.passing):
         return False
     own.make()
     files.remove(own.hold_file)

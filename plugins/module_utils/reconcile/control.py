@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..backup.restore import half
 from ..common.actions import Action, ordered
 from ..common.errors import AvsError, HostError, LockedError
 from ..common.rules import finding
@@ -85,7 +86,8 @@ def stop(store: Store, engine: Engine, ids: Sequence[str], way: Way, reason: str
     failed: dict[str, OSError] = {}
     for name in ids:
         own = store.instance(name)
-        if hold.hold_of(own) is None:
+        known = hold.hold_of(own)
+        if known is None or known.passing:
             held.append(name)
             try:
                 if not way.check and hold.place(own, way.holder, reason):
@@ -189,7 +191,7 @@ def acted(entry: dict[str, Any], *actions: Action) -> None:
 
 def _lift(own: InstanceStore, way: Way) -> bool:
     """Whether there was a hold to be lifted. Raises ``OSError``."""
-    if hold.hold_of(own) is None:
+    if hold.hold_of(own) is None or half(own) is not None:
         return False
     if not way.check:
         hold.lift(own)

@@ -69,6 +69,7 @@ def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
     def resolve(item: Work, terms: Terms, hold_open: tuple[int, ...]) -> None:
         own = store.instance(item.id)
         # One that cannot be read tells nobody anything, and keeps nobody.
+        restore.settle(own)
         with suppress(OSError):
             for record in journal.opened(own):
                 journal.end(own, str(record["transaction"]), journal.CUT)

@@ -19,6 +19,7 @@ from typing import Any
 from ..backup import kept, settings, snapshot, verify
 from ..backup.kept import Backup
 from ..backup.restic import Restic
+from ..backup.restore import half
 from ..backup.settings import Settings
 from ..backup.volumes import Plan
 from ..common.actions import Action
@@ -89,7 +90,7 @@ def asked(given: Mapping[str, Any]) -> Asked:
 
 def take(host: Host, ids: Sequence[str], way: Way, asked: Asked) -> dict[str, Any]:
     """Back up instances, one after another. The result is that of a run, with ``backup`` of those that have a new one."""
-    return _each(host, ids, way, lambda name, hold: _take(host, name, way, asked, hold))
+    return each(host, ids, way, lambda name, hold: _take(host, name, way, asked, hold))
 
 
 def listed(host: Host, ids: Sequence[str], way: Way, asked: Asked) -> dict[str, Any]:
@@ -99,10 +100,12 @@ def listed(host: Host, ids: Sequence[str], way: Way, asked: Asked) -> dict[str, 
 
 def proven(host: Host, ids: Sequence[str], way: Way, asked: Asked, backup: str = "") -> dict[str, Any]:
     """Prove the newest backup of each instance, or the one that is named; the node runs on. ``backup`` of an entry is what was proven."""
-    return _each(host, ids, way, lambda name, hold: _prove(host, name, way, (asked, backup), hold))
+    return each(host, ids, way, lambda name, hold: _prove(host, name, way, (asked, backup), hold))
 
 
-def _each(host: Host, ids: Sequence[str], way: Way, step: Callable[[str, tuple[int, ...]], dict[str, Any]]) -> dict[str, Any]:
+def each(host: Host, ids: Sequence[str], way: Way, step: Callable[[str, tuple[int, ...]], dict[str, Any]]) -> dict[str, Any]:
+    """Do something about the backups of each instance, one after another; ``step`` gets the descriptors that commands keep open."""
+
     def locked(name: str) -> dict[str, Any]:
         if way.check:
             return step(name, ())
@@ -125,9 +128,12 @@ def _guarded(host: Host, name: str, step: Callable[[str], dict[str, Any]]) -> di
 
 def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) -> dict[str, Any]:
     own = host.store.instance(name)
-    state = _installed(own)
+    state = installed(own)
     if state.phase == APPLYING:
         problem = finding("BAK-003", name, "a run was cut before all of it was made", "Run restaking.avs.install, which completes it.")
+        raise HostError(f"{name} cannot be backed up", [problem])
+    if half(own) is not None:
+        problem = finding("BAK-003", name, "a restore was cut, and not all of it is in its place", "Restore again, or: avsctl recover.")
         raise HostError(f"{name} cannot be backed up", [problem])
     up = any(map(running, host.engine.containers(name)))
     if up and not to_be_down(own, state):
@@ -139,7 +145,7 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
         raise HostError(f"{name} has nothing that is backed up", [finding("BAK-002", name, "has no volume and no data folder of its own")])
     if way.check:
         return _announced(host, own, state, planned)
-    restic = _ready(host, own, wanted, asked, make=True).holding(*hold)
+    restic = ready(host, own, wanted, asked, make=True).holding(*hold)
     snapshot.sweep(own)
     snapshot.require(name, planned.items)
     version = state.package.version if state.package is not None else None
@@ -168,7 +174,7 @@ class _Taking:
         error = self.item.error
         try:
             if error is None and self.copied is not None:
-                manifest = snapshot.seal(self.restic, self.own, _installed(self.own), self.copied, planned)
+                manifest = snapshot.seal(self.restic, self.own, installed(self.own), self.copied, planned)
                 entry["backup"] = told(manifest, self.copied)
                 acted(entry, Action("backup", self.own.id, "create"))
                 tell(entry, _same_disk(self.restic.repository, self.own.id, planned))
@@ -180,7 +186,7 @@ class _Taking:
         if error is not None:
             tell(entry, error.findings)
             entry["error"] = "\n".join(filter(None, (str(error), entry["error"])))
-        self._end(entry["error"])
+        end_journal(self.item, self.own, self.way, entry["error"])
         return entry
 
     def _copy(self, planned: Plan, descriptors: tuple[int, ...]) -> None:
@@ -191,7 +197,7 @@ class _Taking:
         self.item.begin(self.own, OPERATION, self.way.terms(self.host.store))
         if self.ended:
             self.item.told += halt(self.host.engine, self.own.id, containers, Ending(self.way.stop_timeout, descriptors))
-        state = _installed(self.own)
+        state = installed(self.own)
         version = state.package.version if state.package is not None else None
         restic = self.restic.holding(*self.restic.hold, *descriptors)
         self.copied = snapshot.copy(restic, self.own, planned.items, self.item.transaction, (version, self.bound))
@@ -212,10 +218,11 @@ class _Taking:
         acted(entry, *stopped)
         return entry
 
-    def _end(self, error: str | None) -> None:
-        outcome, details = (journal.FAILED, {"error": error}) if error else (journal.DONE, {})
-        with suppress(LockedError), Lock(self.own.lock, self.way.holder, self.way.lock_timeout):
-            self.item.ended(self.own, outcome, **details)
+
+def end_journal(item: Work, own: InstanceStore, way: Way, error: str | None) -> None:
+    outcome, details = (journal.FAILED, {"error": error}) if error else (journal.DONE, {})
+    with suppress(LockedError), Lock(own.lock, way.holder, way.lock_timeout):
+        item.ended(own, outcome, **details)
 
 
 def _announced(host: Host, own: InstanceStore, state: State, planned: Plan) -> dict[str, Any]:
@@ -234,14 +241,14 @@ def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
     entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
     wanted = wanted_settings(host.store, own, asked)
     there = os.path.isdir(wanted.repository)
-    found = _backups(_ready(host, own, wanted, asked, make=False), name) if there else []
+    found = backups_of(ready(host, own, wanted, asked, make=False), name) if there else []
     return {**entry, "repository": wanted.repository, "backups": [item.as_dict() for item in found]}
 
 
 def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple[int, ...]) -> dict[str, Any]:
     own = host.store.instance(name)
-    restic = _ready(host, own, wanted_settings(host.store, own, what[0]), what[0], make=False).holding(*hold)
-    chosen = _chosen(_backups(restic, name), name, what[1])
+    restic = ready(host, own, wanted_settings(host.store, own, what[0]), what[0], make=False).holding(*hold)
+    chosen = chosen_of(backups_of(restic, name), name, what[1])
     entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
     if not way.check:
         verify.sweep(own)
@@ -252,11 +259,11 @@ def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple
     return entry
 
 
-def _backups(restic: Restic, name: str) -> list[Backup]:
+def backups_of(restic: Restic, name: str) -> list[Backup]:
     return kept.backups(restic.snapshots(), name)
 
 
-def _chosen(found: Sequence[Backup], name: str, backup: str) -> Backup:
+def chosen_of(found: Sequence[Backup], name: str, backup: str) -> Backup:
     chosen = [item for item in found if not backup or item.id == backup]
     if not chosen:
         what = f"has no backup {backup}" if backup else "has no backup"
@@ -275,7 +282,7 @@ def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
     return Settings(schema=settings.SCHEMA, repository=repository, classes=dict(classes), acknowledged=list(left))
 
 
-def _ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: bool) -> Restic:
+def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: bool) -> Restic:
     """The repository of an instance, with a password that opens it. ``make``: a new one where there is none."""
     offered = settings.offer_password(own, asked.password) if asked.password else ""
     try:
@@ -313,7 +320,7 @@ def _same_disk(repository: str, instance: str, planned: Plan) -> list[Finding]:
     return [finding("BAK-004", instance, f"{repository} is on the disk of {', '.join(here)}: both are lost with it")]
 
 
-def _installed(own: InstanceStore) -> State:
+def installed(own: InstanceStore) -> State:
     state = own.state()
     if state is None or not state.installed:
         raise HostError(

@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import saving
+from ansible_collections.restaking.avs.plugins.module_utils.backup import listing
+from ansible_collections.restaking.avs.plugins.module_utils.backup.listing import Tree
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import restoring, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.restoring import Back
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import people
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.commands import Place
@@ -185,6 +188,38 @@ def test_avsctl_backs_up_lists_and_proves_by_what_the_host_keeps(bench: Bench, n
     assert "waits for the password of its repository" in capsys.readouterr().out
     assert len(bench.running()) == 2
     assert take(bench, node)["error"] is None
+
+
+def test_it_is_restored_with_everything_as_it_was(bench: Bench, node: str, tmp_path: Path) -> None:
+    own = bench.store.instance(node)
+    folders = {"work": Path(own.data) / "data" / "work", "volume": mountpoint(node)}
+    if not (folders["work"] / "plain").exists():
+        odd_things(folders["work"])
+    (folders["volume"] / "rows").write_text("committed")
+    backup = take(bench, node)["backup"]["id"]
+    manifest = {name: written(tmp_path / name, folder) for name, folder in folders.items()}
+    for folder in folders.values():
+        (folder / "later").write_text("later")
+    (folders["work"] / "plain").unlink()
+    (folders["volume"] / "rows").write_text("a node that lost its mind")
+    done = entry(restoring.restore(host(bench), [node], WAY, Asked(), Back(backup)))
+    assert (done["error"], done["state"], done["health"]["status"], done["replaced"]) == (None, "started", "healthy", {})
+    assert (folders["volume"] / "rows").read_text() == "committed" and not (folders["work"] / "later").exists()
+    # What the node has written since it runs again is its own.
+    same = listing.differences(listing.read(str(manifest["work"])), [Tree("x", str(folders["work"]))])
+    assert same == []
+    assert not [
+        name
+        for folder in (own.root, str(folders["volume"].parent))
+        for name in os.listdir(folder)
+        if "restoring" in name or "replaced" in name
+    ]
+    assert bench.call(bench.specs)["changed"] is False  # type: ignore[attr-defined]
+
+
+def written(path: Path, folder: Path) -> Path:
+    listing.write(str(path), [Tree("x", str(folder))], 1 << 62)
+    return path
 
 
 def odd_things(folder: Path) -> None:

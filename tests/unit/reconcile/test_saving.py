@@ -7,79 +7,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import restic, settings
+from ansible_collections.restaking.avs.plugins.module_utils.backup import settings
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, saving
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 
 from tests.unit.support.cuts import Kept, end_of, every_cut
 from tests.unit.support.differences import differences
-from tests.unit.support.memory_host import ID, NODE, PACKAGE, MemoryHost, acted, with_service
+from tests.unit.support.memory_host import ID, MemoryHost, acted
 from tests.unit.support.restic_in_memory import ResticInMemory
-
-WAY, BOOT = Way("tester", 0), Way("unit", 0, boot=True)
-PASSWORD = "the repository's"
-Take = Callable[..., dict[str, Any]]
-
-
-def keyless(host: MemoryHost) -> dict[str, Any]:
-    """Without a volume that has no name, and with a folder of its own."""
-    mounts = [NODE["volumes"][0], NODE["volumes"][2], {"type": "bind", "source": "./work", "target": "/work"}]
-    return {**host.spec(with_service(PACKAGE, "node", volumes=mounts)), "secrets": {}, "keys": []}
-
-
-@pytest.fixture
-def saved(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> ResticInMemory:
-    """A host with a node that has stored something, and the restic it has."""
-    monkeypatch.setattr(restic, "program", lambda: "/usr/bin/restic")
-    host, tool = memory_host, ResticInMemory()
-    host.well(keyless(host))
-    content = host.engine.volumes / f"avs-{ID}_node-data" / "_data"
-    content.mkdir(parents=True)
-    (content / "rows").write_text("committed")
-    Path(host.store.instance(ID).data, "work", "more").write_text("more")
-    tool.at = lambda what: host.engine.at(what)
-    return tool
-
-
-@pytest.fixture
-def take(memory_host: MemoryHost, saved: ResticInMemory) -> Take:
-    def run(way: Way = WAY, **asked: Any) -> dict[str, Any]:
-        where = Host(memory_host.store, memory_host.engine.connect(), saved)
-        found: dict[str, Any] = saving.take(where, [ID], way, Asked(**{"password": PASSWORD, **asked}))["instances"][0]
-        return found
-
-    return run
-
-
-def there(host: MemoryHost, tool: ResticInMemory) -> list[dict[str, Any]]:
-    entry = saving.listed(Host(host.store, host.engine.connect(), tool), [ID], WAY, Asked(password=PASSWORD))["instances"][0]
-    assert entry["error"] is None
-    return list(entry["backups"])
-
-
-def prove(host: MemoryHost, tool: ResticInMemory, backup: str = "", way: Way = WAY) -> dict[str, Any]:
-    found: dict[str, Any] = saving.proven(Host(host.store, host.engine.connect(), tool), [ID], way, Asked(), backup)["instances"][0]
-    return found
-
-
-def running(host: MemoryHost) -> set[str]:
-    return {item.labels["avs.service"] for item in host.world.containers.values() if item.alive}
-
-
-def boot(host: MemoryHost) -> dict[str, Any]:
-    host.world.reboot()
-    own.recover(host.store, host.engine.connect(), [ID], BOOT)
-    found: dict[str, Any] = control.start(host.store, host.engine.connect(), [ID], BOOT)["instances"][0]
-    return found
+from tests.unit.support.saved_host import WAY, Take, boot, keyless, prove, running, there
 
 
 def operations(host: MemoryHost) -> list[tuple[str, str]]:

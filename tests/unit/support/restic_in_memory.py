@@ -10,7 +10,6 @@ It knows the lines our code writes; any other is an ``AssertionError`` that show
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -100,8 +99,7 @@ class ResticInMemory:
 
     def _restore(self, repository: Path, words: list[str]) -> str:
         assert words[2] == "--target" and words[4] == "--verify", words
-        shutil.copytree(repository / "snapshots" / words[1] / "tree", words[3], symlinks=True, dirs_exist_ok=True)
-        for folder, _folders, _names in os.walk(words[3]):
-            source = repository / "snapshots" / words[1] / "tree" / os.path.relpath(folder, words[3])
-            shutil.copystat(source, folder)
+        below = words[words.index("--include") + 1] if "--include" in words else ""
+        source = f"{repository}/snapshots/{words[1]}/tree{below}"
+        shutil.copytree(source, f"{words[3]}{below}", symlinks=True, dirs_exist_ok=True)
         return ""

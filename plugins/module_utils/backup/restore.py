@@ -1,0 +1,216 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is there is put aside, and what a backup has is put in its place: renames alone, of which any cut is undone.
+
+All that takes long happens before, beside what is to be replaced, while the node runs: restored, compared, with its holes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..common.errors import HostError
+from ..common.rules import finding
+from ..instance import hold
+from ..instance.store import InstanceStore
+from ..system import files
+from ..system.command import RunCommand
+from . import listing, settings
+from .kept import Backup
+from .listing import Tree
+from .restic import Restic
+from .verify import Seal, make_holes
+from .volumes import DATA, Item
+
+SWAPPING, SWAPPED = "swapping", "swapped"
+_FRESH = ".avs-restoring-"
+
+
+@dataclass(frozen=True)
+class Place:
+    """``path`` is where a node has it, ``fresh`` what it is to get, ``replaced`` where that puts what is there now; all on one file
+    system. ``scratch`` is the folder ``fresh`` lies in."""
+
+    name: str
+    path: str
+    fresh: str
+    replaced: str
+    scratch: str
+
+
+@dataclass(frozen=True)
+class Swap:
+    """A restore that was begun."""
+
+    transaction: str
+    backup: str
+    phase: str
+    places: Sequence[Place]
+
+
+def places(own: InstanceStore, here: Sequence[Item], wanted: Sequence[Item], transaction: str) -> list[Place]:
+    """Where the items of a backup go on this host. Raises ``HostError`` (BAK-003) where one cannot be put in its place."""
+    known = {item.name: item.path for item in here}
+    found, problems = [], []
+    for item in wanted:
+        path = known.get(item.name, "")
+        scratch = os.path.join(os.path.dirname(path), f"{_FRESH}{transaction}")
+        place = Place(item.name, path, scratch + item.path, f"{path}.replaced-{transaction}", scratch)
+        why = "is in the backup, and this host has no such thing" if not path else _unmovable(path)
+        if why:
+            problems.append(
+                finding("BAK-003", f"{own.id}: {item.name}", f"{item.name} {why}", "Install the instance as it was, or restore by hand.")
+            )
+        found.append(place)
+    if problems:
+        raise HostError(f"{own.id} cannot be restored", problems)
+    return found
+
+
+def _unmovable(path: str) -> str:
+    """Why a folder cannot be renamed with all that is in it; empty where it can."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as handle:
+        mounted = [line.split()[4].encode().decode("unicode_escape", errors="replace") for line in handle]
+    inside = [place for place in mounted if place == path or place.startswith(f"{path}/")]
+    return f"has file systems mounted on it or below ({', '.join(inside[:3])})" if inside else ""
+
+
+def require_room(own: InstanceStore, seal: Seal, wanted: Sequence[Place]) -> None:
+    """Each file system has room for all that goes there, restored without holes. Raises ``HostError`` (BAK-003)."""
+    sizes: dict[str, int] = {}
+    for entry in listing.read(seal.listing):
+        sizes[entry["in"]] = sizes.get(entry["in"], 0) + int(entry.get("size", 0))
+    needed: dict[int, int] = {}
+    free: dict[int, int] = {}
+    for place in wanted:
+        device = os.stat(place.path).st_dev
+        needed[device] = needed.get(device, 0) + sizes.get(place.name, 0)
+        free[device] = shutil.disk_usage(place.path).free
+    short = [device for device, size in needed.items() if size > free[device]]
+    if short:
+        names = ", ".join(place.name for place in wanted if os.stat(place.path).st_dev in short)
+        message = f"{needed[short[0]] >> 20} MiB are needed beside {names}, {free[short[0]] >> 20} are free there"
+        raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, "Make room there, and try again.")])
+
+
+def bring(restic: Restic, run_command: RunCommand, backup: Backup, seal: Seal, wanted: Sequence[Place]) -> None:
+    """Restore each item beside what it is to replace, and compare it with what was saved. Raises ``ResticError``, ``HostError``."""
+    items = {item.name: item for item in seal.items}
+    for place in wanted:
+        item = items[place.name]
+        files.remove(place.scratch)
+        os.mkdir(place.scratch, 0o700)
+        restic.restore(backup.files, place.scratch, item.path)
+        mine = [entry for entry in listing.read(seal.listing) if entry["in"] == place.name]
+        for entry in mine:
+            if entry.get("sparse"):
+                make_holes(run_command, os.path.join(place.fresh, entry["path"]), int(entry["time"]))
+        problems = listing.differences(mine, [Tree(place.name, place.fresh, item.spared)])
+        if problems:
+            message = f"the backup {backup.id} cannot be relied on: restored, it is not what was saved: {'; '.join(problems)}"
+            raise HostError(f"{backup.instance}: {message}", [finding("BAK-003", backup.instance, message)])
+    os.sync()
+
+
+def note(own: InstanceStore, swapped: Swap) -> None:
+    """Before anything of it is done: what a cut leaves is told by this. Raises ``OSError``."""
+    document: Mapping[str, Any] = asdict(swapped)
+    files.write_json(_record(own), {"schema": 1, **document, "places": [asdict(place) for place in swapped.places]})
+
+
+def swap(own: InstanceStore, swapped: Swap) -> Swap:
+    """Under the instance's lock, of a node that is down, once it was noted. Raises ``OSError``; whatever stops it, ``undo`` puts back."""
+    for place in swapped.places:
+        _move(place.path, place.replaced)
+        _move(place.fresh, place.path)
+    done = Swap(swapped.transaction, swapped.backup, SWAPPED, swapped.places)
+    note(own, done)
+    return done
+
+
+def undo(own: InstanceStore, swapped: Swap) -> None:
+    """Put back what was put aside, however far the renames came."""
+    for place in swapped.places:
+        if os.path.lexists(place.replaced):
+            if os.path.lexists(place.path):
+                _move(place.path, place.fresh)
+            _move(place.replaced, place.path)
+    sweep(swapped.places)
+    files.remove(_record(own))
+
+
+def settle(own: InstanceStore) -> bool:
+    """After a cut, under the instance's lock: put back what was half replaced, and hold nobody for it any more. Says whether there was
+    anything to do. Raises ``HostError`` as ``begun``, and ``OSError``."""
+    found = begun(own)
+    if found is None:
+        return False
+    known = hold.hold_of(own)
+    ours = known is not None and known.passing
+    if found.phase == SWAPPING:
+        undo(own, found)
+    if ours:
+        hold.lift(own)
+    return ours or found.phase == SWAPPING
+
+
+def finish(own: InstanceStore, swapped: Swap) -> None:
+    """Nobody needs what was replaced any more."""
+    sweep(swapped.places)
+    for place in swapped.places:
+        files.remove(place.replaced)
+    files.remove(_record(own))
+
+
+def sweep(wanted: Sequence[Place]) -> None:
+    for place in wanted:
+        files.remove(place.scratch)
+
+
+def begun(own: InstanceStore) -> Swap | None:
+    """A restore of which something is left. Raises ``HostError`` (OPS-010) for a record that cannot be used: nobody knows then what a
+    node would find."""
+    try:
+        found = files.read_json(_record(own))
+        if found is None:
+            return None
+        return Swap(str(found["transaction"]), str(found["backup"]), str(found["phase"]), [Place(**item) for item in found["places"]])
+    except (OSError, ValueError, KeyError, TypeError):
+        message = f"{_record(own)} cannot be used, and tells of a restore that was cut"
+        remedy = "Look for folders called .replaced-* beside its volumes and data, put them back by hand, then remove the file."
+        raise HostError(f"{own.id}: {message}", [finding("OPS-010", own.id, message, remedy)]) from None
+
+
+def half(own: InstanceStore) -> Swap | None:
+    """One that was cut between its renames. Raises as ``begun``."""
+    found = begun(own)
+    return found if found is not None and found.phase == SWAPPING else None
+
+
+def going_back(here: Sequence[Item], wanted: Sequence[Item]) -> dict[str, str]:
+    """Name -> class, of what does not simply take the place of what is there: a volume that must not go back by what the package or the
+    operator says now, or said then, and folders of a class of their own."""
+    now = {item.name: item for item in here}
+    found: dict[str, str] = {}
+    for item in wanted:
+        for one in (item, now.get(item.name, item)):
+            if one.cls != DATA:
+                found[item.name] = one.cls
+            found.update({f"{item.name}/{name}": cls for name, cls in one.inner.items() if cls != DATA})
+    return found
+
+
+def _move(source: str, target: str) -> None:
+    os.rename(source, target)
+    for folder in {os.path.dirname(source), os.path.dirname(target)}:
+        files.sync_folder(folder)
+
+
+def _record(own: InstanceStore) -> str:
+    return os.path.join(settings.folder(own), "restore.json")

@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup is put back: proven first, never half, with what it replaced kept until the node is well."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.backup import restore as swaps
+from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, restoring
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.restoring import Back
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
+
+from tests.unit.support.cuts import every_cut
+from tests.unit.support.memory_host import ID, MemoryHost, acted
+from tests.unit.support.restic_in_memory import ResticInMemory
+from tests.unit.support.saved_host import BOOT, WAY, Take, keyless, running, there
+
+
+def back(host: MemoryHost, tool: ResticInMemory, backup: str = "", way: Way = WAY, acknowledged: tuple[str, ...] = ()) -> dict[str, Any]:
+    where = Host(host.store, host.engine.connect(), tool)
+    found: dict[str, Any] = restoring.restore(where, [ID], way, Asked(), Back(backup, acknowledged))["instances"][0]
+    return found
+
+
+def volume(host: MemoryHost) -> Path:
+    return host.engine.volumes / f"avs-{ID}_node-data" / "_data"
+
+
+def data(host: MemoryHost) -> Path:
+    return Path(host.store.instance(ID).data)
+
+
+def contents(host: MemoryHost) -> tuple[str, str]:
+    """What the node would find."""
+    return (volume(host) / "rows").read_text(), (data(host) / "work" / "more").read_text()
+
+
+def write(host: MemoryHost, text: str) -> None:
+    (volume(host) / "rows").write_text(text)
+    (data(host) / "work" / "more").write_text(text)
+
+
+def beside(host: MemoryHost) -> list[str]:
+    """What a restore has left beside what it replaced."""
+    return sorted(
+        name for folder in (volume(host).parent, data(host).parent) for name in os.listdir(folder) if "restor" in name or "replaced" in name
+    )
+
+
+THEN, NOW = ("committed", "more"), ("later", "later")
+
+
+@pytest.fixture
+def later(memory_host: MemoryHost, take: Take) -> str:
+    """The id of a backup that was made before the node went on."""
+    found = str(take()["backup"]["id"])
+    write(memory_host, "later")
+    return found
+
+
+def test_it_is_announced_done_and_leaves_nothing(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:
+    host = memory_host
+    announced = back(host, saved, way=Way("tester", 0, check=True))
+    assert contents(host) == NOW and beside(host) == []
+    seen: list[set[str]] = []
+    saved.during = lambda words: seen.append(running(host)) if words[0] == "restore" else None
+    done = back(host, saved)
+    assert (done["error"], acted(done), done["replaced"]) == (None, acted(announced), {})
+    assert acted(done)[:2] == ["update files data", "update volume node-data"] and done["restored"]["id"] == later
+    # All that takes long while it runs.
+    assert seen == [{"node", "gateway"}] * 3 and running(host) == {"node", "gateway"}
+    assert contents(host) == THEN and beside(host) == [] and hold.hold_of(host.store.instance(ID)) is None
+    assert host.call(keyless(host))["changed"] is False
+
+
+def test_one_that_is_not_what_was_saved_replaces_nothing(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:
+    host = memory_host
+    [rows] = Path(host.store.root, "backup", ID, "snapshots", there(host, saved)[0]["snapshot"]).rglob("rows")
+    rows.write_text("some other length")
+    done = back(host, saved)
+    assert "differs in size" in done["error"] and contents(host) == NOW and beside(host) == []
+    assert running(host) == {"node", "gateway"} and not [words for words in host.engine.asked[-20:] if words[0] == "stop"]
+
+
+def test_what_was_replaced_stays_until_the_node_is_well(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:
+    host = memory_host
+    control.stop(host.store, host.engine.connect(), [ID], WAY)
+    done = back(host, saved, later)
+    # Nobody asked it how it is: it is held, and stays so.
+    assert done["error"] is None and running(host) == set() and contents(host) == THEN
+    kept = done["replaced"]
+    assert sorted(kept) == ["data", "volumes/node-data"] and Path(kept["volumes/node-data"], "rows").read_text() == "later"
+    again = back(host, saved, later)
+    assert "is still kept" in again["error"] and kept["data"] in again["error"]
+
+
+def test_what_must_not_go_back_does_not_by_itself(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    take(classes={ID: {"node-data": "monotonic", "data/work": "monotonic"}})
+    write(host, "later")
+    done = back(host, saved)
+    assert [item["place"] for item in done["findings"] if item["id"] == "BAK-005"] == [f"{ID}: data/work", f"{ID}: volumes/node-data"]
+    assert contents(host) == NOW and running(host) == {"node", "gateway"}
+    # It was such a volume then, whatever is said of it now.
+    take(classes={ID: {"data/work": "data"}})
+    first = there(host, saved)[0]["id"]
+    assert "must not go back" in back(host, saved, first)["error"]
+    assert back(host, saved, first, acknowledged=("volumes/node-data", "data/work"))["error"] is None
+    assert contents(host) == THEN
+
+
+def test_data_of_another_version_is_not_put_back(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:
+    host = memory_host
+    host.record(package={**host.state()["package"], "version": "v9"})
+    assert "v9 is installed" in back(host, saved)["error"] and contents(host) == NOW
+
+
+@pytest.mark.usefixtures("later")
+def test_somebody_who_stops_it_meanwhile_has_it_down(
+    memory_host: MemoryHost, saved: ResticInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = memory_host
+    swap = swaps.swap
+
+    def stopped_by_somebody(mine: Any, what: Any) -> Any:
+        done = swap(mine, what)
+        hold.place(mine, "somebody", "leak")
+        return done
+
+    monkeypatch.setattr(swaps, "swap", stopped_by_somebody)
+    done = back(host, saved)
+    found = hold.hold_of(host.store.instance(ID))
+    assert found is not None and found.by == "somebody" and running(host) == set() and len(done["replaced"]) == 2
+
+
+@pytest.mark.usefixtures("later")
+def test_a_disk_that_fails_in_the_middle_is_as_it_was(
+    memory_host: MemoryHost, saved: ResticInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, rename = memory_host, os.rename
+    for number in range(4):
+        left = [number]
+
+        def fails(source: Any, target: Any, left: list[int] = left) -> None:
+            if ".replaced-" in f"{source}{target}" or ".avs-restoring-" in str(source):
+                left[0] -= 1
+                if left[0] == -1:
+                    raise OSError(5, "Input/output error", str(source))
+            rename(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "rename", fails)
+            done = back(host, saved)
+        assert "Input/output error" in done["error"], number
+        assert contents(host) == NOW and beside(host) == [] and running(host) == {"node", "gateway"}, number
+
+
+def test_power_cut_at_any_moment_leaves_the_old_or_the_new_and_a_node(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:
+    host = memory_host
+    ends = set()
+    cuts = 0
+    for what in every_cut(host, lambda host: back(host, saved)):
+        cuts += 1
+        if cuts % 2:
+            # Nobody has it on half of each, whatever he asks for.
+            for ask in (lambda: host.call(keyless(host)), lambda: control.start(host.store, host.engine.connect(), [ID], WAY)):
+                ask()
+                if running(host):
+                    assert contents(host) in (THEN, NOW), what
+                else:
+                    assert hold.hold_of(host.store.instance(ID)) is not None, what
+        host.world.reboot()
+        own.recover(host.store, host.engine.connect(), [ID], BOOT)
+        entry = control.start(host.store, host.engine.connect(), [ID], BOOT)["instances"][0]
+        assert (entry["error"], running(host)) == (None, {"node", "gateway"}), what
+        assert contents(host) in (THEN, NOW), what
+        ends.add(contents(host))
+        record = Path(host.store.instance(ID).path("backup", "restore.json"))
+        if record.exists():
+            # It is done, and what it replaced is still there.
+            assert contents(host) == THEN and json.loads(record.read_text())["phase"] == "swapped", what
+        else:
+            assert back(host, saved)["error"] is None, what
+            assert contents(host) == THEN, what
+            assert [name for name in beside(host) if name != "restore.json"] == [], what
+    assert cuts > 20 and ends == {THEN, NOW}
