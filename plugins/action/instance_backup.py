@@ -2,74 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The controller's part of a backup: the repository's password, from where the inventory says it is."""
+"""The controller's part of a backup: the repository's password."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ansible import constants as C
 from ansible.utils.display import Display
-from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, InputError, SecretError
-from ansible_collections.restaking.avs.plugins.module_utils.common.findings import errors_of
-from ansible_collections.restaking.avs.plugins.module_utils.common.rules import finding
-from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.key_entries import RULES, option_reference
-from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
-from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.report import Report
-from ansible_collections.restaking.avs.plugins.plugin_utils.remote.host import Host, HostAction
-from ansible_collections.restaking.avs.plugins.plugin_utils.remote.task import Task
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.base import Need
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.run_folder import RunFolder
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.source import Surroundings
-from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import Sources, request_of, start_of_run, wishes_of
-
-_PLACE = "password"
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote.backups import BackupAction
+from ansible_collections.restaking.avs.plugins.plugin_utils.secrets.sources import start_of_run
 
 display = Display()
 
+# The main process imports this file before it forks the first worker of a task with this action.
 start_of_run(str(C.DEFAULT_LOCAL_TMP), display.warning)
 
 
-class ActionModule(HostAction):
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(None, task_vars)
-        task = Task(self, task_vars or {})
-        arguments = dict(self._task.args)
-        try:
-            password = _password(task, plain(arguments.pop(_PLACE, None)))
-            if password and not task.check:
-                Host(task).require_stdin()
-                arguments[_PLACE] = password
-        except AvsError as error:
-            return {"failed": True, "changed": False, **error.as_result()}
-        answer: dict[str, Any] = self._execute_module(
-            module_name="restaking.avs.instance_backup", module_args=arguments, task_vars=task_vars
-        )
-        answer.pop("invocation", None)
-        return answer
-
-
-def _password(task: Task, given: Any) -> str:
-    """The value, empty where none is given. Raises ``InputError`` and ``SecretError``."""
-    if given is None or given == "":
-        return ""
-    if isinstance(given, str):
-        return given
-    if not isinstance(given, Mapping):
-        problem = finding("INV-001", _PLACE, "is no text, and does not say where one is", "Write {source: ...}, as for a secret option.")
-        raise InputError("the password of the repositories is not as it should be", [problem])
-    report = Report("", RULES)
-    reference = option_reference(given, _PLACE, report)
-    if errors_of(report.findings) or reference is None:
-        raise InputError("the password of the repositories is not as it should be", report.findings)
-    need = Need("backup", _PLACE, _PLACE, request_of(reference, "the repositories' password"), line=True)
-    sources = Sources(Surroundings(task.variable, task.files, RunFolder(task.temp), task.id, wishes_of([reference], task.variable)))
-    try:
-        known, problems = sources.identify([need])
-        values, more = sources.values([need]) if need in known else ({}, [])
-    finally:
-        sources.close()
-    if need not in values:
-        raise SecretError("the password of the repositories cannot be had", [*problems, *more])
-    return values[need]
+class ActionModule(BackupAction):
+    module = "restaking.avs.instance_backup"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands about what nodes have stored: ``backup``, ``backups`` and ``prove``."""
+"""The commands about what nodes have stored: ``backup``, ``backups``, ``prove`` and ``restore``."""
 
 from __future__ import annotations
 
@@ -81,6 +81,29 @@ def _prove(arguments: argparse.Namespace, place: Place) -> Outcome:
     )
 
 
+def _restore(arguments: argparse.Namespace, place: Place) -> Outcome:
+    from ...module_utils.common.harmless import harmless_deep
+    from ...module_utils.reconcile.own import Way
+    from ...module_utils.reconcile.restoring import Back, restore
+    from ...module_utils.reconcile.saving import Asked
+
+    require([arguments.id], known(place))
+    way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
+    back = Back(arguments.backup, arguments.acknowledge)
+    data = harmless_deep(dict(restore(_host(place), [arguments.id], way, Asked(), back)))
+    entry = data["instances"][0]
+    kept = [f"{entry['id']}: what was there is kept: {path}" for path in (entry.get("replaced") or {}).values()]
+    return Outcome(code_of(data), data, [*lines_of(entry), *kept])
+
+
+def _takes_restore(parser: argparse.ArgumentParser) -> None:
+    _one_backup(parser)
+    parser.add_argument("--stop-timeout", type=seconds, default=300.0, metavar="SECONDS", help="a node has so long to end in at most (300)")
+    parser.add_argument(
+        "--acknowledge", action="append", default=[], metavar="NAME", help="may go back though it is monotonic (volumes/signer-db)"
+    )
+
+
 def _host(place: Place) -> Any:
     from ...module_utils.reconcile.saving import Host
     from .process import run_command
@@ -112,5 +135,13 @@ SAVING = (
         _one_backup,
         _prove,
         f"Reads all of the repository, restores the backup aside, and compares it with what {ID} had. The node runs on.",
+    ),
+    Command(
+        "restore",
+        "put a backup back, on the host it was made on",
+        _takes_restore,
+        _restore,
+        "Proven first, beside what it replaces; then the node is stopped, the two change places, and it is started.\n"
+        "What was there is kept until the node is well.",
     ),
 )

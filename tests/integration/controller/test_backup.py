@@ -78,6 +78,19 @@ def test_what_to_back_up_is_said_once(controller: Controller) -> None:
     assert run.code != 0 and "no host that answered has b-avs-1" in run.output
 
 
+def test_a_restore_is_confirmed_and_gets_the_password(controller: Controller) -> None:
+    controller.inventory({"h1": []}, {"avs_backup_password": CANARY})
+    for extra in ({}, {"avs_restore": "a-avs-1"}, {"avs_restore": ["a-avs-1"], "avs_restore_confirm": True}, {"avs_restore_confirm": True}):
+        assert controller.playbook("restore", **extra).code != 0
+    assert asked(controller) == []
+    run = controller.playbook("restore", avs_restore="a-avs-1", avs_restore_confirm=True)
+    assert run.code == 0 and [item["password"] for item in asked(controller)] == [digest(CANARY)] and unseen(controller, run)
+    run = controller.playbook("restore", "--check", avs_restore="a-avs-1")
+    assert run.code == 0 and [item["password"] for item in asked(controller)][1:] == [digest("")]
+    run = controller.playbook("restore", avs_restore="b-avs-1", avs_restore_confirm=True)
+    assert run.code != 0 and "no host that answered has b-avs-1" in run.output
+
+
 def test_backups_are_a_table_or_json(controller: Controller) -> None:
     controller.inventory({"h1": [], "h2": []}, {})
     run = controller.playbook("backups")

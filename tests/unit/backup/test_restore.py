@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What may take the place of what is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.backup import restore
+from ansible_collections.restaking.avs.plugins.module_utils.backup.restore import Place, Swap
+from ansible_collections.restaking.avs.plugins.module_utils.backup.volumes import Item
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.instance.store import InstanceStore, Store
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> InstanceStore:
+    found = Store(str(tmp_path / "lib"), str(tmp_path / "run"), str(tmp_path / "locks")).instance("a-1")
+    Path(found.path("backup")).mkdir(parents=True)
+    return found
+
+
+def test_a_class_counts_by_what_is_said_now_and_was_said_then() -> None:
+    plain, signed = Item("volumes/x", "/x", "data"), Item("volumes/x", "/x", "monotonic")
+    assert restore.going_back([plain], [plain]) == {} and restore.going_back([], [plain]) == {}
+    assert restore.going_back([signed], [plain]) == restore.going_back([plain], [signed]) == {"volumes/x": "monotonic"}
+    inner = Item("data", "/d", "data", inner={"a": "cache", "b": "data", "c": "monotonic"})
+    assert restore.going_back([inner], [Item("data", "/d", "data")]) == {"data/a": "cache", "data/c": "monotonic"}
+
+
+def test_where_it_goes_is_beside_where_it_is_on_this_host(own: InstanceStore) -> None:
+    [place] = restore.places(own, [Item("data", "/now/data", "data")], [Item("data", "/then/d", "data")], "t")
+    assert place == Place("data", "/now/data", "/now/.avs-restoring-t/then/d", "/now/data.replaced-t", "/now/.avs-restoring-t")
+    with pytest.raises(HostError) as error:
+        restore.places(own, [Item("volumes/p", "/proc", "data")], [Item("volumes/p", "/x", "data"), Item("volumes/q", "/y", "data")], "t")
+    told = [item.message for item in error.value.findings]
+    assert "file systems mounted" in told[0] and "no such thing" in told[1]
+
+
+def test_a_record_that_cannot_be_used_is_an_error_and_not_nothing(own: InstanceStore) -> None:
+    path = Path(own.path("backup", "restore.json"))
+    assert restore.begun(own) is None and restore.settle(own) is False
+    restore.note(own, Swap("t", "b", restore.SWAPPING, [Place("data", "/a", "/b", "/c", "/d")]))
+    known = restore.half(own)
+    assert known is not None and known.places[0].replaced == "/c"
+    for text in ("{", "[]", "{}", json.dumps({"transaction": "t", "backup": "b", "phase": "swapping", "places": [{}]})):
+        path.write_text(text)
+        with pytest.raises(HostError, match="cannot be used"):
+            restore.half(own)
