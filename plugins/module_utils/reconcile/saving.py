@@ -292,6 +292,7 @@ def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: 
         restic = Restic(host.run_command, wanted.repository, offered or settings.password_file(own))
         restic.abilities()
         if make and not restic.exists():
+            _require_new(own, wanted)
             restic.make()
         # Says whether the password is the right one, before a node is stopped for it.
         restic.snapshots()
@@ -304,6 +305,15 @@ def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: 
     restic = Restic(host.run_command, wanted.repository, settings.password_file(own))
     restic.clear_locks()
     return restic
+
+
+def _require_new(own: InstanceStore, wanted: Settings) -> None:
+    """A disk that is not mounted is no reason to begin anew on another one."""
+    known = settings.read(own)
+    if known is not None and known.repository == wanted.repository:
+        message = f"its repository {wanted.repository} was there, and is gone"
+        remedy = f"Mount its disk. If it was moved away for good, remove {settings.folder(own)}/settings.json, and back up anew."
+        raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])
 
 
 def told(manifest: Mapping[str, Any], copied: snapshot.Copied) -> dict[str, Any]:

@@ -144,6 +144,18 @@ def test_a_wrong_or_a_missing_password_is_told_before_anything_is_stopped(
     assert len([words for words in host.engine.asked if words[0] == "stop"]) == stops + 1 + 0
 
 
+def test_a_repository_that_was_there_and_is_gone_is_not_begun_anew(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    take()
+    place = Path(host.store.root, "backup", ID)
+    place.rename(f"{place}.away")
+    done = take()
+    assert "was there, and is gone" in done["error"] and not place.exists() and running(host) == {"node", "gateway"}
+    # Another place is another wish.
+    assert take(repository=str(host.roots / "elsewhere"))["error"] is None
+    assert len(there(host, saved)) == 1
+
+
 def test_what_cannot_be_in_it_is_named_and_has_to_be_acknowledged(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
     host = memory_host
     host.well(host.spec())
