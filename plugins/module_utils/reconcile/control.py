@@ -191,7 +191,11 @@ def acted(entry: dict[str, Any], *actions: Action) -> None:
 
 def _lift(own: InstanceStore, way: Way) -> bool:
     """Whether there was a hold to be lifted. Raises ``OSError``."""
-    if hold.hold_of(own) is None or half(own) is not None:
+    try:
+        if hold.hold_of(own) is None or half(own) is not None:
+            return False
+    except HostError:
+        # What is wrong is told of it alone, when it is to be started.
         return False
     if not way.check:
         hold.lift(own)

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import listing
 from ansible_collections.restaking.avs.plugins.module_utils.backup.listing import Tree
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import restoring, saving
+from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, restoring, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.restoring import Back
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
@@ -191,8 +192,8 @@ def test_avsctl_backs_up_lists_and_proves_by_what_the_host_keeps(bench: Bench, n
 
 
 def test_it_is_restored_with_everything_as_it_was(bench: Bench, node: str, tmp_path: Path) -> None:
-    own = bench.store.instance(node)
-    folders = {"work": Path(own.data) / "data" / "work", "volume": mountpoint(node)}
+    mine = bench.store.instance(node)
+    folders = {"work": Path(mine.data) / "data" / "work", "volume": mountpoint(node)}
     if not (folders["work"] / "plain").exists():
         odd_things(folders["work"])
     (folders["volume"] / "rows").write_text("committed")
@@ -210,11 +211,45 @@ def test_it_is_restored_with_everything_as_it_was(bench: Bench, node: str, tmp_p
     assert [line for line in same if "node.json" not in line] == []
     assert not [
         name
-        for folder in (own.root, str(folders["volume"].parent))
+        for folder in (mine.root, str(folders["volume"].parent))
         for name in os.listdir(folder)
         if "restoring" in name or "replaced" in name
     ]
     assert bench.call(bench.specs)["changed"] is False  # type: ignore[attr-defined]
+
+
+RESTORING = (
+    CHILD.replace("import saving\n", "import restoring, saving\n")
+    .replace("saving.take(", "restoring.restore(")
+    .replace("saving.Asked())", "saving.Asked(), restoring.Back())")
+)
+
+
+def test_a_restore_that_is_killed_leaves_the_old_or_the_new_and_the_next_start_of_the_host_a_node(bench: Bench, node: str) -> None:
+    rows = mountpoint(node) / "rows"
+    rows.write_text("committed")
+    assert take(bench, node)["error"] is None
+    rows.write_text("later")
+    roots = (bench.store.root, bench.store.run, bench.store.locks)
+    code = RESTORING.format(paths=[str(ROOT), str(ROOT / ".cache" / "collections")], roots=roots, name=node)
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, start_new_session=True)
+    journal = Path(bench.store.instance(node).path("journal.jsonl"))
+    until = time.monotonic() + 60
+    while '"operation": "restore"' not in journal.read_text().splitlines()[-1] and time.monotonic() < until:
+        time.sleep(0.002)
+    time.sleep(0.1)
+    os.killpg(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    # The engine goes on with what it was asked.
+    for name in bench.running():
+        docker("stop", "-t", "1", name)
+    boot = Way("unit", 30, 30, boot=True)
+    own.recover(bench.store, bench.engine, [node], boot)
+    done = control.start(bench.store, bench.engine, [node], boot)["instances"][0]
+    assert done["error"] is None and len(bench.running()) == 2
+    assert rows.read_text() in ("committed", "later")
+    again = entry(restoring.restore(host(bench), [node], WAY, Asked(), Back()))
+    assert again["error"] is None and rows.read_text() == "committed" and hold.hold_of(bench.store.instance(node)) is None
 
 
 def written(path: Path, folder: Path) -> Path:

@@ -192,3 +192,29 @@ def test_power_cut_at_any_moment_leaves_the_old_or_the_new_and_a_node(memory_hos
             assert contents(host) == THEN, what
             assert [name for name in beside(host) if name != "restore.json"] == [], what
     assert cuts > 20 and ends == {THEN, NOW}
+
+
+@pytest.mark.usefixtures("later")
+def test_half_a_restore_is_not_started_or_backed_up_and_another_one_mends_it(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take
+) -> None:
+    host, mine = memory_host, memory_host.store.instance(ID)
+    for what in every_cut(host, lambda host: back(host, saved), "before update"):
+        if swaps.half(mine) is None or not (data(host).parent / f"data.replaced-{there(host, saved)[0]['id']}").exists():
+            continue
+        done = control.start(host.store, host.engine.connect(), [ID], WAY)["instances"][0]
+        assert "a restore was cut" in done["error"] and running(host) == set() and hold.hold_of(mine) is not None, what
+        assert "a restore was cut" in take()["error"], what
+        path = Path(mine.path("backup", "restore.json"))
+        record = path.read_text()
+        path.write_text("{")
+        done = control.start(host.store, host.engine.connect(), [ID], WAY)["instances"][0]
+        assert "cannot be used" in done["error"] and running(host) == set() and hold.hold_of(mine) is not None, what
+        own.recover(host.store, host.engine.connect(), [ID], BOOT)
+        assert running(host) == set() and hold.hold_of(mine) is not None, what
+        path.write_text(record)
+        done = back(host, saved)
+        assert done["error"] is None and contents(host) == THEN and running(host) == {"node", "gateway"}, what
+        break
+    else:
+        raise AssertionError("no cut was between the renames")
