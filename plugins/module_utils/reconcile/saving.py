@@ -150,9 +150,12 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     snapshot.require(name, planned.items)
     version = state.package.version if state.package is not None else None
     snapshot.room(restic, own, planned, version)
-    if up:
-        snapshot.live(restic, name, planned, "live", version)
-    return _Taking(host, own, restic, way, asked.max_stop).run(planned)
+    before = snapshot.live(restic, name, planned, "live", version).added if up else 0
+    entry = _Taking(host, own, restic, way, asked.max_stop).run(planned)
+    if entry.get("backup"):
+        # What is new went there while the node ran, for the most part.
+        entry["backup"]["added"] += before
+    return entry
 
 
 class _Taking:
