@@ -145,19 +145,17 @@ def undo(own: InstanceStore, swapped: Swap) -> None:
     files.remove(_record(own))
 
 
-def settle(own: InstanceStore) -> bool:
-    """After a cut, under the instance's lock: put back what was half replaced, and hold nobody for it any more. Says whether there was
-    anything to do. Raises ``HostError`` as ``begun``, and ``OSError``."""
+def settle(own: InstanceStore) -> None:
+    """After a cut, under the instance's lock: put back what was half replaced, and hold nobody for it any more. Raises ``HostError`` as
+    ``begun``, and ``OSError``."""
     found = begun(own)
     if found is None:
-        return False
+        return
     known = hold.hold_of(own)
-    ours = known is not None and known.passing
     if found.phase == SWAPPING:
         undo(own, found)
-    if ours:
+    if known is not None and known.passing:
         hold.lift(own)
-    return ours or found.phase == SWAPPING
 
 
 def finish(own: InstanceStore, swapped: Swap) -> None:

@@ -70,8 +70,12 @@ def remove(engine: Engine, own: InstanceStore, job: Job, hold: tuple[int, ...]) 
     One thing that cannot be removed keeps no other one, and no key, on the host. Raises ``HostError`` that names each; what is recorded
     of the instance then stays, so that the next run goes on.
     """
+    from ..backup.restore import settle
+
     problems: list[Finding] = []
     unnamed: list[str] = []
+    # What is kept is whole, whatever was cut before.
+    _attempt(problems, lambda: settle(own))
     _attempt(problems, lambda: unnamed.extend(in_use(engine, own.id)))
     if unnamed and job.state is not None:
         # With the containers goes all that says whose they are.

@@ -165,11 +165,7 @@ def _settled(host: Host, own: InstanceStore, way: Way) -> None:
         remedy = f"Look whether the node is well; then remove these folders and {folder(own)}/restore.json, and restore again."
         raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])
     item = Work(look(InstanceSpec(id=own.id, state=STOPPED), host.store, host.engine.containers(own.id), None))
-
-    def step(_descriptors: tuple[int, ...]) -> None:
-        swaps.settle(own)
-
-    alone(item, way.terms(host.store), host.store, step)
+    alone(item, way.terms(host.store), host.store, lambda _descriptors: swaps.settle(own))
     if item.error is not None:
         raise item.error
 

@@ -18,7 +18,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.restoring import Back
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
 
-from tests.unit.support.cuts import every_cut
+from tests.unit.support.cuts import Kept, every_cut
 from tests.unit.support.memory_host import ID, MemoryHost, acted
 from tests.unit.support.restic_in_memory import ResticInMemory
 from tests.unit.support.saved_host import BOOT, WAY, Take, keyless, running, there
@@ -213,6 +213,9 @@ def test_half_a_restore_is_not_started_or_backed_up_and_another_one_mends_it(
         own.recover(host.store, host.engine.connect(), [ID], BOOT)
         assert running(host) == set() and hold.hold_of(mine) is not None, what
         path.write_text(record)
+        half = Kept(host, "half")
+        assert host.call(host.gone())["instances"][0]["error"] is None and contents(host) == NOW and beside(host) == [], what
+        half.restore()
         done = back(host, saved)
         assert done["error"] is None and contents(host) == THEN and running(host) == {"node", "gateway"}, what
         break
