@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 
-from ..backup import restore
 from ..common.errors import HostError
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
@@ -39,7 +38,10 @@ def going_on(own: InstanceStore, state: State | None) -> InstanceSpec:
         raise HostError(
             f"{own.id} is not installed on this host", [finding("INV-001", own.id, "is not installed on this host", "See avsctl ls.")]
         )
-    if restore.half(own) is not None:
+    # Read by a run that has nothing to do, which reads no more than it needs.
+    from ..backup.restore import half
+
+    if half(own) is not None:
         problem = finding("BAK-003", own.id, "a restore was cut, and not all of it is in its place", "Restore again, or: avsctl recover.")
         raise HostError(f"{own.id} cannot be started", [problem])
     there = tree_digest(os.path.join(own.current, "tree")) if own.release() else None

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ..backup import restore
 from ..common.errors import AvsError
 from ..common.findings import Finding
 from ..common.masking import Mask

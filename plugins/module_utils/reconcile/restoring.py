@@ -33,9 +33,10 @@ from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
 from ..system import files
+from .by_record import going_on, to_be_down
 from .control import acted, start
 from .job import look
-from .own import Way, going_on, to_be_down
+from .own import Way
 from .saving import Asked, Host, backups_of, chosen_of, each, end_journal, installed, ready, wanted_settings
 from .standstill import Ending, halt
 from .takedown import alone

@@ -37,9 +37,10 @@ from ..status.entry import entry_of, tell
 from ..system import files
 from ..system.command import RunCommand
 from ..system.lock import Lock
+from .by_record import WaitingError, going_on, to_be_down
 from .control import acted, start
 from .job import look
-from .own import WaitingError, Way, going_on, refused, result_of, to_be_down
+from .own import Way, refused, result_of
 from .standstill import Ending, halt
 from .takedown import alone
 from .work import Work, of_the_system

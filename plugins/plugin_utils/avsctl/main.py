@@ -83,7 +83,7 @@ def leads_to_a_copy(launcher: str) -> bool:
     try:
         with open(launcher, "rb") as handle:
             words = handle.read(_BEGINNING).split()
-        return os.path.exists(words[words.index(b"-e") + 1])
+        return os.stat(words[words.index(b"-s") + 1]).st_size > 0
     except (OSError, ValueError, IndexError):
         return False
 

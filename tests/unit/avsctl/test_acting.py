@@ -78,7 +78,7 @@ def test_wrong_use(avsctl: Said, words: list[str], code: int) -> None:
 def test_what_a_package_is_like_is_not_told_again() -> None:
     found = {"place": ID, "message": "m", "remedy": "r"}
     known = [{**found, "id": "KEY-003", "severity": "warning"}, {**found, "id": "OPS-011", "severity": "warning"}]
-    assert acting._lines({"id": ID, "error": None, "actions": [], "findings": known, "state": "started", "health": {"status": "healthy"}}) == [
+    assert acting.lines_of({"id": ID, "error": None, "actions": [], "findings": known, "state": "started", "health": {"status": "healthy"}}) == [
         f"{ID}  started  healthy: nothing to do", f"{ID}: m -> r (OPS-011)",
     ]  # fmt: skip
 
@@ -110,7 +110,7 @@ def test_somebody_else_is_at_work(host: MemoryHost, avsctl: Said) -> None:
     assert code == LOCKED and "locked by somebody" in out
     # By what happened, not by words that anybody may have written.
     word = json.loads(avsctl("stop", ID, "--json")[1])["instances"][0]
-    assert acting._code({"instances": [{**word, "error": "the chain is locked by its owner"}]}) == FAILED
+    assert acting.code_of({"instances": [{**word, "error": "the chain is locked by its owner"}]}) == FAILED
 
 
 def test_who_stops_what_somebody_works_on_is_told_before_he_waits(host: MemoryHost, avsctl: Said) -> None:

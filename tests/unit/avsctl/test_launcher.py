@@ -62,9 +62,13 @@ def test_it_starts_the_copy_that_was_just_made(places: install.Places) -> None:
     assert lines(places.launcher)[-1].endswith(f'{other} "$@"')
 
 
-def test_without_its_copy_it_says_what_to_do(places: install.Places) -> None:
+@pytest.mark.parametrize("empty", [False, True])
+def test_without_its_copy_it_says_what_to_do(places: install.Places, empty: bool) -> None:
     keep(places)
     os.unlink(f"{places.folder}/{NAME}")
+    if empty:
+        # A shell that is given an empty file ends with 0, as if an emergency stop had been done.
+        Path(places.folder, NAME).touch()
     done = run(places.launcher, "ls")
     assert (done.returncode, done.stdout) == (1, "") and "restaking.avs.install" in done.stderr and done.stderr.count("\n") == 1
 
@@ -137,7 +141,7 @@ def test_the_interpreter_has_the_name_that_outlives_an_upgrade(
 
 def test_names_with_spaces_are_quoted(tmp_path: Path) -> None:
     copy = tmp_path / "a copy; exit 9"
-    copy.write_text("")
+    copy.write_text("a library")
     launcher = str(tmp_path / "avsctl")
     assert place_launcher(launcher, ["/bin/echo", "-n", str(copy)])
     assert run(launcher, "a  b").stdout == f"{copy} a  b"
@@ -180,7 +184,7 @@ def test_a_call_puts_the_launcher_back(monkeypatch: pytest.MonkeyPatch, capsys: 
     call(check=True)
     result["needs"] = {}
     call()
-    (tmp_path / "avsctl").write_text(f"#!/bin/sh\n{MARK}\n[ -e {tmp_path} ] || exit 1\n")
+    (tmp_path / "avsctl").write_text(f"#!/bin/sh\n{MARK}\n[ -s {tmp_path} ] || exit 1\n")
     del result["needs"]
     call()
     assert asked == [f"/x/{NAME}"] and capsys.readouterr().err == ""

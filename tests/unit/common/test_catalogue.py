@@ -1,19 +1,20 @@
 # Copyright: (c) 2026, restaking.avs contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The catalogue of rules, which is two tables."""
+"""The catalogue of rules, which is three tables."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.catalogue import RULES
 from ansible_collections.restaking.avs.plugins.module_utils.common.rules import finding
+from ansible_collections.restaking.avs.plugins.module_utils.common.rules_of_backups import BACKUPS
 from ansible_collections.restaking.avs.plugins.module_utils.common.rules_of_inputs import INPUTS
 from ansible_collections.restaking.avs.plugins.module_utils.common.rules_of_nodes import NODES
 
 
 def test_every_rule_is_in_one_table_and_there_once() -> None:
-    assert [rule.id for rule in (*NODES, *INPUTS)] == list(RULES)
+    assert [rule.id for rule in (*NODES, *BACKUPS, *INPUTS)] == list(RULES)
 
 
 def test_a_finding_has_its_rules_words_unless_others_are_given() -> None:
