@@ -8,7 +8,6 @@ what is to be done then is decided by what is recorded and what runs."""
 from __future__ import annotations
 
 import os
-import uuid
 from typing import Any
 
 from . import journal_file
@@ -20,7 +19,7 @@ DONE, FAILED, CUT = "done", "failed", "cut"
 
 def begin(own: InstanceStore, operation: str, holder: str, **details: Any) -> str:
     """Note that something is begun, by which program, and return what it is called. ``details`` hold no secret."""
-    transaction = uuid.uuid4().hex[:12]
+    transaction = os.urandom(6).hex()
     own.note(BEGIN, transaction=transaction, operation=operation, program=program(), holder=holder, **details)
     return transaction
 
