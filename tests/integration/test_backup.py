@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A node's data is saved by a playbook, listed, proven, and put back as it was; the password comes from the store."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import hvac
+import pytest
+
+from tests.integration.power import ids, running
+from tests.integration.support import Fleet, Host, Result
+
+ID = "demo-avs-save"
+PASSWORD = "a-password-of-a-repository"
+VARIABLES = {
+    "avs_backup_repository": "/var/backups/avs",
+    "avs_backup_password": {"source": "vault", "path": "avs/save/backup", "field": "password"},
+    "avs_backup_acknowledged": {ID: []},
+}
+MINE = "/var/lib/avs/instances/demo-avs-save/data"
+
+
+@pytest.fixture(scope="module")
+def host(fleet: Fleet) -> Host:
+    return fleet.first
+
+
+@pytest.fixture(scope="module")
+def placed(fleet: Fleet, host: Host, demo: Any, vault: hvac.Client) -> dict[str, list[dict[str, Any]]]:
+    vault.secrets.kv.v2.create_or_update_secret(path="avs/save/backup", secret={"password": PASSWORD}, mount_point="secret")
+    fleet.variables.update(VARIABLES)
+    host.run("rm -rf /var/backups/avs; command -v restic >/dev/null || { apt-get -q update && apt-get -q -y install restic; }")
+    entries = {host.name: [demo("save")]}
+    result = fleet.play("site", entries)
+    assert result.code == 0, result.output[-3000:]
+    return entries
+
+
+def play(fleet: Fleet, placed: dict[str, Any], playbook: str, *arguments: str, **extra: Any) -> Result:
+    result = fleet.play(playbook, placed, *arguments, parse=False)
+    assert PASSWORD not in result.output
+    for word, value in extra.items():
+        assert bool(result.code) == bool(value) if word == "fails" else value in result.output, result.output[-3000:]
+    return result
+
+
+def listed(fleet: Fleet, placed: dict[str, Any]) -> list[dict[str, Any]]:
+    play(fleet, placed, "backups", "-e", "avs_backups_format=json", "-e", "avs_backups_file=backups.json", fails=False)
+    report = json.loads((fleet.folder / "backups.json").read_text())
+    rows: list[dict[str, Any]] = report["backups"]
+    return rows
+
+
+def test_it_is_saved_and_proven_by_playbooks(fleet: Fleet, host: Host, placed: dict[str, Any]) -> None:
+    made = ids(host)
+    one = json.dumps({"avs_backup": [ID]})
+    play(fleet, placed, "backup", fails=True, said="Say what to back up")
+    play(fleet, placed, "backup", "-e", '{"avs_backup": ["no-such"]}', fails=True, said="no-such")
+    play(fleet, placed, "backup", "-e", one, "--check", fails=False)
+    assert host.run("find /var/backups/avs -type f 2>/dev/null | head -1 || true") == ""
+    play(fleet, placed, "backup", "-e", one, "-e", "avs_backup_verify=true", fails=False)
+    assert ids(host) == made and len(running(host, ID)) == 2
+    (row,) = listed(fleet, placed)
+    assert row["instance"] == ID and row["verified"]
+    install = fleet.play("install", placed)
+    assert install.code == 0 and install.stats[host.name]["changed"] == 0
+    assert not host.run(f"grep -rlF {PASSWORD} /var/lib/avs /var/backups/avs /etc 2>/dev/null || true").strip()
+
+
+def test_it_is_put_back_as_it_was(fleet: Fleet, host: Host, placed: dict[str, Any]) -> None:
+    made = ids(host)
+    height = "docker exec avs-demo-avs-save-node cat /data/height 2>/dev/null || true"
+    before = host.run(height)
+    host.run(f"avsctl backup {ID}")
+    assert len(listed(fleet, placed)) == 2
+    play(fleet, placed, "restore", "-e", f"avs_restore={ID}", fails=True, said="confirm with")
+    play(fleet, placed, "restore", "-e", f"avs_restore={ID}", "--check", fails=False)
+    play(fleet, placed, "restore", "-e", f"avs_restore={ID}", "-e", "avs_restore_confirm=true", fails=False)
+    assert ids(host) == made and len(running(host, ID)) == 2
+    assert host.run(height) >= before
+    install = fleet.play("install", placed)
+    assert install.code == 0 and install.stats[host.name]["changed"] == 0
+    assert host.run("avsctl verify", check=False).count("differs") == 0
