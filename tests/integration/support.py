@@ -261,6 +261,6 @@ def wipe(host: Host) -> None:
         "systemctl stop 'avs@*.service' avs-recover.service 2>/dev/null; "
         "rm -rf /var/lib/avs /run/avs /run/avs-units /run/lock/avs /usr/local/lib/avs /usr/local/sbin/avsctl "
         "/usr/local/share/bash-completion/completions/avsctl; "
-        "cd /etc/systemd/system && rm -rf avs@.service avs-recover.service multi-user.target.wants/avs* && systemctl daemon-reload; "
+        "cd /etc/systemd/system && rm -rf avs@.service avs-recover.service *.wants/avs* && systemctl daemon-reload; "
         "systemctl reset-failed 'avs*' 2>/dev/null; true"
     )

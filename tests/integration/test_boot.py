@@ -104,6 +104,22 @@ def test_what_is_held_stays_down(fleet: Fleet, host: Host, placed: dict[str, Any
     assert (unit(host, QUIET), unit(host, KEYED)) == ("active", "active")
 
 
+def test_what_is_stopped_while_the_engine_is_away_goes_down_with_its_return(fleet: Fleet, host: Host, placed: dict[str, Any]) -> None:
+    (pid,) = {entry.split()[-1] for entry in running(host, QUIET).values()}
+    host.run("systemctl stop docker.socket docker.service")
+    try:
+        told = host.run(f"avsctl stop {QUIET} --reason outage 2>&1; echo $?", check=False)
+        assert told.strip().endswith("1") and "held" in told and host.run(f"test -d /proc/{pid} && echo up").strip() == "up"
+    finally:
+        host.run("systemctl start docker.socket docker.service")
+    until("the node down", lambda: not running(host, QUIET))
+    assert running(host, KEYED)
+    host.run(f"avsctl start {QUIET}")
+    settled(host)
+    assert fleet.play("install", placed).stats[host.name]["changed"] == 0
+    assert (unit(host, QUIET), unit(host, KEYED)) == ("active", "active")
+
+
 def test_one_key_is_stopped_on_every_host_and_who_cannot_be_reached_is_named(
     fleet: Fleet, host: Host, placed: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ from ..system.command import RunCommand, await_the_end, invocation
 
 PROGRAM = "/usr/local/sbin/avsctl"
 TEMPLATE, RECOVER = "avs@.service", "avs-recover.service"
+WITH_ENGINE = "docker.service.wants"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ANSWER = 60
 _MADE = "# Made by restaking.avs, which puts it back when it differs. What you want otherwise goes into {name}.d/.\n"
@@ -61,7 +62,8 @@ ExecStart={PROGRAM} recover
 TimeoutStartSec=infinity
 
 [Install]
-WantedBy=multi-user.target
+# With the engine as well: what was to be stopped while the engine did not answer runs until then.
+WantedBy=multi-user.target docker.service
 """,
 }
 
@@ -119,10 +121,11 @@ class Units:
         for name in plan.write:
             files.write(os.path.join(self.folder, name), _TEXTS[name].format(name=name).encode(), 0o644)
         if plan.write or plan.enable:
-            files.folder(os.path.join(self.folder, self.wants))
-            self._link(RECOVER, RECOVER)
+            for place in self._recovery():
+                files.folder(os.path.dirname(place))
+                self._link(place, RECOVER)
         for instance in plan.enable:
-            self._link(unit_of(instance), TEMPLATE)
+            self._link(self._place(unit_of(instance)), TEMPLATE)
         for instance in plan.disable:
             files.remove(self._place(unit_of(instance)))
         if plan.write or plan.enable or plan.disable:
@@ -177,17 +180,20 @@ class Units:
         """No instance has such a name."""
         return os.path.join(self.marks, f"{instance}.down")
 
-    def _link(self, name: str, unit: str) -> None:
-        place, target = self._place(name), os.path.join(self.folder, unit)
+    def _link(self, place: str, unit: str) -> None:
+        target = os.path.join(self.folder, unit)
         if not os.path.islink(place) or os.readlink(place) != target:
             files.link(place, target)
 
     def _place(self, name: str) -> str:
         return os.path.join(self.folder, self.wants, name)
 
+    def _recovery(self) -> list[str]:
+        return [os.path.join(self.folder, wants, RECOVER) for wants in (self.wants, WITH_ENGINE)]
+
     def _is_as(self, name: str, text: str) -> bool:
         try:
-            return files.read(os.path.join(self.folder, name)) == text.encode() and os.path.islink(self._place(RECOVER))
+            return files.read(os.path.join(self.folder, name)) == text.encode() and all(map(os.path.islink, self._recovery()))
         except OSError:
             return False
 

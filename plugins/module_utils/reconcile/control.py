@@ -138,7 +138,7 @@ def _held_alone(own: InstanceStore, now: bool, error: AvsError) -> dict[str, Any
     """The entry of an instance that an engine which does not answer keeps running; ``now``: it was not held before."""
     held = hold.hold_of(own)
     state = "is held down from now on, but what of it runs still runs" if held else "was not stopped, and is not held either"
-    remedy = "Stop it again once the engine answers; until then nothing says whether its node runs."
+    remedy = "Start the engine: avs-recover.service goes with it. Until then nothing says whether its node runs."
     entry = refused(own.id, own, HostError(f"{own.id} {state}", [*error.findings, finding("OPS-004", own.id, state, remedy)]))
     entry["hold"] = None
     if held is not None:
@@ -157,7 +157,9 @@ def restart(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
         try:
             state = own.state()
             if to_be_down(own, state) and state is not None and state.installed:
-                raise HostError(f"{name} is to be down: start it, if it is to run")
+                held = hold.hold_of(own)
+                why = [hold.told(name, held)] if held is not None else []
+                raise HostError(f"{name} is to be down: start it, if it is to run", why)
             going_on(own, state)
             going.append(name)
         except HostError as error:

@@ -35,6 +35,8 @@ def plan_removal(
     containers are using."""
     name, state = project(own.id), job.state
     actions = [Action("container", container.service, "remove") for container in job.containers]
+    # Whoever installs it again starts it.
+    actions += [Action("hold", own.id, "remove")] if os.path.lexists(own.hold_file) else []
     actions += [Action("network", network, "remove") for network, owner in networks.items() if owner == name]
     if any(os.path.lexists(own.path(part)) for part in RELEASE) or (state is not None and state.installed):
         actions.append(Action("files", "release", "remove"))

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...module_utils.common.errors import HostError
-from .commands import DONE, FAILED, LOCKED, OFF, Command, Outcome, Place, WrongUse, require, takes_id
+from .commands import DONE, FAILED, LOCKED, OFF, UNKNOWN, Command, Outcome, Place, UnknownInstance, WrongUse, require, takes_id
 from .known import known, require_known
 
 _BOOT_PATIENCE = 600.0
@@ -86,6 +86,20 @@ def _acting(do: Do) -> Callable[[argparse.Namespace, Place], Outcome]:
         return _told(result)
 
     return run
+
+
+def _stop_what_is_there(arguments: argparse.Namespace, place: Place) -> Outcome:
+    """A slip in one id of an emergency stop is told of, and keeps no other one running."""
+    stop = _acting(_stop)
+    try:
+        return stop(arguments, place)
+    except UnknownInstance as slip:
+        arguments.ids = [name for name in arguments.ids if name in known(place)]
+        if not arguments.ids:
+            raise
+        done = stop(arguments, place)
+        _say(slip.message)
+        return Outcome(UNKNOWN, {**done.data, "unknown": slip.message}, done.lines)
 
 
 @contextmanager
@@ -184,6 +198,7 @@ def _up(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.reconcile.control import start
     from ...module_utils.reconcile.own import Way
 
+    require_known([arguments.id], place)
     own = place.store.instance(arguments.id)
     if to_be_down(own, own.state()):
         # Its unit is active all the same, until the next run stops it, or starts the node without asking systemd.
@@ -252,7 +267,7 @@ ACTING = (
         "stop",
         "stop instances, and hold them down",
         _stopping,
-        _acting(_stop),
+        _stop_what_is_there,
         "They stay down, whatever an inventory says, through runs and restarts of the host, until `avsctl start` or restaking.avs.start.\n"
         "An instance somebody works on is stopped all the same.",
     ),

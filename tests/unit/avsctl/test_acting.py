@@ -63,12 +63,20 @@ def test_stop_holds_and_start_lifts(host: MemoryHost, avsctl: Said) -> None:
     assert code == DONE and host.states()["node"] == "running" and "start container node" in out
 
 
+def test_a_slip_in_one_id_keeps_no_other_one_running(host: MemoryHost, avsctl: Said) -> None:
+    code, out, err = avsctl("stop", "no-such", ID, "--json")
+    assert code == UNKNOWN and "no-such" in json.loads(out)["unknown"] and "no-such" in err
+    assert [entry["id"] for entry in json.loads(out)["instances"]] == [ID] and host.states()["node"] == "exited"
+    code, out, err = avsctl("stop", "no-such", "neither")
+    assert (code, out) == (UNKNOWN, "") and ID in err
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
         (["stop"], WRONG_USE), (["stop", ID, "--all"], WRONG_USE), (["start", "no-such"], UNKNOWN), (["restart", ID, "--lock-timeout", "x"], WRONG_USE),
-        (["up", "no-such"], FAILED), (["recover", "no-such"], UNKNOWN), (["verify", "no-such"], UNKNOWN), (["unlock", "no-such"], UNKNOWN),
-        (["up", "../x"], FAILED), (["stop", ID, "--stop-timeout", "-1"], WRONG_USE),
+        (["up", "no-such"], UNKNOWN), (["recover", "no-such"], UNKNOWN), (["verify", "no-such"], UNKNOWN), (["unlock", "no-such"], UNKNOWN),
+        (["up", "../x"], UNKNOWN), (["stop", ID, "--stop-timeout", "-1"], WRONG_USE),
     ],
 )  # fmt: skip
 def test_wrong_use(avsctl: Said, words: list[str], code: int) -> None:
