@@ -64,6 +64,12 @@ options:
       - Instance -> list of what cannot be in its backup, and need not be (external volumes, folders of the host). Without it, such an
         instance is not backed up, and the error names all of it. Where it is left out, what was said last counts.
     type: dict
+  keep:
+    description:
+      - How many backups of an instance stay once another one was made; C(last) of the newest, and the newest of so many days (C(daily)), weeks
+        (C(weekly)) and months (C(monthly)). The newest and the newest that was proven always stay. An empty dictionary keeps all, and so
+        does what was never said; where it is left out, what was said last counts.
+    type: dict
   max_stop:
     description: Seconds a node may be down for the copy. One that takes longer is ended, the node is started, and there is no backup.
     type: int
@@ -107,6 +113,7 @@ EXAMPLES = r"""
     state: taken
     repository: /mnt/backup/avs
     password: {source: vault, path: avs/backup, field: password}
+    keep: {last: 3, daily: 7, weekly: 4, monthly: 6}
 
 - name: Prove the newest backup
   restaking.avs.instance_backup:
@@ -136,7 +143,7 @@ instances:
       description:
         - The backup that was made or proven. C(id), C(time), C(files) and C(size) (bytes); of one that was made also C(added) (bytes new in
           the repository), C(seconds) of the copy while the node was down, and what is not in it, C(omitted) by its class and C(left)
-          because it cannot be.
+          because it cannot be, and C(removed), the ids of older backups that O(keep) let go.
       type: dict
     backups:
       description: With O(state=listed), C(id), C(time), C(version), C(snapshot) and C(verified) (null where it never was), the oldest first.
@@ -181,6 +188,7 @@ def main() -> None:
             "password": {"type": "raw", "no_log": True},
             "classes": {"type": "dict"},
             "acknowledged": {"type": "dict"},
+            "keep": {"type": "dict"},
             "max_stop": {"type": "int", "default": 1800},
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 60},

@@ -20,6 +20,8 @@ VARIABLES = {
     "avs_backup_repository": "/var/backups/avs",
     "avs_backup_password": {"source": "vault", "path": "avs/save/backup", "field": "password"},
     "avs_backup_acknowledged": {ID: []},
+    # The first one is proven, and stays.
+    "avs_backup_keep": {"last": 1},
 }
 MINE = "/var/lib/avs/instances/demo-avs-save/data"
 

@@ -175,6 +175,19 @@ class Restic:
         if snapshots:
             self._must("snapshots could not be removed", ["forget", *snapshots], ANSWER)
 
+    def dropped(self, host: str, tags: Mapping[str, str], keep: Mapping[str, int]) -> set[str]:
+        """Ids of those snapshots of a host, with all of the tags, that a policy would not keep; nothing is removed. ``keep``: period (last,
+        daily, weekly, monthly) -> how many."""
+        command = ["forget", "--dry-run", "--host", host, "--tag", ",".join(f"{name}={value}" for name, value in tags.items())]
+        command += ["--group-by", "host", *(word for period, number in keep.items() for word in (f"--keep-{period}", str(number)))]
+        out = self._must("it could not be said which backups are to go", command, ANSWER)
+        groups = next((found for line in out.splitlines() for found in [_listed(line)] if found), [])
+        return {str(item.get("id")) for group in groups for item in group.get("remove") or () if isinstance(item, Mapping)}
+
+    def prune(self) -> None:
+        """Remove what no snapshot needs any more."""
+        self._must("what nothing needs could not be removed", ["prune"], None, plain=True)
+
     def clear_locks(self) -> None:
         """Remove locks where all of them are of processes of this host that are gone; any other is somebody's."""
         try:

@@ -22,12 +22,14 @@ _LONGEST = 4096
 
 class Settings(Record, loose=True):
     """``repository``: a folder of this host; ``classes``: volume or ``data/<folder>`` -> class, as the operator wants it;
-    ``acknowledged``: what is not in the backup, and may be so."""
+    ``acknowledged``: what is not in the backup, and may be so; ``keep``: how many backups stay (``retention``),
+    empty: all."""
 
     schema: int = item(whole, default=SCHEMA)
     repository: str = item(text)
     classes: Mapping[str, str] = item(table(text), default={})
     acknowledged: Sequence[str] = item(many(text), default=())
+    keep: Mapping[str, int] = item(table(whole), default={})
 
 
 def folder(own: InstanceStore) -> str:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backup import kept, settings, snapshot, verify
+from ..backup import kept, retention, settings, snapshot, verify
 from ..backup.kept import Backup
 from ..backup.restic import Restic
 from ..backup.restore import half
@@ -24,7 +24,7 @@ from ..backup.settings import Settings
 from ..backup.volumes import Plan
 from ..common.actions import Action
 from ..common.errors import AvsError, HostError, LockedError
-from ..common.findings import Finding
+from ..common.findings import WARNING, Finding
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import APPLYING, STOPPED
@@ -61,13 +61,14 @@ class Host:
 class Asked:
     """What is asked beyond what the host keeps. ``repository``: a folder in which each instance has one of its own (``None``: as before);
     ``password`` of the repositories (empty: the one the host has); ``classes`` and ``acknowledged``: by instance, ``None``: as before;
-    ``max_stop``: seconds a node may be down for the copy."""
+    ``max_stop``: seconds a node may be down for the copy; ``keep``: how many backups stay, ``None``: as before."""
 
     repository: str | None = None
     password: str = field(default="", repr=False)
     classes: Mapping[str, Mapping[str, str]] | None = None
     acknowledged: Mapping[str, Sequence[str]] | None = None
     max_stop: float = MAX_STOP
+    keep: Mapping[str, int] | None = None
 
 
 def asked(given: Mapping[str, Any]) -> Asked:
@@ -86,7 +87,8 @@ def asked(given: Mapping[str, Any]) -> Asked:
         problems.append(finding("INV-001", "max_stop", "is not a number of seconds (1-86400)", "Correct avs_backup_max_stop."))
     if problems:
         raise HostError("not to be understood", problems)
-    return Asked(given["repository"], password or "", given.get("classes"), given.get("acknowledged"), float(given["max_stop"]))
+    keep = retention.policy(given["keep"]) if given.get("keep") is not None else None
+    return Asked(given["repository"], password or "", given.get("classes"), given.get("acknowledged"), float(given["max_stop"]), keep)
 
 
 def take(host: Host, ids: Sequence[str], way: Way, asked: Asked) -> dict[str, Any]:
@@ -156,7 +158,20 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     if entry.get("backup"):
         # What is new went there while the node ran, for the most part.
         entry["backup"]["added"] += before
+        _retain(restic, name, wanted, entry)
     return entry
+
+
+def _retain(restic: Restic, name: str, wanted: Settings, entry: dict[str, Any]) -> None:
+    """The backup that was made counts, whatever becomes of those before."""
+    try:
+        gone = retention.apply(restic, name, wanted.keep)
+    except HostError as error:
+        message = f"older backups could not be removed: {error.message}"
+        tell(entry, [finding("BAK-003", name, message, "Look at what restic says on the host.", severity=WARNING)])
+        return
+    entry["backup"]["removed"] = [item.id for item in gone]
+    acted(entry, *(Action("backup", item.id, "remove") for item in gone))
 
 
 class _Taking:
@@ -283,7 +298,8 @@ def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
         repository = os.path.join(settings.require_repository(asked.repository), own.id)
     classes = (asked.classes.get(own.id) or {}) if asked.classes is not None else known.classes if known is not None else {}
     left = (asked.acknowledged.get(own.id) or ()) if asked.acknowledged is not None else known.acknowledged if known is not None else ()
-    return Settings(schema=settings.SCHEMA, repository=repository, classes=dict(classes), acknowledged=list(left))
+    keep = asked.keep if asked.keep is not None else known.keep if known is not None else {}
+    return Settings(schema=settings.SCHEMA, repository=repository, classes=dict(classes), acknowledged=list(left), keep=dict(keep))
 
 
 def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: bool) -> Restic:

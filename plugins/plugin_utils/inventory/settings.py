@@ -59,7 +59,15 @@ VARIABLES = (
     *("avs_stop", "avs_stop_key", "avs_stop_all", "avs_stop_confirm", "avs_stop_reason", "avs_connect_timeout"),
     *("avs_start", "avs_start_all", "avs_restart", "avs_restart_all", "avs_restart_confirm"),
     *("avs_backup", "avs_backup_all", "avs_backup_repository", "avs_backup_password", "avs_backup_classes", "avs_backup_acknowledged"),
-    *("avs_backup_max_stop", "avs_backup_verify", "avs_restore", "avs_restore_confirm", "avs_restore_backup", "avs_restore_acknowledged"),
+    *(
+        "avs_backup_keep",
+        "avs_backup_max_stop",
+        "avs_backup_verify",
+        "avs_restore",
+        "avs_restore_confirm",
+        "avs_restore_backup",
+        "avs_restore_acknowledged",
+    ),
     *("avs_prune_confirm", "avs_prune_format", "avs_prune_file"),
     *(
         f"avs_{playbook}_{what}"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import kept, settings, snapshot, verify
+from ansible_collections.restaking.avs.plugins.module_utils.backup import kept, retention, settings, snapshot, verify
 from ansible_collections.restaking.avs.plugins.module_utils.backup.kept import Backup
 from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import Restic, ResticError
 from ansible_collections.restaking.avs.plugins.module_utils.backup.snapshot import Copied
@@ -107,6 +107,23 @@ def test_a_second_backup_of_what_did_not_change_adds_next_to_nothing(repository:
     (repository.folder / "first").write_bytes(b"changed")
     assert repository.take().saved.added < 30_000
     assert len(repository.backups()) == 3
+    for backup in repository.backups():
+        repository.prove(backup)
+
+
+def test_what_a_policy_does_not_keep_goes_and_its_room_with_it(repository: Repository) -> None:
+    for number in range(4):
+        (repository.folder / "first").write_bytes(random.Random(number).randbytes(2 << 20))
+        repository.take()
+        if number == 1:
+            repository.prove(repository.backups()[-1])
+    before, size = repository.backups(), sum(path.stat().st_size for path in repository.packs())
+    assert retention.apply(repository.restic, ID, {}) == [] and retention.apply(repository.restic, "somebody-else", {"last": 1}) == []
+    assert [item.id for item in retention.apply(repository.restic, ID, {"last": 1})] == [before[0].id, before[2].id]
+    # The second was proven, the last one is the newest.
+    assert repository.backups() == [before[1], before[3]]
+    assert sum(path.stat().st_size for path in repository.packs()) < size - (3 << 20)
+    assert len(repository.restic.snapshots()) == 5
     for backup in repository.backups():
         repository.prove(backup)
 
