@@ -172,7 +172,7 @@ from ..module_utils.common.errors import AvsError
 from ..module_utils.common.harmless import harmless_deep
 from ..module_utils.docker.engine import Engine
 from ..module_utils.instance.store import host_store
-from ..module_utils.reconcile import saving
+from ..module_utils.reconcile import repositories, saving
 from ..module_utils.reconcile.own import Way
 from ..module_utils.reconcile.selection import choose
 
@@ -201,8 +201,8 @@ def main() -> None:
     holder = given["holder"] or f"{os.environ.get('SUDO_USER') or 'root'}@{socket.gethostname()}:{os.getpid()}"
     way = Way(holder, float(given["lock_timeout"]), float(given["stop_timeout"]), module.check_mode)
     try:
-        host = saving.Host(host_store(), Engine(module.run_command), module.run_command)
-        asked = saving.asked(given)
+        host = repositories.Host(host_store(), Engine(module.run_command), module.run_command)
+        asked = repositories.asked(given)
         chosen = choose(host.store, host.engine, given["ids"], "", given["all"])
         if given["state"] == "taken":
             result = saving.take(host, chosen.ids, way, asked)

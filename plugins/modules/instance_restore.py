@@ -135,7 +135,7 @@ from ..module_utils.common.errors import AvsError
 from ..module_utils.common.harmless import harmless_deep
 from ..module_utils.docker.engine import Engine
 from ..module_utils.instance.store import host_store
-from ..module_utils.reconcile import restoring, saving
+from ..module_utils.reconcile import repositories, restoring
 from ..module_utils.reconcile.own import Way
 from ..module_utils.reconcile.selection import choose
 
@@ -158,8 +158,8 @@ def main() -> None:
     holder = given["holder"] or f"{os.environ.get('SUDO_USER') or 'root'}@{socket.gethostname()}:{os.getpid()}"
     way = Way(holder, float(given["lock_timeout"]), float(given["stop_timeout"]), module.check_mode)
     try:
-        host = saving.Host(host_store(), Engine(module.run_command), module.run_command)
-        asked = saving.asked({"repository": given["repository"], "password": given["password"], "max_stop": saving.MAX_STOP})
+        host = repositories.Host(host_store(), Engine(module.run_command), module.run_command)
+        asked = repositories.asked({"repository": given["repository"], "password": given["password"], "max_stop": repositories.MAX_STOP})
         chosen = choose(host.store, host.engine, [given["id"]], "", False)
         result = restoring.restore(host, chosen.ids, way, asked, restoring.Back(given["backup"] or "", given["acknowledged"]))
     except AvsError as error:

@@ -37,7 +37,8 @@ from .by_record import going_on, to_be_down
 from .control import acted, start
 from .job import look
 from .own import Way
-from .saving import Asked, Host, backups_of, chosen_of, each, end_journal, installed, ready, wanted_settings
+from .repositories import Asked, Host, ready, wanted_settings
+from .saving import backups_of, chosen_of, each, end_journal, installed
 from .standstill import Ending, halt
 from .takedown import alone
 from .work import Work

@@ -27,7 +27,8 @@ def _takes_bound(parser: argparse.ArgumentParser) -> None:
 def _backup(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.common.harmless import harmless_deep
     from ...module_utils.reconcile.own import Way
-    from ...module_utils.reconcile.saving import Asked, take
+    from ...module_utils.reconcile.repositories import Asked
+    from ...module_utils.reconcile.saving import take
 
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
     data = harmless_deep(dict(take(_host(place), chosen(arguments, place), way, Asked(max_stop=arguments.max_stop))))
@@ -48,7 +49,8 @@ def _saved(entry: Mapping[str, Any]) -> list[str]:
 def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.common.harmless import harmless_deep
     from ...module_utils.reconcile.own import Way
-    from ...module_utils.reconcile.saving import Asked, listed
+    from ...module_utils.reconcile.repositories import Asked
+    from ...module_utils.reconcile.saving import listed
     from .table import room, table
 
     there = known(place)
@@ -66,7 +68,8 @@ def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
 def _prove(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.common.harmless import harmless_deep
     from ...module_utils.reconcile.own import Way
-    from ...module_utils.reconcile.saving import Asked, proven
+    from ...module_utils.reconcile.repositories import Asked
+    from ...module_utils.reconcile.saving import proven
 
     require([arguments.id], known(place))
     way = Way(holder(), arguments.lock_timeout)
@@ -84,8 +87,8 @@ def _prove(arguments: argparse.Namespace, place: Place) -> Outcome:
 def _restore(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.common.harmless import harmless_deep
     from ...module_utils.reconcile.own import Way
+    from ...module_utils.reconcile.repositories import Asked
     from ...module_utils.reconcile.restoring import Back, restore
-    from ...module_utils.reconcile.saving import Asked
 
     require([arguments.id], known(place))
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
@@ -105,7 +108,7 @@ def _takes_restore(parser: argparse.ArgumentParser) -> None:
 
 
 def _host(place: Place) -> Any:
-    from ...module_utils.reconcile.saving import Host
+    from ...module_utils.reconcile.repositories import Host
     from .process import run_command
 
     return Host(place.store, place.engine, run_command)

@@ -22,8 +22,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.backup.listing impor
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, restoring, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.restoring import Back
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import people
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.commands import Place
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
@@ -144,10 +144,10 @@ import sys
 sys.path[:0] = {paths!r}
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import saving
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import repositories, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
-saving.take(saving.Host(Store(*{roots!r}), Engine(run_command), run_command), [{name!r}], Way("killed", 5, 30), saving.Asked())
+saving.take(repositories.Host(Store(*{roots!r}), Engine(run_command), run_command), [{name!r}], Way("killed", 5, 30), repositories.Asked())
 """
 
 
@@ -219,9 +219,9 @@ def test_it_is_restored_with_everything_as_it_was(bench: Bench, node: str, tmp_p
 
 
 RESTORING = (
-    CHILD.replace("import saving\n", "import restoring, saving\n")
+    CHILD.replace("repositories, saving\n", "repositories, restoring, saving\n")
     .replace("saving.take(", "restoring.restore(")
-    .replace("saving.Asked())", "saving.Asked(), restoring.Back())")
+    .replace("repositories.Asked())", "repositories.Asked(), restoring.Back())")
 )
 
 

@@ -15,8 +15,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.backup import restor
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, restoring
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.restoring import Back
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
 
 from tests.unit.support.cuts import Kept, every_cut
 from tests.unit.support.memory_host import ID, MemoryHost, acted

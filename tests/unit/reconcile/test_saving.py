@@ -13,9 +13,9 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import settings
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, saving
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, asked
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 
 from tests.unit.support.cuts import Kept, end_of, every_cut
@@ -227,7 +227,7 @@ def test_nobody_gives_a_class_to_what_is_not_there(memory_host: MemoryHost, save
 
 def test_what_a_module_is_given_is_checked() -> None:
     good = {"repository": None, "password": None, "max_stop": 5}
-    assert saving.asked(good) == Asked(max_stop=5)
+    assert asked(good) == Asked(max_stop=5)
     for wrong in (
         {"classes": {ID: ["x"]}},
         {"acknowledged": {ID: {"x": 1}}},
@@ -236,4 +236,4 @@ def test_what_a_module_is_given_is_checked() -> None:
         {"classes": {ID: {"x": 1}}},
     ):
         with pytest.raises(HostError):
-            saving.asked({**good, **wrong})
+            asked({**good, **wrong})

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import restic
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.saving import Asked, Host
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 
 from tests.unit.support.memory_host import ID, NODE, PACKAGE, MemoryHost, with_service
 from tests.unit.support.restic_in_memory import ResticInMemory
