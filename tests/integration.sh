@@ -13,23 +13,18 @@ fi
 
 failed=0
 quietly() { python -m pytest -q --durations=15 "$@"; }
-# Beside the tests on lab hosts, as all of them wait a lot: the host library on this machine's own engine; and what needs no host, then an
-# emulated machine's install and reboot (the rest of what it is for is tests/soak.sh's).
+# Beside the tests on lab hosts, as all of them wait a lot: the host library on this machine's own engine, and what needs no host.
+# The emulated machine, and what takes hosts of its own, are tests/soak.sh's.
 library() { quietly tests/integration/host; }
-controller_and_machine() {
-  local failed=0
-  quietly tests/integration/controller || failed=1
-  quietly tests/integration/test_machine.py -m "not soak" -s || failed=1
-  return "$failed"
-}
+controller() { quietly tests/integration/controller; }
 
 # On hosts without an engine, if they are new; the other tests need the one it brings.
 python -m pytest tests/integration/test_demo.py -q
 library >.lab/library-tests.log 2>&1 &
 library=$!
-controller_and_machine >.lab/controller-tests.log 2>&1 &
+controller >.lab/controller-tests.log 2>&1 &
 controller=$!
-quietly tests/integration -m "not soak" --ignore tests/integration/test_demo.py --ignore tests/integration/test_machine.py \
+quietly tests/integration -m "not soak" --ignore tests/integration/test_demo.py \
   --ignore tests/integration/host --ignore tests/integration/controller "$@" || failed=1
 wait "$library" || failed=1
 wait "$controller" || failed=1

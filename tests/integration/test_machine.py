@@ -22,7 +22,9 @@ from tests.lab import vm_image
 
 # Seconds a playbook may take: the machine's processor is emulated.
 PATIENCE = 900
+pytestmark = pytest.mark.soak
 QUIET, KEYED = "quiet-vm", "demo-avs-vm"
+# The same, for one that brings another engine.
 NEW_ENGINE = 1200
 
 
@@ -57,7 +59,6 @@ def test_nodes_live_through_a_reboot(machine: Fleet, nodes: list[dict[str, Any]]
         nodes_back(machine, nodes, containers)
 
 
-@pytest.mark.soak
 def test_a_second_run_changes_nothing(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
     with lap("site"):
         play(machine, "site", nodes)
@@ -65,7 +66,6 @@ def test_a_second_run_changes_nothing(machine: Fleet, nodes: list[dict[str, Any]
         assert changes(play(machine, "site", nodes), machine.first) == 0
 
 
-@pytest.mark.soak
 def test_an_engine_restart_leaves_the_nodes_alone(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
     host = emulated(machine)
     before = processes(host)
@@ -75,7 +75,6 @@ def test_an_engine_restart_leaves_the_nodes_alone(machine: Fleet, nodes: list[di
     assert units(host) == ("active", "active")
 
 
-@pytest.mark.soak
 def test_a_unit_is_restarted_by_hand(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
     host = emulated(machine)
     containers, before = host.containers(), processes(host)
@@ -86,7 +85,6 @@ def test_a_unit_is_restarted_by_hand(machine: Fleet, nodes: list[dict[str, Any]]
     assert [name for name in after if after[name] == before[name]] == [f"avs-{QUIET}-node"]
 
 
-@pytest.mark.soak
 def test_what_failed_when_it_was_stopped_stays_down(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
     host = emulated(machine)
     host.run(f"avsctl stop {QUIET} --reason 'disk is replaced'")
@@ -101,7 +99,6 @@ def test_what_failed_when_it_was_stopped_stays_down(machine: Fleet, nodes: list[
     assert units(host) == ("active", "active")
 
 
-@pytest.mark.soak
 def test_nodes_live_through_a_power_cut(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
     host = emulated(machine)
     boot, containers = host.boot_id(), host.containers()
@@ -112,7 +109,6 @@ def test_nodes_live_through_a_power_cut(machine: Fleet, nodes: list[dict[str, An
         nodes_back(machine, nodes, containers)
 
 
-@pytest.mark.soak
 def test_an_engine_upgrade_leaves_the_nodes_alone(machine: Fleet, nodes: list[dict[str, Any]]) -> None:
     host = emulated(machine)
     before, old = processes(host), engine.version(host)
