@@ -49,9 +49,11 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.reports.asked import
 from ansible_collections.restaking.avs.plugins.plugin_utils.reports.text import one_line
 
 # What avsctl ends with, where it did not fail.
-_FOUND, _NOT_HERE = 0, 5
+_FOUND = 0
+_NOT_HERE = 5
 # What the module `command` says, and its code, where there is no such program.
-_NO_PROGRAM, _NO_PROGRAM_CODE = "Error executing command", 2
+_NO_PROGRAM = "Error executing command"
+_NO_PROGRAM_CODE = 2
 
 
 class FilterModule:

@@ -25,7 +25,7 @@ NODE = "demo-avs-fleet"
 def many(tmp_path_factory: pytest.TempPathFactory, approle: dict[str, Any]) -> Iterator[Fleet]:
     """Six hosts with an engine each, of which the lab's own are the first."""
     with lab_fleet(tmp_path_factory, approle) as few:
-        added = [lab("add") for _ in range(HOSTS - len(few.hosts))]
+        added = [lab("add") for _more in range(HOSTS - len(few.hosts))]
     try:
         with lab_fleet(tmp_path_factory, approle) as fleet:
             yield fleet

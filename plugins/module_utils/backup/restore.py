@@ -206,7 +206,7 @@ def going_back(here: Sequence[Item], wanted: Sequence[Item]) -> dict[str, str]:
 
 def _move(source: str, target: str) -> None:
     os.rename(source, target)
-    for folder in {os.path.dirname(source), os.path.dirname(target)}:
+    for folder in dict.fromkeys((os.path.dirname(source), os.path.dirname(target))):
         files.sync_folder(folder)
 
 

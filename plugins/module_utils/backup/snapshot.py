@@ -29,7 +29,7 @@ from ..policy.unnamed_volumes import is_unnamed
 from ..system import files
 from ..system.clock import moment_of, now
 from . import kept, listing, settings
-from .listing import Tree
+from .listing import Summary, Tree
 from .restic import How, Restic, ResticError, Saved
 from .volumes import Item, Plan, There, plan
 
@@ -47,7 +47,7 @@ class Copied:
 
     transaction: str
     saved: Saved
-    tree: listing.Summary
+    tree: Summary
     items: Sequence[Item]
     listing: str
     begun: str

@@ -98,7 +98,7 @@ def test_no_key_and_no_password_is_in_any_snapshot_list_or_record(bench: Bench, 
         assert "keys" not in path.name and "secrets" not in path.name
     for values in bench.values.values():
         for name, value in values.items():
-            for text in {value, value.splitlines()[0], json.dumps(value)[1:-1]}:
+            for text in (value, value.splitlines()[0], json.dumps(value)[1:-1]):
                 assert text not in shown, name
                 found = subprocess.run(["grep", "-rzFl", "-e", text, str(out)], capture_output=True, text=True, check=False)
                 assert found.stdout == "", name

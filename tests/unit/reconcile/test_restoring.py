@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,13 +148,11 @@ def test_a_disk_that_fails_in_the_middle_is_as_it_was(
 ) -> None:
     host, rename = memory_host, os.rename
     for number in range(4):
-        left = [number]
+        now_it_fails = iter([*[False] * number, True])
 
-        def fails(source: Any, target: Any, left: list[int] = left) -> None:
-            if ".replaced-" in f"{source}{target}" or ".avs-restoring-" in str(source):
-                left[0] -= 1
-                if left[0] == -1:
-                    raise OSError(5, "Input/output error", str(source))
+        def fails(source: Any, target: Any, now_it_fails: Iterator[bool] = now_it_fails) -> None:
+            if (".replaced-" in f"{source}{target}" or ".avs-restoring-" in str(source)) and next(now_it_fails, False):
+                raise OSError(5, "Input/output error", str(source))
             rename(source, target)
 
         with monkeypatch.context() as patch:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ from tests.unit.support.saved_host import WAY, Take, boot, keyless, prove, runni
 def operations(host: MemoryHost) -> list[tuple[str, str]]:
     lines = Path(host.store.instance(ID).path("journal.jsonl")).read_text().splitlines()
     return [(item["event"], item.get("operation") or item.get("outcome")) for item in map(json.loads, lines)]
+
+
+def failing(saved: ResticInMemory, command: str, ends: tuple[int, str], moment: int) -> tuple[Callable[[list[str]], None], list[int]]:
+    """What has one call of a command end so, and how often it was called."""
+    count = [0]
+
+    def fail(words: list[str]) -> None:
+        if words[0] == command:
+            saved.ends = {command: ends} if count[0] == moment else {}
+            count[0] += 1
+
+    return fail, count
 
 
 def test_the_node_is_stopped_copied_and_started_and_what_was_announced_is_done(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:  # fmt: skip
@@ -77,13 +90,7 @@ def test_a_copy_that_fails_leaves_no_backup_and_a_node_that_runs(
     take()
     known = there(host, saved)
     for moment in range(3):
-        count = [0]
-
-        def fail(words: list[str], moment: int = moment, count: list[int] = count) -> None:
-            if words[0] == command:
-                saved.ends = {command: (code, said)} if count[0] == moment else {}
-                count[0] += 1
-
+        fail, count = failing(saved, command, (code, said), moment)
         saved.during, saved.ends = fail, {}
         done = take()
         saved.during, saved.ends = (lambda _words: None), {}

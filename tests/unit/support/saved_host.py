@@ -38,7 +38,12 @@ def with_restic(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> Res
     content.mkdir(parents=True)
     (content / "rows").write_text("committed")
     Path(host.store.instance(ID).data, "work", "more").write_text("more")
-    tool.at = lambda what: host.engine.at(what)
+
+    def at(what: str) -> None:
+        # Which moment is looked at is said later.
+        host.engine.at(what)
+
+    tool.at = at
     return tool
 
 
