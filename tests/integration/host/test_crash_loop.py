@@ -83,6 +83,11 @@ def test_the_gate_does_not_open(bench: Bench, tmp_path: Path) -> None:
     bench.call([bare(node, "absent", purge=True)])
 
 
+def end(found: dict[str, Any], how: str) -> None:
+    """By a file of that name; the command that writes it may end with the container, so what follows is what tells."""
+    docker("exec", f"avs-{found['id']}-node", "touch", f"/data/{how}", check=False)
+
+
 @pytest.fixture(scope="module")
 def node(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Well until somebody says otherwise."""
@@ -97,7 +102,7 @@ def test_a_node_that_keeps_running_is_well(bench: Bench, node: dict[str, Any]) -
 
 
 def test_one_that_began_to_crash_is_told_of_and_left_as_it_is(bench: Bench, node: dict[str, Any]) -> None:
-    docker("exec", f"avs-{node['id']}-node", "touch", "/data/crash")
+    end(node, "crash")
     before = bench.containers()
     until(lambda: restarts(node) >= 3)
     for check in (True, False):
@@ -130,7 +135,7 @@ def test_one_that_came_back_is_not_called_well_at_once(bench: Bench, node: dict[
     step(bench, node)
     assert crashes(bench.call([node])) == []
     time.sleep(3)  # `docker ps` tells times in whole seconds: a restart right after the commit could be the start itself
-    docker("exec", f"avs-{node['id']}-node", "touch", "/data/once")
+    end(node, "once")
     until(lambda: docker("inspect", "-f", "{{.State.Status}} {{.RestartCount}}", f"avs-{node['id']}-node").strip() == "running 1")
     health = told(bench, node)["health"]
     assert health["status"] == "starting"
