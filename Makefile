@@ -11,7 +11,7 @@ LAB := .venv/bin/python -m tests.lab
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help env lab lab-images lab-status lab-down lab-purge demo test lint unit sanity integration molecule soak bench build clean
+.PHONY: help env lab lab-images lab-status lab-down lab-purge demo test lint unit sanity integration scenarios molecule soak bench build clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' Makefile
@@ -37,7 +37,7 @@ lab-purge: env ## stop the lab, remove caches, images and the borrowed apt sourc
 demo: env ## two hosts with three running nodes on them, from nothing
 	@bash tests/demo.sh
 
-test: lint unit sanity integration molecule ## everything that must be green
+test: lint unit sanity scenarios ## everything that must be green
 
 lint: env ## ruff, mypy, ansible-lint and the project's own checks
 	@bash tests/lint.sh
@@ -50,6 +50,9 @@ sanity: env ## ansible-test sanity
 
 integration: env ## scenarios on lab hosts
 	@bash tests/integration.sh
+
+scenarios: env ## integration and molecule, side by side
+	@bash tests/integration.sh --with-molecule
 
 molecule: env ## the roles and the site playbook on hosts of their own
 	@bash tests/molecule.sh

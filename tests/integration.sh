@@ -1,10 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The demonstration, then every test that needs real hosts. Uses the lab's hosts, removes every instance on them, and leaves the lab up.
-# Arguments are pytest's, for the tests on lab hosts.
+# Every test that needs real hosts: the demonstration first, then the tests on lab hosts. Beside them, as all of them wait a lot: the host
+# library on this machine's own engine, and what needs no host. Uses the lab's hosts, removes every instance on them, and leaves the lab up.
+# The emulated machine, and what takes hosts of its own, are tests/soak.sh's.
+#
+#   tests/integration.sh [--with-molecule] [pytest's arguments, for the tests on lab hosts]
+#
+# With Molecule, its scenarios follow what needs no host, which is through first; their hosts stand apart from the others.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/demo/environment
+molecule=no
+if [ "${1:-}" = --with-molecule ]; then
+  molecule=yes
+  shift
+fi
 python -m tests.lab up --hosts 2 --no-docker
 # Playbooks on lab hosts run on the newest ansible-core where this machine can have it; tests of the edges run on the oldest one as well.
 if [ -z "${AVS_TEST_CORE:-}" ] && [ -n "$(bash tests/tools/newest_core.sh --python)" ]; then
@@ -13,20 +23,23 @@ fi
 
 failed=0
 quietly() { python -m pytest -q --durations=15 "$@"; }
-# Beside the tests on lab hosts, as all of them wait a lot: the host library on this machine's own engine, and what needs no host.
-# The emulated machine, and what takes hosts of its own, are tests/soak.sh's.
 library() { quietly tests/integration/host; }
-controller() { quietly tests/integration/controller; }
+apart() {
+  local failed=0
+  quietly tests/integration/controller || failed=1
+  [ "$molecule" = no ] || bash tests/molecule.sh || failed=1
+  return "$failed"
+}
 
-# On hosts without an engine, if they are new; the other tests need the one it brings.
-python -m pytest tests/integration/test_demo.py -q
 library >.lab/library-tests.log 2>&1 &
 library=$!
-controller >.lab/controller-tests.log 2>&1 &
-controller=$!
-quietly tests/integration -m "not soak" --ignore tests/integration/test_demo.py \
+apart >.lab/apart-tests.log 2>&1 &
+apart=$!
+# On hosts without an engine, if they are new; the other tests need the one it brings.
+python -m pytest tests/integration/test_demo.py -q || failed=1
+[ "$failed" = 1 ] || quietly tests/integration -m "not soak" --ignore tests/integration/test_demo.py \
   --ignore tests/integration/host --ignore tests/integration/controller "$@" || failed=1
 wait "$library" || failed=1
-wait "$controller" || failed=1
-cat .lab/library-tests.log .lab/controller-tests.log
+wait "$apart" || failed=1
+cat .lab/library-tests.log .lab/apart-tests.log
 exit "$failed"

@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     add = commands.add_parser("add", help="one more host; prints its name")
     add.add_argument("--suite", choices=hosts.SUITES, default="trixie")
     add.add_argument("--vm", action="store_true", help="not a host, but the emulated machine, beside the hosts that run")
+    add.add_argument("--apart", action="store_true", help="in .lab/apart.yml, not in the inventory of the lab")
     _engine_of(add)
     remove = commands.add_parser("remove", help="take one host away")
     remove.add_argument("host")
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             fleet.add_vm(lab)
             print(vm.name(lab))
         elif options.command == "add":
-            print(fleet.add(lab, options.suite, options.engine).name(lab))
+            print(fleet.add(lab, options.suite, options.engine, options.apart).name(lab))
         elif options.command == "remove":
             fleet.remove(lab, status.resolve(lab, options.host))
         elif options.command == "reboot":

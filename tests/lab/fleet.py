@@ -38,8 +38,10 @@ def up(lab: Lab, fleet: Sequence[Host], *, with_vm: bool = False) -> None:
         _up(lab, fleet, with_vm)
 
 
-def _up(lab: Lab, fleet: Sequence[Host], with_vm: bool) -> None:
+def _up(lab: Lab, fleet: Sequence[Host], with_vm: bool, fresh: Sequence[Host] | None = None) -> None:
+    """``fresh``: the hosts that are not there yet; the others may be in use, down for a test, too, and are left as they are."""
     machine = apt.read_machine()
+    booting = fleet if fresh is None else fresh
     if with_vm:
         # Before anything is started: where it cannot be had, nothing is.
         vm.tools(machine)
@@ -48,12 +50,13 @@ def _up(lab: Lab, fleet: Sequence[Host], with_vm: bool) -> None:
     bridge = network.ensure(lab)
     trust.authority(lab)
     keys.operator(lab)
-    suites = {services.SUITE, *([vm_image.SUITE] if with_vm else []), *(host.suite for host in fleet)}
+    suites = {services.SUITE, *([vm_image.SUITE] if with_vm else []), *(host.suite for host in booting)}
     with ThreadPoolExecutor(max_workers=8) as pool:
         bases = {suite: pool.submit(base.ensure, lab, machine, suite) for suite in suites}
-        serving = pool.submit(lambda: _serve(lab, bridge, bases[services.SUITE].result()))
+        serves = fresh is not None and services.up(lab)
+        serving = pool.submit(lambda: None if serves else _serve(lab, bridge, bases[services.SUITE].result()))
         flavoured = {
-            (suite, kind): pool.submit(_image, machine, bases[suite], suite, kind) for suite, kind in {host.flavour for host in fleet}
+            (suite, kind): pool.submit(_image, machine, bases[suite], suite, kind) for suite, kind in {host.flavour for host in booting}
         }
         for surplus in set(hosts.running(lab)) - set(fleet):
             containers.remove(lab, surplus.name(lab))
@@ -61,8 +64,8 @@ def _up(lab: Lab, fleet: Sequence[Host], with_vm: bool) -> None:
         if not with_vm:
             vm.remove(lab)
         built = {flavour: image.result() for flavour, image in flavoured.items()}
-        booting = [pool.submit(hosts.ensure, lab, bridge, host, built[host.flavour]) for host in fleet]
-        for step in (serving, *booting, *emulated):
+        boots = [pool.submit(hosts.ensure, lab, bridge, host, built[host.flavour]) for host in booting]
+        for step in (serving, *boots, *emulated):
             step.result()
     inventory.write(lab, bridge, fleet, machine=with_vm)
     say(f"up: {len(fleet)} hosts{' and a machine' if with_vm else ''} in .lab/inventory.yml")
@@ -80,27 +83,27 @@ def _present(lab: Lab) -> list[Host]:
     return hosts.running(lab) if engine.answers() else []
 
 
-def add(lab: Lab, suite: str, kind: str) -> Host:
+def add(lab: Lab, suite: str, kind: str, apart: bool) -> Host:
     """One more host beside those that run, with an engine of ``kind``; `up` takes it away again."""
     # What runs is looked at under the lock: others may add and remove at the same time.
     with exclusive(lab):
         present = _present(lab)
-        host = Host(max((one.number for one in present), default=0) + 1, suite, kind)
-        _up(lab, [*present, host], vm.present(lab))
+        host = Host(max((one.number for one in present), default=0) + 1, suite, kind, apart)
+        _up(lab, [*present, host], vm.present(lab), [host])
     return host
 
 
 def add_vm(lab: Lab) -> None:
     """The emulated machine beside the hosts that run."""
     with exclusive(lab):
-        _up(lab, _present(lab), with_vm=True)
+        _up(lab, _present(lab), with_vm=True, fresh=[])
 
 
 def remove(lab: Lab, name: str) -> None:
     """Take one host, or the emulated machine, away."""
     with exclusive(lab):
         fleet = [host for host in hosts.running(lab) if host.name(lab) != name]
-        _up(lab, fleet, vm.present(lab) and name != vm.name(lab))
+        _up(lab, fleet, vm.present(lab) and name != vm.name(lab), [])
 
 
 def reboot(lab: Lab, name: str) -> None:

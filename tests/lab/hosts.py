@@ -32,11 +32,13 @@ _DOCKERFILE = Path(__file__).parent / "dockerfiles" / "host.Dockerfile"
 
 @dataclass(frozen=True)
 class Host:
-    """One host; ``number`` counts from 1 and fixes name and address."""
+    """One host; ``number`` counts from 1 and fixes name and address. One that stands ``apart`` is in no group with the others: tests
+    that run on all hosts of the lab do not see it."""
 
     number: int
     suite: str
     engine: str
+    apart: bool = False
 
     def name(self, lab: Lab) -> str:
         return lab.called(f"host{self.number}")
@@ -105,7 +107,7 @@ def ensure(lab: Lab, bridge: Bridge, host: Host, image_of_host: str) -> None:
                 File(f"/etc/docker/certs.d/{repository}/ca.crt", authority),
             ),
             volumes=tuple((f"{name}-{path.rpartition('/')[2]}", path) for path in host.data),
-            facts=(("host", str(host.number)), ("suite", host.suite), ("engine", host.engine)),
+            facts=(("host", str(host.number)), ("suite", host.suite), ("engine", host.engine), *((("apart", "1"),) if host.apart else ())),
         ),
     )
     _await(name, address, host.docker)
@@ -158,5 +160,6 @@ def running(lab: Lab) -> list[Host]:
     for state in containers.every(lab):
         labels = state["Config"]["Labels"]
         if labels.get(f"{LABEL}.kind") == "host":
-            found.append(Host(int(labels[f"{LABEL}.host"]), labels[f"{LABEL}.suite"], labels.get(f"{LABEL}.engine", NONE)))
+            number, engine = int(labels[f"{LABEL}.host"]), labels.get(f"{LABEL}.engine", NONE)
+            found.append(Host(number, labels[f"{LABEL}.suite"], engine, f"{LABEL}.apart" in labels))
     return sorted(found, key=lambda host: host.number)

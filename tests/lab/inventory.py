@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -67,7 +68,7 @@ def facts(lab: Lab, bridge: Bridge) -> dict[str, Any]:
 
 
 def write(lab: Lab, bridge: Bridge, fleet: Sequence[Host], *, machine: bool) -> None:
-    """Write ``inventory.yml``, ``vars.yml``, ``known_hosts`` and an ssh configuration under ``.lab``."""
+    """Write ``inventory.yml``, ``apart.yml``, ``vars.yml``, ``known_hosts`` and an ssh configuration under ``.lab``."""
     known = []
     config = []
     places = [(host.name(lab), bridge.host(host.number)) for host in fleet]
@@ -78,11 +79,19 @@ def write(lab: Lab, bridge: Bridge, fleet: Sequence[Host], *, machine: bool) -> 
             f'Host {name}\n  HostName {address}\n  User root\n  IdentityFile "{keys.operator(lab)}"\n'
             f'  IdentitiesOnly yes\n  UserKnownHostsFile "{keys.known_hosts(lab)}"\n  StrictHostKeyChecking yes\n'
         )
-    keys.known_hosts(lab).write_text("".join(known), encoding="utf-8")
-    (lab.ssh / "config").write_text("".join(config), encoding="utf-8")
-    _dump(lab, "inventory.yml", inventory(lab, bridge, fleet, machine=machine))
+    _write(keys.known_hosts(lab), "".join(known))
+    _write(lab.ssh / "config", "".join(config))
+    _dump(lab, "inventory.yml", inventory(lab, bridge, [host for host in fleet if not host.apart], machine=machine))
+    _dump(lab, "apart.yml", inventory(lab, bridge, [host for host in fleet if host.apart], machine=False))
     _dump(lab, "vars.yml", facts(lab, bridge))
 
 
 def _dump(lab: Lab, name: str, value: dict[str, Any]) -> None:
-    (lab.home / name).write_text(_MARK + yaml.safe_dump(value, sort_keys=False, width=160), encoding="utf-8")
+    _write(lab.home / name, _MARK + yaml.safe_dump(value, sort_keys=False, width=160))
+
+
+def _write(path: Path, text: str) -> None:
+    """At once: somebody may be about to read it."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)

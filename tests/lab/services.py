@@ -12,7 +12,7 @@ from pathlib import Path
 from . import build, containers, web
 from .containers import Container, File
 from .network import Bridge
-from .paths import Lab
+from .paths import LABEL, Lab
 from .shell import wait
 
 SUITE = "trixie"
@@ -36,6 +36,12 @@ http {
 
 def image(base: str) -> str:
     return build.ensure("services", _DOCKERFILE.read_text(encoding="utf-8"), arguments={"BASE": base})
+
+
+def up(lab: Lab) -> bool:
+    """Whether everything hosts ask for something runs already."""
+    running = {state["Config"]["Labels"].get(f"{LABEL}.kind") for state in containers.every(lab) if state["State"]["Running"]}
+    return running >= {"registry", "git", "artifacts", "vault"}
 
 
 def ensure_git(lab: Lab, bridge: Bridge, image_of_services: str) -> None:

@@ -128,7 +128,8 @@ class Units:
             self._link(self._place(unit_of(instance)), TEMPLATE)
         for instance in plan.disable:
             files.remove(self._place(unit_of(instance)))
-        if plan.write or plan.enable or plan.disable:
+        # A link that is new matters at the next start of the host, and systemd reads it then; what it has read already it has to be told.
+        if plan.write or plan.disable:
             _systemctl(run_command, "daemon-reload")
         self._stop(plan.stop, run_command)
         if plan.start:
