@@ -23,7 +23,7 @@ fi
 
 failed=0
 quietly() { python -m pytest -q --durations=15 "$@"; }
-library() { quietly tests/integration/host; }
+library() { quietly tests/integration/host -m "not soak"; }
 apart() {
   local failed=0
   quietly tests/integration/controller || failed=1

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What takes its time: an emulated machine, an engine that is upgraded, a fleet of six hosts; beside the lab's hosts, and gone again afterwards.
+# What takes its time: an emulated machine, an engine that is upgraded, a fleet of six hosts, beside the lab's hosts and gone again afterwards; and
+# more of what the other tests try once.
 # Starts the lab where it is down.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/demo/environment
 [ -e .lab/inventory.yml ] || python -m tests.lab up --hosts 2
-python -m pytest tests/integration/test_machine.py tests/integration/test_engine_upgrade.py tests/integration/test_emergency_stop.py -q -s --durations=15 "$@"
+failed=0
+python -m pytest tests/integration/test_machine.py tests/integration/test_engine_upgrade.py tests/integration/test_emergency_stop.py -q -s --durations=15 "$@" || failed=1
+python -m pytest tests/integration/host -m soak -q --durations=15 || failed=1
+exit "$failed"

@@ -51,10 +51,11 @@ def _engine_of(command: argparse.ArgumentParser) -> None:
     engine = command.add_mutually_exclusive_group()
     engine.add_argument("--docker", dest="engine", action="store_const", const=hosts.OWN, help="the suite's engine preinstalled (default)")
     engine.add_argument("--no-docker", dest="engine", action="store_const", const=hosts.NONE, help="no engine")
+    # The default of an option that is not the first of its destination counts for nothing.
+    command.set_defaults(engine=hosts.OWN)
     engine.add_argument(
         "--engine",
         choices=hosts.ENGINES,
-        default=hosts.OWN,
         help=f"`{hosts.NEWEST}`: the engine of the suite after this one, with the containerd image store and systemd's cgroup driver",
     )
 

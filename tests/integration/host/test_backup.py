@@ -151,7 +151,8 @@ saving.take(repositories.Host(Store(*{roots!r}), Engine(run_command), run_comman
 """
 
 
-@pytest.mark.parametrize("moment", ["live pass", "copy", "seal"])
+# Every cut there can be is tried in memory (tests/unit/reconcile/test_saving.py); here one counts as much as the other.
+@pytest.mark.parametrize("moment", ["copy", *(pytest.param(name, marks=pytest.mark.soak) for name in ("live pass", "seal"))])
 def test_killed_anywhere_the_next_run_has_the_node_up_and_what_counts_can_be_proven(bench: Bench, node: str, moment: str) -> None:
     known = listed(bench, node)
     (Path(bench.store.instance(node).data) / "data" / "work" / moment).write_bytes(os.urandom(30 << 20))
