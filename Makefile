@@ -37,7 +37,9 @@ lab-purge: env ## stop the lab, remove caches, images and the borrowed apt sourc
 demo: env ## two hosts with three running nodes on them, from nothing
 	@bash tests/demo.sh
 
-test: lint unit sanity scenarios ## everything that must be green
+test: env ## everything that must be green
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint sanity
+	@$(MAKE) --no-print-directory unit scenarios
 
 lint: env ## ruff, mypy, ansible-lint and the project's own checks
 	@bash tests/lint.sh
