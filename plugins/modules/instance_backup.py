@@ -71,9 +71,10 @@ options:
         does what was never said; where it is left out, what was said last counts.
     type: dict
   max_stop:
-    description: Seconds a node may be down for the copy. One that takes longer is ended, the node is started, and there is no backup.
+    description:
+      - Seconds a node may be down for the copy. One that takes longer is ended, the node is started, and there is no backup.
+      - Where it is left out, what was said last counts, or V(1800).
     type: int
-    default: 1800
   holder:
     description: Who does it, for those who wait for the lock. By default the user of the connection.
     type: str
@@ -189,7 +190,7 @@ def main() -> None:
             "classes": {"type": "dict"},
             "acknowledged": {"type": "dict"},
             "keep": {"type": "dict"},
-            "max_stop": {"type": "int", "default": 1800},
+            "max_stop": {"type": "int"},
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 60},
             "stop_timeout": {"type": "int", "default": 300},

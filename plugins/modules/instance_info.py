@@ -169,6 +169,53 @@ instances:
         - Of an instance that is held down, whatever the inventory says, since when (C(since)), by whom (C(by)) and why (C(reason)); null
           where it is not.
       type: dict
+    backup:
+      description:
+        - What the host noted of the instance's backups, for monitoring; to read it starts no restic and needs no password. Null where nobody
+          backs it up.
+      type: dict
+      version_added: "0.2.0"
+      contains:
+        schedule:
+          description: When a timer backs it up, as C(OnCalendar) of systemd has it; null without one.
+          type: str
+        waiting:
+          description: Whether its timer waits for the password of the repository, which is gone once the host was started.
+          type: bool
+        id:
+          description: The newest backup; this and the next six are null where there is none.
+          type: str
+        time:
+          description: When it was made, in UTC.
+          type: str
+        age:
+          description: Seconds since then, by the host's clock; null as well where that was set back.
+          type: int
+        added:
+          description: Bytes that were new in the repository.
+          type: int
+        size:
+          description: Bytes of all its files.
+          type: int
+        files:
+          description: How many files and folders are in it.
+          type: int
+        seconds:
+          description: Seconds of the copy while the node was down.
+          type: float
+        verified:
+          description: When a backup was proven last, in UTC; null where none was.
+          type: str
+        proven:
+          description: Which one that was.
+          type: str
+        failures:
+          description: >-
+            Of C(backup) and C(proof), where the last try failed, its C(time) and C(reason). The next one that succeeds takes it away.
+          type: dict
+        problem:
+          description: What is off, as a text; null where nothing is.
+          type: str
     kept:
       description: Of a removed instance the C(volumes) and the C(data) folder that were kept.
       type: dict

@@ -159,7 +159,7 @@ def main() -> None:
     way = Way(holder, float(given["lock_timeout"]), float(given["stop_timeout"]), module.check_mode)
     try:
         host = repositories.Host(host_store(), Engine(module.run_command), module.run_command)
-        asked = repositories.asked({"repository": given["repository"], "password": given["password"], "max_stop": repositories.MAX_STOP})
+        asked = repositories.asked({"repository": given["repository"], "password": given["password"]})
         chosen = choose(host.store, host.engine, [given["id"]], "", False)
         result = restoring.restore(host, chosen.ids, way, asked, restoring.Back(given["backup"] or "", given["acknowledged"]))
     except AvsError as error:

@@ -55,7 +55,10 @@ def plugin_names(root: Path) -> Iterable[str]:
             added = re.search(r'(?m)^version_added: "([0-9.]+)"$', path.read_text(encoding="utf-8"))
             if path.stem != "__init__" and not (added and _numbers(added[1]) > newest):
                 yield path.stem
-    yield from sorted(path.parent.parent.name for path in root.glob("roles/*/meta/argument_specs.yml"))
+    for path in sorted(root.glob("roles/*/meta/argument_specs.yml")):
+        added = str(yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"].get("version_added") or "0")
+        if _numbers(added) <= newest:
+            yield path.parent.parent.name
 
 
 def _numbers(version: str) -> list[int]:
@@ -87,8 +90,9 @@ def source_variables(folder: Path) -> list[str]:
 
 def avs_variables(root: Path) -> Iterable[str]:
     """``avs_*`` variables that roles and playbooks read."""
-    spec = yaml.safe_load((root / "roles" / "node" / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
-    yield from spec["argument_specs"]["main"]["options"]
+    for path in sorted(root.glob("roles/*/meta/argument_specs.yml")):
+        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+        yield from (name for name in spec["argument_specs"]["main"]["options"] if name.startswith("avs_"))
     for path in root.glob("playbooks/*.yml"):
         text = path.read_text(encoding="utf-8")
         kept = set(re.findall(r"register: (avs_\w+)", text))

@@ -23,13 +23,14 @@ _LONGEST = 4096
 class Settings(Record, loose=True):
     """``repository``: a folder of this host; ``classes``: volume or ``data/<folder>`` -> class, as the operator wants it;
     ``acknowledged``: what is not in the backup, and may be so; ``keep``: how many backups stay (``retention``),
-    empty: all."""
+    empty: all; ``max_stop``: seconds a node may be down for the copy, 0: nobody said."""
 
     schema: int = item(whole, default=SCHEMA)
     repository: str = item(text)
     classes: Mapping[str, str] = item(table(text), default={})
     acknowledged: Sequence[str] = item(many(text), default=())
     keep: Mapping[str, int] = item(table(whole), default={})
+    max_stop: int = item(whole, default=0)
 
 
 def folder(own: InstanceStore) -> str:
@@ -97,6 +98,14 @@ def keep_password(own: InstanceStore, path: str) -> None:
 
 def has_password(own: InstanceStore) -> bool:
     return files.is_file(password_file(own))
+
+
+def same_password(own: InstanceStore, password: str) -> bool:
+    """Whether the one in memory is this one."""
+    try:
+        return files.read(password_file(own)) == password.encode()
+    except OSError:
+        return False
 
 
 def require_repository(path: Any) -> str:

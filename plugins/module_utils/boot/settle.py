@@ -11,7 +11,7 @@ from typing import Any
 from ..common.errors import HostError
 from ..common.findings import WARNING, Finding
 from ..common.rules import finding
-from ..common.words import STARTED
+from ..common.words import GONE, STARTED
 from ..status.entry import tell
 from ..system.command import RunCommand
 from ..system.full import os_error_text
@@ -25,6 +25,9 @@ def settle(result: dict[str, Any], run_command: RunCommand, dry: bool, units: Un
     sound = [entry for entry in result.get("instances") or () if not entry.get("error")]
     if not sound or not units.usable():
         return
+    gone = [entry for entry in sound if entry["state"] == GONE and units.is_timed(entry["id"])]
+    if gone:
+        _drop_timers(result, gone, units, None if dry else run_command)
     plan = units.plan(
         [entry["id"] for entry in sound if entry["state"] == STARTED], [entry["id"] for entry in sound if entry["state"] != STARTED]
     )
@@ -51,3 +54,21 @@ def settle(result: dict[str, Any], run_command: RunCommand, dry: bool, units: Un
 def _say(result: dict[str, Any], entries: list[dict[str, Any]], problem: Finding) -> None:
     tell(entries[0], [problem])
     result["findings"] = [*(result.get("findings") or ()), problem.as_dict()]
+
+
+def _drop_timers(result: dict[str, Any], gone: list[dict[str, Any]], units: Units, run_command: RunCommand | None) -> None:
+    """What is gone is not backed up any more; its backups stay. Without ``run_command`` it is only said."""
+    from .timers import Timers
+
+    timers = Timers(units)
+    plan = timers.dropping([entry["id"] for entry in gone])
+    try:
+        if run_command is not None:
+            timers.carry_out(plan, run_command)
+    except (OSError, HostError) as error:
+        text = error.message if isinstance(error, HostError) else os_error_text(error, units.folder)
+        _say(result, gone, finding("OPS-020", "systemd", text, severity=WARNING))
+        return
+    for entry in gone:
+        entry["actions"] = [*entry["actions"], *(action.as_dict() for action in plan.actions(entry["id"]))]
+        entry["changed"] = result["changed"] = True

@@ -28,9 +28,9 @@ TEMPLATE, RECOVER = "avs@.service", "avs-recover.service"
 WITH_ENGINE = "docker.service.wants"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ANSWER = 60
-_MADE = "# Made by restaking.avs, which puts it back when it differs. What you want otherwise goes into {name}.d/.\n"
+MADE = "# Made by restaking.avs, which puts it back when it differs. What you want otherwise goes into {name}.d/.\n"
 _TEXTS = {
-    TEMPLATE: _MADE
+    TEMPLATE: MADE
     + f"""[Unit]
 Description=AVS node %i
 # Not bound to the engine: one that restarts and keeps its containers stops no node.
@@ -50,7 +50,7 @@ TimeoutStopSec=infinity
 [Install]
 WantedBy=multi-user.target
 """,
-    RECOVER: _MADE
+    RECOVER: MADE
     + f"""[Unit]
 Description=AVS nodes: what a cut left
 Wants=docker.service
@@ -130,10 +130,10 @@ class Units:
             files.remove(self._place(unit_of(instance)))
         # A link that is new matters at the next start of the host, and systemd reads it then; what it has read already it has to be told.
         if plan.write or plan.disable:
-            _systemctl(run_command, "daemon-reload")
+            systemctl(run_command, "daemon-reload")
         self._stop(plan.stop, run_command)
         if plan.start:
-            _systemctl(run_command, "--no-block", "start", "--", *map(unit_of, plan.start))
+            systemctl(run_command, "--no-block", "start", "--", *map(unit_of, plan.start))
 
     def _stop(self, instances: Sequence[str], run_command: RunCommand) -> None:
         """Of units whose instances are down already. What they then call comes some time later, when the instance may be up again: by the
@@ -143,7 +143,7 @@ class Units:
         for instance in instances:
             self._rename(self._mark(instance), self._aside(instance))
         try:
-            _systemctl(run_command, "--no-block", "stop", "--", *map(unit_of, instances))
+            systemctl(run_command, "--no-block", "stop", "--", *map(unit_of, instances))
         except HostError:
             for instance in instances:
                 self._rename(self._aside(instance), self._mark(instance))
@@ -151,6 +151,10 @@ class Units:
 
     def is_enabled(self, instance: str) -> bool:
         return os.path.islink(self._place(unit_of(instance)))
+
+    def is_timed(self, instance: str) -> bool:
+        """Whether it is backed up by a timer (``timers``, which a run that has nothing to do does not read)."""
+        return os.path.lexists(os.path.join(self.folder, f"avs-backup@{instance}.timer"))
 
     def is_marked(self, instance: str) -> bool:
         return os.path.exists(self._mark(instance))
@@ -205,10 +209,18 @@ def unit_of(instance: str) -> str:
     return f"avs@{instance}.service"
 
 
-def _systemctl(run_command: RunCommand, *arguments: str) -> None:
-    line = invocation(["systemctl", *arguments], {"PATH": _PATH, "LC_ALL": "C"}, _ANSWER)
-    code, _out, err = run_command(
-        line,
+def systemctl(run_command: RunCommand, *arguments: str) -> None:
+    """Raises ``HostError`` where systemd does not take it."""
+    code, _out, err = ask(run_command, ["systemctl", *arguments])
+    if code:
+        message = f"`systemctl {' '.join(arguments[:2])}` failed: {err.strip()}"
+        raise HostError(message, [finding("OPS-010", "systemd", message, "Look at it on the host: systemctl status, journalctl -b.")])
+
+
+def ask(run_command: RunCommand, command: Sequence[str]) -> tuple[int, str, str]:
+    """A question to a program of systemd: what it ended with, its answer, its messages."""
+    code, out, err = run_command(
+        invocation(command, {"PATH": _PATH, "LC_ALL": "C"}, _ANSWER),
         cwd="/",
         encoding=None,
         expand_user_and_vars=False,
@@ -216,6 +228,4 @@ def _systemctl(run_command: RunCommand, *arguments: str) -> None:
         pass_fds=(),
         before_communicate_callback=await_the_end,
     )
-    if code:
-        message = f"`systemctl {' '.join(arguments[:2])}` failed: {err.decode('utf-8', errors='replace').strip()}"
-        raise HostError(message, [finding("OPS-010", "systemd", message, "Look at it on the host: systemctl status, journalctl -b.")])
+    return code, out.decode("utf-8", errors="replace"), err.decode("utf-8", errors="replace")

@@ -45,4 +45,11 @@ BACKUPS = (
         "A node that forgets what it has signed signs it again.",
         "Restore without it, or acknowledge it by its name where you know that nothing is lost.",
     ),
+    Rule(
+        "BAK-010",
+        WARNING,
+        "What is backed up on a schedule has a backup",
+        "That backups have stopped is found out on the day one is needed.",
+        "Do what the message says; avsctl backup makes one now (docs/backup.md, On a schedule).",
+    ),
 )

@@ -37,14 +37,16 @@ class Host:
 class Asked:
     """What is asked beyond what the host keeps. ``repository``: a folder in which each instance has one of its own (``None``: as before);
     ``password`` of the repositories (empty: the one the host has); ``classes`` and ``acknowledged``: by instance, ``None``: as before;
-    ``max_stop``: seconds a node may be down for the copy; ``keep``: how many backups stay, ``None``: as before."""
+    ``max_stop``: seconds a node may be down for the copy, and ``keep``: how many backups stay, ``None``: as before;
+    ``bound``: ``max_stop`` for this once."""
 
     repository: str | None = None
     password: str = field(default="", repr=False)
     classes: Mapping[str, Mapping[str, str]] | None = None
     acknowledged: Mapping[str, Sequence[str]] | None = None
-    max_stop: float = MAX_STOP
+    max_stop: int | None = None
     keep: Mapping[str, int] | None = None
+    bound: float | None = None
 
 
 def asked(given: Mapping[str, Any]) -> Asked:
@@ -59,12 +61,13 @@ def asked(given: Mapping[str, Any]) -> Asked:
     password = given.get("password")
     if password is not None and not isinstance(password, str):
         problems.append(finding("INV-001", "password", "is no text", "Give it as text, or let the action plugin fetch it."))
-    if not 0 < float(given["max_stop"]) <= 86_400:
+    bound = given.get("max_stop")
+    if bound is not None and not 0 < bound <= 86_400:
         problems.append(finding("INV-001", "max_stop", "is not a number of seconds (1-86400)", "Correct avs_backup_max_stop."))
     if problems:
         raise HostError("not to be understood", problems)
     keep = retention.policy(given["keep"]) if given.get("keep") is not None else None
-    return Asked(given["repository"], password or "", given.get("classes"), given.get("acknowledged"), float(given["max_stop"]), keep)
+    return Asked(given["repository"], password or "", given.get("classes"), given.get("acknowledged"), bound, keep)
 
 
 def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
@@ -76,7 +79,10 @@ def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
     classes = (asked.classes.get(own.id) or {}) if asked.classes is not None else known.classes if known is not None else {}
     left = (asked.acknowledged.get(own.id) or ()) if asked.acknowledged is not None else known.acknowledged if known is not None else ()
     keep = asked.keep if asked.keep is not None else known.keep if known is not None else {}
-    return Settings(schema=settings.SCHEMA, repository=repository, classes=dict(classes), acknowledged=list(left), keep=dict(keep))
+    wanted = Settings(schema=settings.SCHEMA, repository=repository, classes=dict(classes), acknowledged=list(left), keep=dict(keep))
+    bound = asked.max_stop or (known.max_stop if known is not None else 0)
+    # Left out where nobody said it, as in the records of releases before.
+    return wanted.but(max_stop=bound) if bound else wanted
 
 
 def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: bool) -> Restic:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ..backup import kept, retention, snapshot, verify
+from ..backup import kept, last, retention, snapshot, verify
 from ..backup.kept import Backup
 from ..backup.restic import Restic
 from ..backup.restore import half
@@ -36,8 +36,9 @@ from ..system.lock import Lock
 from .by_record import going_on, to_be_down
 from .control import acted, start
 from .job import look
+from .noting import noted, noting, turn
 from .own import Way, refused, result_of
-from .repositories import Asked, Host, ready, wanted_settings
+from .repositories import MAX_STOP, Asked, Host, ready, wanted_settings
 from .standstill import Ending, halt
 from .takedown import alone
 from .work import Work, of_the_system
@@ -47,7 +48,7 @@ OPERATION = "backup"
 
 def take(host: Host, ids: Sequence[str], way: Way, asked: Asked) -> dict[str, Any]:
     """Back up instances, one after another. The result is that of a run, with ``backup`` of those that have a new one."""
-    return each(host, ids, way, lambda name, hold: _take(host, name, way, asked, hold))
+    return each(host, ids, way, noted(host.store, way, lambda name, hold: _take(host, name, way, asked, hold)))
 
 
 def listed(host: Host, ids: Sequence[str], way: Way, asked: Asked) -> dict[str, Any]:
@@ -108,7 +109,7 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     version = state.package.version if state.package is not None else None
     snapshot.room(restic, own, planned, version)
     before = snapshot.live(restic, name, planned, "live", version).added if up else 0
-    entry = _Taking(host, own, restic, way, asked.max_stop).run(planned)
+    entry = _Taking(host, own, restic, way, asked.bound or float(wanted.max_stop or MAX_STOP)).run(planned)
     if entry.get("backup"):
         # What is new went there while the node ran, for the most part.
         entry["backup"]["added"] += before
@@ -140,10 +141,11 @@ class _Taking:
 
     def run(self, planned: Plan) -> dict[str, Any]:
         terms = self.way.terms(self.host.store)
-        try:
-            alone(self.item, terms, self.host.store, lambda descriptors: self._copy(planned, descriptors))
-        finally:
-            entry = self._start()
+        with turn(self.host.store, self.own.id, self.way):
+            try:
+                alone(self.item, terms, self.host.store, lambda descriptors: self._copy(planned, descriptors))
+            finally:
+                entry = self._start()
         error = self.item.error
         try:
             if error is None and self.copied is not None:
@@ -225,7 +227,9 @@ def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple
     entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
     if not way.check:
         verify.sweep(own)
-        manifest = verify.prove(restic, host.run_command, own, chosen)
+        with noting(own, last.PROOF):
+            manifest = verify.prove(restic, host.run_command, own, chosen)
+        last.proven(own, chosen.id)
         entry["backup"] = {**chosen.as_dict(), "files": manifest["files"], "size": manifest["size"]}
     # Nothing of the node changes; that it was proven is noted in the repository.
     acted(entry, Action("backup", name, "update"))

@@ -30,6 +30,7 @@ from .ended import may_go, rest_of
 from .entry import entry_of, strange, tell
 from .jobs import jobs_in
 from .restarts import restarted
+from .saved import saved
 
 DAMAGED = "damaged"
 
@@ -123,6 +124,8 @@ class _Look:
         elif not gone:
             entry["health"], problems = self._health(known, entry["health"])
             tell(entry, problems)
+        entry["backup"], problems = saved(files, not gone and broken is None)
+        tell(entry, problems)
         if held is not None:
             tell(entry, [told_hold(files.id, held)])
         if drift:

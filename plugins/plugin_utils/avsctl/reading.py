@@ -19,7 +19,7 @@ from .logs import LOGS
 from .table import NONE, folded, labelled, room, table
 
 _STARTED, _HELD = "started", "held"
-_LISTED = ("id", "version", "profile", "state", "health")
+_LISTED = ("id", "version", "profile", "state", "health", "backup")
 _NOBODY = "no instances on this host"
 
 
@@ -41,10 +41,23 @@ def _nothing(_parser: argparse.ArgumentParser) -> None:
 
 def _ls(_arguments: argparse.Namespace, place: Place) -> Outcome:
     seen = _looked(place, [])
-    rows = [(item["id"], item.get("version"), item.get("profile"), state_of(item), item["health"]["status"]) for item in seen.entries]
+    rows = [
+        (item["id"], item.get("version"), item.get("profile"), state_of(item), item["health"]["status"], _backed_up(item))
+        for item in seen.entries
+    ]
     data = {"instances": [dict(zip(_LISTED, row)) for row in rows], "findings": seen.findings}
-    lines = table([name.upper() for name in _LISTED], rows, room()) if rows else [_NOBODY]
+    # Of what nobody backs up a column would say nothing.
+    columns = _LISTED if any(row[-1] for row in rows) else _LISTED[:-1]
+    lines = table([name.upper() for name in columns], [row[: len(columns)] for row in rows], room()) if rows else [_NOBODY]
     return Outcome(OFF if seen.down else DONE, data, [*lines, *_what_is_down(seen)])
+
+
+def _backed_up(entry: Mapping[str, Any]) -> str | None:
+    """When the newest backup was made, or a word for what is off with it."""
+    found = entry.get("backup") or {}
+    if found.get("problem"):
+        return "waits" if found.get("waiting") else "failed"
+    return found.get("time") or ("none yet" if found else None)
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,12 @@ def _pairs(entry: Mapping[str, Any], health: Mapping[str, Any]) -> Iterable[tupl
         yield "kept", " ".join([*kept.get("volumes", ()), *filter(None, [kept.get("data")])])
     else:
         yield "data", entry.get("data")
+    saved = entry.get("backup") or {}
+    if saved.get("schedule"):
+        yield "schedule", f"{saved['schedule']}, backed up by the timer avs-backup@{entry['id']}"
+    if saved.get("time"):
+        size, added = (f"{saved[name] / (1 << 20):.1f} MiB" for name in ("size", "added"))
+        yield "backup", f"{saved['time']} {saved['id']} of {size}, {added} new, proven {saved.get('verified') or 'never'}"
     volumes = () if kept else entry.get("volumes")
     if volumes:
         yield "volumes", " ".join(volumes)

@@ -20,7 +20,7 @@ Do = Callable[[Any, Sequence[str], Any, Any, argparse.Namespace], Mapping[str, A
 def _takes_bound(parser: argparse.ArgumentParser) -> None:
     several(parser)
     parser.add_argument(
-        "--max-stop", type=seconds, default=1800.0, metavar="SECONDS", help="a node is down for the copy so long at most (1800)"
+        "--max-stop", type=seconds, metavar="SECONDS", help="a node is down for the copy so long at most (as it was set up, or 1800)"
     )
 
 
@@ -31,7 +31,7 @@ def _backup(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.reconcile.saving import take
 
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
-    data = harmless_deep(dict(take(_host(place), chosen(arguments, place), way, Asked(max_stop=arguments.max_stop))))
+    data = harmless_deep(dict(take(_host(place), chosen(arguments, place), way, Asked(bound=arguments.max_stop))))
     lines = [line for entry in data["instances"] for line in (*lines_of(entry), *_saved(entry))]
     return Outcome(code_of(data), data, lines)
 
@@ -62,7 +62,18 @@ def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
         for item in entry.get("backups") or ()
     ]
     lines = table(("INSTANCE", "TIME", "BACKUP", "VERSION", "PROVEN"), rows, room()) if rows else ["no backups on this host"]
-    return Outcome(code_of(data), data, [*lines, *(line for entry in data["instances"] if entry["error"] for line in lines_of(entry))])
+    return Outcome(code_of(data), data, [*lines, *(line for entry in data["instances"] for line in _off(place, entry))])
+
+
+def _off(place: Place, entry: Mapping[str, Any]) -> list[str]:
+    """What keeps its backups from being listed, or from being made."""
+    from ...module_utils.common.harmless import harmless
+    from ...module_utils.status.saved import saved
+
+    told, _findings = saved(place.store.instance(entry["id"]), entry["state"] != "absent")
+    problem = (told or {}).get("problem")
+    said = lines_of(entry) if entry["error"] else []
+    return [*said, f"{entry['id']}: {harmless(problem)}"] if problem and not (said and (told or {}).get("waiting")) else said
 
 
 def _prove(arguments: argparse.Namespace, place: Place) -> Outcome:

@@ -62,6 +62,9 @@ VARIABLES = (
     *(
         "avs_backup_keep",
         "avs_backup_max_stop",
+        "avs_backup_schedule",
+        "avs_backup_schedules",
+        "avs_backup_random_delay",
         "avs_backup_verify",
         "avs_restore",
         "avs_restore_confirm",

@@ -87,8 +87,14 @@ def _full(host: str, item: Mapping[str, Any]) -> tuple[str, ...]:
         _text(health.get("status") if isinstance(health, Mapping) else health),
         ",".join(f"{service}={_text(image) or NONE}" for service, image in sorted(images.items())),
         ",".join(f"{name}={_text((key or {}).get('fingerprint')) or NONE}" for name, key in sorted(keys.items())),
-        _text(health.get("detail") if isinstance(health, Mapping) else None),
+        "; ".join(filter(None, (_text(health.get("detail") if isinstance(health, Mapping) else None), _backup(item)))),
     )
+
+
+def _backup(item: Mapping[str, Any]) -> str:
+    """What is off with its backups."""
+    found = item.get("backup")
+    return _text(found.get("problem")) if isinstance(found, Mapping) else ""
 
 
 def _text(value: Any) -> str:

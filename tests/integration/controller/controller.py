@@ -85,7 +85,7 @@ class Controller:
         (collection / "plugins/modules/instance_info.py").symlink_to(Path(__file__).with_name("fake_info.py"))
         (collection / "plugins/modules/host_prune.py").symlink_to(Path(__file__).with_name("fake_prune.py"))
         (collection / "plugins/modules/instance_control.py").symlink_to(Path(__file__).with_name("fake_control.py"))
-        for name in ("instance_backup.py", "instance_restore.py"):
+        for name in ("instance_backup.py", "instance_restore.py", "backup_schedule.py"):
             (collection / "plugins/modules" / name).symlink_to(Path(__file__).with_name("fake_backup.py"))
         # These run on the controller alone: their action plugins read the arguments there.
         for name in ("package_info.py", "report_file.py"):

@@ -14,7 +14,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 def main() -> None:
-    names = ("id", "backup", "repository", "holder", "classes", "acknowledged", "max_stop", "lock_timeout", "stop_timeout")
+    names = (
+        *("id", "backup", "repository", "holder", "classes", "acknowledged", "keep", "max_stop", "lock_timeout", "stop_timeout"),
+        *("schedule", "schedules", "random_delay"),
+    )
     spec = {
         "ids": {"type": "list", "elements": "str", "default": []}, "all": {"type": "bool", "default": False}, "state": {"type": "str"},
         "password": {"type": "str", "no_log": True}, **{name: {"type": "raw"} for name in names},

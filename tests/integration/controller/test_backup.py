@@ -62,6 +62,18 @@ def test_it_is_proven_where_that_is_asked_for(controller: Controller) -> None:
     assert unseen(controller, run)
 
 
+def test_hosts_have_a_schedule_where_the_inventory_has_one(controller: Controller) -> None:
+    controller.inventory({"h1": []}, {"avs_backup_password": CANARY, "avs_backup_repository": "/mnt/backup"})
+    run = controller.playbook("install")
+    assert run.code == 0 and asked(controller) == [] and not [name for name in run.tasks("h1") if "back up" in name]
+    for given in ({"avs_backup_schedule": "daily"}, {"avs_backup_schedules": {"a-avs-1": "daily"}}):
+        run = controller.playbook("install", "-vvv", json_output=False, **given)
+        assert run.code == 0 and unseen(controller, run), run.output
+    assert asked(controller) == [{"state": None, "repository": "/mnt/backup", "password": digest(CANARY), "check": False}] * 2
+    run = controller.playbook("install", "--check", avs_backup_schedule="daily")
+    assert run.code == 0 and asked(controller)[2:] == [{"state": None, "repository": "/mnt/backup", "password": digest(""), "check": True}]
+
+
 @pytest.mark.parametrize("wrong", [{"source": "nowhere"}, {"source": "file"}, ["x"], {"source": "file", "path": "/x", "more": 1}])
 def test_a_password_that_is_nowhere_is_refused(controller: Controller, wrong: object) -> None:
     controller.inventory({"h1": []}, {"avs_backup_password": wrong})

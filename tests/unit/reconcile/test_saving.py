@@ -196,7 +196,7 @@ def test_a_backup_is_proven_and_a_damaged_one_is_not(memory_host: MemoryHost, sa
     done = prove(host, saved, first)
     assert "volumes/node-data/rows differs in mode" in done["error"] and second != first
     assert [bool(item["verified"]) for item in there(host, saved)] == [False, True]
-    assert os.listdir(settings.folder(host.store.instance(ID))) == ["settings.json"]
+    assert sorted(os.listdir(settings.folder(host.store.instance(ID)))) == ["last.json", "settings.json"]
 
 
 def test_power_cut_at_any_moment_leaves_a_node_and_no_half_backup(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
@@ -218,8 +218,8 @@ def test_power_cut_at_any_moment_leaves_a_node_and_no_half_backup(memory_host: M
             continue
         assert take()["error"] is None, what
         assert len(there(host, saved)) == len(now) + 1, what
-        left = os.listdir(settings.folder(host.store.instance(ID)))
-        assert left == ["settings.json"], what
+        left = sorted(os.listdir(settings.folder(host.store.instance(ID))))
+        assert left == ["last.json", "settings.json"], what
         found = [one for one in differences(end_of(host), wanted) if "backup" not in one and "making-" not in one]
         assert found == [], what
     assert cuts > 20

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is known of an instance's backups: how old and how large the newest one is, and what is off with them. Starts nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ..backup import last, timer
+from ..backup.last import Last
+from ..backup.settings import has_password
+from ..common.findings import Finding
+from ..common.rules import finding
+from ..instance.store import InstanceStore
+from ..system.clock import seconds_since
+
+_WAITS = "waits for the password of its repository, which is gone since the host was started"
+_BRING = "Run restaking.avs.install (or backup) with avs_backup_password; it is kept in memory."
+
+
+def saved(own: InstanceStore, installed: bool) -> tuple[dict[str, Any] | None, list[Finding]]:
+    """The entry's ``backup``, ``None`` for an instance nobody backs up, and findings (BAK-010)."""
+    known, schedule = last.read(own), timer.schedule_of(own.id) if installed else ""
+    if known is None and not schedule:
+        return None, []
+    found = known or Last()
+    waiting = bool(schedule) and not has_password(own)
+    lock = os.path.join(os.path.dirname(own.lock), f"{own.id}.backup.lock")
+    problems = _problems(found, waiting, schedule, bool(found.begun) and lock_is_free(lock))
+    age = seconds_since(found.time) if found.time else None
+    told = {
+        "schedule": schedule or None,
+        "waiting": waiting,
+        "id": found.id or None,
+        "time": found.time or None,
+        "age": None if age is None else int(age),
+        **{name: getattr(found, name) if found.id else None for name in ("added", "size", "files", "seconds")},
+        "verified": found.verified or None,
+        "proven": found.proven or None,
+        "failures": {name: {"time": item.time, "reason": item.reason} for name, item in sorted(found.failures.items())},
+        "problem": "; ".join(text for text, _remedy in problems) or None,
+    }
+    return told, [finding("BAK-010", own.id, text, remedy) for text, remedy in problems]
+
+
+def _problems(known: Last, waiting: bool, schedule: str, idle: bool) -> Sequence[tuple[str, str]]:
+    """What is wrong and what to do. ``idle``: nobody works on its backups, whatever was begun."""
+    problems = [(f"its backup ({schedule}) {_WAITS}", _BRING)] if waiting else []
+    for name, item in sorted(known.failures.items()):
+        if not (item.waiting and waiting):
+            remedy = "Mend what it names, and: avsctl prove." if name == last.PROOF else "Mend what it names, and: avsctl backup."
+            problems.append((f"its last {name}, at {item.time}, failed: {item.reason}", remedy))
+    if idle:
+        for name, since in sorted(known.begun.items()):
+            remedy = "The node runs again with the next run (or avsctl up). Back up again."
+            problems.append((f"its {name} of {since} was cut before its end", remedy))
+    return problems
+
+
+def lock_is_free(path: str) -> bool:
+    """Whether nobody has a lock just now. To look takes a share of it for a moment, which a run that wants it waits out."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
