@@ -78,8 +78,14 @@ def test_its_host_saves_it_on_a_schedule(fleet: Fleet, host: Host, placed: dict[
     timer, unit, made = f"avs-backup@{ID}.timer", f"avs-backup@{ID}.service", ids(host)
     on = ("-e", json.dumps({"avs_backup_schedule": "daily", "avs_backup_random_delay": 600, "avs_backup_max_stop": 900}))
     wrong = fleet.play("install", placed, "-e", "avs_backup_schedule=nonsense")
-    assert wrong.code != 0 and "is no calendar text of systemd" in wrong.output and host.run(f"systemctl is-active {timer}", check=False).strip() != "active"
-    assert fleet.play("install", placed, *on, "--check").code == 0 and not host.run(f"ls /etc/systemd/system | grep {timer} || true").strip()
+    assert (
+        wrong.code != 0
+        and "is no calendar text of systemd" in wrong.output
+        and host.run(f"systemctl is-active {timer}", check=False).strip() != "active"
+    )
+    assert (
+        fleet.play("install", placed, *on, "--check").code == 0 and not host.run(f"ls /etc/systemd/system | grep {timer} || true").strip()
+    )
     first, again = fleet.play("install", placed, *on), fleet.play("install", placed, *on)
     assert (first.code, again.code) == (0, 0), first.output[-3000:]
     assert first.stats[host.name]["changed"] == 1 and again.stats[host.name]["changed"] == 0
@@ -100,7 +106,11 @@ def test_its_host_saves_it_on_a_schedule(fleet: Fleet, host: Host, placed: dict[
     assert ids(host) == made and len(running(host, ID)) == 2
     assert "was cut before its end" in host.run("avsctl status", check=False)
     never = fleet.play("install", placed, "-e", "avs_backup_schedule=never")
-    assert never.code == 0 and never.stats[host.name]["changed"] == 1 and not host.run(f"ls /etc/systemd/system | grep {timer} || true").strip()
+    assert (
+        never.code == 0
+        and never.stats[host.name]["changed"] == 1
+        and not host.run(f"ls /etc/systemd/system | grep {timer} || true").strip()
+    )
 
 
 def test_it_is_put_back_as_it_was(fleet: Fleet, host: Host, placed: dict[str, Any]) -> None:

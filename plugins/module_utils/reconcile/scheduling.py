@@ -54,7 +54,7 @@ def wanted(given: Mapping[str, Any]) -> Wanted:
     """What a module is given. Raises ``HostError`` (INV-001)."""
     schedules, delay = given.get("schedules") or {}, int(given["random_delay"])
     problems = [
-        finding("INV-001", f"schedules.{name}", "is no text", "Write a calendar text of systemd, as daily, or never.")
+        finding("INV-001", f"schedules.{name}", "is no text", "Write a calendar text of systemd, in quotes, or never.")
         for name, text in schedules.items()
         if not isinstance(text, str)
     ]
@@ -108,7 +108,7 @@ def _require(host: Host, timers: Timers, wished: Wanted, times: Mapping[str, str
     for text in sorted({text for name, text in times.items() if not timers.is_as(name, Timing(text, wished.delay))}):
         problem = calendar_problem(text, host.run_command) if timers.units.usable() else ""
         if problem:
-            remedy = "Write one that `systemd-analyze calendar` takes, as daily or Sun 03:00, or never (avs_backup_schedule)."
+            remedy = "Write one that `systemd-analyze calendar` takes, in quotes, as 'Sun 03:00', or never (avs_backup_schedule)."
             problems.append(finding("INV-001", f"schedule {text[:80]!r}", problem, remedy))
     if times and not timers.units.usable():
         problems.append(finding("BAK-010", "systemd", "does not run on this host", "Have something else call avsctl backup there."))

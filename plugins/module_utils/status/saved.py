@@ -31,7 +31,8 @@ def saved(own: InstanceStore, installed: bool) -> tuple[dict[str, Any] | None, l
     found = known or Last()
     waiting = bool(schedule) and not has_password(own)
     lock = os.path.join(os.path.dirname(own.lock), f"{own.id}.backup.lock")
-    problems = _problems(found, waiting, schedule, bool(found.begun) and lock_is_free(lock))
+    # Of what is gone nothing more is expected.
+    problems = _problems(found, waiting, schedule, bool(found.begun) and lock_is_free(lock)) if installed else ()
     age = seconds_since(found.time) if found.time else None
     told = {
         "schedule": schedule or None,

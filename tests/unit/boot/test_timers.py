@@ -139,7 +139,21 @@ def test_a_systemd_that_refuses_is_told_and_the_removal_stands(timers: Timers) -
 
 @pytest.mark.parametrize(
     "text",
-    ["", " daily", "daily\n", "daily\nUnit=x.service", "%i", "$(reboot)", "a;b", "-x", "d" * 121, "t\u00e4glich", "daily\\", '"daily"', "--help"],
+    [
+        "",
+        " daily",
+        "daily\n",
+        "daily\nUnit=x.service",
+        "%i",
+        "$(reboot)",
+        "a;b",
+        "-x",
+        "d" * 121,
+        "t\u00e4glich",
+        "daily\\",
+        '"daily"',
+        "--help",
+    ],
 )
 def test_what_is_no_calendar_text_reaches_nobody(text: str) -> None:
     systemd = Systemd()

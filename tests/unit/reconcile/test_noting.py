@@ -54,7 +54,9 @@ def test_what_was_made_and_proven_is_told_without_restic(memory_host: MemoryHost
     assert told["verified"] and told["proven"] == done["id"] and problems == []
     # What is removed keeps it, as it keeps its backups.
     host.well(host.gone())
-    assert seen(host)[0]["id"] == done["id"]
+    assert "is not installed" in take()["error"]
+    told, problems = seen(host)
+    assert (told["id"], told["problem"], problems) == (done["id"], None, [])
 
 
 def test_a_failure_is_told_until_the_next_one_succeeds(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
@@ -146,9 +148,9 @@ def test_an_instance_that_is_not_here_gets_no_record(memory_host: MemoryHost) ->
 def test_one_node_of_a_host_at_a_time_is_down_for_its_backup(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
     host = memory_host
     with turn(host.store, "other-x", WAY):
-        with pytest.raises(LockedError, match=f"{ID} was not stopped: another node of this host is down .*by tester for other-x"):
-            with turn(host.store, ID, Way("tester", 0)):
-                raise AssertionError("both at once")
+        refused = pytest.raises(LockedError, match=f"{ID} was not stopped: another node of this host is down .*by tester for other-x")
+        with refused, turn(host.store, ID, Way("tester", 0)):
+            raise AssertionError("both at once")
         stops = len([words for words in host.engine.asked if words[0] == "stop"])
         assert "another node of this host is down for its backup" in take()["error"]
         assert running(host) == {"node", "gateway"} and len([words for words in host.engine.asked if words[0] == "stop"]) == stops

@@ -13,9 +13,7 @@ class Systemd:
     """``asked``: what ``systemctl`` was; ``code`` is what it ends with; ``inactive`` units are; of calendar texts some are ``nonsense``, and
     some are ``never``."""
 
-    def __init__(
-        self, code: int = 0, inactive: Collection[str] = (), nonsense: Collection[str] = (), never: Collection[str] = ()
-    ) -> None:
+    def __init__(self, code: int = 0, inactive: Collection[str] = (), nonsense: Collection[str] = (), never: Collection[str] = ()) -> None:
         self.code, self.inactive, self.nonsense, self.never = code, inactive, nonsense, never
         self.asked: list[list[str]] = []
         self.texts: list[str] = []
