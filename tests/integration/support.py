@@ -258,9 +258,9 @@ def wipe(host: Host) -> None:
         'ids=$(docker ps -aq --filter label=avs.instance); [ -z "$ids" ] || docker rm -f $ids >/dev/null; '
         'nets=$(docker network ls -q --filter name=avs-); [ -z "$nets" ] || docker network rm $nets >/dev/null; '
         'vols=$(docker volume ls -q --filter name=avs-); [ -z "$vols" ] || docker volume rm $vols >/dev/null; '
-        "systemctl stop 'avs@*.service' avs-recover.service 2>/dev/null; "
+        "systemctl stop 'avs-backup@*' 'avs@*.service' avs-recover.service 2>/dev/null; "
         "rm -rf /var/lib/avs /run/avs /run/avs-units /run/lock/avs /usr/local/lib/avs /usr/local/sbin/avsctl "
         "/usr/local/share/bash-completion/completions/avsctl; "
-        "cd /etc/systemd/system && rm -rf avs@.service avs-recover.service *.wants/avs* && systemctl daemon-reload; "
+        "cd /etc/systemd/system && rm -rf avs@.service avs-recover.service avs-backup@* *.wants/avs* && systemctl daemon-reload; "
         "systemctl reset-failed 'avs*' 2>/dev/null; true"
     )
