@@ -157,7 +157,8 @@ def test_ls_shows_a_table(memory_host: MemoryHost, capsys: Captured) -> None:
         ["ID", "VERSION", "PROFILE", "STATE", "HEALTH"], [ID, "v1.0.0", "hoodi", "started", "healthy"]]  # fmt: skip
     assert main(["ls", "--json"], place(memory_host)) == 0
     assert json.loads(capsys.readouterr().out) == {
-        "instances": [{"id": ID, "version": "v1.0.0", "profile": "hoodi", "state": "started", "health": "healthy"}], "findings": []}  # fmt: skip
+        "instances": [{"id": ID, "version": "v1.0.0", "profile": "hoodi", "state": "started", "health": "healthy", "backup": None}],
+        "findings": []}  # fmt: skip
 
 
 def test_an_unknown_id_names_those_there_are(memory_host: MemoryHost, capsys: Captured) -> None:

@@ -76,6 +76,12 @@ def test_csv_of_the_fleet_cuts_nothing() -> None:
     assert found[2][3] == COMMIT and found[2][7] == "node=r/x@sha256:" + "a" * 64 and found[2][9] == 'node, the "first", is exited'
 
 
+def test_what_is_off_with_backups_stands_behind_the_detail() -> None:
+    one = {"id": "a-avs-1", "health": {"status": "healthy", "detail": "runs"}, "backup": {"problem": "its last backup failed", "age": 3}}
+    for backup, detail in ((one["backup"], "runs; its last backup failed"), ({"problem": None}, "runs"), (None, "runs"), ("odd", "runs")):
+        assert rows(status_report({"h": {"instances": [{**one, "backup": backup}]}}, "csv"))[1][9] == detail
+
+
 def test_json_of_the_fleet_holds_everything() -> None:
     found = json.loads(status_report(RESULTS, "json"))
     assert [(item["host"], item["id"]) for item in found["instances"]] == [("h1", "a-avs-1"), ("h1", "b-avs-2")]
