@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ..backup import last
@@ -56,13 +56,11 @@ def noting(own: InstanceStore, operation: str) -> Iterator[None]:
 def turn(store: Store, name: str, way: Way) -> Iterator[None]:
     """One node of a host at a time is down for a backup: a package may have others stand in for it, and a disk is quicker with one. Raises
     ``LockedError`` where another one is down for as long as locks are waited for."""
-    lock = Lock(os.path.join(store.locks, _TURN), f"{way.holder} for {name}", way.lock_timeout)
-    try:
-        lock.__enter__()
-    except LockedError:
-        what = f"{name} was not stopped: another node of this host is down for its backup ({said_of(lock.path)})"
-        raise LockedError(f"{what}; waited {way.lock_timeout:g} s for it. Let that end, or raise avs_lock_timeout") from None
-    try:
+    path = os.path.join(store.locks, _TURN)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(Lock(path, f"{way.holder} for {name}", way.lock_timeout))
+        except LockedError:
+            what = f"{name} was not stopped: another node of this host is down for its backup ({said_of(path)})"
+            raise LockedError(f"{what}; waited {way.lock_timeout:g} s for it. Let that end, or raise avs_lock_timeout") from None
         yield
-    finally:
-        lock.__exit__(None, None, None)
