@@ -86,6 +86,8 @@ options:
     description: Seconds a node has to end in at most. One that is killed then is a warning.
     type: int
     default: 300
+extends_documentation_fragment:
+  - restaking.avs.long_work
 attributes:
   action:
     description: The password is resolved on the controller.
@@ -166,6 +168,8 @@ unknown:
 
 import os
 import socket
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -173,9 +177,28 @@ from ..module_utils.common.errors import AvsError
 from ..module_utils.common.harmless import harmless_deep
 from ..module_utils.docker.engine import Engine
 from ..module_utils.instance.store import host_store
-from ..module_utils.reconcile import repositories, saving
+from ..module_utils.reconcile import long_work, repositories, saving
 from ..module_utils.reconcile.own import Way
 from ..module_utils.reconcile.selection import choose
+from ..module_utils.system.command import RunCommand
+
+
+def work(given: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
+    """All there is to do, wherever it is done: in this call, or in a process of its own. ``given``: what the module was, and ``check``."""
+    way = Way(given["holder"], float(given["lock_timeout"]), float(given["stop_timeout"]), given["check"])
+    try:
+        host = repositories.Host(host_store(), Engine(run_command), run_command)
+        asked = repositories.asked(given)
+        chosen = choose(host.store, host.engine, given["ids"], "", given["all"])
+        if given["state"] == "taken":
+            result = saving.take(host, chosen.ids, way, asked)
+        elif given["state"] == "listed":
+            result = saving.listed(host, chosen.ids, way, asked)
+        else:
+            result = saving.proven(host, chosen.ids, way, asked, given["backup"] or "")
+    except AvsError as error:
+        return {"failed": True, "changed": False, **harmless_deep(error.as_result())}
+    return harmless_deep({**result, "unknown": list(chosen.unknown)})
 
 
 def main() -> None:
@@ -194,26 +217,20 @@ def main() -> None:
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 60},
             "stop_timeout": {"type": "int", "default": 300},
+            **long_work.ARGUMENTS,
         },
         supports_check_mode=True,
         mutually_exclusive=[["ids", "all"]],
     )
-    given = module.params
-    holder = given["holder"] or f"{os.environ.get('SUDO_USER') or 'root'}@{socket.gethostname()}:{os.getpid()}"
-    way = Way(holder, float(given["lock_timeout"]), float(given["stop_timeout"]), module.check_mode)
+    given = {**module.params, "check": module.check_mode}
+    given["holder"] = given["holder"] or f"{os.environ.get('SUDO_USER') or 'root'}@{socket.gethostname()}:{os.getpid()}"
+    asked = long_work.Asked("instance_backup", given, sorted(module.no_log_values))
     try:
-        host = repositories.Host(host_store(), Engine(module.run_command), module.run_command)
-        asked = repositories.asked(given)
-        chosen = choose(host.store, host.engine, given["ids"], "", given["all"])
-        if given["state"] == "taken":
-            result = saving.take(host, chosen.ids, way, asked)
-        elif given["state"] == "listed":
-            result = saving.listed(host, chosen.ids, way, asked)
-        else:
-            result = saving.proven(host, chosen.ids, way, asked, given["backup"] or "")
+        answer = long_work.answer(asked, module.run_command, work)
     except AvsError as error:
         module.fail_json(changed=False, **harmless_deep(error.as_result()))
-    answer = harmless_deep({**result, "unknown": list(chosen.unknown)})
+    except OSError as error:
+        module.fail_json(changed=False, msg=f"it could not be begun: {error}")
     if answer.pop("failed", False):
         module.fail_json(**answer)
     module.exit_json(**answer)

@@ -216,6 +216,12 @@ instances:
         problem:
           description: What is off, as a text; null where nothing is.
           type: str
+    at_work:
+      description:
+        - Of an instance that is just now backed up, proven or restored, since when (C(since)), its phase (C(phase), C(phase_since)) and, as
+          far as it is known, C(bytes), C(files) and C(parts) of the repository that are done, all of them (C(total_bytes), C(total_files),
+          C(total_parts)), and the seconds that are C(left); null where it is not.
+      type: dict
     kept:
       description: Of a removed instance the C(volumes) and the C(data) folder that were kept.
       type: dict

@@ -134,14 +134,21 @@ def write(path: str, trees: Iterable[Tree], since: int) -> Summary:
 
 def changed_since(trees: Iterable[Tree], since: int) -> int:
     """Bytes on the disk of files that changed at or after an instant (nanoseconds since the epoch). What vanishes meanwhile counts not."""
-    total = 0
+    return sum(seen.st_blocks * 512 for seen in _changed(trees, since))
+
+
+def to_read_since(trees: Iterable[Tree], since: int) -> int:
+    """The same as bytes that are to be read: of a file that changed all of it, its holes included."""
+    return sum(seen.st_size for seen in _changed(trees, since))
+
+
+def _changed(trees: Iterable[Tree], since: int) -> Iterator[os.stat_result]:
     for tree in trees:
         for path in _paths(tree):
             with suppress(OSError):
                 seen = os.lstat(path)
                 if stat.S_ISREG(seen.st_mode) and seen.st_ctime_ns >= since:
-                    total += seen.st_blocks * 512
-    return total
+                    yield seen
 
 
 def _paths(tree: Tree) -> Iterator[str]:

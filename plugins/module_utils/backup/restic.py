@@ -23,7 +23,9 @@ from ..common.errors import HostError
 from ..common.rules import finding
 from ..docker.programs import PATH
 from ..system import files
-from ..system.command import RunCommand, await_the_end, invocation, ran_out_of_time
+from ..system.command import RunCommand, invocation, ran_out_of_time
+from . import watched
+from .progress import Progress
 
 FLOOR = (0, 12)
 # Seconds; a question to a repository on this host takes one.
@@ -64,11 +66,12 @@ class ResticError(HostError):
 
 @dataclass(frozen=True)
 class Abilities:
-    """``dry``: it can say what a backup would add; ``sparse``: it makes holes again where a file had some."""
+    """``dry``: it can say what a backup would add; ``sparse``: it makes holes again where a file had some; ``tells``: how far a restore is."""
 
     version: str
     dry: bool
     sparse: bool
+    tells: bool
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,13 @@ class Restic:
     def __init__(self, run_command: RunCommand, repository: str, password: str, hold: Sequence[int] = ()) -> None:
         """``hold``: descriptors that stay open as long as a command runs."""
         self._run_command, self.repository, self._password, self.hold = run_command, repository, password, tuple(hold)
+        self.progress = Progress()
         self._abilities: Abilities | None = None
 
     def holding(self, *descriptors: int) -> Restic:
         """The same, for one who has a lock."""
         other = Restic(self._run_command, self.repository, self._password, descriptors)
-        other._abilities = self._abilities
+        other._abilities, other.progress = self._abilities, self.progress
         return other
 
     def abilities(self) -> Abilities:
@@ -168,7 +172,7 @@ class Restic:
         command = ["restore", snapshot, "--target", target, "--verify"]
         command += ["--sparse"] if self.abilities().sparse else []
         command += ["--include", literal(path)] if path else []
-        self._must("the backup could not be read", command, None, plain=True)
+        self._must("the backup could not be read", command, None, plain=not self.abilities().tells)
 
     def forget(self, snapshots: Sequence[str]) -> None:
         """Take snapshots off the list; what they alone needed goes with a later prune."""
@@ -223,20 +227,13 @@ class Restic:
             *([] if plain else ["--json"]),
             *command,
         ]
-        # A line each ten seconds; without a terminal it would be sixty a second.
-        environment = {"PATH": PATH, "HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC", "RESTIC_PROGRESS_FPS": "0.1"}
+        # A line each second; without a terminal it would be sixty.
+        environment = {"PATH": PATH, "HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC", "RESTIC_PROGRESS_FPS": "1"}
         from time import monotonic
 
         started = monotonic()
-        code, out, err = self._run_command(
-            invocation(line, environment, timeout),
-            cwd="/",
-            encoding=None,
-            expand_user_and_vars=False,
-            handle_exceptions=False,
-            pass_fds=tuple(fd for fd in self.hold if fd >= 0),
-            before_communicate_callback=await_the_end,
-        )
+        hold = [fd for fd in self.hold if fd >= 0]
+        code, out, err = watched.run(self.progress, self._run_command, invocation(line, environment, timeout), hold)
         if ran_out_of_time(code, timeout, monotonic() - started):
             raise ResticError(f"restic {command[0]} was ended", "time", f"it took longer than {timeout:g} s", self.repository)
         return code, out.decode("utf-8", errors="replace"), err.decode("utf-8", errors="replace")
@@ -268,7 +265,7 @@ def abilities(said: str) -> Abilities:
     if number < FLOOR:
         message = f"restic {FLOOR[0]}.{FLOOR[1]} or newer is needed, there is {said.split(chr(10))[0][:60]!r}"
         raise HostError(message, [finding("BAK-003", "restic", message, "Install a newer restic.")])
-    return Abilities(match[0].split()[1] if match else "", number >= (0, 13), number >= (0, 15))
+    return Abilities(match[0].split()[1] if match else "", number >= (0, 13), number >= (0, 15), number >= (0, 16))
 
 
 def literal(path: str) -> str:

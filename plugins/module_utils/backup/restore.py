@@ -21,7 +21,7 @@ from ..instance import hold
 from ..instance.store import InstanceStore
 from ..system import files
 from ..system.command import RunCommand
-from . import listing, settings
+from . import listing, progress, settings
 from .kept import Backup
 from .listing import Tree
 from .restic import Restic
@@ -102,6 +102,7 @@ def require_room(own: InstanceStore, seal: Seal, wanted: Sequence[Place]) -> Non
 def bring(restic: Restic, run_command: RunCommand, backup: Backup, seal: Seal, wanted: Sequence[Place]) -> None:
     """Restore each item beside what it is to replace, and compare it with what was saved. Raises ``ResticError``, ``HostError``."""
     items = {item.name: item for item in seal.items}
+    restic.progress.phase(progress.RESTORE)
     for place in wanted:
         item = items[place.name]
         files.remove(place.scratch)

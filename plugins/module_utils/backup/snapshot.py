@@ -28,7 +28,7 @@ from ..policy.mounts import below
 from ..policy.unnamed_volumes import is_unnamed
 from ..system import files
 from ..system.clock import moment_of, now
-from . import kept, listing, settings
+from . import kept, listing, progress, settings
 from .listing import Summary, Tree
 from .restic import How, Restic, ResticError, Saved
 from .volumes import Item, Plan, There, plan
@@ -105,11 +105,13 @@ def require(instance: str, items: Sequence[Item]) -> None:
         raise _unsound(instance, f"{', '.join(missing)} is no folder")
 
 
-def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None) -> None:
-    """Whether what is to be saved has room where the repository is, and leaves some. Raises ``ResticError``."""
+def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None) -> int:
+    """Whether what is to be saved has room where the repository is, and leaves some. Raises ``ResticError``. Returns the instant since which
+    a pass has to read what changed (nanoseconds since the epoch)."""
     disk = shutil.disk_usage(restic.repository)
     spare = disk.free - min(disk.total // 20, _FLOOR)
-    backups = kept.backups(restic.snapshots(), own.id)
+    known = restic.snapshots()
+    backups = kept.backups(known, own.id)
     since = int((moment_of(backups[-1].time) or 0) * 1e9) if backups else 0
     needed = listing.changed_since(trees(planned.items), since)
     if needed > spare and restic.abilities().dry:
@@ -119,10 +121,12 @@ def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None)
     if needed > spare:
         said = f"{needed >> 20} MiB are to be saved, and {max(spare, 0) >> 20} MiB may be used of the file system of {restic.repository}"
         raise ResticError(f"{own.id} was not touched", "full", said, restic.repository)
+    return int(max([moment_of(item.time) or 0.0 for item in (*backups, *kept.unsealed(known, own.id))], default=0.0) * 1e9)
 
 
 def live(restic: Restic, instance: str, planned: Plan, transaction: str, version: str | None) -> Saved:
     """Save what can be while the node runs, so that little is left to do while it is down. Never a backup."""
+    restic.progress.phase(progress.LIVE)
     label = kept.label(instance, kept.FILES, transaction, version, kind=kept.LIVE)
     return restic.backup([item.path for item in planned.items], label, How(_spared(planned.items), live=True))
 
@@ -134,6 +138,7 @@ def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction:
     stage = os.path.join(settings.folder(own), f"{_STAGE}{transaction}")
     files.folder(stage, 0o700)
     require(own.id, items)
+    restic.progress.phase(progress.COPY)
     begun, since, started = now(), time.time_ns(), time.monotonic()
     time.sleep(_TICK)
     label = kept.label(own.id, kept.FILES, transaction, version, kind=kept.STOPPED)
@@ -147,7 +152,9 @@ def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction:
 
 def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:
     """Make a backup of what was copied, if the repository has all of it. Returns the manifest. Raises ``ResticError``, ``HostError``."""
+    restic.progress.phase(progress.CHECK)
     restic.check(everything=False)
+    restic.progress.phase(progress.SEAL)
     known = restic.snapshots()
     snapshot = kept.whole_id(known, copied.saved.snapshot, copied.transaction)
     if snapshot is None or sorted(snapshot.paths) != sorted(item.path for item in copied.items):

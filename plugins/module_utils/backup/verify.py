@@ -19,7 +19,7 @@ from ..common.rules import finding
 from ..instance.store import InstanceStore
 from ..system import files
 from ..system.command import RunCommand, await_the_end, invocation
-from . import kept, listing, settings
+from . import kept, listing, progress, settings
 from .kept import Backup
 from .listing import Tree
 from .restic import How, Restic
@@ -47,6 +47,7 @@ def prove(restic: Restic, run_command: RunCommand, own: InstanceStore, backup: B
 
     Raises ``ResticError`` where the repository is damaged, ``HostError`` (BAK-003) where it is not what was saved, and ``OSError``.
     """
+    restic.progress.phase(progress.PROOF)
     restic.check(everything=True)
     scratch = os.path.join(settings.folder(own), f"{SCRATCH}{backup.id}")
     files.remove(scratch)
@@ -55,6 +56,7 @@ def prove(restic: Restic, run_command: RunCommand, own: InstanceStore, backup: B
         seal = read_seal(restic, backup, os.path.join(scratch, "seal"))
         require_room(own.id, seal, scratch)
         place = os.path.join(scratch, "files")
+        restic.progress.phase(progress.PROOF_RESTORE)
         restored = restored_to(restic, run_command, seal, backup, place)
         problems = listing.differences(listing.read(seal.listing), restored)
         if problems:

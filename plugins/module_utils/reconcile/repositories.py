@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..backup import retention, settings
+from ..backup.progress import Progress, Told, unheard
 from ..backup.restic import Restic
 from ..backup.settings import Settings
 from ..common.errors import HostError
@@ -28,9 +29,12 @@ _NO_PASSWORD = "Run restaking.avs.backup, which brings it; it is kept in memory,
 
 @dataclass(frozen=True)
 class Host:
+    """``told`` is called with each step of work that takes long."""
+
     store: Store
     engine: Engine
     run_command: RunCommand
+    told: Told = unheard
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: 
     if make:
         settings.keep(own, wanted)
     restic = Restic(host.run_command, wanted.repository, settings.password_file(own))
+    restic.progress = Progress(own, host.told)
     restic.clear_locks()
     return restic
 

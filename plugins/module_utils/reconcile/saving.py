@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ..backup import kept, last, retention, snapshot, verify
+from ..backup import kept, last, pace, progress, retention, snapshot, verify
 from ..backup.kept import Backup
 from ..backup.restic import Restic
 from ..backup.restore import half
@@ -24,6 +24,7 @@ from ..backup.volumes import Plan
 from ..common.actions import Action
 from ..common.errors import AvsError, HostError, LockedError
 from ..common.findings import WARNING, Finding
+from ..common.records import plain
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import APPLYING, STOPPED
@@ -69,7 +70,10 @@ def each(host: Host, ids: Sequence[str], way: Way, step: Callable[[str, tuple[in
             return step(name, ())
         # The instance's own lock is for who touches the node, and is free while the node runs.
         with Lock(os.path.join(host.store.locks, f"{name}.backup.lock"), way.holder, way.lock_timeout) as lock:
-            return step(name, (lock.fd,))
+            try:
+                return step(name, (lock.fd,))
+            finally:
+                progress.clear(host.store.instance(name))
 
     return result_of([_guarded(host, name, locked) for name in ids])
 
@@ -78,10 +82,18 @@ def _guarded(host: Host, name: str, step: Callable[[str], dict[str, Any]]) -> di
     own = host.store.instance(name)
     try:
         return step(name)
+    except LockedError as error:
+        return refused(name, own, LockedError(f"{error.message}{_at_work(own)}", error.findings))
     except OSError as error:
         return refused(name, own, of_the_system(name, error, host.store.root))
     except AvsError as error:
         return refused(name, own, error if isinstance(error, HostError) else HostError(error.message, error.findings))
+
+
+def _at_work(own: InstanceStore) -> str:
+    """How far whoever works on it is, for one who does not wait for the end."""
+    step = progress.at_work(own)
+    return "" if step is None else f"; {progress.said(own.id, plain(step))}"
 
 
 def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) -> dict[str, Any]:
@@ -107,9 +119,10 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     snapshot.sweep(own)
     snapshot.require(name, planned.items)
     version = state.package.version if state.package is not None else None
-    snapshot.room(restic, own, planned, version)
-    before = snapshot.live(restic, name, planned, "live", version).added if up else 0
-    entry = _Taking(host, own, restic, way, asked.bound or float(wanted.max_stop or MAX_STOP)).run(planned)
+    since = snapshot.room(restic, own, planned, version)
+    bound = asked.bound or float(wanted.max_stop or MAX_STOP)
+    before = pace.live_passes(restic, own, planned, pace.Terms(version, bound, since)) if up else 0
+    entry = _Taking(host, own, restic, way, bound).run(planned)
     if entry.get("backup"):
         # What is new went there while the node ran, for the most part.
         entry["backup"]["added"] += before
@@ -146,6 +159,8 @@ class _Taking:
                 alone(self.item, terms, self.host.store, lambda descriptors: self._copy(planned, descriptors))
             finally:
                 entry = self._start()
+        if self.ended and self.copied is not None:
+            pace.learn(self.own, self.copied.seconds)
         error = self.item.error
         try:
             if error is None and self.copied is not None:
@@ -189,6 +204,7 @@ class _Taking:
             entry = entry_of(InstanceSpec(id=self.own.id), state, self.host.engine.containers(self.own.id))
             acted(entry, *stopped)
             return entry
+        self.restic.progress.phase(progress.START)
         entry = dict(start(self.host.store, self.host.engine, [self.own.id], self.way)["instances"][0])
         acted(entry, *stopped)
         return entry

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..backup.progress import at_work
 from ..common.errors import HostError
 from ..common.findings import Finding
 from ..common.names import is_name
@@ -102,9 +103,10 @@ class _Look:
             del entry[name]
         known = state or NONE
         gone = not known.installed
-        held = hold_of(files)
+        held, step = hold_of(files), at_work(files)
         entry.update({
             "hold": None if held is None else held.as_dict(),
+            "at_work": None if step is None else plain(step),
             "phase": DAMAGED if broken else state.phase if state is not None else None,
             "release": None if gone else files.release(),
             "tree": None if gone else f"{files.current}/tree",

@@ -112,6 +112,10 @@ def _pairs(entry: Mapping[str, Any], health: Mapping[str, Any]) -> Iterable[tupl
     hold = entry.get("hold")
     if hold:
         yield "held", f"since {hold.get('since')} by {hold.get('by')}: {hold.get('reason') or 'no reason given'}"
+    if entry.get("at_work"):
+        from ...module_utils.backup.progress import said
+
+        yield "backup", said(entry["id"], entry["at_work"]).partition(": ")[2]
     if entry.get("package"):
         words = (entry["package"], entry.get("version"), entry.get("profile") and f"profile {entry['profile']}", entry.get("commit"))
         yield "package", " ".join(str(word) for word in words if word)

@@ -13,6 +13,7 @@ from typing import Any
 from .acting import chosen, code_of, holder, lines_of, seconds, several
 from .commands import DONE, ID, Command, Outcome, Place, require, takes_id, takes_ids
 from .known import known
+from .progress import going_on, shown
 
 Do = Callable[[Any, Sequence[str], Any, Any, argparse.Namespace], Mapping[str, Any]]
 
@@ -31,7 +32,8 @@ def _backup(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.reconcile.saving import take
 
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
-    data = harmless_deep(dict(take(_host(place), chosen(arguments, place), way, Asked(bound=arguments.max_stop))))
+    with shown() as told:
+        data = harmless_deep(dict(take(_host(place, told), chosen(arguments, place), way, Asked(bound=arguments.max_stop))))
     lines = [line for entry in data["instances"] for line in (*lines_of(entry), *_saved(entry))]
     return Outcome(code_of(data), data, lines)
 
@@ -62,6 +64,7 @@ def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
         for item in entry.get("backups") or ()
     ]
     lines = table(("INSTANCE", "TIME", "BACKUP", "VERSION", "PROVEN"), rows, room()) if rows else ["no backups on this host"]
+    lines += going_on(place.store, arguments.ids or there)
     return Outcome(code_of(data), data, [*lines, *(line for entry in data["instances"] for line in _off(place, entry))])
 
 
@@ -84,7 +87,8 @@ def _prove(arguments: argparse.Namespace, place: Place) -> Outcome:
 
     require([arguments.id], known(place))
     way = Way(holder(), arguments.lock_timeout)
-    data = harmless_deep(dict(proven(_host(place), [arguments.id], way, Asked(), arguments.backup)))
+    with shown() as told:
+        data = harmless_deep(dict(proven(_host(place, told), [arguments.id], way, Asked(), arguments.backup)))
     entry, code = data["instances"][0], code_of(data)
     if code != DONE:
         return Outcome(code, data, lines_of(entry))
@@ -104,7 +108,8 @@ def _restore(arguments: argparse.Namespace, place: Place) -> Outcome:
     require([arguments.id], known(place))
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
     back = Back(arguments.backup, arguments.acknowledge)
-    data = harmless_deep(dict(restore(_host(place), [arguments.id], way, Asked(), back)))
+    with shown() as told:
+        data = harmless_deep(dict(restore(_host(place, told), [arguments.id], way, Asked(), back)))
     entry = data["instances"][0]
     kept = [f"{entry['id']}: what was there is kept: {path}" for path in (entry.get("replaced") or {}).values()]
     return Outcome(code_of(data), data, [*lines_of(entry), *kept])
@@ -118,11 +123,12 @@ def _takes_restore(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _host(place: Place) -> Any:
+def _host(place: Place, told: Callable[[str, Any], None] | None = None) -> Any:
+    from ...module_utils.backup.progress import unheard
     from ...module_utils.reconcile.repositories import Host
     from .process import run_command
 
-    return Host(place.store, place.engine, run_command)
+    return Host(place.store, place.engine, run_command, told or unheard)
 
 
 def _one_backup(parser: argparse.ArgumentParser) -> None:

@@ -65,6 +65,7 @@ VARIABLES = (
         "avs_backup_schedule",
         "avs_backup_schedules",
         "avs_backup_random_delay",
+        "avs_backup_poll",
         "avs_backup_verify",
         "avs_restore",
         "avs_restore_confirm",

@@ -20,6 +20,7 @@ from ..secrets.run_folder import RunFolder
 from ..secrets.source import Surroundings
 from ..secrets.sources import Sources, request_of, wishes_of
 from .host import Host, HostAction
+from .long_work import Call, followed, seconds
 from .task import Task
 
 _PLACE = "password"
@@ -35,13 +36,20 @@ class BackupAction(HostAction):
         task = Task(self, task_vars or {})
         arguments = dict(self._task.args)
         try:
+            poll = seconds(plain(arguments.pop("poll", None)))
             password = _password(task, plain(arguments.pop(_PLACE, None)))
             if password and not task.check:
                 Host(task).require_stdin()
                 arguments[_PLACE] = password
         except AvsError as error:
             return {"failed": True, "changed": False, **error.as_result()}
-        answer: dict[str, Any] = self._execute_module(module_name=self.module, module_args=arguments, task_vars=task_vars)
+
+        def execute(given: dict[str, Any]) -> dict[str, Any]:
+            found: dict[str, Any] = self._execute_module(module_name=self.module, module_args=given, task_vars=task_vars)
+            return found
+
+        direct = not poll or task.check or arguments.get("state") == "listed"
+        answer = execute(arguments) if direct else followed(Call(execute, task.target), arguments, poll)
         answer.pop("invocation", None)
         return answer
 

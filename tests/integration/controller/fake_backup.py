@@ -13,10 +13,37 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 
+def _goes_on(module: AnsibleModule, job: dict[str, object]) -> None:
+    """As long as a test wants it to (``lasts.memory``: calls, a name to join, and calls the connection is lost for after the first)."""
+    own = module._remote_tmp
+    with open(os.path.join(own, "jobs.memory"), "a") as handle:
+        handle.write(json.dumps(job) + "\n")
+    try:
+        with open(os.path.join(own, "lasts.memory")) as handle:
+            lasts = json.load(handle)
+    except FileNotFoundError:
+        return
+    if job["begin"]:
+        with open(os.path.join(own, "lost.memory"), "w") as handle:
+            handle.write(str(lasts.get("lost", 0)))
+    calls = int(lasts["calls"]) - 1
+    with open(os.path.join(own, "lasts.memory"), "w") as handle:
+        json.dump({**lasts, "calls": calls}, handle)
+    if calls > 0:
+        step = {
+            "since": "2026-01-01T00:00:00Z", "phase": "live pass", "phase_since": "2026-01-01T00:00:00Z", "pid": 1, "birth": 1, "bytes": 3 << 30,
+            "total_bytes": 4 << 30, "left": 3700.0,
+        }  # fmt: skip
+        odd = {**step, "phase": "\x1b[31mlive"}
+        name = lasts.get("joins") or job["name"]
+        going_on = {"name": name, "joined": name != job["name"], "steps": {"a-avs-1\x1b": step, "b-avs-1": odd, "c": "no step"}}
+        module.exit_json(changed=False, going_on=going_on)
+
+
 def main() -> None:
     names = (
         *("id", "backup", "repository", "holder", "classes", "acknowledged", "keep", "max_stop", "lock_timeout", "stop_timeout"),
-        *("schedule", "schedules", "random_delay"),
+        *("schedule", "schedules", "random_delay", "poll", "job"),
     )
     spec = {
         "ids": {"type": "list", "elements": "str", "default": []}, "all": {"type": "bool", "default": False}, "state": {"type": "str"},
@@ -30,6 +57,8 @@ def main() -> None:
         handle.write(
             json.dumps({"state": given["state"], "repository": given["repository"], "password": digest, "check": module.check_mode}) + "\n"
         )
+    if given["job"]:
+        _goes_on(module, given["job"])
     actions = [{"kind": "backup", "name": "a-avs-1", "action": "create"}]
     entry = {"id": "a-avs-1", "state": "started", "changed": True, "actions": actions, "error": None}
     if given["state"] == "listed":

@@ -28,7 +28,8 @@ from tests.unit.support.saved_host import WAY, Take, boot, keyless, prove, runni
 
 def operations(host: MemoryHost) -> list[tuple[str, str]]:
     lines = Path(host.store.instance(ID).path("journal.jsonl")).read_text().splitlines()
-    return [(item["event"], item.get("operation") or item.get("outcome")) for item in map(json.loads, lines)]
+    found = [(item["event"], item.get("operation") or item.get("outcome")) for item in map(json.loads, lines)]
+    return [item for item in found if item[0] != "phase"]
 
 
 def failing(saved: ResticInMemory, command: str, ends: tuple[int, str], moment: int) -> tuple[Callable[[list[str]], None], list[int]]:
@@ -196,7 +197,7 @@ def test_a_backup_is_proven_and_a_damaged_one_is_not(memory_host: MemoryHost, sa
     done = prove(host, saved, first)
     assert "volumes/node-data/rows differs in mode" in done["error"] and second != first
     assert [bool(item["verified"]) for item in there(host, saved)] == [False, True]
-    assert sorted(os.listdir(settings.folder(host.store.instance(ID)))) == ["last.json", "settings.json"]
+    assert sorted(os.listdir(settings.folder(host.store.instance(ID)))) == ["last.json", "pace.json", "settings.json"]
 
 
 def test_power_cut_at_any_moment_leaves_a_node_and_no_half_backup(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
@@ -219,7 +220,7 @@ def test_power_cut_at_any_moment_leaves_a_node_and_no_half_backup(memory_host: M
         assert take()["error"] is None, what
         assert len(there(host, saved)) == len(now) + 1, what
         left = sorted(os.listdir(settings.folder(host.store.instance(ID))))
-        assert left == ["last.json", "settings.json"], what
+        assert left == ["last.json", "pace.json", "settings.json"], what
         found = [one for one in differences(end_of(host), wanted) if "backup" not in one and "making-" not in one]
         assert found == [], what
     assert cuts > 20

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How long a node would be down for its copy: known before it is stopped, from what earlier copies took and what passes read meanwhile.
+
+A copy looks at every file (``fixed`` seconds), and reads those that changed since the live pass began (at ``rate``). Where nobody can tell yet,
+nothing is refused: the copy has its bound all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ..common.errors import HostError
+from ..common.records import Odd, Record, item, nullable, number, plain
+from ..common.rules import finding
+from ..instance.store import InstanceStore
+from ..system import files
+from . import listing, settings, snapshot
+from .restic import Restic
+from .volumes import Plan
+
+# A pass that saves what changed during the one before takes less time, in which less changes.
+_PASSES = 3
+# Bytes and seconds from which on a pass tells how fast it reads, and not how fast it begins.
+_TELLING, _LONG_ENOUGH = 64 << 20, 2.0
+# A look at a file is a part of what a copy does to it: restic looks as well, and so does the list that is made of all of them.
+_LOOKS = 3.0
+
+
+class Pace(Record, loose=True):
+    """``rate``: bytes a second; ``fixed``: seconds a copy takes of which nothing changed; ``to_read``: bytes that were still to be read when the
+    node was stopped last. What is not known is ``None``."""
+
+    rate: float | None = item(nullable(number), default=None)
+    fixed: float | None = item(nullable(number), default=None)
+    to_read: int = item(number, default=0)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """``version`` of the node, ``bound``: seconds it may be down for the copy, ``since``: the instant from which on what changed is to be
+    read (nanoseconds since the epoch)."""
+
+    version: str | None
+    bound: float
+    since: int
+
+
+def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms) -> int:
+    """Save what can be while the node runs, again where the rest would take too long. Returns bytes that are new in the repository. Raises
+    ``HostError`` (BAK-003) where the rest would still take longer than the node may be down, and ``ResticError``."""
+    added, since, known = 0, terms.since, read(own)
+    for turn in range(1, _PASSES + 1):
+        before = listing.to_read_since(snapshot.trees(planned.items), since)
+        since, began = time.time_ns(), time.monotonic()
+        added += snapshot.live(restic, own.id, planned, "live", terms.version).added
+        rate = rate_of(before, time.monotonic() - began) or known.rate
+        began = time.monotonic()
+        rest = listing.to_read_since(snapshot.trees(planned.items), since)
+        known = known.but(rate=rate, to_read=rest)
+        seconds = expected(known, (time.monotonic() - began) * _LOOKS)
+        if seconds <= terms.bound:
+            break
+        if turn == _PASSES:
+            raise _too_long(own.id, known, seconds, terms.bound)
+    keep(own, known)
+    return added
+
+
+def rate_of(size: int, seconds: float) -> float | None:
+    """Bytes a second, where a pass was long enough to tell."""
+    return size / seconds if size >= _TELLING and seconds >= _LONG_ENOUGH else None
+
+
+def expected(pace: Pace, looking: float) -> float:
+    """Seconds a copy takes; ``looking``: to look at every file, where no copy has told yet."""
+    fixed = pace.fixed if pace.fixed is not None else looking
+    return fixed + (pace.to_read / pace.rate if pace.rate else 0.0)
+
+
+def learn(own: InstanceStore, seconds: float) -> None:
+    """What a copy took: of the part that is none of reading the next one takes as much."""
+    known = read(own)
+    keep(own, known.but(fixed=round(max(seconds - (known.to_read / known.rate if known.rate else 0.0), 0.0), 3)))
+
+
+def read(own: InstanceStore) -> Pace:
+    """It is asked for an estimate alone: a record that cannot be used says nothing."""
+    try:
+        return Pace.read(files.read_json(_file(own)))
+    except (OSError, ValueError, Odd):
+        return Pace()
+
+
+def keep(own: InstanceStore, pace: Pace) -> None:
+    with suppress(OSError):
+        files.write_json(_file(own), plain(pace))
+
+
+def _file(own: InstanceStore) -> str:
+    return os.path.join(settings.folder(own), "pace.json")
+
+
+def _too_long(instance: str, pace: Pace, seconds: float, bound: float) -> HostError:
+    why = f"{pace.to_read >> 20} MiB changed during the last pass, {(pace.rate or 0.0) / (1 << 20):.1f} MiB/s are read" if pace.rate else ""
+    message = f"the copy would take about {seconds:.0f} s, and the node may be down for {bound:g} s{f' ({why})' if why else ''}"
+    remedy = "Raise avs_backup_max_stop, or try again when it writes less: what was saved by now is not read again."
+    return HostError(f"{instance} was not stopped: {message}", [finding("BAK-003", instance, message, remedy)])
