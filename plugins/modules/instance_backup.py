@@ -198,7 +198,8 @@ def work(given: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
             result = saving.proven(host, chosen.ids, way, asked, given["backup"] or "")
     except AvsError as error:
         return {"failed": True, "changed": False, **harmless_deep(error.as_result())}
-    return harmless_deep({**result, "unknown": list(chosen.unknown)})
+    answer: dict[str, Any] = harmless_deep({**result, "unknown": list(chosen.unknown)})
+    return answer
 
 
 def main() -> None:

@@ -150,12 +150,13 @@ def work(given: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
     way = Way(given["holder"], float(given["lock_timeout"]), float(given["stop_timeout"]), given["check"])
     try:
         host = repositories.Host(host_store(), Engine(run_command), run_command)
-        asked = repositories.asked({"repository": given["repository"], "password": given["password"], "max_stop": repositories.MAX_STOP})
+        asked = repositories.asked({"repository": given["repository"], "password": given["password"]})
         chosen = choose(host.store, host.engine, [given["id"]], "", False)
         result = restoring.restore(host, chosen.ids, way, asked, restoring.Back(given["backup"] or "", given["acknowledged"]))
     except AvsError as error:
         return {"failed": True, "changed": False, **harmless_deep(error.as_result())}
-    return harmless_deep({**result, "unknown": list(chosen.unknown)})
+    answer: dict[str, Any] = harmless_deep({**result, "unknown": list(chosen.unknown)})
+    return answer
 
 
 def main() -> None:

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 from typing import Any
 
 import hvac
@@ -116,3 +119,28 @@ def test_it_is_put_back_as_it_was(fleet: Fleet, host: Host, placed: dict[str, An
     install = fleet.play("install", placed)
     assert install.code == 0 and install.stats[host.name]["changed"] == 0
     assert host.run("avsctl verify", check=False).count("differs") == 0
+
+
+def test_it_goes_on_on_the_host_when_the_run_is_killed_and_the_next_one_joins_it(fleet: Fleet, host: Host, placed: dict[str, Any]) -> None:
+    one = json.dumps({"avs_backup": [ID]})
+    made = f"avsctl history {ID} | grep -c 'operation: backup' || true"
+    before = int(host.run(made))
+    # Enough for a live pass of some seconds.
+    host.run(f"head -c 700M /dev/urandom >{MINE}/data/work/much")
+    inventory = fleet.write_inventory(placed, {})
+    line = ["ansible-playbook", "restaking.avs.backup", "-i", str(inventory), "-e", one]
+    cut = subprocess.Popen(
+        line, env=fleet.environment(), cwd=fleet.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        host.run("for i in $(seq 300); do ls /run/avs/*/backup/progress.json 2>/dev/null && break; sleep 0.1; done")
+    finally:
+        os.killpg(cut.pid, signal.SIGKILL)
+        cut.wait()
+    said = host.run(
+        "avsctl status || true; systemctl list-units --no-legend 'avs-work-*'; cat /run/avs/.work/*/order.json; pgrep -f instance_backup -a || true"
+    )
+    assert "at work since" in said and "avs-work-" in said and PASSWORD not in said, said
+    play(fleet, placed, "backup", "-e", one, fails=False, said="begun by somebody else")
+    assert int(host.run(made)) == before + 1 and len(running(host, ID)) == 2
+    host.run(f"rm {MINE}/data/work/much")

@@ -17,11 +17,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..system.clock import moment_of
 from .restic import Label, Snapshot
 
 PART, KIND, TRANSACTION, VERSION, OF = "avs.part", "avs.kind", "avs.transaction", "avs.version", "avs.of"
 FILES, SEAL, PROOF = "files", "seal", "proof"
 STOPPED, LIVE = "stopped", "live"
+# Of files that were read from clones: they are compared by no change time of the files themselves.
+CLONED = "avs.cloned"
+
+
+@dataclass(frozen=True)
+class Parent:
+    """What a live pass is compared with: a snapshot of the files themselves, empty where restic finds it, and the instant it was begun at
+    (nanoseconds since the epoch): what changed since is to be read."""
+
+    snapshot: str = ""
+    since: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,18 @@ def unsealed(snapshots: Iterable[Snapshot], instance: str) -> list[Snapshot]:
     mine = list(snapshots)
     sealed = {item.files for item in backups(mine, instance)}
     return [item for item in mine if item.host == instance and item.tags.get(PART) == FILES and item.id not in sealed]
+
+
+def parent(snapshots: Iterable[Snapshot], instance: str) -> Parent:
+    mine = sorted((item for item in snapshots if item.host == instance and item.tags.get(PART) == FILES), key=lambda item: item.time)
+    if not mine or CLONED not in mine[-1].tags:
+        return Parent("", _instant(mine[-1]) if mine else 0)
+    passes = [item for item in mine if item.tags.get(KIND) == LIVE]
+    return Parent(passes[-1].id, _instant(passes[-1])) if passes else Parent()
+
+
+def _instant(snapshot: Snapshot) -> int:
+    return int((moment_of(snapshot.time) or 0.0) * 1e9)
 
 
 def whole_id(snapshots: Iterable[Snapshot], start: str, transaction: str) -> Snapshot | None:

@@ -46,13 +46,15 @@ class Tree:
 @dataclass(frozen=True)
 class Summary:
     """``sockets`` are never restored; ``size``: bytes of all files, holes included; ``digest`` of the entries; ``written``: names of
-    what was changed at or after the instant that was given, the first few."""
+    what was changed at or after the instant that was given, the first few; ``odd``: files that changed since another one, and have a
+    modification time from before."""
 
     entries: int
     sockets: int
     size: int
     digest: str
     written: Sequence[str]
+    odd: int = 0
 
 
 def entries(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
@@ -109,9 +111,10 @@ def _attributes(path: str) -> dict[str, str]:
     return {name: os.getxattr(path, name, follow_symlinks=False).hex() for name in sorted(names)} if names else {}
 
 
-def write(path: str, trees: Iterable[Tree], since: int) -> Summary:
-    """Write what trees are like to a file. ``since``: nanoseconds since the epoch; what changed at it or later is told."""
-    count = sockets = size = 0
+def write(path: str, trees: Iterable[Tree], since: int, before: int = 1 << 62) -> Summary:
+    """Write what trees are like to a file. ``since``: nanoseconds since the epoch; what changed at it or later is told; ``before``: the
+    instant of ``Summary.odd``."""
+    count = sockets = size = odd = 0
     total = hashlib.sha256()
     written: list[str] = []
     with open(path, "xb") as raw:
@@ -125,11 +128,12 @@ def write(path: str, trees: Iterable[Tree], since: int) -> Summary:
                     count += 1
                     sockets += entry["kind"] == SOCKET
                     size += entry.get("size", 0)
+                    odd += seen.st_ctime_ns >= before > seen.st_mtime_ns and stat.S_ISREG(seen.st_mode)
                     if seen.st_ctime_ns >= since and len(written) < _SHOWN:
                         written.append(os.path.join(tree.name, entry["path"]))
         raw.flush()
         os.fsync(raw.fileno())
-    return Summary(count, sockets, size, total.hexdigest(), written)
+    return Summary(count, sockets, size, total.hexdigest(), written, odd)
 
 
 def changed_since(trees: Iterable[Tree], since: int) -> int:
@@ -177,7 +181,7 @@ def digest_of(path: str) -> str:
 def differences(recorded: Iterable[Entry], trees: Iterable[Tree]) -> list[str]:
     """What is not as it was recorded, a line each, the first few. Sockets are restored by nobody; holes may be more than there were."""
     found: list[str] = []
-    there = (entry for tree in trees for entry, _seen in entries(tree))
+    there = (entry for tree in trees for entry, _seen in entries(tree) if entry["kind"] != SOCKET)
     for one, other in zip_longest((entry for entry in recorded if entry["kind"] != SOCKET), there):
         text = _difference(one, other)
         if text:

@@ -21,6 +21,7 @@ from ..common.rules import finding
 from ..instance.store import InstanceStore
 from ..system import files
 from . import listing, settings, snapshot
+from .kept import Parent
 from .restic import Restic
 from .volumes import Plan
 
@@ -43,33 +44,43 @@ class Pace(Record, loose=True):
 
 @dataclass(frozen=True)
 class Terms:
-    """``version`` of the node, ``bound``: seconds it may be down for the copy, ``since``: the instant from which on what changed is to be
-    read (nanoseconds since the epoch)."""
+    """``version`` of the node, ``bound``: seconds it may be down for the copy, ``parent``: what the first pass is compared with; ``aside``:
+    its files are set aside while it is down, and read later."""
 
     version: str | None
     bound: float
-    since: int
+    parent: Parent
+    aside: bool = False
 
 
-def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms) -> int:
-    """Save what can be while the node runs, again where the rest would take too long. Returns bytes that are new in the repository. Raises
-    ``HostError`` (BAK-003) where the rest would still take longer than the node may be down, and ``ResticError``."""
-    added, since, known = 0, terms.since, read(own)
+@dataclass(frozen=True)
+class Passed:
+    """``added``: bytes that are new in the repository; ``begun``: when the last pass was (nanoseconds since the epoch)."""
+
+    added: int
+    begun: int
+
+
+def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms) -> Passed:
+    """Save what can be while the node runs, again where the rest would take too long. Raises ``HostError`` (BAK-003) where the rest would
+    still take longer than the node may be down, and ``ResticError``."""
+    added, since, parent, known = 0, terms.parent.since, terms.parent.snapshot, read(own)
     for turn in range(1, _PASSES + 1):
         before = listing.to_read_since(snapshot.trees(planned.items), since)
         since, began = time.time_ns(), time.monotonic()
-        added += snapshot.live(restic, own.id, planned, "live", terms.version).added
+        added += snapshot.live(restic, own.id, planned, terms.version, parent).added
+        parent = ""
         rate = rate_of(before, time.monotonic() - began) or known.rate
         began = time.monotonic()
         rest = listing.to_read_since(snapshot.trees(planned.items), since)
         known = known.but(rate=rate, to_read=rest)
-        seconds = expected(known, (time.monotonic() - began) * _LOOKS)
+        seconds = expected(known.but(to_read=0) if terms.aside else known, (time.monotonic() - began) * _LOOKS)
         if seconds <= terms.bound:
             break
         if turn == _PASSES:
             raise _too_long(own.id, known, seconds, terms.bound)
     keep(own, known)
-    return added
+    return Passed(added, since)
 
 
 def rate_of(size: int, seconds: float) -> float | None:
@@ -83,10 +94,11 @@ def expected(pace: Pace, looking: float) -> float:
     return fixed + (pace.to_read / pace.rate if pace.rate else 0.0)
 
 
-def learn(own: InstanceStore, seconds: float) -> None:
-    """What a copy took: of the part that is none of reading the next one takes as much."""
+def learn(own: InstanceStore, seconds: float, aside: bool = False) -> None:
+    """What a copy took: of the part that is none of reading the next one takes as much. ``aside``: nothing was read."""
     known = read(own)
-    keep(own, known.but(fixed=round(max(seconds - (known.to_read / known.rate if known.rate else 0.0), 0.0), 3)))
+    reading = known.to_read / known.rate if known.rate and not aside else 0.0
+    keep(own, known.but(fixed=round(max(seconds - reading, 0.0), 3)))
 
 
 def read(own: InstanceStore) -> Pace:

@@ -25,9 +25,9 @@ from ..system import files
 from ..system.clock import now, seconds_since
 from ..system.processes import birth
 
-LIVE, COPY, START, CHECK, SEAL = "live pass", "stopped copy", "start", "check", "seal"
+LIVE, COPY, START, READ, CHECK, SEAL = "live pass", "stopped copy", "start", "copy", "check", "seal"
 PROOF, PROOF_RESTORE, RESTORE = "proof", "proof restore", "restore"
-PHASES = (LIVE, COPY, START, CHECK, SEAL, PROOF, PROOF_RESTORE, RESTORE)
+PHASES = (LIVE, COPY, START, READ, CHECK, SEAL, PROOF, PROOF_RESTORE, RESTORE)
 # Seconds between two writes, and what a phase has to last until a rest of it is computed.
 _PAUSE, _EARLY = 1.0, 3.0
 # No count of anything is larger; what is said to be is no count.

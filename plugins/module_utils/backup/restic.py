@@ -16,7 +16,7 @@ import re
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..common.errors import HostError
@@ -24,7 +24,7 @@ from ..common.rules import finding
 from ..docker.programs import PATH
 from ..system import files
 from ..system.command import RunCommand, invocation, ran_out_of_time
-from . import watched
+from . import cloned, watched
 from .progress import Progress
 
 FLOOR = (0, 12)
@@ -77,12 +77,15 @@ class Abilities:
 @dataclass(frozen=True)
 class How:
     """``spared``: folders that are saved without what is in them; ``timeout`` in seconds; ``live``: what vanishes meanwhile is no failure;
-    ``dry``: only say what would be."""
+    ``dry``: only say what would be; ``parent``: the snapshot it is compared with, where restic would take another one; ``view``: clones that
+    are read where files are (``cloned``), and are told from what is saved by size and modification time alone."""
 
     spared: Sequence[str] = ()
     timeout: float | None = None
     live: bool = False
     dry: bool = False
+    parent: str = ""
+    view: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,9 +146,11 @@ class Restic:
         command = ["backup", "--host", label.host, *(["--dry-run"] if how.dry else [])]
         for name, value in label.tags.items():
             command += ["--tag", f"{name}={value}"]
+        command += ["--parent", how.parent] if how.parent else []
+        command += ["--ignore-inode", "--ignore-ctime"] if how.view else []
         for path in how.spared:
             command += ["--exclude", f"{literal(path)}/*"]
-        code, out, err = self._call([*command, "--", *sources], how.timeout)
+        code, out, err = self._call([*command, "--", *sources], how.timeout, before=cloned.seen(how.view))
         if code and not (how.live and code == INCOMPLETE):
             raise self._error("the backup could not be made", code, err)
         summary = next((item for item in reversed(documents(out)) if item.get("message_type") == "summary"), None)
@@ -165,7 +170,10 @@ class Restic:
 
     def check(self, everything: bool) -> None:
         """Whether all that snapshots name is there. ``everything``: all of it is read. Raises ``ResticError``."""
-        self._must("the repository is not sound", ["check", *(["--read-data"] if everything else [])], None)
+        # As text: as JSON no version says how far it is.
+        code, _out, err = self._call(["check", *(["--read-data"] if everything else [])], None, plain=True)
+        if code:
+            raise self._error("the repository is not sound", code, err)
 
     def restore(self, snapshot: str, target: str, path: str = "") -> None:
         """Put what a snapshot has into a folder, below its own paths, and read it again. ``path``: that alone."""
@@ -216,8 +224,9 @@ class Restic:
             raise self._error(what, code, f"{err}\n{out if plain else ''}")
         return out
 
-    def _call(self, command: Sequence[str], timeout: float | None, plain: bool = False) -> tuple[int, str, str]:
+    def _call(self, command: Sequence[str], timeout: float | None, plain: bool = False, before: Sequence[str] = ()) -> tuple[int, str, str]:
         line = [
+            *before,
             program(),
             "--repo",
             self.repository,

@@ -28,15 +28,16 @@ from ..policy.mounts import below
 from ..policy.unnamed_volumes import is_unnamed
 from ..system import files
 from ..system.clock import moment_of, now
-from . import kept, listing, progress, settings
+from . import cloned, kept, listing, progress, settings
+from .kept import Parent
 from .listing import Summary, Tree
-from .restic import How, Restic, ResticError, Saved
+from .restic import How, Restic, ResticError, Saved, Snapshot
 from .volumes import Item, Plan, There, plan
 
 MANIFEST, LIST = "manifest.json", "files.jsonl.gz"
 _STAGE = "making-"
 # Seconds: a change may carry a time of the kernel's last tick.
-_TICK = 0.05
+TICK = 0.05
 # Bytes that stay free in any case, less on a small file system.
 _FLOOR = 1 << 30
 
@@ -102,12 +103,12 @@ def require(instance: str, items: Sequence[Item]) -> None:
     """Whether all that is to be saved is there: restic leaves out what is not. Raises ``HostError`` (BAK-003)."""
     missing = [item.path for item in items if not files.is_folder(item.path)]
     if missing:
-        raise _unsound(instance, f"{', '.join(missing)} is no folder")
+        raise unsound(instance, f"{', '.join(missing)} is no folder")
 
 
-def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None) -> int:
-    """Whether what is to be saved has room where the repository is, and leaves some. Raises ``ResticError``. Returns the instant since which
-    a pass has to read what changed (nanoseconds since the epoch)."""
+def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None) -> Parent:
+    """Whether what is to be saved has room where the repository is, and leaves some. Raises ``ResticError``. Returns what a live pass is
+    compared with."""
     disk = shutil.disk_usage(restic.repository)
     spare = disk.free - min(disk.total // 20, _FLOOR)
     known = restic.snapshots()
@@ -121,33 +122,43 @@ def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None)
     if needed > spare:
         said = f"{needed >> 20} MiB are to be saved, and {max(spare, 0) >> 20} MiB may be used of the file system of {restic.repository}"
         raise ResticError(f"{own.id} was not touched", "full", said, restic.repository)
-    return int(max([moment_of(item.time) or 0.0 for item in (*backups, *kept.unsealed(known, own.id))], default=0.0) * 1e9)
+    return kept.parent(known, own.id)
 
 
-def live(restic: Restic, instance: str, planned: Plan, transaction: str, version: str | None) -> Saved:
+def live(restic: Restic, instance: str, planned: Plan, version: str | None, parent: str = "") -> Saved:
     """Save what can be while the node runs, so that little is left to do while it is down. Never a backup."""
     restic.progress.phase(progress.LIVE)
-    label = kept.label(instance, kept.FILES, transaction, version, kind=kept.LIVE)
-    return restic.backup([item.path for item in planned.items], label, How(_spared(planned.items), live=True))
+    label = kept.label(instance, kept.FILES, "live", version, kind=kept.LIVE)
+    return restic.backup([item.path for item in planned.items], label, How(_spared(planned.items), live=True, parent=parent))
 
 
 def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction: str, terms: tuple[str | None, float]) -> Copied:
     """Save a node that is down. ``terms``: its version, and seconds this may take. Raises ``ResticError``, ``HostError`` (BAK-003)
     where something is missing or was written meanwhile, and ``OSError``."""
     version, bound = terms
-    stage = os.path.join(settings.folder(own), f"{_STAGE}{transaction}")
-    files.folder(stage, 0o700)
+    stage = stage_of(own, transaction)
     require(own.id, items)
     restic.progress.phase(progress.COPY)
     begun, since, started = now(), time.time_ns(), time.monotonic()
-    time.sleep(_TICK)
+    time.sleep(TICK)
     label = kept.label(own.id, kept.FILES, transaction, version, kind=kept.STOPPED)
     saved = restic.backup([item.path for item in items], label, How(_spared(items), bound))
     path = os.path.join(stage, LIST)
     tree = listing.write(path, trees(items), since)
     if tree.written:
-        raise _unsound(own.id, f"{', '.join(tree.written)} was written while it was copied: something beside the node uses it")
+        raise unsound(own.id, written(tree))
     return Copied(transaction, saved, tree, items, path, begun, time.monotonic() - started)
+
+
+def stage_of(own: InstanceStore, transaction: str) -> str:
+    """A folder for what a seal has."""
+    stage = os.path.join(settings.folder(own), f"{_STAGE}{transaction}")
+    files.folder(stage, 0o700)
+    return stage
+
+
+def written(tree: Summary) -> str:
+    return f"{', '.join(tree.written)} was written while it was copied: something beside the node uses it"
 
 
 def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:
@@ -158,7 +169,7 @@ def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, plann
     known = restic.snapshots()
     snapshot = kept.whole_id(known, copied.saved.snapshot, copied.transaction)
     if snapshot is None or sorted(snapshot.paths) != sorted(item.path for item in copied.items):
-        raise _unsound(own.id, "the repository does not list what was saved")
+        raise unsound(own.id, "the repository does not list what was saved")
     manifest = {**_manifest(own, state, copied, planned), "snapshot": snapshot.id, "restic": restic.abilities().version}
     stage = os.path.dirname(copied.listing)
     files.write_json(os.path.join(stage, MANIFEST), manifest)
@@ -167,12 +178,20 @@ def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, plann
     files.remove(stage)
     with suppress(ResticError):
         # A repository may take no change of what it has; nothing of these is ever taken for a backup.
-        restic.forget([item.id for item in kept.unsealed(known, own.id) if item.id != snapshot.id])
+        restic.forget([item.id for item in _needless(known, own.id, snapshot)])
     return manifest
+
+
+def _needless(known: Sequence[Snapshot], instance: str, made: Snapshot) -> list[Snapshot]:
+    """What no backup needs: but of one that was read from clones the next live pass is compared with the one before."""
+    found = [item for item in kept.unsealed(known, instance) if item.id != made.id]
+    parent = kept.parent(known, instance).snapshot if kept.CLONED in made.tags else ""
+    return [item for item in found if item.id != parent]
 
 
 def sweep(own: InstanceStore) -> None:
     """Remove what a backup left that was cut."""
+    cloned.settle(own)
     try:
         names = os.listdir(settings.folder(own))
     except OSError:
@@ -222,7 +241,7 @@ def _spared(items: Sequence[Item]) -> list[str]:
     return [os.path.join(item.path, part) for item in items for part in item.spared]
 
 
-def _unsound(instance: str, problem: str) -> HostError:
+def unsound(instance: str, problem: str) -> HostError:
     return HostError(f"{instance}: the backup does not count: {problem}", [_finding(instance, problem)])
 
 

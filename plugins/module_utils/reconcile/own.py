@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..backup import restore
+from ..backup import cloned, restore
+from ..backup.progress import at_work
 from ..common.errors import AvsError
 from ..common.findings import Finding
 from ..common.masking import Mask
@@ -71,6 +72,8 @@ def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
         own = store.instance(item.id)
         # One that cannot be read tells nobody anything, and keeps nobody.
         restore.settle(own)
+        if at_work(own) is None:
+            cloned.settle(own)
         with suppress(OSError):
             for record in journal.opened(own):
                 journal.end(own, str(record["transaction"]), journal.CUT)

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
 # Seconds a command has to end in, once the process that waits for it is told to end.
 _GRACE = 20.0
@@ -32,16 +33,30 @@ def run_command(args: list[str], *, cwd: str, pass_fds: Sequence[int], **_option
 
     Whatever ends the wait for it ends the command first: nothing is to go on that nobody waits for.
     """
-    with subprocess.Popen(
-        args, cwd=cwd, pass_fds=tuple(pass_fds), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        try:
-            out, err = process.communicate()
-        except BaseException:
-            # It tells its own commands; killed at once, it could not.
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_GRACE)
-            process.kill()
-            raise
-    return process.returncode, out, err
+    # Not pipes: something the command leaves running in the background would hold them open.
+    with _memory() as out, _memory() as err:
+        with subprocess.Popen(args, cwd=cwd, pass_fds=tuple(pass_fds), stdin=subprocess.DEVNULL, stdout=out, stderr=err) as process:
+            try:
+                code = process.wait()
+            except BaseException:
+                # It tells its own commands; killed at once, it could not.
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_GRACE)
+                process.kill()
+                raise
+        return code, _content(out), _content(err)
+
+
+def _memory() -> IO[bytes]:
+    """A file of no name, in memory where this Python can."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("output"), "w+b")
+    import tempfile
+
+    return tempfile.TemporaryFile()
+
+
+def _content(file: IO[bytes]) -> bytes:
+    """All of it, from wherever the command has left the position they share."""
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)

@@ -27,6 +27,7 @@ class ResticInMemory:
         self.asked: list[list[str]] = []
         self.ends: dict[str, tuple[int, str]] = {}
         self.during: Callable[[list[str]], None] = lambda _words: None
+        self.view: dict[str, str] = {}
 
     def __call__(self, args: list[str], **_options: Any) -> tuple[int, bytes, bytes]:
         rest = args[2:]
@@ -36,6 +37,9 @@ class ResticInMemory:
             rest = rest[3:]
         if rest[0] == "/usr/bin/fallocate":
             return 0, b"", b""
+        if rest[0] == "cp":
+            return self._clone(rest)
+        self.view = viewed(rest)
         repository, password = Path(rest[rest.index("--repo") + 1]), Path(rest[rest.index("--password-file") + 1])
         words = [word for word in rest[rest.index("--no-cache") + 1 :] if word != "--json"]
         self.asked.append(words)
@@ -43,6 +47,16 @@ class ResticInMemory:
         code, out, err = self._answer(repository, password, words)
         self.at(f"after restic {words[0]}")
         return code, out.encode(), err.encode()
+
+    def _clone(self, words: list[str]) -> tuple[int, bytes, bytes]:
+        assert words[:-2] == ["cp", "--archive", "--reflink=always", "--no-target-directory", "--"], words
+        self.asked.append(words[:1])
+        if "cp" in self.ends:
+            return self.ends["cp"][0], b"", self.ends["cp"][1].encode()
+        self.at("before cp")
+        shutil.copytree(words[-2], words[-1], symlinks=True)
+        self.at("after cp")
+        return 0, b"", b""
 
     def _answer(self, repository: Path, password: Path, words: list[str]) -> tuple[int, str, str]:
         if words[0] == "version":
@@ -75,7 +89,7 @@ class ResticInMemory:
         if "--dry-run" not in words:
             place = repository / "snapshots" / identity
             for source in sources:
-                shutil.copytree(source, f"{place}/tree{source}", symlinks=True)
+                shutil.copytree(self.view.get(source, source), f"{place}/tree{source}", symlinks=True)
             self.at("in restic backup: all is there, and not named")
             kept = {
                 "id": identity, "time": f"2026-01-01T00:00:{number:02}.5Z", "hostname": words[words.index("--host") + 1], "tags": tags, "paths": sources,
@@ -103,3 +117,12 @@ class ResticInMemory:
         source = f"{repository}/snapshots/{words[1]}/tree{below}"
         shutil.copytree(source, f"{words[3]}{below}", symlinks=True, dirs_exist_ok=True)
         return ""
+
+
+def viewed(words: list[str]) -> dict[str, str]:
+    """Path -> clone of it, of a command in a mount namespace of its own."""
+    if "unshare" not in words:
+        return {}
+    pairs = words[words.index("sh", words.index("unshare")) + 1 :]
+    pairs = pairs[: pairs.index("--")]
+    return dict(zip(pairs[1::2], pairs[::2]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import restic
+from ansible_collections.restaking.avs.plugins.module_utils.backup import cloned, progress, restic
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
@@ -32,6 +32,8 @@ def keyless(host: MemoryHost) -> dict[str, Any]:
 def with_restic(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> ResticInMemory:
     """A host with a node that has stored something, and the restic it has."""
     monkeypatch.setattr(restic, "program", lambda: "/usr/bin/restic")
+    # Whatever file system the tests are run on.
+    monkeypatch.setattr(cloned, "possible", lambda _items, _run: False)
     host, tool = memory_host, ResticInMemory()
     host.well(keyless(host))
     content = host.engine.volumes / f"avs-{ID}_node-data" / "_data"
@@ -73,6 +75,8 @@ def running(host: MemoryHost) -> set[str]:
 
 def boot(host: MemoryHost) -> dict[str, Any]:
     host.world.reboot()
+    # In memory; the process it names is this one, which is not gone.
+    progress.clear(host.store.instance(ID))
     own.recover(host.store, host.engine.connect(), [ID], BOOT)
     found: dict[str, Any] = control.start(host.store, host.engine.connect(), [ID], BOOT)["instances"][0]
     return found

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files set aside on a file system that can share blocks: read by restic where the files are, and told from what is saved."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.backup import aside, cloned, kept, settings, snapshot
+from ansible_collections.restaking.avs.plugins.module_utils.backup.cloned import Run
+from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import Restic, documents
+from ansible_collections.restaking.avs.plugins.module_utils.backup.volumes import Item, Plan
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
+
+from tests.integration.host.test_backup import odd_things
+from tests.integration.host.test_restic import ID, STATE, Repository
+from tests.integration.host.xfs import mounted
+
+RUN = Run(run_command, bound=60)
+
+
+@pytest.fixture(scope="module")
+def xfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with mounted(tmp_path_factory.mktemp("clones")) as place:
+        yield place
+
+
+@pytest.fixture
+def repository(xfs: Path, tmp_path: Path) -> Repository:
+    """Of files on that file system; all else is on another."""
+    found = Repository(tmp_path)
+    found.folder = xfs / tmp_path.name / "stored"
+    shutil.copytree(tmp_path / "stored", found.folder)
+    found.items = [Item("data", str(found.folder), "data")]
+    found.plan = Plan(found.items, {}, {}, [])
+    return found
+
+
+def live(repository: Repository) -> int:
+    parent = snapshot.room(repository.restic, repository.own, repository.plan, "v1.0.0")
+    begun = time.time_ns()
+    snapshot.live(repository.restic, ID, repository.plan, "v1.0.0", parent.snapshot)
+    return begun
+
+
+def save(repository: Repository, found: aside.Aside) -> None:
+    copied = aside.save(repository.restic, repository.own, found, "v1.0.0")
+    snapshot.seal(repository.restic, repository.own, STATE, copied, repository.plan)
+    cloned.settle(repository.own)
+
+
+def left(repository: Repository) -> list[str]:
+    return [name for name in os.listdir(repository.folder.parent) if "cloned" in name]
+
+
+def test_what_was_set_aside_is_saved_as_it_was(repository: Repository, tmp_path: Path) -> None:
+    folder = repository.folder
+    odd_things(folder)
+    (folder / "large").write_bytes(os.urandom(16 << 20))
+    assert cloned.possible(repository.items, RUN) and left(repository) == []
+    passed = live(repository)
+    (folder / "plain").write_text("while it ran")
+    with open(folder / "large", "r+b") as large:
+        large.write(b"changed")
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    found = aside.set_aside(repository.own, repository.items, "t-one", passed, RUN)
+    assert found is not None and left(repository) != []
+    # Its blocks are the files' own.
+    assert free - os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize < 8 << 20
+    # The node runs again.
+    (folder / "plain").write_text("later")
+    (folder / "first").unlink()
+    (folder / "new").write_text("later")
+    save(repository, found)
+    [backup] = repository.backups()
+    assert left(repository) == [] and repository.prove(backup)["files"] == found.tree.entries
+    where = tmp_path / "restored"
+    repository.restic.restore(backup.files, str(where))
+    restored = Path(f"{where}{folder}")
+    assert (restored / "plain").read_text() == "while it ran" and (restored / "first").exists() and not (restored / "new").exists()
+    # The next pass reads what changed, though no clone is like the files.
+    (folder / "more").write_bytes(os.urandom(1 << 20))
+    before = repository.restic.snapshots()
+    assert kept.parent(before, ID).snapshot and len(kept.unsealed(before, ID)) == 1
+    assert unmodified(repository) > 5
+
+
+def unmodified(repository: Repository) -> int:
+    """Files restic does not read in a live pass."""
+    said: list[bytes] = []
+
+    def heard(args: list[str], **options: Any) -> tuple[int, bytes, bytes]:
+        code, out, err = run_command(args, **options)
+        said.append(out)
+        return code, out, err
+
+    mine = Restic(heard, repository.restic.repository, settings.password_file(repository.own))
+    parent = snapshot.room(mine, repository.own, repository.plan, "v1.0.0")
+    snapshot.live(mine, ID, repository.plan, "v1.0.0", parent.snapshot)
+    return int(documents(said[-1].decode())[-1]["files_unmodified"])
+
+
+def test_a_file_that_changed_and_does_not_look_so_is_not_left_to_restic(repository: Repository) -> None:
+    first = repository.folder / "first"
+    seen = first.stat()
+    passed = live(repository)
+    time.sleep(0.05)
+    with open(first, "r+b") as handle:
+        handle.write(b"changed")
+    os.utime(first, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert aside.set_aside(repository.own, repository.items, "t-odd", passed, RUN) is None and left(repository) == []
+    snapshot.seal(repository.restic, repository.own, STATE, repository.copy(), repository.plan)
+    assert repository.prove(repository.backups()[-1])
+
+
+def test_a_clone_that_is_not_what_was_there_is_no_backup(repository: Repository) -> None:
+    found = aside.set_aside(repository.own, repository.items, "t-bad", live(repository), RUN)
+    assert found is not None
+    Path(found.view[str(repository.folder)], "first").chmod(0o600 if (repository.folder / "first").stat().st_mode & 0o77 else 0o644)
+    with pytest.raises(HostError, match="is not what was there: data/first differs in mode"):
+        aside.save(repository.restic, repository.own, found, "v1.0.0")
+    cloned.settle(repository.own)
+    assert left(repository) == [] and repository.backups() == []
+
+
+def test_where_blocks_cannot_be_shared_nothing_is_tried(repository: Repository, tmp_path: Path) -> None:
+    place = tmp_path / "memory"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(place)], check=True)
+    try:
+        (place / "x").mkdir()
+        assert not cloned.possible([Item("data", str(place / "x"), "data")], RUN) and os.listdir(place) == ["x"]
+        # All of it, or nothing; and not where something mounted is the whole of an item, or a part is not saved.
+        assert not cloned.possible([*repository.items, Item("more", str(place / "x"), "data")], RUN)
+        assert not cloned.possible([Item("data", str(place), "data")], RUN) and not cloned.possible([], RUN)
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
