@@ -23,6 +23,8 @@ description:
   - With O(state=verified) all of the repository is read, the backup is restored into a folder of its own beside the instance, and compared
     with what the instance had (content, owners, modes, links, times, holes, extended attributes); the node runs on.
   - How an instance is backed up is kept on its host, the password in memory. So C(avsctl backup) does the same later.
+extends_documentation_fragment:
+  - restaking.avs.backup_copies
 requirements:
   - On the host, restic 0.12 or newer, from its distribution.
   - On the host, Docker Engine 24 or newer with the Compose plugin 2.20 or newer.
@@ -69,6 +71,7 @@ options:
       - How many backups of an instance stay once another one was made; C(last) of the newest, and the newest of so many days (C(daily)), weeks
         (C(weekly)) and months (C(monthly)). The newest and the newest that was proven always stay. An empty dictionary keeps all, and so
         does what was never said; where it is left out, what was said last counts.
+      - With C(free), as C(20GiB), the oldest go as long as less is free on the disk of the repository.
     type: dict
   max_stop:
     description:
@@ -118,6 +121,18 @@ EXAMPLES = r"""
     password: {source: vault, path: avs/backup, field: password}
     keep: {last: 3, daily: 7, weekly: 4, monthly: 6}
 
+- name: Back up a node, and copy that to another host
+  restaking.avs.instance_backup:
+    ids: [demo-avs-op1]
+    state: taken
+    password: {source: vault, path: avs/backup, field: password}
+    copies:
+      - name: offsite
+        repository: sftp:avs@backup.example.com:/srv/avs
+        secret: {source: vault, path: avs/backup, field: ssh}
+        known_hosts: backup.example.com ssh-ed25519 AAAA
+        prune: elsewhere
+
 - name: Prove the newest backup
   restaking.avs.instance_backup:
     ids: [demo-avs-op1]
@@ -146,7 +161,8 @@ instances:
       description:
         - The backup that was made or proven. C(id), C(time), C(files) and C(size) (bytes); of one that was made also C(added) (bytes new in
           the repository), C(seconds) of the copy while the node was down, and what is not in it, C(omitted) by its class and C(left)
-          because it cannot be, and C(removed), the ids of older backups that O(keep) let go.
+          because it cannot be, C(removed), the ids of older backups that O(keep) let go, and C(copies), for each of O(copies) the ids of
+          backups that were brought there.
       type: dict
     backups:
       description: With O(state=listed), C(id), C(time), C(version), C(snapshot) and C(verified) (null where it never was), the oldest first.
@@ -173,6 +189,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.backup import copies
 from ..module_utils.common.errors import AvsError
 from ..module_utils.common.harmless import harmless_deep
 from ..module_utils.docker.engine import Engine
@@ -188,7 +205,7 @@ def work(given: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
     way = Way(given["holder"], float(given["lock_timeout"]), float(given["stop_timeout"]), given["check"])
     try:
         host = repositories.Host(host_store(), Engine(run_command), run_command)
-        asked = repositories.asked(given)
+        asked = repositories.asked(given, given["check"])
         chosen = choose(host.store, host.engine, given["ids"], "", given["all"])
         if given["state"] == "taken":
             result = saving.take(host, chosen.ids, way, asked)
@@ -211,6 +228,8 @@ def main() -> None:
             "backup": {"type": "str"},
             "repository": {"type": "path"},
             "password": {"type": "raw", "no_log": True},
+            "copies": {"type": "list", "elements": "dict", "options": copies.OPTIONS},
+            "copy": {"type": "str"},
             "classes": {"type": "dict"},
             "acknowledged": {"type": "dict"},
             "keep": {"type": "dict"},

@@ -22,6 +22,8 @@ description:
     there.
   - The version that is installed has to be the one the backup is of. Volumes of the classes C(secret) and C(cache) stay as they are; of
     folders below C(data/) with these classes the content is not there afterwards, so each has to be acknowledged.
+extends_documentation_fragment:
+  - restaking.avs.backup_copies
 requirements:
   - On the host, restic 0.12 or newer, from its distribution.
   - On the host, Docker Engine 24 or newer with the Compose plugin 2.20 or newer.
@@ -135,6 +137,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.backup import copies
 from ..module_utils.common.errors import AvsError
 from ..module_utils.common.harmless import harmless_deep
 from ..module_utils.docker.engine import Engine
@@ -150,7 +153,8 @@ def work(given: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
     way = Way(given["holder"], float(given["lock_timeout"]), float(given["stop_timeout"]), given["check"])
     try:
         host = repositories.Host(host_store(), Engine(run_command), run_command)
-        asked = repositories.asked({"repository": given["repository"], "password": given["password"]})
+        where = {name: given[name] for name in ("repository", "password", "copies", "copy")}
+        asked = repositories.asked(where, given["check"])
         chosen = choose(host.store, host.engine, [given["id"]], "", False)
         result = restoring.restore(host, chosen.ids, way, asked, restoring.Back(given["backup"] or "", given["acknowledged"]))
     except AvsError as error:
@@ -167,6 +171,8 @@ def main() -> None:
             "acknowledged": {"type": "list", "elements": "str", "default": []},
             "repository": {"type": "path"},
             "password": {"type": "raw", "no_log": True},
+            "copies": {"type": "list", "elements": "dict", "options": copies.OPTIONS},
+            "copy": {"type": "str"},
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 60},
             "stop_timeout": {"type": "int", "default": 300},

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import hvac
 import pytest
 
 from tests.integration.power import ids, running
-from tests.integration.support import Fleet, Host, Result
+from tests.integration.support import ROOT, Fleet, Host, Result
+from tests.integration.test_pages import run
+from tests.tools.blocks import blocks_of
 
 ID = "demo-avs-save"
 PASSWORD = "a-password-of-a-repository"
@@ -27,6 +31,7 @@ VARIABLES = {
     "avs_backup_keep": {"last": 1},
 }
 MINE = "/var/lib/avs/instances/demo-avs-save/data"
+RUNBOOKS = "docs/runbooks/backup.md"
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +117,7 @@ def test_it_is_put_back_as_it_was(fleet: Fleet, host: Host, placed: dict[str, An
     host.run(f"avsctl backup {ID}")
     assert len(listed(fleet, placed)) == 2
     play(fleet, placed, "restore", "-e", f"avs_restore={ID}", fails=True, said="confirm with")
-    play(fleet, placed, "restore", "-e", f"avs_restore={ID}", "--check", fails=False)
-    play(fleet, placed, "restore", "-e", f"avs_restore={ID}", "-e", "avs_restore_confirm=true", fails=False)
+    follow(fleet, host, "Restore here")
     assert ids(host) == made and len(running(host, ID)) == 2
     assert host.run(height) >= before
     install = fleet.play("install", placed)
@@ -144,3 +148,64 @@ def test_it_goes_on_on_the_host_when_the_run_is_killed_and_the_next_one_joins_it
     play(fleet, placed, "backup", "-e", one, fails=False, said="begun by somebody else")
     assert int(host.run(made)) == before + 1 and len(running(host, ID)) == 2
     host.run(f"rm {MINE}/data/work/much")
+
+
+def follow(fleet: Fleet, host: Host, runbook: str) -> None:
+    """Do what a runbook says, in its order, with the names of this file in place of the page's."""
+    text = (ROOT / RUNBOOKS).read_text()
+    section = re.split(r"(?m)^## ", text)[[line[3:] for line in text.splitlines() if line.startswith("## ")].index(runbook) + 1]
+    found = list(blocks_of(section, RUNBOOKS))
+    assert found and {block.kind for block in found} <= {"commands runbook", "commands runbook host"}
+    for block in found:
+        script = block.text.replace("demo-avs-op1", ID).replace("/mnt/backup/avs", "/var/backups/avs")
+        if block.kind == "commands runbook host":
+            host.run(f"set -e\n{script}")
+        else:
+            run(script, fleet.folder, fleet.environment())
+
+
+@pytest.fixture(scope="module")
+def offsite(fleet: Fleet, host: Host) -> dict[str, Any]:
+    """The lab host's own sshd, for a key that may do nothing but sftp."""
+    key: Path = fleet.folder / "offsite"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    public = key.with_suffix(".pub").read_text().strip()
+    host.run(f"rm -rf /var/backups/offsite; echo 'restrict,command=\"internal-sftp\" {public}' >> /root/.ssh/authorized_keys")
+    known = host.run("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").strip()
+    where = {"name": "offsite", "repository": "sftp:root@127.0.0.1:/var/backups/offsite/avs", "password": "a copy's own"}
+    return {**where, "secret": {"source": "file", "path": str(key)}, "known_hosts": f"127.0.0.1 {known}"}
+
+
+def test_it_is_copied_to_a_server_that_is_known(fleet: Fleet, host: Host, placed: dict[str, Any], offsite: dict[str, Any]) -> None:
+    fleet.variables["avs_backup_copies"] = [offsite]
+    play(fleet, placed, "backup", "-e", json.dumps({"avs_backup": [ID]}), fails=False)
+    here = json.loads(host.run(f"avsctl backups {ID} --json"))["instances"][0]["backups"]
+    shown = json.loads(host.run(f"avsctl backups {ID} --from offsite --json"))["instances"][0]
+    # Of the two there, the first was not proven there.
+    assert len(here) == 2 and [item["id"] for item in shown["backups"]] == [here[1]["id"]]
+    assert "restored aside" in host.run(f"avsctl prove {ID} --from offsite")
+    # Lines before are the same in every key.
+    key = (fleet.folder / "offsite").read_text().splitlines()[-2]
+    assert not host.run(f"grep -rlF {key} /var/lib/avs /var/backups /etc 2>/dev/null || true").strip()
+    known = f"/run/avs/{ID}/backup/copies/offsite/known_hosts"
+    host.run(f"cp -p {known} /run/known && sed -i s/127.0.0.1/elsewhere/ {known}")
+    # ssh's own words may come too late for restic.
+    said = host.run(f"avsctl backups {ID} --from offsite 2>&1; mv /run/known {known}")
+    assert "unable to start the sftp session" in said and "known hosts the inventory gives it" in said, said
+
+
+def test_runbooks_are_followed_as_written(fleet: Fleet, host: Host, placed: dict[str, Any], offsite: dict[str, Any], vault: hvac.Client) -> None:  # fmt: skip
+    assert fleet.variables["avs_backup_copies"] == [offsite]
+    vault.secrets.kv.v2.create_or_update_secret(path="avs/save/backup", secret={"password": "another one"}, mount_point="secret")
+    with pytest.raises(AssertionError, match="wrong password"):
+        run("ansible-playbook restaking.avs.backups -i inventory", fleet.folder, fleet.environment())
+    follow(fleet, host, "Lost password")
+    follow(fleet, host, "Disk full")
+    before = len(json.loads(host.run(f"avsctl backups {ID} --json"))["instances"][0]["backups"])
+    follow(fleet, host, "Moving a repository")
+    shown = json.loads(host.run(f"avsctl backups {ID} --json"))["instances"][0]
+    assert shown["repository"] == f"/mnt/larger/avs/{ID}" and before == len(shown["backups"]) == 2
+    # Whatever became of the repository, the copy goes on.
+    copied = json.loads(host.run(f"avsctl backups {ID} --from offsite --json"))["instances"][0]["backups"]
+    assert copied[-1]["id"] == shown["backups"][-1]["id"] and len(running(host, ID)) == 2
+    host.run("rm -rf /mnt/larger")

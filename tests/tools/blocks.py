@@ -34,6 +34,8 @@ KINDS = {
     "commands": "commands: programs, playbooks, modules, options and variables are there",
     "commands controller": "the same, and run on the controller, against a lab host called host7",
     "commands host": "the same, and run on a host of the lab",
+    "commands runbook": "run on the controller against a lab host with a node that is backed up, one after another as the page has them",
+    "commands runbook host": "the same, on that host",
     "commands store": "run against an OpenBao",
 }
 _MARK = re.compile(r"\s*<!-- block: (?P<kind>[a-z. ]+?) -->\s*")

@@ -25,7 +25,26 @@ from .documented import avs_variables
 from .reference_page import options_of
 
 # Somebody else's programs, which a page may name: whether they are right shows where the block is run.
-FOREIGN = {"cat", "cd", "curl", "docker", "export", "git", "journalctl", "ls", "python3", "sha256sum", "ss", "tail", "vault"}
+FOREIGN = {
+    "cat",
+    "cd",
+    "curl",
+    "df",
+    "docker",
+    "du",
+    "export",
+    "git",
+    "journalctl",
+    "ls",
+    "mkdir",
+    "mv",
+    "python3",
+    "rm",
+    "sha256sum",
+    "ss",
+    "ssh-keyscan",
+}
+FOREIGN |= {"tail", "vault"}
 Check = Callable[[list[str], Path], Iterator[str]]
 
 

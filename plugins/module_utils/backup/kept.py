@@ -39,7 +39,7 @@ class Parent:
 @dataclass(frozen=True)
 class Backup:
     """``id`` is that of the transaction that made it; ``files`` and ``seal`` are snapshots; ``verified``: when it was last proven, empty
-    where it never was."""
+    where it never was; ``origin``: of ``files``, the id it was made with, which a copy elsewhere does not keep."""
 
     id: str
     instance: str
@@ -48,6 +48,12 @@ class Backup:
     files: str
     seal: str
     verified: str = ""
+    origin: str = ""
+
+    @property
+    def made_as(self) -> str:
+        """The id by which its seal and proofs name the files."""
+        return self.origin or self.files
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -78,7 +84,7 @@ def plain(text: str) -> str:
 def backups(snapshots: Iterable[Snapshot], instance: str) -> list[Backup]:
     """Those of an instance that count, the oldest first."""
     mine = [item for item in snapshots if item.host == instance]
-    saved = {item.id: item for item in mine if item.tags.get(PART) == FILES and item.tags.get(KIND) == STOPPED}
+    saved = {item.made_as: item for item in mine if item.tags.get(PART) == FILES and item.tags.get(KIND) == STOPPED}
     proofs: dict[str, str] = {}
     for item in mine:
         if item.tags.get(PART) == PROOF:
@@ -89,7 +95,9 @@ def backups(snapshots: Iterable[Snapshot], instance: str) -> list[Backup]:
         if item.tags.get(PART) != SEAL or of is None or of.tags.get(TRANSACTION) != item.tags.get(TRANSACTION):
             continue
         transaction = str(item.tags.get(TRANSACTION))
-        found.append(Backup(transaction, instance, of.time, str(of.tags.get(VERSION) or ""), of.id, item.id, proofs.get(of.id, "")))
+        found.append(
+            Backup(transaction, instance, of.time, str(of.tags.get(VERSION) or ""), of.id, item.id, proofs.get(of.made_as, ""), of.origin)
+        )
     return found
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,12 +26,12 @@ from ..system import files
 from ..system.command import RunCommand, invocation, ran_out_of_time
 from . import cloned, watched
 from .progress import Progress
+from .restic_locks import is_dead
+from .restic_versions import Abilities, abilities
+from .restic_words import INCOMPLETE, REMEDIES, kind_of, last_words
 
-FLOOR = (0, 12)
 # Seconds; a question to a repository on this host takes one.
 ANSWER = 600.0
-# Some source could not be read, and there is a snapshot without it all the same.
-INCOMPLETE = 3
 _PLACES = ("/usr/bin/restic", "/usr/local/bin/restic")
 # What it ends with (0.17 and newer), and what it says (all), and what that means.
 _CODES = {10: "missing", 11: "locked", 12: "password"}
@@ -56,22 +56,12 @@ _REMEDIES = {
 
 
 class ResticError(HostError):
-    """``kind``: password, missing, locked, full, damaged, incomplete, time, or other."""
+    """``kind``: away, password, missing, locked, full, damaged, incomplete, time, or other."""
 
     def __init__(self, what: str, kind: str, said: str, repository: str) -> None:
         message = f"{what}: {said}"
-        super().__init__(message, [finding("BAK-003", repository, message, _REMEDIES.get(kind, "Look at what restic says on the host."))])
+        super().__init__(message, [finding("BAK-003", repository, message, REMEDIES.get(kind, "Look at what restic says on the host."))])
         self.kind = kind
-
-
-@dataclass(frozen=True)
-class Abilities:
-    """``dry``: it can say what a backup would add; ``sparse``: it makes holes again where a file had some; ``tells``: how far a restore is."""
-
-    version: str
-    dry: bool
-    sparse: bool
-    tells: bool
 
 
 @dataclass(frozen=True)
@@ -100,11 +90,18 @@ class Saved:
 
 @dataclass(frozen=True)
 class Snapshot:
+    """``origin``: the id it has in the repository it was copied from, or nothing."""
+
     id: str
     time: str
     host: str
     tags: Mapping[str, str]
     paths: Sequence[str]
+    origin: str = ""
+
+    @property
+    def made_as(self) -> str:
+        return self.origin or self.id
 
 
 class Restic:
@@ -115,11 +112,13 @@ class Restic:
         self._run_command, self.repository, self._password, self.hold = run_command, repository, password, tuple(hold)
         self.progress = Progress()
         self._abilities: Abilities | None = None
+        # Where nothing can be removed, a lock that keeps others out would do so for good.
+        self.removes = True
 
     def holding(self, *descriptors: int) -> Restic:
         """The same, for one who has a lock."""
-        other = Restic(self._run_command, self.repository, self._password, descriptors)
-        other._abilities, other.progress = self._abilities, self.progress
+        other = copy(self)
+        other.hold = descriptors
         return other
 
     def abilities(self) -> Abilities:
@@ -170,8 +169,9 @@ class Restic:
 
     def check(self, everything: bool) -> None:
         """Whether all that snapshots name is there. ``everything``: all of it is read. Raises ``ResticError``."""
+        command = ["check", *(["--read-data"] if everything else []), *([] if self.removes else ["--no-lock"])]
         # As text: as JSON no version says how far it is.
-        code, _out, err = self._call(["check", *(["--read-data"] if everything else [])], None, plain=True)
+        code, _out, err = self._call(command, None, plain=True)
         if code:
             raise self._error("the repository is not sound", code, err)
 
@@ -181,6 +181,26 @@ class Restic:
         command += ["--sparse"] if self.abilities().sparse else []
         command += ["--include", literal(path)] if path else []
         self._must("the backup could not be read", command, None, plain=not self.abilities().tells)
+
+    def copy_from(self, source: Restic, snapshots: Sequence[str]) -> None:
+        """Copy snapshots of a repository on this host; what is here already is left as it is, and has another id here. Raises
+        ``ResticError``."""
+        line = [*self._place(), "--no-cache", "copy", "--from-repo", source.repository, "--from-password-file", source._password]
+        if self.abilities().number < (0, 14):
+            # There it is a command of the repository that is copied from.
+            line = [
+                *source._place(),
+                *self._reached(),
+                "--no-cache",
+                "copy",
+                "--repo2",
+                self.repository,
+                "--password-file2",
+                self._password,
+            ]
+        code, out, err = self._run("copy", [*line, *snapshots], None)
+        if code:
+            raise self._error("the copy could not be made", code, f"{err}\n{out}")
 
     def forget(self, snapshots: Sequence[str]) -> None:
         """Take snapshots off the list; what they alone needed goes with a later prune."""
@@ -202,14 +222,16 @@ class Restic:
 
     def clear_locks(self) -> None:
         """Remove locks where all of them are of processes of this host that are gone; any other is somebody's."""
-        try:
-            names = os.listdir(os.path.join(self.repository, "locks"))
-        except OSError:
-            return
         # Beside them may lie what was killed while it wrote one.
-        locks = [self._lock(name) for name in names if re.fullmatch(r"[0-9a-f]{64}", name)]
+        locks = [self._lock(name) for name in self._lock_names() if re.fullmatch(r"[0-9a-f]{64}", name)]
         if locks and all(lock is not None and is_dead(lock) for lock in locks):
             self._must("locks could not be removed", ["unlock"], ANSWER)
+
+    def _lock_names(self) -> list[str]:
+        try:
+            return os.listdir(os.path.join(self.repository, "locks"))
+        except OSError:
+            return []
 
     def _lock(self, name: str) -> Mapping[str, Any] | None:
         code, out, _err = self._call(["cat", "lock", name, "--no-lock"], ANSWER)
@@ -218,6 +240,17 @@ class Restic:
             return found if isinstance(found, dict) else None
         return None
 
+    def _reached(self) -> list[str]:
+        """Options by which it is reached, of which none is secret: everybody sees them."""
+        return []
+
+    def _place(self) -> list[str]:
+        return [*self._reached(), "--repo", self.repository, "--password-file", self._password]
+
+    def _environment(self) -> dict[str, str]:
+        """Nor is any of these: they name files."""
+        return {}
+
     def _must(self, what: str, command: Sequence[str], timeout: float | None, plain: bool = False) -> str:
         code, out, err = self._call(command, timeout, plain)
         if code:
@@ -225,26 +258,20 @@ class Restic:
         return out
 
     def _call(self, command: Sequence[str], timeout: float | None, plain: bool = False, before: Sequence[str] = ()) -> tuple[int, str, str]:
-        line = [
-            *before,
-            program(),
-            "--repo",
-            self.repository,
-            "--password-file",
-            self._password,
-            "--no-cache",
-            *([] if plain else ["--json"]),
-            *command,
-        ]
+        words = [*self._place(), "--no-cache", *([] if plain else ["--json"]), *command]
+        return self._run(command[0], words, timeout, before)
+
+    def _run(self, what: str, words: Sequence[str], timeout: float | None, before: Sequence[str] = ()) -> tuple[int, str, str]:
         # A line each second; without a terminal it would be sixty.
-        environment = {"PATH": PATH, "HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC", "RESTIC_PROGRESS_FPS": "1"}
+        environment = {"PATH": PATH, "HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC", "RESTIC_PROGRESS_FPS": "1", **self._environment()}
         from time import monotonic
 
         started = monotonic()
         hold = [fd for fd in self.hold if fd >= 0]
-        code, out, err = watched.run(self.progress, self._run_command, invocation(line, environment, timeout), hold)
+        line = invocation([*before, program(), *words], environment, timeout)
+        code, out, err = watched.run(self.progress, self._run_command, line, hold)
         if ran_out_of_time(code, timeout, monotonic() - started):
-            raise ResticError(f"restic {command[0]} was ended", "time", f"it took longer than {timeout:g} s", self.repository)
+            raise ResticError(f"restic {what} was ended", "time", f"it took longer than {timeout:g} s", self.repository)
         return code, out.decode("utf-8", errors="replace"), err.decode("utf-8", errors="replace")
 
     def _error(self, what: str, code: int, said: str) -> ResticError:
@@ -267,16 +294,6 @@ def program() -> str:
     raise HostError(message, [finding("BAK-003", "restic", message, "Install the distribution's restic (apt-get install restic).")])
 
 
-def abilities(said: str) -> Abilities:
-    """What a version can, of what ``restic version`` says. Raises ``HostError`` (BAK-003) for one that is too old."""
-    match = re.match(r"restic (\d+)\.(\d+)(?:\.\d+)?", said)
-    number = (int(match[1]), int(match[2])) if match else (0, 0)
-    if number < FLOOR:
-        message = f"restic {FLOOR[0]}.{FLOOR[1]} or newer is needed, there is {said.split(chr(10))[0][:60]!r}"
-        raise HostError(message, [finding("BAK-003", "restic", message, "Install a newer restic.")])
-    return Abilities(match[0].split()[1] if match else "", number >= (0, 13), number >= (0, 15), number >= (0, 16))
-
-
 def literal(path: str) -> str:
     """A path as a pattern that means it alone."""
     return re.sub(r"([\\*?\[\]])", r"\\\1", path)
@@ -295,46 +312,6 @@ def documents(out: str) -> list[dict[str, Any]]:
     return found
 
 
-def kind_of(code: int, said: str) -> str:
-    if code == INCOMPLETE:
-        return "incomplete"
-    return _CODES.get(code) or next((kind for kind, pattern in _WORDS if re.search(pattern, said)), "other")
-
-
-def last_words(said: str) -> str:
-    """What went wrong, in at most three lines of restic's own."""
-    lines = []
-    for line in said.splitlines():
-        with suppress(ValueError, AttributeError):
-            line = _message(json.loads(line))
-        if line.strip():
-            lines.append(line.strip())
-    return "; ".join(lines[-3:])[:1000]
-
-
-def _message(item: Mapping[str, Any]) -> str:
-    """Of a message as JSON: what a person would be told, nothing of progress. Some errors name a call and a path, and no text."""
-    if item.get("message_type") == "status":
-        return ""
-    error = item.get("error") or {}
-    text = error.get("message") or " ".join(str(error[name]) for name in ("Op", "Path") if error.get(name)) or item.get("message") or ""
-    path = item.get("item")
-    return f"{text} ({path})" if path and str(path) not in str(text) else str(text)
-
-
-def is_dead(lock: Mapping[str, Any]) -> bool:
-    """Whether a lock is of a process of this host that is gone. One whose number another program has by now is gone as well."""
-    if lock.get("hostname") != socket.gethostname():
-        return False
-    try:
-        with open(f"/proc/{int(lock['pid'])}/comm", encoding="utf-8", errors="replace") as handle:
-            return handle.read().strip() != "restic"
-    except FileNotFoundError:
-        return True
-    except (OSError, KeyError, TypeError, ValueError):
-        return False
-
-
 def _listed(out: str) -> list[dict[str, Any]]:
     try:
         found = json.loads(out or "null") or []
@@ -346,4 +323,5 @@ def _listed(out: str) -> list[dict[str, Any]]:
 def _snapshot(item: Mapping[str, Any]) -> Snapshot:
     tags = dict(tag.split("=", 1) for tag in item.get("tags") or () if isinstance(tag, str) and "=" in tag)
     paths = [str(path) for path in item.get("paths") or ()]
-    return Snapshot(str(item.get("id") or ""), str(item.get("time") or ""), str(item.get("hostname") or ""), tags, paths)
+    name = str(item.get("id") or "")
+    return Snapshot(name, str(item.get("time") or ""), str(item.get("hostname") or ""), tags, paths, str(item.get("original") or ""))

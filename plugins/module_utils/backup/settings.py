@@ -15,6 +15,7 @@ from ..common.records import Odd, Record, item, many, newer_than, plain, table, 
 from ..common.rules import finding
 from ..instance.store import InstanceStore, Store
 from ..system import files
+from .copies import Copy
 
 SCHEMA = 1
 _LONGEST = 4096
@@ -23,7 +24,7 @@ _LONGEST = 4096
 class Settings(Record, loose=True):
     """``repository``: a folder of this host; ``classes``: volume or ``data/<folder>`` -> class, as the operator wants it;
     ``acknowledged``: what is not in the backup, and may be so; ``keep``: how many backups stay (``retention``),
-    empty: all; ``max_stop``: seconds a node may be down for the copy, 0: nobody said."""
+    empty: all; ``copies``: where else they are to be; ``max_stop``: seconds a node may be down for the copy, 0: nobody said."""
 
     schema: int = item(whole, default=SCHEMA)
     repository: str = item(text)
@@ -31,6 +32,7 @@ class Settings(Record, loose=True):
     acknowledged: Sequence[str] = item(many(text), default=())
     keep: Mapping[str, int] = item(table(whole), default={})
     max_stop: int = item(whole, default=0)
+    copies: Sequence[Copy] = item(many(Copy.read), default=())
 
 
 def folder(own: InstanceStore) -> str:

@@ -87,7 +87,7 @@ def read_seal(restic: Restic, backup: Backup, target: str) -> Seal:
         manifest = files.read_json(found[MANIFEST])
         sound = (
             manifest["schema"] <= SCHEMA
-            and (manifest["snapshot"], manifest["id"], manifest["instance"]) == (backup.files, backup.id, backup.instance)
+            and (manifest["snapshot"], manifest["id"], manifest["instance"]) == (backup.made_as, backup.id, backup.instance)
             and listing.digest_of(found[LIST]) == manifest["files_digest"]
         )
         seal = Seal(manifest, found[LIST])
@@ -137,8 +137,8 @@ def make_holes(run_command: RunCommand, path: str, time: int) -> None:
 def _note(restic: Restic, backup: Backup, scratch: str) -> None:
     path = os.path.join(scratch, "proof")
     files.folder(path, 0o700)
-    files.write(os.path.join(path, "proof.json"), json.dumps({"schema": 1, "id": backup.id, "snapshot": backup.files}).encode())
-    label = kept.label(backup.instance, kept.PROOF, backup.id, backup.version, of=backup.files)
+    files.write(os.path.join(path, "proof.json"), json.dumps({"schema": 1, "id": backup.id, "snapshot": backup.made_as}).encode())
+    label = kept.label(backup.instance, kept.PROOF, backup.id, backup.version, of=backup.made_as)
     restic.backup([path], label, How())
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-_ORDER = ("hold", "image", "files", "unit", "keys", "volume", "network", "container", "backup")
+_ORDER = ("hold", "image", "files", "unit", "keys", "volume", "network", "container", "backup", "copy")
 # What is restarted was stopped first.
 _FIRST = ("stop", "recreate", "create", "start", "update", "remove", "pull")
 

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backup import retention, settings
+from ..backup import copies, remote, retention, settings
+from ..backup.backends import PASSWORD
+from ..backup.copies import Copy, Given
 from ..backup.progress import Progress, Told, unheard
 from ..backup.restic import Restic
 from ..backup.settings import Settings
@@ -42,6 +44,7 @@ class Asked:
     """What is asked beyond what the host keeps. ``repository``: a folder in which each instance has one of its own (``None``: as before);
     ``password`` of the repositories (empty: the one the host has); ``classes`` and ``acknowledged``: by instance, ``None``: as before;
     ``max_stop``: seconds a node may be down for the copy, and ``keep``: how many backups stay, ``None``: as before;
+    ``copies``: where else backups are to be, ``None``: as before; ``copy``: the name of the one that is read instead of the repository;
     ``bound``: ``max_stop`` for this once."""
 
     repository: str | None = None
@@ -50,11 +53,13 @@ class Asked:
     acknowledged: Mapping[str, Sequence[str]] | None = None
     max_stop: int | None = None
     keep: Mapping[str, int] | None = None
+    copies: Sequence[Given] | None = None
+    copy: str = ""
     bound: float | None = None
 
 
-def asked(given: Mapping[str, Any]) -> Asked:
-    """What a module is given. Raises ``HostError`` (INV-001) for what cannot be meant."""
+def asked(given: Mapping[str, Any], check: bool = False) -> Asked:
+    """What a module is given; with ``check`` nothing secret is. Raises ``HostError`` (INV-001) for what cannot be meant."""
     problems = []
     for name, kind in (("classes", Mapping), ("acknowledged", (list, tuple))):
         for instance, value in (given.get(name) or {}).items():
@@ -71,7 +76,8 @@ def asked(given: Mapping[str, Any]) -> Asked:
     if problems:
         raise HostError("not to be understood", problems)
     keep = retention.policy(given["keep"]) if given.get("keep") is not None else None
-    return Asked(given["repository"], password or "", given.get("classes"), given.get("acknowledged"), bound, keep)
+    where = copies.given(given.get("copies"), check), given.get("copy") or ""
+    return Asked(given["repository"], password or "", given.get("classes"), given.get("acknowledged"), bound, keep, *where)
 
 
 def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
@@ -84,13 +90,18 @@ def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
     left = (asked.acknowledged.get(own.id) or ()) if asked.acknowledged is not None else known.acknowledged if known is not None else ()
     keep = asked.keep if asked.keep is not None else known.keep if known is not None else {}
     wanted = Settings(schema=settings.SCHEMA, repository=repository, classes=dict(classes), acknowledged=list(left), keep=dict(keep))
+    elsewhere = copies.wanted(known.copies if known is not None else (), asked.copies)
     bound = asked.max_stop or (known.max_stop if known is not None else 0)
     # Left out where nobody said it, as in the records of releases before.
+    wanted = wanted.but(copies=elsewhere) if elsewhere else wanted
     return wanted.but(max_stop=bound) if bound else wanted
 
 
 def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: bool) -> Restic:
-    """The repository of an instance, with a password that opens it. ``make``: a new one where there is none."""
+    """The repository of an instance, with a password that opens it. ``make``: a new one where there is none; else it
+    is the copy that is asked for, if one is."""
+    if asked.copy and not make:
+        return copy_of(host, own, wanted, asked)
     offered = settings.offer_password(own, asked.password) if asked.password else ""
     try:
         if not offered and not settings.has_password(own):
@@ -113,6 +124,46 @@ def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: 
     restic.progress = Progress(own, host.told)
     restic.clear_locks()
     return restic
+
+
+def copy_of(host: Host, own: InstanceStore, wanted: Settings, asked: Asked) -> Restic:
+    """The copy of an instance's backups that is asked for, with a password that opens it."""
+    chosen = next((one for one in wanted.copies if one.name == asked.copy), None)
+    if chosen is None:
+        have = ", ".join(one.name for one in wanted.copies) or "none"
+        message = f"has no copy {asked.copy!r} ({have})"
+        raise HostError(f"{own.id} {message}", [finding("INV-001", own.id, message, "Name one of avs_backup_copies.")])
+    keep_files(own, asked)
+    own_one = PASSWORD in chosen.needs
+    offered = settings.offer_password(own, asked.password) if asked.password and not own_one else ""
+    try:
+        require_files(own, chosen, bool(offered))
+        restic = remote.opened(host.run_command, own, chosen, offered)
+        restic.abilities()
+        restic.snapshots()
+        if offered:
+            settings.keep_password(own, offered)
+    finally:
+        files.remove(f"{settings.password_file(own)}.offered")
+    restic = remote.opened(host.run_command, own, chosen)
+    if restic.removes:
+        restic.clear_locks()
+    return restic
+
+
+def keep_files(own: InstanceStore, asked: Asked) -> None:
+    if asked.copies is not None and all(one.whole for one in asked.copies):
+        copies.keep(own, asked.copies)
+
+
+def require_files(own: InstanceStore, copy: Copy, offered: bool = False) -> None:
+    """Raises ``WaitingError`` where something a copy is reached by is gone since the host was started."""
+    gone = copies.missing(own, copy)
+    if PASSWORD not in copy.needs and not offered and not settings.has_password(own):
+        gone.append(PASSWORD)
+    if gone:
+        message = f"the copy {copy.name} waits for {', '.join(gone)}"
+        raise WaitingError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, _NO_PASSWORD)])
 
 
 def _require_new(own: InstanceStore, wanted: Settings) -> None:

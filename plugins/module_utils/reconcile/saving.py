@@ -16,15 +16,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..backup import aside, cloned, kept, last, pace, progress, retention, snapshot, verify
+from ..backup import aside, cloned, kept, last, pace, progress, snapshot, verify
 from ..backup.kept import Backup
 from ..backup.restic import Restic
 from ..backup.restore import half
-from ..backup.settings import Settings
 from ..backup.volumes import Plan
 from ..common.actions import Action
 from ..common.errors import AvsError, HostError, LockedError
-from ..common.findings import WARNING, Finding
+from ..common.findings import Finding
 from ..common.records import plain
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
@@ -35,12 +34,13 @@ from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
 from ..system.lock import Lock
+from . import copying, retaining
 from .by_record import going_on, to_be_down
 from .control import acted, start
 from .job import look
 from .noting import noted, noting, turn
 from .own import Way, refused, result_of
-from .repositories import MAX_STOP, Asked, Host, ready, wanted_settings
+from .repositories import MAX_STOP, Asked, Host, keep_files, ready, wanted_settings
 from .standstill import Ending, halt
 from .takedown import alone
 from .work import Work, of_the_system
@@ -115,12 +115,15 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     if not planned.items:
         raise HostError(f"{name} has nothing that is backed up", [finding("BAK-002", name, "has no volume and no data folder of its own")])
     if way.check:
-        return _announced(host, own, state, planned)
+        entry = _announced(host, own, state, planned)
+        acted(entry, *(Action("copy", one.name, "create") for one in wanted.copies))
+        return entry
+    keep_files(own, asked)
     restic = ready(host, own, wanted, asked, make=True).holding(*hold)
     snapshot.sweep(own)
     snapshot.require(name, planned.items)
     version = state.package.version if state.package is not None else None
-    parent = snapshot.room(restic, own, planned, version)
+    freed, parent = retaining.room(restic, own, wanted, planned, version)
     bound = asked.bound or float(wanted.max_stop or MAX_STOP)
     # Of 0.12 nobody has seen that it goes by size and time alone where it is told to.
     apart = up and restic.abilities().dry and cloned.possible(planned.items, cloned.Run(host.run_command))
@@ -130,20 +133,14 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     if entry.get("backup"):
         # What is new went there while the node ran, for the most part.
         entry["backup"]["added"] += passed.added if passed is not None else 0
-        _retain(restic, name, wanted, entry)
+        retaining.retain(restic, own, wanted, entry, freed)
+        copying.copy_all(host, own, restic, wanted, entry)
+        if not entry["backup"]["copies"]:
+            with suppress(OSError):
+                tell(entry, _same_disk(restic.repository, name, planned))
+    else:
+        acted(entry, *(Action("backup", item.id, "remove") for item in freed))
     return entry
-
-
-def _retain(restic: Restic, name: str, wanted: Settings, entry: dict[str, Any]) -> None:
-    """The backup that was made counts, whatever becomes of those before."""
-    try:
-        gone = retention.apply(restic, name, wanted.keep)
-    except HostError as error:
-        message = f"older backups could not be removed: {error.message}"
-        tell(entry, [finding("BAK-003", name, message, "Look at what restic says on the host.", severity=WARNING)])
-        return
-    entry["backup"]["removed"] = [item.id for item in gone]
-    acted(entry, *(Action("backup", item.id, "remove") for item in gone))
 
 
 @dataclass(frozen=True)
@@ -185,7 +182,6 @@ class _Taking:
                 manifest = snapshot.seal(self.restic, self.own, installed(self.own), self.copied, planned)
                 entry["backup"] = told(manifest, self.copied)
                 acted(entry, Action("backup", self.own.id, "create"))
-                tell(entry, _same_disk(self.restic.repository, self.own.id, planned))
         except OSError as problem:
             error = of_the_system(self.own.id, problem, self.host.store.root)
         except AvsError as problem:
@@ -254,9 +250,14 @@ def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
     own = host.store.instance(name)
     entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
     wanted = wanted_settings(host.store, own, asked)
-    there = os.path.isdir(wanted.repository)
-    found = backups_of(ready(host, own, wanted, asked, make=False), name) if there else []
-    return {**entry, "repository": wanted.repository, "backups": [item.as_dict() for item in found]}
+    there = bool(asked.copy) or os.path.isdir(wanted.repository)
+    restic = ready(host, own, wanted, asked, make=False) if there else None
+    found = backups_of(restic, name) if restic is not None else []
+    return {
+        **entry,
+        "repository": restic.repository if restic is not None else wanted.repository,
+        "backups": [item.as_dict() for item in found],
+    }
 
 
 def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple[int, ...]) -> dict[str, Any]:

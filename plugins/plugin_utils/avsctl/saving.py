@@ -44,8 +44,13 @@ def _saved(entry: Mapping[str, Any]) -> list[str]:
     if not made:
         return []
     size, added = (f"{int(made[name]) / (1 << 20):.1f} MiB" for name in ("size", "added"))
+    copied = [f"copied to {name}: {', '.join(ids) or 'nothing new'}" for name, ids in sorted(made.get("copies", {}).items())]
     kept = [f"not in it: {name} ({why})" for name, why in sorted({**made["omitted"], **made["left"]}.items())]
-    return [f"{entry['id']}: backup {made['id']} of {size}, {added} of them new, {made['seconds']} s of copying while it was down", *kept]
+    return [
+        f"{entry['id']}: backup {made['id']} of {size}, {added} of them new, {made['seconds']} s of copying while it was down",
+        *kept,
+        *copied,
+    ]
 
 
 def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
@@ -57,7 +62,7 @@ def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
 
     there = known(place)
     require(arguments.ids, there)
-    data = harmless_deep(dict(listed(_host(place), arguments.ids or there, Way(holder()), Asked())))
+    data = harmless_deep(dict(listed(_host(place), arguments.ids or there, Way(holder()), Asked(copy=arguments.copy))))
     rows = [
         (entry["id"], item["time"][:19] + "Z", item["id"], item["version"], item["verified"][:19] + "Z" if item["verified"] else "never")
         for entry in data["instances"]
@@ -88,7 +93,7 @@ def _prove(arguments: argparse.Namespace, place: Place) -> Outcome:
     require([arguments.id], known(place))
     way = Way(holder(), arguments.lock_timeout)
     with shown() as told:
-        data = harmless_deep(dict(proven(_host(place, told), [arguments.id], way, Asked(), arguments.backup)))
+        data = harmless_deep(dict(proven(_host(place, told), [arguments.id], way, Asked(copy=arguments.copy), arguments.backup)))
     entry, code = data["instances"][0], code_of(data)
     if code != DONE:
         return Outcome(code, data, lines_of(entry))
@@ -109,7 +114,7 @@ def _restore(arguments: argparse.Namespace, place: Place) -> Outcome:
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
     back = Back(arguments.backup, arguments.acknowledge)
     with shown() as told:
-        data = harmless_deep(dict(restore(_host(place, told), [arguments.id], way, Asked(), back)))
+        data = harmless_deep(dict(restore(_host(place, told), [arguments.id], way, Asked(copy=arguments.copy), back)))
     entry = data["instances"][0]
     kept = [f"{entry['id']}: what was there is kept: {path}" for path in (entry.get("replaced") or {}).values()]
     return Outcome(code_of(data), data, [*lines_of(entry), *kept])
@@ -137,6 +142,16 @@ def _one_backup(parser: argparse.ArgumentParser) -> None:
         "--backup", default="", metavar="BACKUP", help="which one, as `avsctl backups` shows it; the newest where none is named"
     )
     parser.add_argument("--lock-timeout", type=seconds, default=60.0, metavar="SECONDS", help="wait so long for whoever works on one (60)")
+    _from_copy(parser)
+
+
+def _takes_listed(parser: argparse.ArgumentParser) -> None:
+    takes_ids(parser)
+    _from_copy(parser)
+
+
+def _from_copy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="copy", default="", metavar="COPY", help="read a copy, by its name (avs_backup_copies)")
 
 
 SAVING = (
@@ -148,7 +163,9 @@ SAVING = (
         "Saves what can be while a node runs, stops it for the rest, and starts it again; whatever becomes of the copy, the node runs again.\n"
         "As restaking.avs.backup set it up; ends with 3 where the repository's password is gone since the host was started.",
     ),
-    Command("backups", "list the backups that count", takes_ids, _backups, "What a cut or a failure left is no backup, and is not shown."),
+    Command(
+        "backups", "list the backups that count", _takes_listed, _backups, "What a cut or a failure left is no backup, and is not shown."
+    ),
     Command(
         "prove",
         "prove that a backup can be had back",

@@ -60,6 +60,7 @@ VARIABLES = (
     *("avs_start", "avs_start_all", "avs_restart", "avs_restart_all", "avs_restart_confirm"),
     *("avs_backup", "avs_backup_all", "avs_backup_repository", "avs_backup_password", "avs_backup_classes", "avs_backup_acknowledged"),
     *(
+        "avs_backup_copies",
         "avs_backup_keep",
         "avs_backup_max_stop",
         "avs_backup_schedule",
@@ -70,6 +71,8 @@ VARIABLES = (
         "avs_restore",
         "avs_restore_confirm",
         "avs_restore_backup",
+        "avs_restore_from",
+        "avs_backups_from",
         "avs_restore_acknowledged",
     ),
     *("avs_prune_confirm", "avs_prune_format", "avs_prune_file"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What modules of backups need of the controller: the repository's password, from where the inventory says it is."""
+"""What modules of backups need of the controller: passwords and logins of repositories, from where the inventory says they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 from ...module_utils.common.errors import AvsError, InputError, SecretError
 from ...module_utils.common.findings import errors_of
-from ...module_utils.common.rules import finding
 from ..inventory.key_entries import RULES, option_reference
 from ..parsing.plain import plain
 from ..parsing.report import Report
@@ -23,11 +22,12 @@ from .host import Host, HostAction
 from .long_work import Call, followed, seconds
 from .task import Task
 
-_PLACE = "password"
+_PLACE, _COPIES = "password", "copies"
+_SECRETS = ("password", "secret")
 
 
 class BackupAction(HostAction):
-    """Runs ``module`` with the password in place of where it is. In check mode it is looked for, and not sent."""
+    """Runs ``module`` with what is secret in place of where it is. In check mode it is looked for, and not sent."""
 
     module: ClassVar[str]
 
@@ -35,18 +35,22 @@ class BackupAction(HostAction):
         super().run(None, task_vars)
         task = Task(self, task_vars or {})
         arguments = dict(self._task.args)
+        copies = plain(arguments.pop(_COPIES, None))
+        wanted = {_PLACE: plain(arguments.pop(_PLACE, None)), **_of_copies(copies)}
         try:
             poll = seconds(plain(arguments.pop("poll", None)))
-            password = _password(task, plain(arguments.pop(_PLACE, None)))
-            if password and not task.check:
+            found = _values(task, {place: given for place, given in wanted.items() if given not in (None, "")})
+            if found and not task.check:
                 Host(task).require_stdin()
-                arguments[_PLACE] = password
         except AvsError as error:
             return {"failed": True, "changed": False, **error.as_result()}
+        sent = {} if task.check else found
+        arguments.update({_PLACE: sent[_PLACE]} if _PLACE in sent else {})
+        arguments.update({_COPIES: _filled(copies, sent)} if copies is not None else {})
 
         def execute(given: dict[str, Any]) -> dict[str, Any]:
-            found: dict[str, Any] = self._execute_module(module_name=self.module, module_args=given, task_vars=task_vars)
-            return found
+            done: dict[str, Any] = self._execute_module(module_name=self.module, module_args=given, task_vars=task_vars)
+            return done
 
         direct = not poll or task.check or arguments.get("state") == "listed"
         answer = execute(arguments) if direct else followed(Call(execute, task.target), arguments, poll)
@@ -54,26 +58,60 @@ class BackupAction(HostAction):
         return answer
 
 
-def _password(task: Task, given: Any) -> str:
-    """The value, empty where none is given. Raises ``InputError`` and ``SecretError``."""
-    if given is None or given == "":
-        return ""
-    if isinstance(given, str):
-        return given
-    if not isinstance(given, Mapping):
-        problem = finding("INV-001", _PLACE, "is no text, and does not say where one is", "Write {source: ...}, as for a secret option.")
-        raise InputError("the password of the repositories is not as it should be", [problem])
+def _of_copies(copies: Any) -> dict[str, Any]:
+    """Place -> what is given there, of whatever is secret of copies. What is no list of mappings is for the module to refuse."""
+    entries = copies if isinstance(copies, list) else []
+    return {
+        f"{_COPIES}[{number}].{name}": entry.get(name)
+        for number, entry in enumerate(entries)
+        if isinstance(entry, Mapping)
+        for name in _SECRETS
+    }
+
+
+def _filled(copies: Any, values: Mapping[str, str]) -> Any:
+    """The copies with these values, and nothing else that is secret."""
+    if not isinstance(copies, list):
+        return copies
+    return [
+        {
+            **{name: value for name, value in entry.items() if name not in _SECRETS},
+            **{name: values[f"{_COPIES}[{number}].{name}"] for name in _SECRETS if f"{_COPIES}[{number}].{name}" in values},
+        }
+        if isinstance(entry, Mapping)
+        else entry
+        for number, entry in enumerate(copies)
+    ]
+
+
+def _values(task: Task, wanted: Mapping[str, Any]) -> dict[str, str]:
+    """Place -> value. Raises ``InputError`` and ``SecretError`` with every problem."""
+    known = {place: given for place, given in wanted.items() if isinstance(given, str)}
     report = Report("", RULES)
-    reference = option_reference(given, _PLACE, report)
-    if errors_of(report.findings) or reference is None:
-        raise InputError("the password of the repositories is not as it should be", report.findings)
-    need = Need("backup", _PLACE, _PLACE, request_of(reference, "the repositories' password"), line=True)
-    sources = Sources(Surroundings(task.variable, task.files, RunFolder(task.temp), task.id, wishes_of([reference], task.variable)))
+    references = {place: _reference(given, place, report) for place, given in wanted.items() if place not in known}
+    if errors_of(report.findings) or None in references.values():
+        raise InputError("what repositories are opened by is not as it should be", report.findings)
+    if not references:
+        return known
+    needs = {
+        place: Need("backup", place, place, request_of(reference, f"the repositories' {place}"), line=True)
+        for place, reference in references.items()
+        if reference is not None
+    }
+    wishes = wishes_of([reference for reference in references.values() if reference is not None], task.variable)
+    sources = Sources(Surroundings(task.variable, task.files, RunFolder(task.temp), task.id, wishes))
     try:
-        known, problems = sources.identify([need])
-        values, more = sources.values([need]) if need in known else ({}, [])
+        there, problems = sources.identify(list(needs.values()))
+        values, more = sources.values([need for need in needs.values() if need in there]) if there else ({}, [])
     finally:
         sources.close()
-    if need not in values:
-        raise SecretError("the password of the repositories cannot be had", [*problems, *more])
-    return values[need]
+    if any(need not in values for need in needs.values()):
+        raise SecretError("what repositories are opened by cannot be had", [*problems, *more])
+    return {**known, **{place: values[need] for place, need in needs.items()}}
+
+
+def _reference(given: Any, place: str, report: Report) -> Any:
+    if not isinstance(given, Mapping):
+        report.add(RULES.type, place, "is no text, and does not say where one is", "Write {source: ...}, as for a secret option.")
+        return None
+    return option_reference(given, place, report)

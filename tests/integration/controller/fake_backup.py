@@ -12,6 +12,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+SECRETS = ("password", "secret")
+FIELDS = ("name", "repository", "prune", "user", "region", "known_hosts", "ca", *SECRETS)
+
 
 def _goes_on(module: AnsibleModule, job: dict[str, object]) -> None:
     """As long as a test wants it to (``lasts.memory``: calls, a name to join, and calls the connection is lost for after the first)."""
@@ -43,20 +46,30 @@ def _goes_on(module: AnsibleModule, job: dict[str, object]) -> None:
 def main() -> None:
     names = (
         *("id", "backup", "repository", "holder", "classes", "acknowledged", "keep", "max_stop", "lock_timeout", "stop_timeout"),
-        *("schedule", "schedules", "random_delay", "poll", "job"),
+        *("schedule", "schedules", "random_delay", "poll", "job", "copy"),
     )
     spec = {
         "ids": {"type": "list", "elements": "str", "default": []}, "all": {"type": "bool", "default": False}, "state": {"type": "str"},
         "password": {"type": "str", "no_log": True}, **{name: {"type": "raw"} for name in names},
+        "copies": {"type": "list", "elements": "dict", "options": {**{name: {"type": "str", "no_log": name in SECRETS} for name in FIELDS}}},
     }  # fmt: skip
     module = AnsibleModule(spec, supports_check_mode=True)
     given = module.params
     os.makedirs(module._remote_tmp, exist_ok=True)
     digest = hashlib.sha256((given["password"] or "").encode()).hexdigest()
+    asked = {"state": given["state"], "repository": given["repository"], "password": digest, "check": module.check_mode}
+    if given["copies"] is not None:
+        asked["copies"] = [
+            {
+                name: hashlib.sha256(value.encode()).hexdigest() if name in SECRETS else value
+                for name, value in copy.items()
+                if value is not None
+            }
+            for copy in given["copies"]
+        ]
+        asked["copy"] = given["copy"]
     with open(os.path.join(module._remote_tmp, "asked.memory"), "a") as handle:
-        handle.write(
-            json.dumps({"state": given["state"], "repository": given["repository"], "password": digest, "check": module.check_mode}) + "\n"
-        )
+        handle.write(json.dumps(asked) + "\n")
     if given["job"]:
         _goes_on(module, given["job"])
     actions = [{"kind": "backup", "name": "a-avs-1", "action": "create"}]

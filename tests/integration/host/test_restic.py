@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +24,12 @@ from ansible_collections.restaking.avs.plugins.module_utils.instance.state impor
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import InstanceStore, Store
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
+from tests.integration.host import quick_key
 from tests.integration.host.test_backup import odd_things
 
 ID = "restic-a"
 STATE = read_state({"phase": "applying", "package": {"name": "restic", "version": "v1.0.0"}})
 COUNT = iter(range(1, 10_000))
-# A process of its own that backs up, and says when it begins.
-CHILD = """
-import pathlib, sys
-from tests.integration.host.test_restic import Repository
-found = Repository(pathlib.Path(sys.argv[1]))
-pathlib.Path(sys.argv[2]).touch()
-found.take()
-"""
-CHILDS = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 class Repository:
@@ -54,10 +43,10 @@ class Repository:
             (self.folder / "first").write_bytes(random.Random(1).randbytes(3 << 20))
         self.items = [Item("data", str(self.folder), "data")]
         self.plan = Plan(self.items, {}, {}, [])
-        settings.keep_password(self.own, settings.offer_password(self.own, "secret"))
+        settings.keep_password(self.own, settings.offer_password(self.own, quick_key.PASSWORD))
         self.restic = Restic(run_command, str(repository or root / "repository"), settings.password_file(self.own))
         if not self.restic.exists():
-            self.restic.make()
+            quick_key.make(Path(self.restic.repository))
 
     def copy(self) -> Copied:
         return snapshot.copy(self.restic, self.own, self.items, f"t{next(COUNT)}-{os.getpid()}", ("v1.0.0", 300))
@@ -284,35 +273,3 @@ class _holding:
 
     def __exit__(self, *_error: object) -> None:
         pass
-
-
-def test_killed_at_any_moment_it_leaves_what_can_be_proven_and_the_next_one_works(repository: Repository) -> None:
-    started = time.monotonic()
-    repository.take()
-    whole = time.monotonic() - started
-    count, cut = 5, 0
-    for number in range(count):
-        (repository.folder / f"more{number}").write_bytes(random.Random(number).randbytes(20 << 20))
-        ready = repository.folder.parent / f"ready{number}"
-        child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(repository.folder.parent), str(ready)], start_new_session=True, env=CHILDS
-        )
-        until = time.monotonic() + 30
-        while not ready.exists() and time.monotonic() < until:
-            time.sleep(0.01)
-        time.sleep((number + 0.5) / count * whole)
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        cut += child.wait() == -signal.SIGKILL
-        # A restic that was begun goes on by itself, as it does where the lock of the instance is what the next one waits for.
-        until = time.monotonic() + 60
-        while list(Path(repository.restic.repository, "locks").glob("?" * 64)) and time.monotonic() < until:
-            time.sleep(0.2)
-            repository.restic.clear_locks()
-        snapshot.sweep(repository.own)
-        before = len(repository.backups())
-        repository.take()
-        assert len(repository.backups()) == before + 1
-        assert kept.unsealed(repository.restic.snapshots(), ID) == []
-    repository.prove(repository.backups()[-1])
-    assert cut >= count // 2

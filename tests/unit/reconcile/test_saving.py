@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import settings
+from ansible_collections.restaking.avs.plugins.module_utils.backup import retention, settings
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
@@ -245,3 +246,34 @@ def test_what_a_module_is_given_is_checked() -> None:
     ):
         with pytest.raises(HostError):
             asked({**good, **wrong})
+
+
+def test_the_oldest_go_where_too_little_is_free_before_and_after(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = memory_host
+    made = [take(keep={})["backup"]["id"] for _number in range(3)]
+    retention.need(host.store.instance(ID), made[0], "to go back to it")
+    much, disk, spare = 1 << 40, Path(host.store.root, "backup", ID), shutil.disk_usage(host.store.root)
+    monkeypatch.setattr(retention.shutil, "disk_usage", lambda _path: spare._replace(free=much - len(list(disk.glob("snapshots/*")))))
+    # Six snapshots of three backups are two too many; one goes before, and with the fourth there are six again.
+    done = take(keep={"free": much - 4})
+    assert (done["error"], done["backup"]["removed"]) == (None, [made[1], made[2]])
+    assert [item["id"] for item in there(host, saved)] == [made[0], done["backup"]["id"]]
+    assert f"remove backup {made[1]}" in " ".join(acted(done))
+    # What may not go stays, and that is told.
+    done = take(keep={"free": much - 1})
+    assert done["error"] is None and [item["id"] for item in there(host, saved)] == [made[0], done["backup"]["id"]]
+    assert any("no other backup may go" in item["message"] for item in done["findings"])
+    Path(settings.folder(host.store.instance(ID)), "needed.json").write_text("{")
+    done = take()
+    assert done["error"] is None and len(there(host, saved)) == 3
+    assert any("still needed" in item["message"] for item in done["findings"])
+    # Those that went for one that has no room after all are told, too.
+    path = Path(settings.folder(host.store.instance(ID)), "needed.json")
+    path.unlink()
+    oldest = there(host, saved)[0]["id"]
+    monkeypatch.setattr(retention.shutil, "disk_usage", lambda _path: spare._replace(free=0))
+    done = take(keep={"free": 1})
+    assert "MiB are to be saved" in done["error"]
+    assert [oldest in item["message"] for item in done["findings"] if "removed to make room: " in item["message"]] == [True]

@@ -103,12 +103,29 @@ class ResticInMemory:
         return json.dumps([json.loads(path.read_text()) for path in sorted(repository.glob("snapshots/*/snapshot.json"))])
 
     def _check(self, _repository: Path, words: list[str]) -> str:
-        assert words in (["check"], ["check", "--read-data"]), words
+        assert words in (["check"], ["check", "--read-data"], ["check", "--no-lock"], ["check", "--read-data", "--no-lock"]), words
+        return ""
+
+    def _copy(self, repository: Path, words: list[str]) -> str:
+        assert (words[1], words[3], len(words)) == ("--from-repo", "--from-password-file", 6), words
+        source, secret = Path(words[2]), Path(words[4])
+        assert (source / "config").read_bytes() == secret.read_bytes()
+        found = json.loads((source / "snapshots" / words[5] / "snapshot.json").read_text())
+        place = repository / "snapshots" / f"c{words[5][1:]}"
+        if not (place / "snapshot.json").exists():
+            shutil.copytree(
+                source / "snapshots" / words[5], place, symlinks=True, ignore=shutil.ignore_patterns("snapshot.json"), dirs_exist_ok=True
+            )
+            self.at("in restic copy: all is there, and not named")
+            (place / "snapshot.json").write_text(json.dumps({**found, "id": place.name, "original": found.get("original") or words[5]}))
         return ""
 
     def _forget(self, repository: Path, words: list[str]) -> str:
         for name in words[1:]:
             shutil.rmtree(repository / "snapshots" / name)
+        return ""
+
+    def _prune(self, _repository: Path, _words: list[str]) -> str:
         return ""
 
     def _restore(self, repository: Path, words: list[str]) -> str:
