@@ -31,6 +31,8 @@ _PASSES = 3
 _TELLING, _LONG_ENOUGH = 64 << 20, 2.0
 # A look at a file is a part of what a copy does to it: restic looks as well, and so does the list that is made of all of them.
 _LOOKS = 3.0
+# Bytes a second that are read where nobody knows.
+_USUAL = float(256 << 20)
 
 
 class Pace(Record, loose=True):
@@ -45,7 +47,7 @@ class Pace(Record, loose=True):
 @dataclass(frozen=True)
 class Terms:
     """``version`` of the node, ``bound``: seconds it may be down for the copy, ``parent``: what the first pass is compared with; ``aside``:
-    its files are set aside while it is down, and read later."""
+    its files can be set aside while it is down, and read later."""
 
     version: str | None
     bound: float
@@ -55,10 +57,11 @@ class Terms:
 
 @dataclass(frozen=True)
 class Passed:
-    """``added``: bytes that are new in the repository; ``begun``: when the last pass was (nanoseconds since the epoch)."""
+    """``added``: bytes that are new in the repository; ``aside``: when the last pass was begun (nanoseconds since the epoch), where the files
+    are to be set aside."""
 
     added: int
-    begun: int
+    aside: int | None
 
 
 def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms) -> Passed:
@@ -74,18 +77,25 @@ def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms)
         began = time.monotonic()
         rest = listing.to_read_since(snapshot.trees(planned.items), since)
         known = known.but(rate=rate, to_read=rest)
-        seconds = expected(known.but(to_read=0) if terms.aside else known, (time.monotonic() - began) * _LOOKS)
+        looking = (time.monotonic() - began) * _LOOKS
+        aside = terms.aside and gains(known, looking)
+        seconds = expected(known.but(to_read=0) if aside else known, looking)
         if seconds <= terms.bound:
             break
         if turn == _PASSES:
             raise _too_long(own.id, known, seconds, terms.bound)
     keep(own, known)
-    return Passed(added, since)
+    return Passed(added, since if aside else None)
 
 
 def rate_of(size: int, seconds: float) -> float | None:
     """Bytes a second, where a pass was long enough to tell."""
     return size / seconds if size >= _TELLING and seconds >= _LONG_ENOUGH else None
+
+
+def gains(pace: Pace, looking: float) -> bool:
+    """Whether to read what changed takes longer than to clone all files, which costs about what a few looks at them do."""
+    return pace.to_read / (pace.rate or _USUAL) > looking
 
 
 def expected(pace: Pace, looking: float) -> float:

@@ -128,7 +128,7 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     # Of 0.12 nobody has seen that it goes by size and time alone where it is told to.
     apart = up and restic.abilities().dry and cloned.possible(planned.items, cloned.Run(host.run_command))
     passed = pace.live_passes(restic, own, planned, pace.Terms(version, bound, parent, apart)) if up else None
-    terms = _Terms(version, bound, passed.begun if passed is not None and apart else None)
+    terms = _Terms(version, bound, passed.aside if passed is not None else None)
     entry = _Taking(host, own, restic, way, terms).run(planned)
     if entry.get("backup"):
         # What is new went there while the node ran, for the most part.

@@ -65,3 +65,10 @@ def test_a_file_that_changed_is_read_with_its_holes(tmp_path: Path) -> None:
     assert listing.to_read_since([tree], 0) == 128 * MIB and listing.changed_since([tree], 0) < MIB
     since = os.stat(tmp_path / "new").st_ctime_ns + 1
     assert listing.to_read_since([tree], since) == 0
+
+
+def test_files_are_set_aside_where_that_is_quicker_than_to_read_what_changed() -> None:
+    # Much of one file; little of twenty thousand, each of which would be made anew; nobody knows how fast it reads.
+    assert pace.gains(Pace(rate=300.0 * MIB, to_read=4096 * MIB), 0.001)
+    assert not pace.gains(Pace(rate=300.0 * MIB, to_read=4 * MIB), 0.6)
+    assert pace.gains(Pace(to_read=512 * MIB), 1.0) and not pace.gains(Pace(to_read=0), 0.0)

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import cloned, kept
+from ansible_collections.restaking.avs.plugins.module_utils.backup import cloned, kept, pace
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import own
 
 from tests.unit.support.cuts import end_of, every_cut
@@ -25,6 +25,7 @@ from tests.unit.support.saved_host import BOOT, Take, boot, keyless, prove, runn
 def clones(saved: ResticInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host whose file systems can. That a real one can, and what restic makes of it: tests/integration/host/test_clones.py."""
     monkeypatch.setattr(cloned, "possible", lambda _items, _run: True)
+    monkeypatch.setattr(pace, "gains", lambda _pace, _looking: True)
 
 
 def rows(host: MemoryHost) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import listing, pace, progress
+from ansible_collections.restaking.avs.plugins.module_utils.backup import cloned, listing, pace, progress
 from ansible_collections.restaking.avs.plugins.module_utils.backup.progress import Step
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
@@ -134,3 +134,13 @@ def test_a_call_does_it_all_where_nobody_wants_it_to_go_on(tmp_path: Path) -> No
     assert gone["failed"] and len(done) == 3
     with pytest.raises(HostError):
         long_work.answer(long_work.Asked("x", {"job": {**job, "name": "../x"}}), never, work, store)
+
+
+@pytest.mark.parametrize(("changed", "aside"), [(500 << 20, True), (0, False)])
+def test_what_is_set_aside_is_not_read_while_the_node_is_down_and_needs_no_such_time(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, slow: list[int], monkeypatch: pytest.MonkeyPatch, changed: int, aside: bool
+) -> None:
+    monkeypatch.setattr(cloned, "possible", lambda _items, _run: True)
+    slow[0] = changed
+    assert take(max_stop=20.0)["error"] is None
+    assert (["cp"] in saved.asked) is aside
