@@ -21,6 +21,8 @@ description:
   - A new repository is made, and a password counts once it opened it; a wrong one, or an instance that could not be backed up as a whole, is an
     error of that instance, whose timer stays as it was.
   - Nothing is changed where a calendar text means nothing to the host's systemd.
+extends_documentation_fragment:
+  - restaking.avs.backup_copies
 requirements:
   - On the host, systemd, restic 0.12 or newer, and what P(restaking.avs.instances#module) leaves there (C(avsctl)).
 options:
@@ -137,6 +139,7 @@ import socket
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.backup import copies
 from ..module_utils.boot.timers import Timers
 from ..module_utils.common.errors import AvsError
 from ..module_utils.common.harmless import harmless_deep
@@ -155,6 +158,7 @@ def main() -> None:
             "random_delay": {"type": "int", "default": 3600},
             "repository": {"type": "path"},
             "password": {"type": "raw", "no_log": True},
+            "copies": {"type": "list", "elements": "dict", "options": copies.OPTIONS},
             "classes": {"type": "dict"},
             "acknowledged": {"type": "dict"},
             "keep": {"type": "dict"},
@@ -170,7 +174,7 @@ def main() -> None:
     timers = Timers()
     try:
         host = repositories.Host(host_store(), Engine(module.run_command), module.run_command)
-        result = scheduling.schedule(host, timers, scheduling.wanted(given), repositories.asked(given), way)
+        result = scheduling.schedule(host, timers, scheduling.wanted(given), repositories.asked(given, module.check_mode), way)
     except AvsError as error:
         module.fail_json(changed=False, **harmless_deep(error.as_result()))
     except OSError as error:

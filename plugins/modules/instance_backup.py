@@ -25,6 +25,7 @@ description:
   - How an instance is backed up is kept on its host, the password in memory. So C(avsctl backup) does the same later.
 extends_documentation_fragment:
   - restaking.avs.backup_copies
+  - restaking.avs.long_work
 requirements:
   - On the host, restic 0.12 or newer, from its distribution.
   - On the host, Docker Engine 24 or newer with the Compose plugin 2.20 or newer.
@@ -89,8 +90,6 @@ options:
     description: Seconds a node has to end in at most. One that is killed then is a warning.
     type: int
     default: 300
-extends_documentation_fragment:
-  - restaking.avs.long_work
 attributes:
   action:
     description: The password is resolved on the controller.

@@ -24,6 +24,7 @@ description:
     folders below C(data/) with these classes the content is not there afterwards, so each has to be acknowledged.
 extends_documentation_fragment:
   - restaking.avs.backup_copies
+  - restaking.avs.long_work
 requirements:
   - On the host, restic 0.12 or newer, from its distribution.
   - On the host, Docker Engine 24 or newer with the Compose plugin 2.20 or newer.
@@ -59,8 +60,6 @@ options:
     description: Seconds a node has to end in at most. One that is killed then is a warning.
     type: int
     default: 300
-extends_documentation_fragment:
-  - restaking.avs.long_work
 attributes:
   action:
     description: The password is resolved on the controller.

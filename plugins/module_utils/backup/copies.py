@@ -160,7 +160,9 @@ def wanted(known: Sequence[Copy], entries: Sequence[Given] | None) -> tuple[Copy
 def _wanted(one: Given, before: Copy | None) -> Copy:
     if before is None:
         return one.copy
-    return one.copy.but(made=before.made, needs=one.copy.needs if one.whole else before.needs)
+    needs = one.copy.needs if one.whole else before.needs
+    # What nobody said is left out, so that two records of the same are the same.
+    return one.copy.but(made=True, needs=needs) if before.made else one.copy.but(needs=needs)
 
 
 def folder(own: InstanceStore, name: str) -> str:
@@ -179,6 +181,18 @@ def keep(own: InstanceStore, entries: Sequence[Given]) -> None:
         files.own_folder(folder(own, one.copy.name), 0o700)
         for name, content in _written(own, one).items():
             files.write(os.path.join(folder(own, one.copy.name), name), content.encode())
+
+
+def stale(own: InstanceStore, entries: Sequence[Given]) -> bool:
+    """Whether a file of theirs is another one in memory, or none."""
+    for one in entries:
+        for name, content in _written(own, one).items():
+            try:
+                if files.read(os.path.join(folder(own, one.copy.name), name)) != content.encode():
+                    return True
+            except OSError:
+                return True
+    return False
 
 
 def _written(own: InstanceStore, one: Given) -> dict[str, str]:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backup import settings, snapshot
+from ..backup import copies, settings, snapshot
 from ..backup.settings import Settings
 from ..backup.timer import timer_of
 from ..boot.timers import TimerPlan, Timers, Timing, calendar_problem
@@ -29,7 +29,7 @@ from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..system.lock import Lock
 from .own import Way, result_of
-from .repositories import Asked, Host, ready, wanted_settings
+from .repositories import Asked, Host, keep_files, ready, wanted_settings
 from .work import of_the_system
 
 NEVER = "never"
@@ -150,7 +150,8 @@ class _One:
         if not (given or has):
             self.findings.append(finding("BAK-010", own.id, "waits for the password of its repository, and none is given", _BRING))
             return
-        if not (differs or fresh):
+        elsewhere = self._lets_into_copies(wish)
+        if not (differs or fresh or elsewhere):
             return
         if differs:
             # What would keep every backup from being made is told today, and not at night.
@@ -159,9 +160,21 @@ class _One:
             self.diff.append(_settings_diff(own, known, wish))
         if fresh:
             self.actions.append(Action("keys", "backup password", "update" if has else "create"))
+        if elsewhere:
+            self.actions.append(Action("keys", "backup copies", "update"))
         if not self.way.check:
             with Lock(os.path.join(self.host.store.locks, f"{own.id}.backup.lock"), self.way.holder, self.way.lock_timeout):
+                keep_files(own, self.asked)
                 ready(self.host, own, wish, self.asked, make=True)
+
+    def _lets_into_copies(self, wish: Settings) -> bool:
+        """Whether what its copies are reached by is to be written."""
+        given = self.asked.copies
+        if given is None:
+            return False
+        if all(one.whole for one in given):
+            return copies.stale(self.own, given)
+        return any(copies.missing(self.own, one) for one in wish.copies)
 
     def entry(self, text: str, plan: TimerPlan) -> dict[str, Any]:
         actions = [*self.actions, *plan.actions(self.own.id)]

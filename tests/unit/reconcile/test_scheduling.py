@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import settings, timer
+from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, settings, timer
+from ansible_collections.restaking.avs.plugins.module_utils.backup.copies import given
 from ansible_collections.restaking.avs.plugins.module_utils.boot.timers import Timers
 from ansible_collections.restaking.avs.plugins.module_utils.boot.units import Units
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
@@ -20,6 +21,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile import con
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.scheduling import Wanted, schedule, wanted
+from ansible_collections.restaking.avs.plugins.module_utils.system import files
 
 from tests.unit.support.memory_host import ID, MemoryHost, acted
 from tests.unit.support.restic_in_memory import ResticInMemory
@@ -167,6 +169,24 @@ def test_what_would_fail_at_night_is_told_today_and_the_timer_stays(memory_host:
     wrong = set_up(acknowledged={ID: ["node:/cache"]}, password="another")
     assert "wrong password" in wrong["instances"][0]["error"]
     assert set_up(acknowledged={ID: ["node:/cache"]})["instances"][0]["error"] is None
+
+
+def test_what_copies_are_reached_by_is_brought_again_once_it_is_gone(memory_host: MemoryHost, set_up: Set) -> None:
+    where = {"name": "offsite", "repository": "sftp:me@backup.example.org:/avs", "known_hosts": "backup.example.org ssh-ed25519 AAAA"}
+    whole, public = given([{**where, "secret": "a private key"}], False), given([where], True)
+    own = memory_host.store.instance(ID)
+
+    def said(**more: Any) -> list[tuple[str, str]]:
+        done = set_up(**more)
+        assert not done.get("failed"), done
+        return [(item["kind"], item["name"]) for item in done["instances"][0]["actions"]]
+
+    assert ("keys", "backup copies") in said(copies=whole)
+    assert said(copies=whole) == [] and said(copies=public, way=CHECK) == []
+    files.remove(copies.folder(own, "offsite"))
+    assert said(copies=public, way=CHECK) == said(copies=whole) == [("keys", "backup copies")]
+    assert said(copies=given([{**where, "secret": "another"}], False)) == [("keys", "backup copies")]
+    assert said() == []
 
 
 def test_a_record_that_cannot_be_used_is_left_alone(memory_host: MemoryHost, timers: Timers, set_up: Set) -> None:
