@@ -14,7 +14,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from ..common.errors import HostError
 from ..common.findings import Finding
@@ -197,6 +196,9 @@ def stale(own: InstanceStore, entries: Sequence[Given]) -> bool:
 
 def _written(own: InstanceStore, one: Given) -> dict[str, str]:
     """Files as restic and ssh read them."""
+    # Settings are read by runs that have nothing to copy, too.
+    from urllib.parse import quote
+
     address = backends.address_of(one.copy.repository)
     # ssh takes a key without its last newline for none.
     found = {name: content if name == PASSWORD else content.rstrip("\n") + "\n" for name, content in one.contents.items()}

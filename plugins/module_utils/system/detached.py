@@ -70,7 +70,8 @@ class Detached:
                 return order.name
             self._sweep()
             for name in self._names():
-                if self.is_at_work(name) and self._read(name, _ORDER).get("what") == order.what:
+                # One that has its result only has to end.
+                if self.is_at_work(name) and self._read(name, _ORDER).get("what") == order.what and not self._read(name, _RESULT):
                     return name
             self._start(order, run_command)
         return order.name
