@@ -74,6 +74,9 @@ options:
         does what was never said; where it is left out, what was said last counts.
       - With C(free), as C(20GiB), the oldest go as long as less is free on the disk of the repository.
     type: dict
+  inventory_name:
+    description: What the inventory calls this host; a backup says so. The action plugin knows.
+    type: str
   max_stop:
     description:
       - Seconds a node may be down for the copy. One that takes longer is ended, the node is started, and there is no backup.
@@ -232,6 +235,7 @@ def main() -> None:
             "classes": {"type": "dict"},
             "acknowledged": {"type": "dict"},
             "keep": {"type": "dict"},
+            "inventory_name": {"type": "str"},
             "max_stop": {"type": "int"},
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 60},

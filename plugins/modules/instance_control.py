@@ -48,6 +48,12 @@ options:
     description: Why they are stopped, for those who find them so.
     type: str
     default: ""
+  take_back:
+    description:
+      - With O(state=started), the host an instance was moved to, or comes from (P(restaking.avs.instance_move#module)). What is held because
+        of another host is started for one who names that host, and else is an error.
+    type: str
+    default: ""
   holder:
     description: Who does it, for those who find them stopped or wait for the lock. By default the user of the connection.
     type: str
@@ -174,6 +180,7 @@ def main() -> None:
             "all": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": ["started", "stopped", "restarted"], "required": True},
             "reason": {"type": "str", "default": ""},
+            "take_back": {"type": "str", "default": ""},
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 60},
             "stop_timeout": {"type": "int", "default": 300},
@@ -183,9 +190,8 @@ def main() -> None:
     )
     given = module.params
     holder = given["holder"] or f"{os.environ.get('SUDO_USER') or 'root'}@{socket.gethostname()}:{os.getpid()}"
-    way = Way(
-        holder, float(given["lock_timeout"]), float(given["stop_timeout"]), module.check_mode, say=lambda text: module.warn(harmless(text))
-    )
+    bounds = float(given["lock_timeout"]), float(given["stop_timeout"])
+    way = Way(holder, *bounds, module.check_mode, say=lambda text: module.warn(harmless(text)), take_back=given["take_back"])
     try:
         store, engine = host_store(), Engine(module.run_command)
         chosen = choose(store, engine, given["ids"], given["key"] or "", given["all"])

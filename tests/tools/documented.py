@@ -93,7 +93,7 @@ def avs_variables(root: Path) -> Iterable[str]:
     for path in sorted(root.glob("roles/*/meta/argument_specs.yml")):
         spec = yaml.safe_load(path.read_text(encoding="utf-8"))
         yield from (name for name in spec["argument_specs"]["main"]["options"] if name.startswith("avs_"))
-    for path in root.glob("playbooks/*.yml"):
+    for path in (*root.glob("playbooks/*.yml"), *root.glob("playbooks/parts/*.yml")):
         text = path.read_text(encoding="utf-8")
         kept = set(re.findall(r"register: (avs_\w+)", text))
         yield from (

@@ -21,7 +21,7 @@ from ..instance import hold
 from ..instance.store import InstanceStore
 from ..system import files
 from ..system.command import RunCommand
-from . import listing, progress, settings
+from . import listing, owners, progress, settings
 from .kept import Backup
 from .listing import Tree
 from .restic import Restic
@@ -113,6 +113,9 @@ def bring(restic: Restic, run_command: RunCommand, backup: Backup, seal: Seal, w
             if entry.get("sparse"):
                 make_holes(run_command, os.path.join(place.fresh, entry["path"]), int(entry["time"]))
         problems = listing.differences(mine, [Tree(place.name, place.fresh, item.spared)])
+        if seal.owners and not problems:
+            owners.give(place.fresh, mine, seal.owners)
+            problems = listing.differences(owners.mapped(mine, seal.owners), [Tree(place.name, place.fresh, item.spared)])
         if problems:
             message = f"the backup {backup.id} cannot be relied on: restored, it is not what was saved: {'; '.join(problems)}"
             raise HostError(f"{backup.instance}: {message}", [finding("BAK-003", backup.instance, message)])

@@ -24,7 +24,8 @@ _LONGEST = 4096
 class Settings(Record, loose=True):
     """``repository``: a folder of this host; ``classes``: volume or ``data/<folder>`` -> class, as the operator wants it;
     ``acknowledged``: what is not in the backup, and may be so; ``keep``: how many backups stay (``retention``),
-    empty: all; ``copies``: where else they are to be; ``max_stop``: seconds a node may be down for the copy, 0: nobody said."""
+    empty: all; ``copies``: where else they are to be; ``max_stop``: seconds a node may be down for the copy, 0: nobody said; ``host``: what
+    the inventory calls this one."""
 
     schema: int = item(whole, default=SCHEMA)
     repository: str = item(text)
@@ -33,6 +34,7 @@ class Settings(Record, loose=True):
     keep: Mapping[str, int] = item(table(whole), default={})
     max_stop: int = item(whole, default=0)
     copies: Sequence[Copy] = item(many(Copy.read), default=())
+    host: str = item(text, default="")
 
 
 def folder(own: InstanceStore) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -28,7 +27,7 @@ from ..policy.mounts import below
 from ..policy.unnamed_volumes import is_unnamed
 from ..system import files
 from ..system.clock import moment_of, now
-from . import cloned, kept, listing, progress, settings
+from . import cloned, kept, listing, origin, owners, progress, settings
 from .kept import Parent
 from .listing import Summary, Tree
 from .restic import How, Restic, ResticError, Saved, Snapshot
@@ -208,7 +207,8 @@ def _manifest(own: InstanceStore, state: State, copied: Copied, planned: Plan) -
         "schema": 1,
         "id": copied.transaction,
         "instance": own.id,
-        "host": socket.gethostname(),
+        **origin.here(own).as_dict(),
+        "owners": owners.names(listing.read(copied.listing)),
         "time": copied.begun,
         "kind": kept.STOPPED,
         "items": [item.as_dict() for item in copied.items],

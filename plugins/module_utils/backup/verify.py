@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..common.errors import HostError
@@ -32,10 +32,12 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Seal:
-    """``manifest`` as it was written, ``listing`` the file that tells what its files are like."""
+    """``manifest`` as it was written, ``listing`` the file that tells what its files are like; ``owners``: numbers that own them -> those
+    that are to."""
 
     manifest: Mapping[str, Any]
     listing: str
+    owners: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def items(self) -> list[Item]:

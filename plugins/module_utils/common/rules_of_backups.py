@@ -52,4 +52,11 @@ BACKUPS = (
         "That backups have stopped is found out on the day one is needed.",
         "Do what the message says; avsctl backup makes one now (docs/backup.md, On a schedule).",
     ),
+    Rule(
+        "BAK-012",
+        WARNING,
+        "What a node owns is nobody else's",
+        "A number that is a person's on this host is that person's there, too: he may read it, and end its processes.",
+        "Map the number (avs_restore_owners: {old: new}), to itself where it may stay.",
+    ),
 )

@@ -112,6 +112,13 @@ NODES = (
         "A host that was not asked may run the key already, under another path, and nothing in the inventory says so.",
         "Make sure that none of them runs it. A run over all hosts at once (no limit, no serial, as many forks as hosts) asks each.",
     ),
+    Rule(
+        "KEY-013",
+        ERROR,
+        "A node with keys starts elsewhere once its old host gave it up",
+        "A host that is only out of reach goes on signing, and signing twice is slashed.",
+        "Let its old host answer in this run, or see that it is off for good and name it in avs_ack_old_host_dead.",
+    ),
     Rule("KEY-009", ERROR, "Every declared key is supplied", "A node without its key does not sign.", "Add it to avs_instances[].keys."),
     Rule(
         "UPG-001",

@@ -20,16 +20,21 @@ from .store import InstanceStore
 _UNKNOWN = "not known"
 # Who holds an instance while it is being restored begins so; anybody else's word counts for more.
 RESTORE = "restore of "
+# Kinds of a hold that a start lifts only for one who names the host it is about: its node went there, or comes from there.
+MOVED, AWAITED = "moved", "awaited"
 LONGEST = 200
 
 
 @dataclass(frozen=True)
 class Hold:
-    """``since``: an instant in UTC; ``by``: who stopped it; ``reason`` in that person's words, may be empty."""
+    """``since``: an instant in UTC; ``by``: who stopped it; ``reason`` in that person's words, may be empty. ``kind``: of one that lasts,
+    and ``host`` the other host it is about."""
 
     since: str
     by: str
     reason: str
+    kind: str = ""
+    host: str = ""
 
     @property
     def passing(self) -> bool:
@@ -37,7 +42,8 @@ class Hold:
         return self.by.startswith(RESTORE)
 
     def as_dict(self) -> dict[str, str]:
-        return {"since": self.since, "by": self.by, "reason": self.reason}
+        more = {"kind": self.kind, "host": self.host} if self.kind else {}
+        return {"since": self.since, "by": self.by, "reason": self.reason, **more}
 
 
 def hold_of(own: InstanceStore) -> Hold | None:
@@ -49,8 +55,8 @@ def hold_of(own: InstanceStore) -> Hold | None:
     except (OSError, ValueError):
         found = None
     said: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
-    since, by, reason = (said.get(name) for name in ("since", "by", "reason"))
-    return Hold(*(text if isinstance(text, str) else other for text, other in ((since, _UNKNOWN), (by, _UNKNOWN), (reason, ""))))
+    words = {"since": _UNKNOWN, "by": _UNKNOWN, "reason": "", "kind": "", "host": ""}
+    return Hold(**{name: text if isinstance(text := said.get(name), str) else other for name, other in words.items()})
 
 
 def place(own: InstanceStore, by: str, reason: str) -> bool:
@@ -70,10 +76,23 @@ def place(own: InstanceStore, by: str, reason: str) -> bool:
     return True
 
 
+def bind(own: InstanceStore, kind: str, host: str, by: str) -> Hold:
+    """Hold it because of another host, whoever else holds it; it has been held since he began to. Raises ``OSError``."""
+    known = hold_of(own)
+    since = known.since if known is not None and not known.passing and known.since != _UNKNOWN else now()
+    reason = f"moved to {host}" if kind == MOVED else f"restored from {host}, which has not said yet that it is down there"
+    placed = Hold(since, by, reason[:LONGEST], kind, host)
+    own.make()
+    files.write_json(own.hold_file, placed.as_dict())
+    return placed
+
+
 def lift(own: InstanceStore) -> None:
     files.remove(own.hold_file)
 
 
 def told(instance: str, hold: Hold) -> Finding:
     why = f": {hold.reason}" if hold.reason else ""
-    return finding("OPS-017", instance, f"is held down since {hold.since} by {hold.by}{why}")
+    remedy = f"Run it on {hold.host}. To have it here again: docs/backup.md, Restore on a new host." if hold.kind == MOVED else None
+    remedy = f"Restore again with {hold.host} at hand: docs/backup.md, Restore on a new host." if hold.kind == AWAITED else remedy
+    return finding("OPS-017", instance, f"is held down since {hold.since} by {hold.by}{why}", remedy)

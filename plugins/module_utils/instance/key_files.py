@@ -122,6 +122,23 @@ def env_in_place(store: InstanceStore, values: Mapping[str, str], variables: Map
         return False
 
 
+def wipe(store: InstanceStore) -> None:
+    """Take every secret and key of an instance out of memory; the password of its backups stays. Raises ``OSError``."""
+    for path in _kept_there(store):
+        files.remove(path)
+
+
+def is_wiped(store: InstanceStore) -> bool:
+    return not _kept_there(store)
+
+
+def _kept_there(store: InstanceStore) -> list[str]:
+    try:
+        return [os.path.join(store.run, name) for name in os.listdir(store.run) if name != "backup"]
+    except FileNotFoundError:
+        return []
+
+
 def holds_nothing(store: InstanceStore) -> bool:
     """Whether no secret is there to be taken away."""
     return not stored(store) and not views_present(store) and env_in_place(store, {}, {})

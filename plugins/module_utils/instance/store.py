@@ -133,6 +133,11 @@ class InstanceStore:
         return self.path("hold.json")
 
     @property
+    def arrived_file(self) -> str:
+        """There while what came from another host waits for its first install (``backup/arrival``)."""
+        return self.path("backup", "arrived.json")
+
+    @property
     def wanted_file(self) -> str:
         """The spec that is being made so, until it is committed."""
         return self.path("wanted.json")

@@ -205,6 +205,8 @@ def commit(engine: Engine, item: Prepared) -> list[Finding]:
     state = committed(item, release, _Seen.of(engine, item))
     own.commit_spec()
     own.write_state(state)
+    # From here on what it has stored is its own, wherever it came from.
+    files.remove(own.arrived_file)
     return own.prune({release, state.previous_release, *(name for one in state.containers.values() for name in one.releases)})
 
 

@@ -40,6 +40,8 @@ def start(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[st
             lifted += [name] if not way.boot and _lift(own, way) else []
         except OSError as error:
             entries[name] = refused(name, own, of_the_system(name, error, own.root))
+        except HostError as error:
+            entries[name] = refused(name, own, error)
     entries.update(_bring_up(store, engine, [name for name in ids if name not in entries], way, lifted))
     for name in lifted:
         acted(entries[name], Action("hold", name, "remove"))
@@ -192,9 +194,13 @@ def acted(entry: dict[str, Any], *actions: Action) -> None:
 
 
 def _lift(own: InstanceStore, way: Way) -> bool:
-    """Whether there was a hold to be lifted. Raises ``OSError``."""
+    """Whether there was a hold to be lifted. Raises ``OSError``, and ``HostError`` for one because of another host, unless that is named."""
+    known = hold.hold_of(own)
+    if known is not None and known.kind and known.host != way.take_back:
+        why = f"its node belongs to another host: {known.reason}; name that host to start it here all the same"
+        raise HostError(f"{own.id} was not started, {why}", [hold.told(own.id, known)])
     try:
-        if hold.hold_of(own) is None or half(own) is not None:
+        if known is None or half(own) is not None:
             return False
     except HostError:
         # What is wrong is told of it alone, when it is to be started.

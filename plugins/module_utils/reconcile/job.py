@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from ..docker.containers import Container
 from ..instance.hold import Hold, hold_of
 from ..instance.key_files import with_marks
 from ..instance.state import NewerError, State
-from ..instance.store import Store
+from ..instance.store import InstanceStore, Store
 from ..policy import baseline
 from .unchanged import why_work
 
@@ -86,7 +87,7 @@ def look(spec: InstanceSpec, store: Store, listing: Sequence[Container], host_ke
         # Taking it down needs no record: its containers, networks and volumes carry its name.
         if spec.state == STARTED or isinstance(error, NewerError):
             return Job(spec, None, containers, refusal=error, hold=hold)
-    other = _other_package(spec, state)
+    other = _other_package(spec, state) or _other_version(spec, state, own)
     if other is not None:
         return Job(spec, state, containers, refusal=other, hold=hold)
     reason = why_work(spec, state, containers, own, host_key)
@@ -112,3 +113,20 @@ def _other_package(spec: InstanceSpec, state: State | None) -> HostError | None:
     message = f"is an instance of {installed} on this host, the entry is of {wanted}; it was left alone"
     problem = finding("INV-001", f"{spec.id}: tag", message, "Give the entry another tag: id = <package>-<tag>.")
     return HostError(f"{spec.id} {message}", [problem])
+
+
+def _other_version(spec: InstanceSpec, state: State | None, own: InstanceStore) -> HostError | None:
+    """What was restored here from another host is of one version, which is the one to be installed."""
+    if spec.state != STARTED or (state is not None and state.installed):
+        return None
+    if not os.path.lexists(own.arrived_file):
+        return None
+    from ..backup import arrival
+
+    try:
+        arrived = arrival.noted(own)
+        if arrived is not None:
+            arrival.require_version(spec.id, arrived, spec.package.name, spec.package.version or "")
+    except HostError as error:
+        return error
+    return None

@@ -39,7 +39,8 @@ LOCK_TIMEOUT = 60.0
 @dataclass(frozen=True)
 class Way:
     """How it is done. ``holder`` is who asks, ``lock_timeout`` and ``stop_timeout`` are seconds; ``check``: announce, do nothing;
-    ``boot``: the host was started, and nobody waits until a node is well. ``say``: tells whoever waits why he does."""
+    ``boot``: the host was started, and nobody waits until a node is well. ``say``: tells whoever waits why he does. ``take_back``: the host
+    that has what is started here again."""
 
     holder: str
     lock_timeout: float = LOCK_TIMEOUT
@@ -47,6 +48,7 @@ class Way:
     check: bool = False
     boot: bool = False
     say: Callable[[str], None] = unsaid
+    take_back: str = ""
 
     def terms(self, store: Store) -> Terms:
         return Terms(self.holder, self.lock_timeout, self.stop_timeout, Mask(()), store.root, not self.boot, self.say)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..backup import copies, remote, retention, settings
@@ -45,7 +45,7 @@ class Asked:
     ``password`` of the repositories (empty: the one the host has); ``classes`` and ``acknowledged``: by instance, ``None``: as before;
     ``max_stop``: seconds a node may be down for the copy, and ``keep``: how many backups stay, ``None``: as before;
     ``copies``: where else backups are to be, ``None``: as before; ``copy``: the name of the one that is read instead of the repository;
-    ``bound``: ``max_stop`` for this once."""
+    ``bound``: ``max_stop`` for this once; ``host``: what the inventory calls this one (empty: as before)."""
 
     repository: str | None = None
     password: str = field(default="", repr=False)
@@ -56,6 +56,7 @@ class Asked:
     copies: Sequence[Given] | None = None
     copy: str = ""
     bound: float | None = None
+    host: str = ""
 
 
 def asked(given: Mapping[str, Any], check: bool = False) -> Asked:
@@ -77,7 +78,8 @@ def asked(given: Mapping[str, Any], check: bool = False) -> Asked:
         raise HostError("not to be understood", problems)
     keep = retention.policy(given["keep"]) if given.get("keep") is not None else None
     where = copies.given(given.get("copies"), check), given.get("copy") or ""
-    return Asked(given["repository"], password or "", given.get("classes"), given.get("acknowledged"), bound, keep, *where)
+    found = Asked(given["repository"], password or "", given.get("classes"), given.get("acknowledged"), bound, keep, *where)
+    return replace(found, host=str(given.get("inventory_name") or ""))
 
 
 def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
@@ -89,12 +91,15 @@ def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
     classes = (asked.classes.get(own.id) or {}) if asked.classes is not None else known.classes if known is not None else {}
     left = (asked.acknowledged.get(own.id) or ()) if asked.acknowledged is not None else known.acknowledged if known is not None else ()
     keep = asked.keep if asked.keep is not None else known.keep if known is not None else {}
-    wanted = Settings(schema=settings.SCHEMA, repository=repository, classes=dict(classes), acknowledged=list(left), keep=dict(keep))
     elsewhere = copies.wanted(known.copies if known is not None else (), asked.copies)
-    bound = asked.max_stop or (known.max_stop if known is not None else 0)
     # Left out where nobody said it, as in the records of releases before.
-    wanted = wanted.but(copies=elsewhere) if elsewhere else wanted
-    return wanted.but(max_stop=bound) if bound else wanted
+    more: dict[str, Any] = {
+        "max_stop": asked.max_stop or (known.max_stop if known is not None else 0),
+        "host": asked.host or (known.host if known is not None else ""),
+        "copies": elsewhere,
+    }
+    wanted = Settings(schema=settings.SCHEMA, repository=repository, classes=dict(classes), acknowledged=list(left), keep=dict(keep))
+    return wanted.but(**{name: value for name, value in more.items() if value})
 
 
 def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: bool) -> Restic:

@@ -30,6 +30,8 @@ from ..common.spec import InstanceSpec
 from ..common.words import APPLYING, STOPPED
 from ..docker.containers import running
 from ..instance import journal
+from ..instance.hold import hold_of
+from ..instance.hold import told as hold_told
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
@@ -103,6 +105,10 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     if state.phase == APPLYING:
         problem = finding("BAK-003", name, "a run was cut before all of it was made", "Run restaking.avs.install, which completes it.")
         raise HostError(f"{name} cannot be backed up", [problem])
+    known = hold_of(own)
+    if known is not None and known.kind:
+        # In a repository both hosts reach, what is old here would be the newest there is.
+        raise HostError(f"{name} is backed up on another host", [hold_told(name, known)])
     if half(own) is not None:
         problem = finding("BAK-003", name, "a restore was cut, and not all of it is in its place", "Restore again, or: avsctl recover.")
         raise HostError(f"{name} cannot be backed up", [problem])

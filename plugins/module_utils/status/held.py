@@ -20,7 +20,8 @@ from ..common.keystores import KINDS, marks_of, record_of
 from ..common.records import plain
 from ..common.words import COMMITTED, STARTED
 from ..docker.containers import Container, running
-from ..instance.key_files import in_memory, with_marks
+from ..instance import hold
+from ..instance.key_files import in_memory, is_wiped, with_marks
 from ..instance.store import InstanceStore, Store
 from ..system import files
 
@@ -33,6 +34,8 @@ def held(store: Store, instance: str, listing: Sequence[Container]) -> dict[str,
     own = store.instance(instance)
     state = with_marks(own, own.known())
     live = any(running(item) for item in listing if item.instance == instance)
+    if not live and _moved(own):
+        return {"id": instance, "state": STARTED, "keystores": {}}
     there = state is not None and state.installed
     lost = state is None or (live and not there)
     keys: Mapping[str, Any] = plain(state.keys) if state is not None and there else {}
@@ -44,6 +47,12 @@ def held(store: Store, instance: str, listing: Sequence[Container]) -> dict[str,
             found = {name: _record(value) for name, value in _files(own)}
         keys = {**keys, **{name: _both(keys.get(name), record) for name, record in found.items()}}
     return {"id": instance, "state": STARTED, "keystores": keys, **({"unknown": True} if lost and live and values is None else {})}
+
+
+def _moved(own: InstanceStore) -> bool:
+    """Whether another host has its node, and nothing here could sign any more."""
+    known = hold.hold_of(own)
+    return known is not None and known.kind == hold.MOVED and is_wiped(own)
 
 
 def _keystores(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

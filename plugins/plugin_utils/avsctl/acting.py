@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from ...module_utils.common.errors import HostError
@@ -46,6 +47,11 @@ def several(parser: argparse.ArgumentParser) -> None:
 def _stopping(parser: argparse.ArgumentParser) -> None:
     several(parser)
     parser.add_argument("--reason", default="", help="why, for those who find it stopped")
+
+
+def _starting(parser: argparse.ArgumentParser) -> None:
+    several(parser)
+    parser.add_argument("--take-back", default="", metavar="HOST", help="what was moved to that host, or comes from it, is started here")
 
 
 def seconds(text: str) -> float:
@@ -158,10 +164,10 @@ def _is_news(item: Mapping[str, Any]) -> bool:
     return item["severity"] != "info" and str(item["id"]).startswith("OPS-") and item["id"] != "OPS-017"
 
 
-def _start(place: Place, ids: Sequence[str], way: Any, _arguments: argparse.Namespace) -> Mapping[str, Any]:
+def _start(place: Place, ids: Sequence[str], way: Any, arguments: argparse.Namespace) -> Mapping[str, Any]:
     from ...module_utils.reconcile.control import start
 
-    return start(place.store, place.engine, ids, way)
+    return start(place.store, place.engine, ids, replace(way, take_back=arguments.take_back))
 
 
 def _stop(place: Place, ids: Sequence[str], way: Any, arguments: argparse.Namespace) -> Mapping[str, Any]:
@@ -259,7 +265,7 @@ ACTING = (
     Command(
         "start",
         "start instances, and lift what holds them down",
-        several,
+        _starting,
         _acting(_start),
         "As they were committed, by what this host keeps of them, and wait until they are well. Ends with 3 where secrets are missing.",
     ),

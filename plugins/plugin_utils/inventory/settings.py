@@ -74,6 +74,10 @@ VARIABLES = (
         "avs_restore_from",
         "avs_backups_from",
         "avs_restore_acknowledged",
+        "avs_restore_to",
+        "avs_restore_owners",
+        "avs_ack_old_host_dead",
+        "avs_start_take_back",
     ),
     *("avs_prune_confirm", "avs_prune_format", "avs_prune_file"),
     *(

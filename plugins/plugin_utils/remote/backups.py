@@ -27,24 +27,30 @@ _SECRETS = ("password", "secret")
 
 
 class BackupAction(HostAction):
-    """Runs ``module`` with what is secret in place of where it is. In check mode it is looked for, and not sent."""
+    """Runs ``module`` with what is secret in place of where it is. In check mode it is looked for, and not sent, unless it is ``always``.
+    ``named``: with what the inventory calls the host, too."""
 
     module: ClassVar[str]
+    always: ClassVar[bool] = False
+    named: ClassVar[bool] = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(None, task_vars)
         task = Task(self, task_vars or {})
         arguments = dict(self._task.args)
+        if self.named:
+            arguments.setdefault("inventory_name", task.target)
         copies = plain(arguments.pop(_COPIES, None))
         wanted = {_PLACE: plain(arguments.pop(_PLACE, None)), **_of_copies(copies)}
+        sends = self.always or not task.check
         try:
             poll = seconds(plain(arguments.pop("poll", None)))
             found = _values(task, {place: given for place, given in wanted.items() if given not in (None, "")})
-            if found and not task.check:
+            if found and sends:
                 Host(task).require_stdin()
         except AvsError as error:
             return {"failed": True, "changed": False, **error.as_result()}
-        sent = {} if task.check else found
+        sent = found if sends else {}
         arguments.update({_PLACE: sent[_PLACE]} if _PLACE in sent else {})
         arguments.update({_COPIES: _filled(copies, sent)} if copies is not None else {})
 

@@ -46,7 +46,7 @@ def _goes_on(module: AnsibleModule, job: dict[str, object]) -> None:
 def main() -> None:
     names = (
         *("id", "backup", "repository", "holder", "classes", "acknowledged", "keep", "max_stop", "lock_timeout", "stop_timeout"),
-        *("schedule", "schedules", "random_delay", "poll", "job", "copy"),
+        *("schedule", "schedules", "random_delay", "poll", "job", "copy", "inventory_name"),
     )
     spec = {
         "ids": {"type": "list", "elements": "str", "default": []}, "all": {"type": "bool", "default": False}, "state": {"type": "str"},

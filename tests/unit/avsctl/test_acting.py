@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.avsctl import install
 from ansible_collections.restaking.avs.plugins.module_utils.boot.units import Plan, Units
-from ansible_collections.restaking.avs.plugins.module_utils.instance import journal
+from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import acting, checking, people
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.commands import DONE, FAILED, LOCKED, OFF, UNKNOWN, WRONG_USE, Place
@@ -61,6 +61,17 @@ def test_stop_holds_and_start_lifts(host: MemoryHost, avsctl: Said) -> None:
     assert code == FAILED and "is to be down" in out and out.count(ID) == 1
     code, out, _err = avsctl("start", "--all")
     assert code == DONE and host.states()["node"] == "running" and "start container node" in out
+
+
+def test_what_another_host_has_is_started_for_one_who_names_it(host: MemoryHost, avsctl: Said) -> None:
+    avsctl("stop", ID)
+    hold.bind(host.store.instance(ID), hold.MOVED, "host2", "somebody")
+    for words in (["start", ID], ["start", "--all"], ["start", ID, "--take-back", "host3"]):
+        code, out, _err = avsctl(*words)
+        assert code == FAILED and "belongs to another host" in out and "moved to host2" in out
+    assert host.states()["node"] == "exited"
+    code, out, _err = avsctl("start", ID, "--take-back", "host2")
+    assert code == DONE and host.states()["node"] == "running" and f"remove hold {ID}" in out
 
 
 def test_a_slip_in_one_id_keeps_no_other_one_running(host: MemoryHost, avsctl: Said) -> None:

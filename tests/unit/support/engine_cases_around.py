@@ -73,6 +73,18 @@ def volumes_outlive_containers(stage: Stage) -> Any:
     return *said(refused, "volume is in use"), removed.code != 0, stage.engine.inspect_volumes([name]), kept
 
 
+@case((True, [0, 0], {"node": "running"}))
+def a_volume_that_was_made_before_is_taken(stage: Stage) -> Any:
+    """As a restore on a new host makes it, twice where it was cut."""
+    name, labels = f"{stage.project}_data", [f"com.docker.compose.project={stage.project}", "com.docker.compose.volume=data"]
+    make = ["volume", "create", *(word for label in labels for word in ("--label", label)), "--", name]
+    codes = [stage.run(*make).code, stage.run(*make).code]
+    owned = stage.engine.volumes()[name] == stage.project
+    stage.write({"node": {"volumes": [{"type": "volume", "source": "data", "target": "/data"}]}}, volumes={"data": {"name": name}})
+    stage.must(stage.up("node"))
+    return owned, codes, stage.states()
+
+
 @case(True)
 def hidden_values_reach_the_container(stage: Stage) -> Any:
     value = "a 'b' \"c\" $HOME \\ #"

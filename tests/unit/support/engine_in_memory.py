@@ -184,6 +184,12 @@ class EngineInMemory:
             return self._each(words[3:], one)
         if words[1:3] == ["rm", "--"]:
             return self._one_by_one(words[3:], self.world.remove_volume)
+        if words[1] == "create" and words[-2] == "--":
+            labels = dict(words[place + 1].split("=", 1) for place, word in enumerate(words) if word == "--label")
+            if words[-1] not in volumes:
+                self.world.make_volume(words[-1], {}, labels)
+                (self.volumes / words[-1] / "_data").mkdir(parents=True, exist_ok=True)
+            return 0, f"{words[-1]}\n", ""
         raise unknown(words)
 
     def _one_by_one(self, names: Iterable[str], act: Callable[[str], None]) -> Answer:
