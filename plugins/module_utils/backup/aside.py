@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..common.errors import HostError
 from ..instance.store import InstanceStore
@@ -55,6 +55,8 @@ def set_aside(own: InstanceStore, items: Sequence[Item], transaction: str, passe
         files.remove(path)
         cloned.settle(own)
         return None
+    # Of a node that is down all of it is still.
+    items = [replace(item, live=False) for item in items]
     return Aside(transaction, view, tree, items, path, begun, time.monotonic() - started)
 
 

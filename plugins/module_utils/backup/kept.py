@@ -22,7 +22,8 @@ from .restic import Label, Snapshot
 
 PART, KIND, TRANSACTION, VERSION, OF = "avs.part", "avs.kind", "avs.transaction", "avs.version", "avs.of"
 FILES, SEAL, PROOF = "files", "seal", "proof"
-STOPPED, LIVE = "stopped", "live"
+# Of a node that was down; of one all of whose data may be copied while it runs; of a pass that never counts.
+STOPPED, LIVE_SAFE, LIVE = "stopped", "live-safe", "live"
 # Of files that were read from clones: they are compared by no change time of the files themselves.
 CLONED = "avs.cloned"
 
@@ -84,7 +85,8 @@ def plain(text: str) -> str:
 def backups(snapshots: Iterable[Snapshot], instance: str) -> list[Backup]:
     """Those of an instance that count, the oldest first."""
     mine = [item for item in snapshots if item.host == instance]
-    saved = {item.made_as: item for item in mine if item.tags.get(PART) == FILES and item.tags.get(KIND) == STOPPED}
+    counts = (STOPPED, LIVE_SAFE)
+    saved = {item.made_as: item for item in mine if item.tags.get(PART) == FILES and item.tags.get(KIND) in counts}
     proofs: dict[str, str] = {}
     for item in mine:
         if item.tags.get(PART) == PROOF:

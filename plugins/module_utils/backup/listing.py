@@ -36,11 +36,13 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Tree:
-    """``name`` of what is saved, where it is, and paths below it whose content is not looked at."""
+    """``name`` of what is saved, where it is, and paths below it whose content is not looked at. ``loose``: somebody writes there meanwhile,
+    so what is listed says how much there is, and no more."""
 
     name: str
     path: str
     spared: Sequence[str] = ()
+    loose: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,26 @@ def entries(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
     waiting = [(tree.path, "")]
     while waiting:
         path, relative = waiting.pop()
-        seen = os.lstat(path)
-        yield _entry(tree.name, path, relative, seen, first), seen
+        try:
+            seen = os.lstat(path)
+            entry = _entry(tree.name, path, relative, seen, first)
+        except FileNotFoundError:
+            if tree.loose and relative:
+                continue
+            raise
+        yield ({**entry, "loose": True} if tree.loose else entry), seen
         if stat.S_ISDIR(seen.st_mode) and path not in spared:
-            names = sorted(os.listdir(path), key=os.fsencode, reverse=True)
+            names = sorted(_names(path, tree.loose), key=os.fsencode, reverse=True)
             waiting += [(os.path.join(path, name), os.path.join(relative, name)) for name in names]
+
+
+def _names(path: str, loose: bool) -> list[str]:
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        if loose:
+            return []
+        raise
 
 
 def _entry(name: str, path: str, relative: str, seen: os.stat_result, first: dict[tuple[int, int], str]) -> Entry:
@@ -128,6 +145,8 @@ def write(path: str, trees: Iterable[Tree], since: int, before: int = 1 << 62) -
                     count += 1
                     sockets += entry["kind"] == SOCKET
                     size += entry.get("size", 0)
+                    if tree.loose:
+                        continue
                     odd += seen.st_ctime_ns >= before > seen.st_mtime_ns and stat.S_ISREG(seen.st_mode)
                     if seen.st_ctime_ns >= since and len(written) < _SHOWN:
                         written.append(os.path.join(tree.name, entry["path"]))
@@ -179,10 +198,12 @@ def digest_of(path: str) -> str:
 
 
 def differences(recorded: Iterable[Entry], trees: Iterable[Tree]) -> list[str]:
-    """What is not as it was recorded, a line each, the first few. Sockets are restored by nobody; holes may be more than there were."""
-    found: list[str] = []
-    there = (entry for tree in trees for entry, _seen in entries(tree) if entry["kind"] != SOCKET)
-    for one, other in zip_longest((entry for entry in recorded if entry["kind"] != SOCKET), there):
+    """What is not as it was recorded, a line each, the first few. Sockets are restored by nobody; holes may be more than there were. Of a
+    loose tree no more is said than that it is there."""
+    trees = list(trees)
+    found = [f"{tree.name} is missing" for tree in trees if tree.loose and not os.path.isdir(tree.path)]
+    there = (entry for tree in trees if not tree.loose for entry, _seen in entries(tree) if entry["kind"] != SOCKET)
+    for one, other in zip_longest((entry for entry in recorded if entry["kind"] != SOCKET and not entry.get("loose")), there):
         text = _difference(one, other)
         if text:
             found.append(text)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -110,12 +110,12 @@ def bring(restic: Restic, run_command: RunCommand, backup: Backup, seal: Seal, w
         restic.restore(backup.files, place.scratch, item.path)
         mine = [entry for entry in listing.read(seal.listing) if entry["in"] == place.name]
         for entry in mine:
-            if entry.get("sparse"):
+            if entry.get("sparse") and not entry.get("loose"):
                 make_holes(run_command, os.path.join(place.fresh, entry["path"]), int(entry["time"]))
-        problems = listing.differences(mine, [Tree(place.name, place.fresh, item.spared)])
+        problems = listing.differences(mine, [Tree(place.name, place.fresh, item.spared, item.live)])
         if seal.owners and not problems:
             owners.give(place.fresh, mine, seal.owners)
-            problems = listing.differences(owners.mapped(mine, seal.owners), [Tree(place.name, place.fresh, item.spared)])
+            problems = listing.differences(owners.mapped(mine, seal.owners), [Tree(place.name, place.fresh, item.spared, item.live)])
         if problems:
             message = f"the backup {backup.id} cannot be relied on: restored, it is not what was saved: {'; '.join(problems)}"
             raise HostError(f"{backup.instance}: {message}", [finding("BAK-003", backup.instance, message)])
@@ -128,11 +128,14 @@ def note(own: InstanceStore, swapped: Swap) -> None:
     files.write_json(_record(own), {"schema": 1, **document, "places": [asdict(place) for place in swapped.places]})
 
 
-def swap(own: InstanceStore, swapped: Swap) -> Swap:
-    """Under the instance's lock, of a node that is down, once it was noted. Raises ``OSError``; whatever stops it, ``undo`` puts back."""
+def swap(own: InstanceStore, swapped: Swap, between: Callable[[], None] | None = None) -> Swap:
+    """Under the instance's lock, of a node that is down, once it was noted. ``between``: what is still to be done to what took its place.
+    Raises ``OSError``, and what that raises; whatever stops it, ``undo`` puts back."""
     for place in swapped.places:
         _move(place.path, place.replaced)
         _move(place.fresh, place.path)
+    if between is not None:
+        between()
     done = Swap(swapped.transaction, swapped.backup, SWAPPED, swapped.places)
     note(own, done)
     return done

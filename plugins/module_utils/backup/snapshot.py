@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..common.errors import HostError
@@ -27,7 +27,7 @@ from ..policy.mounts import below
 from ..policy.unnamed_volumes import is_unnamed
 from ..system import files
 from ..system.clock import moment_of, now
-from . import cloned, kept, listing, origin, owners, progress, settings
+from . import cloned, kept, listing, origin, owners, progress, settings, uses
 from .kept import Parent
 from .listing import Summary, Tree
 from .restic import How, Restic, ResticError, Saved, Snapshot
@@ -42,8 +42,17 @@ _FLOOR = 1 << 30
 
 
 @dataclass(frozen=True)
+class Terms:
+    """``version`` of the package, ``bound``: seconds the copy may take, ``kind`` of backup."""
+
+    version: str | None
+    bound: float | None
+    kind: str = kept.STOPPED
+
+
+@dataclass(frozen=True)
 class Copied:
-    """What was copied while the node was down. ``listing`` is the file its tree is described in."""
+    """What was copied while the node was down, or, of the kind ``live-safe``, while it ran. ``listing`` is the file its tree is described in."""
 
     transaction: str
     saved: Saved
@@ -52,6 +61,7 @@ class Copied:
     listing: str
     begun: str
     seconds: float
+    kind: str = kept.STOPPED
 
 
 def planned(engine: Engine, own: InstanceStore, state: State, wanted: settings.Settings) -> Plan:
@@ -62,9 +72,8 @@ def planned(engine: Engine, own: InstanceStore, state: State, wanted: settings.S
     remembered = {name for name in state.volumes if not is_unnamed(name)}
     described = [_in_place(item) for item in engine.inspect_volumes(sorted((names | remembered) & set(engine.volumes())))]
     data = os.path.realpath(own.data) if os.path.isdir(own.data) else ""
-    spec = own.spec()
     there = There(own.id, model, described, data, (own.root, own.run), _unnamed(engine, own.id), _astray(model, own))
-    return plan(there, spec.volumes if spec is not None else {}, wanted.classes, wanted.acknowledged)
+    return plan(there, uses.of(own.spec()), wanted.classes, wanted.acknowledged)
 
 
 def _unnamed(engine: Engine, instance: str) -> list[str]:
@@ -95,7 +104,7 @@ def _astray(model: Mapping[str, Any], own: InstanceStore) -> list[str]:
 
 def trees(items: Sequence[Item], root: str = "") -> list[Tree]:
     """``root``: a folder below which the items lie by their own paths."""
-    return [Tree(item.name, root + item.path, item.spared) for item in items]
+    return [Tree(item.name, root + item.path, item.spared, item.live) for item in items]
 
 
 def require(instance: str, items: Sequence[Item]) -> None:
@@ -131,22 +140,26 @@ def live(restic: Restic, instance: str, planned: Plan, version: str | None, pare
     return restic.backup([item.path for item in planned.items], label, How(_spared(planned.items), live=True, parent=parent))
 
 
-def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction: str, terms: tuple[str | None, float]) -> Copied:
-    """Save a node that is down. ``terms``: its version, and seconds this may take. Raises ``ResticError``, ``HostError`` (BAK-003)
-    where something is missing or was written meanwhile, and ``OSError``."""
-    version, bound = terms
+def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction: str, terms: Terms) -> Copied:
+    """Save a node that is down, or one that may be copied while it runs. Raises ``ResticError``, ``HostError`` (BAK-003) where something is
+    missing, or was written meanwhile that is to be still, and ``OSError``."""
+    version, bound, kind = terms.version, terms.bound, terms.kind
     stage = stage_of(own, transaction)
     require(own.id, items)
     restic.progress.phase(progress.COPY)
     begun, since, started = now(), time.time_ns(), time.monotonic()
     time.sleep(TICK)
-    label = kept.label(own.id, kept.FILES, transaction, version, kind=kept.STOPPED)
+    label = kept.label(own.id, kept.FILES, transaction, version, kind=kind)
     saved = restic.backup([item.path for item in items], label, How(_spared(items), bound))
     path = os.path.join(stage, LIST)
-    tree = listing.write(path, trees(items), since)
+    # Of a node that is down all of it is still.
+    still = [Tree(tree.name, tree.path, tree.spared) for tree in trees(items)]
+    tree = listing.write(path, still if kind == kept.STOPPED else trees(items), since)
     if tree.written:
         raise unsound(own.id, written(tree))
-    return Copied(transaction, saved, tree, items, path, begun, time.monotonic() - started)
+    if kind == kept.STOPPED:
+        items = [replace(item, live=False) for item in items]
+    return Copied(transaction, saved, tree, items, path, begun, time.monotonic() - started, kind)
 
 
 def stage_of(own: InstanceStore, transaction: str) -> str:
@@ -172,7 +185,7 @@ def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, plann
     manifest = {**_manifest(own, state, copied, planned), "snapshot": snapshot.id, "restic": restic.abilities().version}
     stage = os.path.dirname(copied.listing)
     files.write_json(os.path.join(stage, MANIFEST), manifest)
-    label = kept.label(own.id, kept.SEAL, copied.transaction, _version(state), kind=kept.STOPPED, of=snapshot.id)
+    label = kept.label(own.id, kept.SEAL, copied.transaction, _version(state), kind=copied.kind, of=snapshot.id)
     restic.backup([stage], label, How())
     files.remove(stage)
     with suppress(ResticError):
@@ -210,7 +223,7 @@ def _manifest(own: InstanceStore, state: State, copied: Copied, planned: Plan) -
         **origin.here(own).as_dict(),
         "owners": owners.names(listing.read(copied.listing)),
         "time": copied.begun,
-        "kind": kept.STOPPED,
+        "kind": copied.kind,
         "items": [item.as_dict() for item in copied.items],
         "omitted": dict(planned.omitted),
         "left": dict(planned.left),

@@ -115,7 +115,7 @@ def restored_to(restic: Restic, run_command: RunCommand, seal: Seal, backup: Bac
     restored = trees(seal.items, place)
     roots = {tree.name: tree.path for tree in restored}
     for entry in listing.read(seal.listing):
-        if entry.get("sparse"):
+        if entry.get("sparse") and not entry.get("loose"):
             make_holes(run_command, os.path.join(roots[entry["in"]], entry["path"]), int(entry["time"]))
     return restored
 

@@ -16,6 +16,7 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..docker.model import Model, services
 from ..policy.mounts import HARMLESS, below
+from .uses import Use
 
 DATA, MONOTONIC, SECRET, CACHE = "data", "monotonic", "secret", "cache"
 CLASSES = (DATA, MONOTONIC, SECRET, CACHE)
@@ -29,13 +30,15 @@ FOLDER = "data"
 @dataclass(frozen=True)
 class Item:
     """Something that is saved. ``name``: ``volumes/<name in the compose file>`` or ``data``; ``path`` on this host; ``volume``: its name
-    in the engine; ``inner``: folders below it that have a class of their own."""
+    in the engine; ``inner``: folders below it that have a class of their own; ``live``: it may be copied while the node runs. Of a volume the
+    package saved itself ``path`` is the folder it made in there."""
 
     name: str
     path: str
     cls: str
     volume: str = ""
     inner: Mapping[str, str] = field(default_factory=dict)
+    live: bool = False
 
     @property
     def spared(self) -> list[str]:
@@ -43,12 +46,14 @@ class Item:
         return sorted(name for name, cls in self.inner.items() if cls not in SAVED)
 
     def as_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "path": self.path, "class": self.cls, "volume": self.volume, "inner": dict(self.inner)}
+        live = {"live": True} if self.live else {}
+        return {"name": self.name, "path": self.path, "class": self.cls, "volume": self.volume, "inner": dict(self.inner), **live}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Item:
         inner = {str(name): str(value) for name, value in (data.get("inner") or {}).items()}
-        return cls(str(data["name"]), str(data["path"]), str(data["class"]), str(data.get("volume") or ""), inner)
+        volume, live = str(data.get("volume") or ""), bool(data.get("live"))
+        return cls(str(data["name"]), str(data["path"]), str(data["class"]), volume, inner, live)
 
 
 @dataclass(frozen=True)
@@ -76,13 +81,13 @@ class There:
     astray: Sequence[str] = ()
 
 
-def plan(there: There, declared: Mapping[str, str], wanted: Mapping[str, str], acknowledged: Iterable[str] = ()) -> Plan:
+def plan(there: There, declared: Mapping[str, Use], wanted: Mapping[str, str], acknowledged: Iterable[str] = ()) -> Plan:
     """``declared`` by the package, ``wanted`` by the operator (which counts first): name -> class. A name is that of a volume in the compose
     file, or ``data/<folder>``.
 
     Raises ``HostError`` (BAK-002) where something cannot be saved and is not ``acknowledged``, or a class is given to what is not there.
     """
-    classes = {**declared, **wanted}
+    classes = {**{name: use.cls for name, use in declared.items()}, **wanted}
     known = {key: entry or {} for key, entry in (there.model.get("volumes") or {}).items()}
     described = {str(item.get("Name")): item for item in there.volumes}
     items: list[Item] = []
@@ -98,7 +103,8 @@ def plan(there: There, declared: Mapping[str, str], wanted: Mapping[str, str], a
         elif why:
             left[key] = why
         elif name in described:
-            items.append(Item(f"volumes/{key}", str(described[name]["Mountpoint"]), cls, name))
+            live = key in declared and declared[key].live
+            items.append(Item(f"volumes/{key}", str(described[name]["Mountpoint"]), cls, name, live=live))
             if key not in classes:
                 message = "has no class and is taken for data of the node"
                 told.append(finding("BAK-001", f"{there.instance}: volumes.{key}", message))

@@ -59,4 +59,11 @@ BACKUPS = (
         "A number that is a person's on this host is that person's there, too: he may read it, and end its processes.",
         "Map the number (avs_restore_owners: {old: new}), to itself where it may stay.",
     ),
+    Rule(
+        "BAK-011",
+        ERROR,
+        "A package saves, and brings forward, what only it can",
+        "A dump that failed is no backup, and a record of what was signed that went back is signed again.",
+        "Look at what the command says; the package's team knows it.",
+    ),
 )

@@ -31,6 +31,16 @@ def _hexadecimal(value: Any) -> Any:
     raise Odd("is not a text of hexadecimal digits")
 
 
+def _use(value: Any) -> Any:
+    """A class, or a mapping with ``class``, and ``live``, ``backup`` and ``watermark`` where they are said."""
+    if not isinstance(value, Mapping):
+        return text(value)
+    readers = {"class": text, "live": flag, "backup": text, "watermark": text}
+    if "class" not in value or not set(value) <= set(readers):
+        raise Odd("is no use of a volume")
+    return {name: readers[name](one) for name, one in value.items()}
+
+
 class Package(Record):
     """``version`` and ``commit`` are ``None`` for a package in a folder of the controller."""
 
@@ -198,7 +208,7 @@ class InstanceSpec(Record):
     artifacts: Sequence[Artifact] = item(many(Artifact.read), default=())
     directories: Sequence[Directory] = item(many(Directory.read), default=())
     configs: Sequence[Config] = item(many(Config.read), default=())
-    volumes: Mapping[str, str] = item(table(text), default={})
+    volumes: Mapping[str, Any] = item(table(_use), default={})
     health: Condition = item(Condition.read, default=Condition())
     metrics: Sequence[Endpoint] = item(many(Endpoint.read), default=())
     api: Endpoint | None = item(nullable(Endpoint.read), default=None)

@@ -11,7 +11,7 @@ puts back what was there.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ from .by_record import going_on, to_be_down
 from .control import acted, start
 from .job import look
 from .own import Way
+from .package_commands import Node, bring_forward, brings_forward
 from .repositories import Asked, Host, ready, wanted_settings
 from .saving import backups_of, chosen_of, each, end_journal, installed
 from .standstill import Ending, halt
@@ -83,7 +84,9 @@ def _restore(host: Host, name: str, way: Way, what: tuple[Asked, Back], descript
         swaps.require_room(own, seal, places)
         try:
             swaps.bring(restic, host.run_command, chosen, seal, places)
-            return _Restoring(host, own, way, chosen).run(places)
+            restoring = _Restoring(host, own, way, chosen)
+            restoring.forward = brings_forward(own, [*here, *wanted])
+            return restoring.run(places)
         finally:
             if swaps.begun(own) is None:
                 swaps.sweep(places)
@@ -101,6 +104,7 @@ class _Restoring:
         self.goes_on = not to_be_down(own, own.known())
         self.begun = False
         self.swapped: Swap | None = None
+        self.forward: Mapping[str, Mapping[str, Any]] = {}
 
     def run(self, places: Sequence[Place]) -> dict[str, Any]:
         alone(self.item, self.way.terms(self.host.store), self.host.store, lambda descriptors: self._swap(places, descriptors))
@@ -131,9 +135,13 @@ class _Restoring:
             if running_now:
                 self.ended = running_now
                 self.item.told += halt(self.host.engine, self.own.id, containers, Ending(self.way.stop_timeout, descriptors))
-            self.swapped = swaps.swap(self.own, begun)
-        except (OSError, HostError):
+            node = Node(self.host.engine, self.own, descriptors)
+            self.swapped = swaps.swap(self.own, begun, lambda: bring_forward(node, self.forward))
+        except (OSError, HostError) as error:
             swaps.undo(self.own, begun)
+            if any(item.id == "BAK-011" for item in getattr(error, "findings", ())):
+                # What there was is back, and only a person can tell whether that is to run.
+                hold.place(self.own, self.way.holder, "what was restored could not be brought forward")
             raise
 
     def _start(self) -> dict[str, Any]:
@@ -174,11 +182,11 @@ def _settled(host: Host, own: InstanceStore, way: Way) -> None:
 
 def _wanted(own: InstanceStore, here: Sequence[Item], saved: Sequence[Item], back: Back) -> list[Item]:
     """What is put back: nothing goes back by itself that must not."""
-    odd = swaps.going_back(here, saved)
+    odd, forward = swaps.going_back(here, saved), brings_forward(own, [*here, *saved])
     problems = [
         finding("BAK-005", f"{own.id}: {name}", f"is of the class {cls}, and would be as it was when the backup was made")
         for name, cls in sorted(odd.items())
-        if name not in back.acknowledged
+        if name not in back.acknowledged and name not in forward
     ]
     if problems:
         raise HostError(f"{own.id} is not restored: something in it must not go back by itself", problems)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backup import aside, cloned, kept, last, pace, progress, snapshot, verify
@@ -36,12 +36,14 @@ from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
 from ..system.lock import Lock
-from . import copying, retaining
+from . import copying, live_backup, retaining
 from .by_record import going_on, to_be_down
 from .control import acted, start
 from .job import look
+from .live_backup import may_run_on
 from .noting import noted, noting, turn
 from .own import Way, refused, result_of
+from .package_commands import Node, dumped
 from .repositories import MAX_STOP, Asked, Host, keep_files, ready, wanted_settings
 from .standstill import Ending, halt
 from .takedown import alone
@@ -131,21 +133,27 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     version = state.package.version if state.package is not None else None
     freed, parent = retaining.room(restic, own, wanted, planned, version)
     bound = asked.bound or float(wanted.max_stop or MAX_STOP)
-    # Of 0.12 nobody has seen that it goes by size and time alone where it is told to.
-    apart = up and restic.abilities().dry and cloned.possible(planned.items, cloned.Run(host.run_command))
-    passed = pace.live_passes(restic, own, planned, pace.Terms(version, bound, parent, apart)) if up else None
-    terms = _Terms(version, bound, passed.aside if passed is not None else None)
-    entry = _Taking(host, own, restic, way, terms).run(planned)
-    if entry.get("backup"):
-        # What is new went there while the node ran, for the most part.
-        entry["backup"]["added"] += passed.added if passed is not None else 0
-        retaining.retain(restic, own, wanted, entry, freed)
-        copying.copy_all(host, own, restic, wanted, entry)
-        if not entry["backup"]["copies"]:
-            with suppress(OSError):
-                tell(entry, _same_disk(restic.repository, name, planned))
-    else:
+    with dumped(Node(host.engine, own, hold), planned.items, up) as items:
+        planned = replace(planned, items=items)
+        if up and may_run_on(own, items):
+            entry = live_backup.take(host, own, restic, way, (state, planned))
+        else:
+            # Of 0.12 nobody has seen that it goes by size and time alone where it is told to.
+            apart = up and restic.abilities().dry and cloned.possible(items, cloned.Run(host.run_command))
+            passed = pace.live_passes(restic, own, planned, pace.Terms(version, bound, parent, apart)) if up else None
+            terms = _Terms(version, bound, passed.aside if passed is not None else None)
+            entry = _Taking(host, own, restic, way, terms).run(planned)
+            if entry.get("backup"):
+                # What is new went there while the node ran, for the most part.
+                entry["backup"]["added"] += passed.added if passed is not None else 0
+    if not entry.get("backup"):
         acted(entry, *(Action("backup", item.id, "remove") for item in freed))
+        return entry
+    retaining.retain(restic, own, wanted, entry, freed)
+    copying.copy_all(host, own, restic, wanted, entry)
+    if not entry["backup"]["copies"]:
+        with suppress(OSError):
+            tell(entry, _same_disk(restic.repository, name, planned))
     return entry
 
 
@@ -215,7 +223,7 @@ class _Taking:
             self.aside = aside.set_aside(self.own, planned.items, name, terms.passed, run)
         if self.aside is None:
             restic = self.restic.holding(*self.restic.hold, *descriptors)
-            self.copied = snapshot.copy(restic, self.own, planned.items, name, (terms.version, terms.bound))
+            self.copied = snapshot.copy(restic, self.own, planned.items, name, snapshot.Terms(terms.version, terms.bound))
         if any(map(running, self.host.engine.containers(self.own.id))):
             self.copied = self.aside = None
             message = "the backup does not count: a container of it was started while it was copied"
@@ -245,8 +253,9 @@ def _announced(host: Host, own: InstanceStore, state: State, planned: Plan) -> d
     containers = host.engine.containers(own.id)
     up = [item.service for item in containers if running(item)]
     entry = entry_of(InstanceSpec(id=own.id), state, containers)
-    again = up if not to_be_down(own, state) else []
-    acted(entry, *(Action("container", name, "stop") for name in up), *(Action("container", name, "start") for name in again))
+    ended = [] if up and may_run_on(own, planned.items) else up
+    again = ended if not to_be_down(own, state) else []
+    acted(entry, *(Action("container", name, "stop") for name in ended), *(Action("container", name, "start") for name in again))
     acted(entry, Action("backup", own.id, "create"))
     tell(entry, planned.findings)
     return entry

@@ -17,6 +17,7 @@ from ..parsing import schema
 from ..parsing.report import Report, Rules, kind_of, path_of, shown
 from ..parsing.schema import Field, list_of, map_of, one_of, record, text
 from ..parsing.yaml_file import load_mapping
+from .volume_uses import check_uses, volume_use
 
 RULES = Rules("PKG-016", "PKG-016", "PKG-016")
 COMPOSE_FILE = "docker-compose.yml"
@@ -231,7 +232,7 @@ _FIELDS = {
     "metrics": Field(_metrics, default=list),
     "commands": Field(_commands, default=dict),
     "migrations": Field(_migrations, default=list),
-    "volumes": Field(map_of(_volume_name, one_of("data", "monotonic", "secret", "cache")), default=dict),
+    "volumes": Field(map_of(_volume_name, volume_use), default=dict),
     "upgrade_before": Field(_upgrade_before),
     "contact": Field(_contacts, default=dict),
 }
@@ -255,7 +256,7 @@ class Runtime:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     commands: Mapping[str, Any] = field(default_factory=dict)
     migrations: list[dict[str, Any]] = field(default_factory=list)
-    volumes: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, Any] = field(default_factory=dict)
     upgrade_before: Mapping[str, str] | None = None
     contact: Mapping[str, str] = field(default_factory=dict)
 
@@ -285,6 +286,8 @@ def _cross_check(runtime: Runtime, migrations: Any, report: Report) -> None:
         for need in command["needs"] if judge_needs else ():
             if need not in keys:
                 report.add(RULES.type, f"commands.{name}.needs", f"{need} is not one of the keys ({', '.join(sorted(keys)) or 'none'})")
+    if not report.has_errors("volumes"):
+        check_uses(runtime.volumes, runtime.commands if judge_commands else None, RULES.type, report)
     entries = enumerate(migrations if isinstance(migrations, list) else ())
     given = [(position, entry) for position, entry in entries if isinstance(entry, Mapping)]
     for (position, entry), migration in zip(given, runtime.migrations, strict=False):

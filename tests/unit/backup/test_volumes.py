@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.backup.uses import Use
 from ansible_collections.restaking.avs.plugins.module_utils.backup.volumes import There, plan
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 
@@ -26,7 +27,7 @@ def there(model: dict[str, Any] | None = None, volumes: list[dict[str, Any]] | N
     return There(**{"instance": "i", "model": model or MODEL, "volumes": known, "data": "/srv/own/data", "own": ["/srv/own"], **changes})
 
 
-DECLARED = {"m": "monotonic", "c": "cache", "s": "secret", "of another profile": "data"}
+DECLARED = {"m": Use("monotonic"), "c": Use("cache"), "s": Use("secret"), "of another profile": Use("data")}
 
 
 def test_data_and_monotonic_are_saved_and_cache_and_secret_never() -> None:
@@ -56,11 +57,11 @@ def test_the_operator_counts_before_the_package() -> None:
 def test_what_cannot_be_saved_is_named_until_it_is_acknowledged(entry: dict[str, Any], described: dict[str, Any], word: str) -> None:
     model = {"volumes": {"d": {"name": "p_d", **entry}}}
     with pytest.raises(HostError, match=word):
-        plan(there(model, [volume("p_d", **described)]), {"d": "data"}, {})
-    found = plan(there(model, [volume("p_d", **described)]), {"d": "data"}, {}, ["d"])
+        plan(there(model, [volume("p_d", **described)]), {"d": Use("data")}, {})
+    found = plan(there(model, [volume("p_d", **described)]), {"d": Use("data")}, {}, ["d"])
     assert [item.name for item in found.items] == ["data"] and word in found.left["d"]
     # One of which nothing is to be saved needs no word.
-    assert plan(there(model, [volume("p_d", **described)]), {"d": "cache"}, {}).left == {}
+    assert plan(there(model, [volume("p_d", **described)]), {"d": Use("cache")}, {}).left == {}
 
 
 def test_volumes_without_a_name_links_and_folders_of_the_host_are_named() -> None:

@@ -110,6 +110,13 @@ def key(**fields: Any) -> dict[str, Any]:
     ({"commands": {"c": {"run": "plugin", "args": "a b"}}}, "commands.c.args"),
     ({"migrations": [{"to": "2.0.0", "command": "m"}]}, "migrations[0].to"), ({"migrations": [{"to": "v2.0.0"}]}, "migrations[0].command"),
     ({"migrations": [{"to": "v2.0.0", "command": "m", "revert": "m"}]}, "migrations[0].command"),
+    ({"volumes": {"v": {"class": "precious"}}}, "volumes.v.class"), ({"volumes": {"v": {"live": True}}}, "volumes.v.class"),
+    ({"volumes": {"v": {"class": "data", "live": "maybe"}}}, "volumes.v.live"), ({"volumes": {"v": {"class": "data", "dump": "c"}}}, "volumes.v.dump"),
+    ({"volumes": {"v": {"class": "cache", "live": True}}}, "volumes.v"), ({"volumes": {"v": {"class": "data", "backup": "c"}}}, "volumes.v.backup"),
+    ({"volumes": {"v": {"class": "data", "watermark": "c"}}, "commands": {"c": {"run": "run", "service": "n"}}}, "volumes.v.watermark"),
+    ({"volumes": {"v": {"class": "monotonic", "watermark": "c"}}, "commands": {"c": {"run": "exec", "service": "n"}}}, "volumes.v.watermark"),
+    ({"volumes": {"v": {"class": "data", "backup": "c"}}, "commands": {"c": {"run": "plugin"}}}, "volumes.v.backup"),
+    ({"volumes": {"v": {"class": "data", "backup": "c"}}, "commands": {"c": {"run": "exec", "service": "n", "chain": True}}}, "volumes.v.backup"),
     ({"volumes": {"v": "precious"}}, "volumes.v"), ({"volumes": ["v"]}, "volumes"),
     ({"upgrade_before": {"time": "2027-01-15"}}, "upgrade_before.time"), ({"upgrade_before": {"block": 5}}, "upgrade_before.block"),
     ({"contact": {"twitter": "https://x"}}, "contact.twitter"), ({"contact": {"security": "call us"}}, "contact.security"),
@@ -199,3 +206,14 @@ def test_a_node_api_gate_needs_to_know_where() -> None:
     report = Report("runtime.yml", RULES)
     with_health(runtime, None, report)
     assert [item.place for item in report.findings] == ["runtime.yml: health.service", "runtime.yml: health.port"]
+
+
+def test_a_volume_of_which_only_the_class_is_said_is_as_ever() -> None:
+    commands = "commands: {dump: {run: exec, service: node}, forward: {run: run, service: node}}"
+    uses = "a: data, b: {class: data}, c: {class: data, live: false}, d: {class: data, live: true, backup: dump}, e: {class: monotonic, watermark: forward}"
+    runtime, problems = parse(f"schema: 1\n{commands}\nvolumes: {{{uses}}}\n")
+    assert problems == []
+    assert runtime.volumes == {
+        "a": "data", "b": "data", "c": "data", "d": {"class": "data", "live": True, "backup": "dump"},
+        "e": {"class": "monotonic", "watermark": "forward"},
+    }  # fmt: skip

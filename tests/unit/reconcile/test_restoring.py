@@ -131,8 +131,8 @@ def test_somebody_who_stops_it_meanwhile_has_it_down(
     host = memory_host
     swap = swaps.swap
 
-    def stopped_by_somebody(mine: Any, what: Any) -> Any:
-        done = swap(mine, what)
+    def stopped_by_somebody(mine: Any, what: Any, *more: Any) -> Any:
+        done = swap(mine, what, *more)
         hold.place(mine, "somebody", "leak")
         return done
 

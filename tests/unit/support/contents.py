@@ -87,9 +87,16 @@ RUNTIME = {
     "configs": [{"path": "config.json", "format": "json", "merge": {"rpc_url": "${RPC}"}}],
     "health": {"type": "http", **HEALTH["http"], "timeout": 60, "steady": 15, "ends": ["init"]},
     "metrics": [{"service": "node", "port": 9092, "path": "/metrics"}],
-    "commands": {"migrate": {"run": "exec", "service": "node", "args": ["up", "5"], "chain": True, "needs": ["bls"]}},
+    "commands": {
+        "migrate": {"run": "exec", "service": "node", "args": ["up", "5"], "chain": True, "needs": ["bls"]},
+        "keep": {"run": "run", "service": "node", "args": ["keep"], "chain": False, "needs": []},
+    },
     "migrations": [{"to": "v2.0.0", "command": "migrate", "revert": "migrate"}],
-    "volumes": {"node-data": "data", "signer-db": "monotonic"},
+    "volumes": {
+        "node-data": "data",
+        "signer-db": "monotonic",
+        "records": {"class": "monotonic", "live": True, "backup": "keep", "watermark": "keep"},
+    },
     "upgrade_before": {"time": "2027-01-15T00:00:00Z"},
     "contact": {"security": "mailto:s@example.org", "announcements": "https://example.org/a", "support": "https://example.org/s"},
 }

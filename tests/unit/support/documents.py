@@ -234,7 +234,8 @@ DOCUMENTS = [
             "schema", "source.git", "source.commit", "keys[0].name", "keys[0].kind", "artifacts[0].url", "artifacts[0].sha256",
             "artifacts[0].path", "directories[0].path", "configs[0].path", "configs[0].format", "configs[0].merge", "health.type",
             "health.service", "health.port", "metrics[0].service", "metrics[0].port", "commands.migrate.run", "commands.migrate.service",
-            "migrations[0].to", "migrations[0].command", "upgrade_before.time",
+            "migrations[0].to", "migrations[0].command", "upgrade_before.time", "commands.keep.run", "commands.keep.service",
+            "volumes.records.class",
         )),
         accepts={
             "privileges.node": _NULL_TOO,
@@ -242,11 +243,19 @@ DOCUMENTS = [
             **dict.fromkeys(("privileges.node.user", "keys[0].owner", "directories[0].owner"), _NUMBER_TOO),
             "commands.migrate.args[0]": _SCALARS,
             "commands.migrate.args[1]": _SCALARS,
+            "commands.keep.args[0]": _SCALARS,
+            # A class, or what else is said of a volume.
+            **dict.fromkeys(("volumes.node-data", "volumes.signer-db"), frozenset(("mapping",))),
         },
-        elsewhere={("commands.migrate", "null"): "commands.migrate.run"},
+        elsewhere={
+            ("commands.migrate", "null"): "commands.migrate.run",
+            ("commands.keep", "null"): "commands.keep.run",
+        },
         follows={
             "keys": frozenset(("commands.migrate.needs",)),
-            "commands": frozenset(("migrations[0].command", "migrations[0].revert")),
+            "commands": frozenset(
+                ("migrations[0].command", "migrations[0].revert", "volumes.records.backup", "volumes.records.watermark")
+            ),
         },
         names=frozenset(("privileges", "privileges.node.ports", "commands", "volumes")),
         opaque=frozenset(("configs[0].merge",)),

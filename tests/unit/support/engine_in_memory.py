@@ -42,6 +42,8 @@ class EngineInMemory:
         self.unknown: list[str] = []
         # Where the folders of volumes would be; a test that needs one makes it.
         self.volumes = folder / "host" / "docker" / "volumes"
+        # What becomes of a command of a package: of its service and its words.
+        self.commanded: Callable[[str, list[str]], Answer] = lambda _service, _words: (0, "", "")
         self._turn = threading.RLock()
         self._docker, self._compose = folder / "docker", folder / "docker-compose"
         for program in (self._docker, self._compose):
@@ -94,6 +96,7 @@ class EngineInMemory:
             "volume": self._volume, "image": self._image, "pull": self._pull, "manifest": self._manifest, "logs": self._logs,
             "events": self._events, "compose": self._composed, "stop": self._stop, "rm": self._rm, "rename": self._rename,
             "pause": self._pause, "unpause": self._pause, "start": self._start, "update": self._update,
+            "exec": self._exec,
         }.get(words[0])  # fmt: skip
         if command is None:
             raise unknown(words)
@@ -261,9 +264,18 @@ class EngineInMemory:
             if line.words[:1] == ["up"]:
                 memory_compose.Up(self.world, line).run()
                 return 0, "", ""
+            if line.words[:1] == ["run"] and {"--rm", "-T", "--no-deps"} <= set(line.options):
+                return self.commanded(line.words[1], line.words[2:])
         except Refused as error:
             return 1, "", f"{error}\n"
         raise unknown(words)
+
+    def _exec(self, words: list[str]) -> Answer:
+        expect(words[1:2], ["--"])
+        item = self.world.find(words[2])
+        if not item.alive:
+            raise Refused(f"container {item.id} is not running")
+        return self.commanded(str(item.labels["avs.service"]), words[3:])
 
     def _stop(self, words: list[str]) -> Answer:
         expect(words[1:2], ["-t"])

@@ -50,7 +50,7 @@ class Line:
 
 
 _VALUED = ("--project-directory", "-p", "-f", "--env-file", "--profile", "--ansi", "--progress", "--format", "--pull", "--timeout")
-_PLAIN = ("-d", "--no-deps", "--no-recreate", "--no-build", "--quiet-pull", "--no-start", "--force-recreate", "--short")
+_PLAIN = ("-d", "--no-deps", "--no-recreate", "--no-build", "--quiet-pull", "--no-start", "--force-recreate", "--short", "--rm", "-T")
 
 
 def read_line(arguments: Sequence[str]) -> Line:

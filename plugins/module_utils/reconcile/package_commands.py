@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Commands a package declares for what it has stored: how it saves a volume itself, and how it brings one forward that went back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..backup import uses
+from ..backup.volumes import MONOTONIC, Item
+from ..common.errors import HostError
+from ..common.rules import finding
+from ..docker.compose import engine_error
+from ..docker.containers import running
+from ..docker.engine import Engine, Unanswered
+from ..docker.names import project
+from ..instance.store import InstanceStore
+from ..system import files
+
+# The folder of a volume in which its package leaves what is to be saved of it.
+DUMP = ".avs-backup"
+# Seconds.
+PATIENCE = 3600.0
+
+
+@dataclass(frozen=True)
+class Node:
+    """An instance whose commands are run; ``hold``: descriptors they keep open."""
+
+    engine: Engine
+    own: InstanceStore
+    hold: tuple[int, ...] = ()
+
+    def run(self, command: Mapping[str, Any], timeout: float = PATIENCE) -> None:
+        """``exec`` in the running container of its service, ``run`` in one of its own that goes afterwards. Raises ``HostError`` where it
+        does not end with 0."""
+        service, args = str(command.get("service") or ""), [str(word) for word in command.get("args") or ()]
+        line = self._exec(service, args) if command.get("run") == "exec" else self._alone(service, args)
+        try:
+            done = self.engine.run(line, timeout=timeout, hold=self.hold)
+        except Unanswered:
+            raise HostError(f"it took longer than {timeout:g} s") from None
+        if done.code:
+            raise HostError(f"it ended with {done.code}: {engine_error(done)[-500:]}")
+
+    def _exec(self, service: str, args: Sequence[str]) -> list[str]:
+        found = [item.id for item in self.engine.containers(self.own.id) if item.service == service and running(item)]
+        if len(found) != 1:
+            raise HostError(f"the service {service} does not run")
+        return ["exec", "--", found[0], *args]
+
+    def _alone(self, service: str, args: Sequence[str]) -> list[str]:
+        env = self.own.secrets_env if files.is_file(self.own.secrets_env) else os.devnull
+        base = ["compose", "--ansi", "never", "--progress", "plain", "--project-directory", self.own.current, "-p", project(self.own.id)]
+        place = ["-f", os.path.join(self.own.current, "compose.json"), "--env-file", env]
+        return [*base, *place, "run", "--rm", "-T", "--no-deps", "--", service, *args]
+
+
+@contextmanager
+def dumped(node: Node, items: Sequence[Item], up: bool) -> Iterator[list[Item]]:
+    """Have the package save those volumes it saves itself, and yield what is to be saved then. Of a node that is down the volumes
+    themselves are: nothing changes there. Raises ``HostError`` (BAK-011): without the dump there is no backup."""
+    commands = {f"volumes/{name}": use.backup for name, use in uses.of(node.own.spec()).items() if use.backup}
+    made: list[str] = []
+    try:
+        found = []
+        for item in items:
+            command = commands.get(item.name) if up else None
+            place = os.path.join(item.path, DUMP)
+            if item.name in commands:
+                # What a cut left of one is not the node's.
+                files.remove(place)
+            if command is None:
+                found.append(item)
+                continue
+            made.append(place)
+            try:
+                node.run(command)
+                if not files.is_folder(place) or not os.listdir(place):
+                    raise HostError(f"it left nothing in {DUMP} of the volume")
+            except HostError as error:
+                raise _failed(node.own.id, f"volumes.{item.name.partition('/')[2]}.backup", error) from None
+            found.append(replace(item, path=place, live=False))
+        yield found
+    finally:
+        for place in made:
+            files.remove(place)
+
+
+def brings_forward(own: InstanceStore, items: Sequence[Item]) -> dict[str, Mapping[str, Any]]:
+    """Name -> command, of those items that are monotonic and that their package can bring forward."""
+    commands = {f"volumes/{name}": use.watermark for name, use in uses.of(own.spec()).items() if use.watermark}
+    return {item.name: command for item in items if item.cls == MONOTONIC and (command := commands.get(item.name)) is not None}
+
+
+def bring_forward(node: Node, commands: Mapping[str, Mapping[str, Any]]) -> None:
+    """While the node is down. Raises ``HostError`` (BAK-011)."""
+    for name, command in sorted(commands.items()):
+        try:
+            node.run(command)
+        except HostError as error:
+            raise _failed(node.own.id, f"volumes.{name.partition('/')[2]}.watermark", error) from None
+
+
+def _failed(instance: str, place: str, error: HostError) -> HostError:
+    message = f"the package's command for {place} failed: {error.message}"
+    return HostError(f"{instance}: {message}", [finding("BAK-011", f"{instance}: {place}", message)])
