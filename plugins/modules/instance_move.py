@@ -14,7 +14,7 @@ module: instance_move
 short_description: Restore the backup of an AVS node on another host than the one it was made on
 version_added: "0.2.0"
 description:
-  - The steps P(restaking.avs.restore#playbook) takes where C(avs_restore_to) names a host. In this order, on the new host O(state=looked), on
+  - The steps C(restaking.avs.restore) takes where C(avs_restore_to) names a host. In this order, on the new host O(state=looked), on
     the old one O(state=given_up) in check mode, on the new one O(state=brought), on the old one O(state=given_up), on the new one
     O(state=confirmed); then P(restaking.avs.instances#module) installs and starts it.
   - An instance that has keys is held on the new host from before its first file is there until its old host, by its machine's id, said that

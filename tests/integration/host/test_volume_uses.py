@@ -20,7 +20,7 @@ from tests.integration.host.small import Small, Way
 from tests.integration.host.support import Bench, docker
 
 HOW = How("tester", 5, 30)
-MOUNTS = [f"{name}:/{name}" for name in ("live", "dumped", "beside", "signed")]
+MOUNTS = [f"{name}:/{name}" for name in ("dumped", "beside", "signed", "scratch")]
 COPY = "mkdir /{0}/.avs-backup && cp /{0}/rows /{0}/.avs-backup/rows"
 CASE = Small(
     services={
@@ -33,13 +33,13 @@ CASE = Small(
         "commands": {
             "dump": {"run": "exec", "service": "node", "args": ["sh", "-c", COPY.format("dumped")]},
             "dump-beside": {"run": "run", "service": "tool", "args": [COPY.format("beside")]},
-            "forward": {"run": "run", "service": "tool", "args": ["! test -e /signed/broken && echo forward >> /signed/rows"]},
+            "forward": {"run": "run", "service": "tool", "args": ["! test -e /scratch/broken && echo forward >> /signed/rows"]},
         },
         "volumes": {
-            "live": {"class": "data", "live": True},
             "dumped": {"class": "data", "backup": "dump"},
             "beside": {"class": "data", "backup": "dump-beside"},
             "signed": {"class": "monotonic", "live": True, "watermark": "forward"},
+            "scratch": "cache",
         },
     },
 )
@@ -61,28 +61,26 @@ def entry(done: dict[str, Any]) -> dict[str, Any]:
 def test_each_form_is_run_and_stops_nothing(bench: Bench, tmp_path: Path) -> None:
     assert Way(bench, tmp_path).install({"u": CASE})["u"]["error"] is None
     host, name, before = Host(bench.store, bench.engine, run_command), f"{bench.name}-u", started(bench)
-    folders = {volume: place(bench, volume) for volume in ("live", "dumped", "beside", "signed")}
+    folders = {volume: place(bench, volume) for volume in ("dumped", "beside", "signed")}
     for folder in folders.values():
         (folder / "rows").write_text("then\n")
     (folders["dumped"] / "torn").write_text("half of something")
     done = entry(saving.take(host, [name], HOW, Asked(password="a-password")))
     assert (done["error"], done["backup"]["kind"], started(bench)) == (None, "live-safe", before)
     assert [(item["kind"], item["action"]) for item in done["actions"]] == [("backup", "create")]
-    assert entry(saving.proven(host, [name], HOW, Asked()))["error"] is None
     for folder in folders.values():
         (folder / "rows").write_text("later\n")
         assert sorted(path.name for path in folder.iterdir() if path.name.startswith(".")) == []
     back = entry(restoring.restore(host, [name], HOW, Asked(), Back()))
     assert (back["error"], back["state"], back["replaced"]) == (None, "started", {})
     assert {volume: (folder / "rows").read_text() for volume, folder in folders.items()} == {
-        "live": "then\n", "dumped": "then\n", "beside": "then\n", "signed": "then\nforward\n",
+        "dumped": "then\n", "beside": "then\n", "signed": "then\nforward\n",
     }  # fmt: skip
     assert not (folders["dumped"] / "torn").exists()
     # One that fails leaves what was there, and the node down until somebody looks.
-    (folders["signed"] / "broken").write_text("")
-    assert entry(saving.take(host, [name], HOW, Asked()))["error"] is None
-    (folders["live"] / "rows").write_text("last\n")
+    (place(bench, "scratch") / "broken").write_text("")
+    (folders["beside"] / "rows").write_text("last\n")
     failed = entry(restoring.restore(host, [name], HOW, Asked(), Back()))
     assert "volumes.signed.watermark failed: it ended with 1" in failed["error"] and bench.running() == []
-    assert (folders["live"] / "rows").read_text() == "last\n" and hold.hold_of(bench.store.instance(name)) is not None
+    assert (folders["beside"] / "rows").read_text() == "last\n" and hold.hold_of(bench.store.instance(name)) is not None
     assert not [line for line in docker("ps", "-a", "--format", "{{.Names}}").splitlines() if f"{name}-tool-run" in line]
