@@ -83,13 +83,13 @@ def test_one_that_would_take_too_long_is_refused_before_the_node_is_stopped(
 ) -> None:
     slow[0] = 500 << 20
     stops = len([words for words in memory_host.engine.asked if words[0] == "stop"])
-    done = take(max_stop=60.0)
+    done = take(bound=60.0)
     assert "was not stopped: the copy would take about 500 s" in done["error"] and "may be down for 60 s" in done["error"]
     assert (done["changed"], running(memory_host), there(memory_host, saved)) == (False, {"node", "gateway"}, [])
     assert len([words for words in memory_host.engine.asked if words[0] == "stop"]) == stops
     # What changed meanwhile was saved again, as long as it might help.
     assert len([words for words in saved.asked if words[0] == "backup"]) == 3
-    assert take(max_stop=600.0)["error"] is None and len(there(memory_host, saved)) == 1
+    assert take(bound=600.0)["error"] is None and len(there(memory_host, saved)) == 1
 
 
 def test_another_pass_may_leave_less(memory_host: MemoryHost, saved: ResticInMemory, take: Take, slow: list[int]) -> None:
@@ -102,7 +102,7 @@ def test_another_pass_may_leave_less(memory_host: MemoryHost, saved: ResticInMem
             slow[0] = (500 << 20) // 10 ** len(passes)
 
     saved.during = less
-    done = take(max_stop=20.0)
+    done = take(bound=20.0)
     assert done["error"] is None and len(passes) == 2
     # Five bytes a pass that way.
     assert done["backup"]["added"] == 15
@@ -111,7 +111,7 @@ def test_another_pass_may_leave_less(memory_host: MemoryHost, saved: ResticInMem
 def test_one_that_is_down_is_kept_from_nothing(memory_host: MemoryHost, saved: ResticInMemory, take: Take, slow: list[int]) -> None:
     slow[0] = 500 << 20
     control.stop(memory_host.store, memory_host.engine.connect(), [ID], WAY)
-    assert take(max_stop=20.0)["backup"]
+    assert take(bound=20.0)["backup"]
 
 
 def test_a_call_does_it_all_where_nobody_wants_it_to_go_on(tmp_path: Path) -> None:
@@ -142,5 +142,5 @@ def test_what_is_set_aside_is_not_read_while_the_node_is_down_and_needs_no_such_
 ) -> None:
     monkeypatch.setattr(cloned, "possible", lambda _items, _run: True)
     slow[0] = changed
-    assert take(max_stop=20.0)["error"] is None
+    assert take(bound=20.0)["error"] is None
     assert (["cp"] in saved.asked) is aside
