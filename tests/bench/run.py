@@ -13,36 +13,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hvac
 import yaml
 
+from tests.bench.backups import backup_rows
+from tests.bench.row import Row
 from tests.demo.prepare import node, store_keys
 from tests.integration.support import BIN, LAB, ROOT, Fleet, Host
 
 # Actions that run on the controller; every other executed task is at least one remote module call.
 LOCAL = ("assert", "debug", "fail", "import_", "include_", "meta", "set_fact", "validate_argument_spec", "add_host", "group_by")
-
-
-@dataclass(frozen=True)
-class Row:
-    """``value`` and ``budget`` share ``unit``; a row within its budget is ``ok``."""
-
-    what: str
-    value: float
-    budget: float
-    unit: str
-    detail: str
-
-    @property
-    def ok(self) -> bool:
-        return self.value <= self.budget
-
-    def __str__(self) -> str:
-        return f"{'ok  ' if self.ok else 'OVER'}  {self.value:8.2f} <= {self.budget:<5g}{self.unit:8}  {self.what}  ({self.detail})"
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -242,6 +225,7 @@ def main() -> int:
         # With no keyed node left: under two names of one host its keys would be two nodes'.
         rows.append(many_row(fleet, options.runs))
         rows.append(install_row(fleet, fleet.hosts[names[-1]], client, options.runs))
+        rows += backup_rows(fleet, fleet.hosts[names[-1]], client, options.runs)
     print("\n".join(str(row) for row in rows))
     return 0 if all(row.ok for row in rows) else 1
 

@@ -25,6 +25,7 @@ def main() -> None:
             "reason": {"type": "str"},
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int"},
+            "take_back": {"type": "str"},
             "stop_timeout": {"type": "int"},
         },
         supports_check_mode=True,

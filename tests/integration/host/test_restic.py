@@ -49,7 +49,7 @@ class Repository:
             quick_key.make(Path(self.restic.repository))
 
     def copy(self) -> Copied:
-        return snapshot.copy(self.restic, self.own, self.items, f"t{next(COUNT)}-{os.getpid()}", ("v1.0.0", 300))
+        return snapshot.copy(self.restic, self.own, self.items, f"t{next(COUNT)}-{os.getpid()}", snapshot.Terms("v1.0.0", 300))
 
     def take(self) -> Copied:
         copied = self.copy()
@@ -234,7 +234,7 @@ def test_a_source_that_is_gone_is_a_failure(repository: Repository) -> None:
 def test_one_that_takes_too_long_is_ended(repository: Repository) -> None:
     (repository.folder / "large").write_bytes(os.urandom(400 << 20))
     with pytest.raises(ResticError) as error:
-        snapshot.copy(repository.restic, repository.own, repository.items, "slow", ("v1.0.0", 0.7))
+        snapshot.copy(repository.restic, repository.own, repository.items, "slow", snapshot.Terms("v1.0.0", 0.7))
     assert error.value.kind == "time" and repository.backups() == []
     repository.restic.clear_locks()
     (repository.folder / "large").unlink()
