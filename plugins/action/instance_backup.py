@@ -19,4 +19,5 @@ start_of_run(str(C.DEFAULT_LOCAL_TMP), display.warning)
 
 class ActionModule(BackupAction):
     module = "restaking.avs.instance_backup"
+    long = True
     named = True

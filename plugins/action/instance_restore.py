@@ -19,3 +19,4 @@ start_of_run(str(C.DEFAULT_LOCAL_TMP), display.warning)
 
 class ActionModule(BackupAction):
     module = "restaking.avs.instance_restore"
+    long = True

@@ -28,11 +28,12 @@ _SECRETS = ("password", "secret")
 
 class BackupAction(HostAction):
     """Runs ``module`` with what is secret in place of where it is. In check mode it is looked for, and not sent, unless it is ``always``.
-    ``named``: with what the inventory calls the host, too."""
+    ``named``: with what the inventory calls the host, too; ``long``: what it does goes on on the host by itself, and is asked for."""
 
     module: ClassVar[str]
     always: ClassVar[bool] = False
     named: ClassVar[bool] = False
+    long: ClassVar[bool] = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(None, task_vars)
@@ -44,7 +45,7 @@ class BackupAction(HostAction):
         wanted = {_PLACE: plain(arguments.pop(_PLACE, None)), **_of_copies(copies)}
         sends = self.always or not task.check
         try:
-            poll = seconds(plain(arguments.pop("poll", None)))
+            poll = seconds(plain(arguments.pop("poll", None))) if self.long else 0
             found = _values(task, {place: given for place, given in wanted.items() if given not in (None, "")})
             if found and sends:
                 Host(task).require_stdin()
