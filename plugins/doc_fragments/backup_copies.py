@@ -54,6 +54,10 @@ options:
       ca:
         description: Of S3 and C(rest:), certificates its server's is checked by, in PEM; without it those of the host.
         type: str
+"""
+
+    READ = r"""
+options:
   copy:
     description: The name of one of O(copies), which is read instead of the repository.
     type: str

@@ -74,7 +74,8 @@ attributes:
     description: The password is resolved on the controller.
     support: full
   check_mode:
-    description: A password is looked for, and not sent; so whether it is another one than the host has, or opens the repository, is not known.
+    description: Can run in check mode, and says what would be changed without changing it.
+    details: A password is looked for, and not sent; so whether it is another one than the host has, or opens the repository, is not known.
     support: partial
   diff_mode:
     description: Shows timers, and what instances are backed up by; nothing of a password.

@@ -25,6 +25,7 @@ description:
   - How an instance is backed up is kept on its host, the password in memory. So C(avsctl backup) does the same later.
 extends_documentation_fragment:
   - restaking.avs.backup_copies
+  - restaking.avs.backup_copies.read
   - restaking.avs.long_work
 requirements:
   - On the host, restic 0.12 or newer, from its distribution.

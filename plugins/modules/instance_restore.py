@@ -24,6 +24,7 @@ description:
     folders below C(data/) with these classes the content is not there afterwards, so each has to be acknowledged.
 extends_documentation_fragment:
   - restaking.avs.backup_copies
+  - restaking.avs.backup_copies.read
   - restaking.avs.long_work
 requirements:
   - On the host, restic 0.12 or newer, from its distribution.

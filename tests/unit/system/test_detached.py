@@ -136,7 +136,8 @@ def test_names_are_nothing_but_names(detached: Detached) -> None:
 
 
 def test_a_process_is_told_from_another_with_its_number() -> None:
-    assert birth(os.getpid()) == birth(os.getpid()) is not None
+    mine = birth(os.getpid())
+    assert mine is not None and mine == birth(os.getpid())
     child = os.fork()
     if not child:
         os._exit(0)
