@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import subprocess
+import signal
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, Any
 
 # Seconds a command has to end in, once the process that waits for it is told to end.
 _GRACE = 20.0
+_SHELL = "/bin/sh"
 
 
 def birth(pid: int) -> int | None:
@@ -29,23 +32,51 @@ def birth(pid: int) -> int | None:
 
 
 def run_command(args: list[str], *, cwd: str, pass_fds: Sequence[int], **_options: Any) -> tuple[int, bytes, bytes]:
-    """Exit code, output and messages of a command that gets no input. Raises ``OSError`` where it cannot be started.
+    """Exit code, output and messages of a command that gets no input; below zero, the signal that ended it. Raises ``OSError``.
 
     Whatever ends the wait for it ends the command first: nothing is to go on that nobody waits for.
     """
     # Not pipes: something the command leaves running in the background would hold them open.
     with _memory() as out, _memory() as err:
-        with subprocess.Popen(args, cwd=cwd, pass_fds=tuple(pass_fds), stdin=subprocess.DEVNULL, stdout=out, stderr=err) as process:
-            try:
-                code = process.wait()
-            except BaseException:
-                # It tells its own commands; killed at once, it could not.
-                process.terminate()
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(_GRACE)
-                process.kill()
-                raise
+        process = _started(args, cwd, pass_fds, (out.fileno(), err.fileno()))
+        try:
+            code = _end_of(os.waitpid(process, 0)[1])
+        except BaseException:
+            _end(process)
+            raise
         return code, _content(out), _content(err)
+
+
+def _started(args: Sequence[str], cwd: str, pass_fds: Sequence[int], outputs: tuple[int, int]) -> int:
+    """The number of a process that has no other descriptors than these."""
+    if "/" in args[0] and not os.access(args[0], os.X_OK):
+        # A shell would say so in words of its own.
+        os.stat(args[0])
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), args[0])
+    # A descriptor that is put in its own place is one the command has.
+    actions = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in pass_fds]
+    actions += [(os.POSIX_SPAWN_DUP2, fd, place) for place, fd in enumerate(outputs, 1)]
+    line = [_SHELL, "-c", 'cd -- "$1" && shift && exec "$@"', "sh", cwd, *args]
+    opened: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), *actions]
+    # Python ignores these, and what it starts should not.
+    return os.posix_spawn(_SHELL, line, os.environ, file_actions=opened, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
+
+
+def _end_of(status: int) -> int:
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def _end(process: int) -> None:
+    """It tells its own commands; killed at once, it could not."""
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(process, signal.SIGTERM)
+        until = time.monotonic() + _GRACE
+        while os.waitpid(process, os.WNOHANG) == (0, 0):
+            if time.monotonic() > until:
+                os.kill(process, signal.SIGKILL)
+                os.waitpid(process, 0)
+                return
+            time.sleep(0.05)
 
 
 def _memory() -> IO[bytes]:
