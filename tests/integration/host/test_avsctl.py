@@ -97,7 +97,7 @@ def test_ls(machine: Machine, node: str, talker: str) -> None:
     assert all(row[: header.index("VERSION")].rstrip() == row.split()[0] for row in rows)
     told = document(machine.avsctl("ls", "--json"))["instances"]
     assert [item for item in told if item["id"] == node] == [
-        {"id": node, "version": "v1.0.0", "profile": "hoodi", "state": "started", "health": "healthy"}]  # fmt: skip
+        {"id": node, "version": "v1.0.0", "profile": "hoodi", "state": "started", "health": "healthy", "backup": None}]  # fmt: skip
 
 
 def test_status_tells_what_instance_info_tells(machine: Machine, bench: Bench, node: str) -> None:
