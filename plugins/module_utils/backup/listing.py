@@ -14,9 +14,9 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -57,6 +57,10 @@ class Summary:
     digest: str
     written: Sequence[str]
     odd: int = 0
+
+    def but(self, written: Sequence[str]) -> Summary:
+        """The same, with what was changed since."""
+        return replace(self, written=list(dict.fromkeys((*self.written, *written)))[:_SHOWN])
 
 
 def entries(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
@@ -128,9 +132,13 @@ def _attributes(path: str) -> dict[str, str]:
     return {name: os.getxattr(path, name, follow_symlinks=False).hex() for name in sorted(names)} if names else {}
 
 
-def write(path: str, trees: Iterable[Tree], since: int, before: int = 1 << 62) -> Summary:
+def never() -> bool:
+    return False
+
+
+def write(path: str, trees: Iterable[Tree], since: int, before: int = 1 << 62, over: Callable[[], bool] = never) -> Summary:
     """Write what trees are like to a file. ``since``: nanoseconds since the epoch; what changed at it or later is told; ``before``: the
-    instant of ``Summary.odd``."""
+    instant of ``Summary.odd``; ``over``: whether nobody wants it any more. Raises ``OSError``."""
     count = sockets = size = odd = 0
     total = hashlib.sha256()
     written: list[str] = []
@@ -139,6 +147,8 @@ def write(path: str, trees: Iterable[Tree], since: int, before: int = 1 << 62) -
         with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as out:
             for tree in trees:
                 for entry, seen in entries(tree):
+                    if over():
+                        raise InterruptedError(f"{path} is wanted by nobody any more")
                     line = (json.dumps(entry, sort_keys=True) + "\n").encode()
                     total.update(line)
                     out.write(line)
@@ -153,6 +163,32 @@ def write(path: str, trees: Iterable[Tree], since: int, before: int = 1 << 62) -
         raw.flush()
         os.fsync(raw.fileno())
     return Summary(count, sockets, size, total.hexdigest(), written, odd)
+
+
+def written_since(trees: Iterable[Tree], since: int) -> list[str]:
+    """Names of what was changed at or after an instant (nanoseconds since the epoch), the first few: a look at times alone, which is
+    quicker than a list by far. Of a loose tree nothing is. Raises ``OSError``."""
+    found: list[str] = []
+    for tree in trees:
+        for relative, changed in () if tree.loose else _changes(tree):
+            if changed >= since:
+                found.append(os.path.join(tree.name, relative))
+            if len(found) == _SHOWN:
+                return found
+    return found
+
+
+def _changes(tree: Tree) -> Iterator[tuple[str, int]]:
+    """Each path of a tree, and when it was changed."""
+    yield "", os.lstat(tree.path).st_ctime_ns
+    spared = {os.path.join(tree.path, part) for part in tree.spared}
+    waiting = [tree.path] if tree.path not in spared else []
+    while waiting:
+        with os.scandir(waiting.pop()) as found:
+            for entry in found:
+                yield entry.path[len(tree.path) + 1 :], entry.stat(follow_symlinks=False).st_ctime_ns
+                if entry.is_dir(follow_symlinks=False) and entry.path not in spared:
+                    waiting.append(entry.path)
 
 
 def changed_since(trees: Iterable[Tree], since: int) -> int:

@@ -28,6 +28,7 @@ from ..policy.unnamed_volumes import is_unnamed
 from ..system import files
 from ..system.clock import moment_of, now
 from . import cloned, kept, listing, origin, owners, progress, settings, uses
+from .beside import Beside
 from .kept import Parent
 from .listing import Summary, Tree
 from .restic import How, Restic, ResticError, Saved, Snapshot
@@ -150,11 +151,12 @@ def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction:
     begun, since, started = now(), time.time_ns(), time.monotonic()
     time.sleep(TICK)
     label = kept.label(own.id, kept.FILES, transaction, version, kind=kind)
-    saved = restic.backup([item.path for item in items], label, How(_spared(items), bound))
     path = os.path.join(stage, LIST)
     # Of a node that is down all of it is still.
     still = [Tree(tree.name, tree.path, tree.spared) for tree in trees(items)]
-    tree = listing.write(path, still if kind == kept.STOPPED else trees(items), since)
+    with Beside(path, still if kind == kept.STOPPED else trees(items), since) as listed:
+        saved = restic.backup([item.path for item in items], label, How(_spared(items), bound))
+    tree = listed.summary()
     if tree.written:
         raise unsound(own.id, written(tree))
     if kind == kept.STOPPED:
