@@ -16,7 +16,6 @@ from typing import IO, Any
 
 # Seconds a command has to end in, once the process that waits for it is told to end.
 _GRACE = 20.0
-_SHELL = "/bin/sh"
 
 
 def birth(pid: int) -> int | None:
@@ -50,16 +49,29 @@ def run_command(args: list[str], *, cwd: str, pass_fds: Sequence[int], **_option
 def _started(args: Sequence[str], cwd: str, pass_fds: Sequence[int], outputs: tuple[int, int]) -> int:
     """The number of a process that has no other descriptors than these."""
     if "/" in args[0] and not os.access(args[0], os.X_OK):
-        # A shell would say so in words of its own.
         os.stat(args[0])
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), args[0])
-    # A descriptor that is put in its own place is one the command has.
-    actions = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in pass_fds]
-    actions += [(os.POSIX_SPAWN_DUP2, fd, place) for place, fd in enumerate(outputs, 1)]
-    line = [_SHELL, "-c", 'cd -- "$1" && shift && exec "$@"', "sh", cwd, *args]
-    opened: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), *actions]
-    # Python ignores these, and what it starts should not.
-    return os.posix_spawn(_SHELL, line, os.environ, file_actions=opened, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
+    process = os.fork()
+    if not process:
+        _become(args, cwd, pass_fds, outputs)
+    return process
+
+
+def _become(args: Sequence[str], cwd: str, pass_fds: Sequence[int], outputs: tuple[int, int]) -> None:
+    """Calls of the system alone: what other threads held when this process was made is held for good."""
+    try:
+        os.chdir(cwd)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(outputs[0], 1)
+        os.dup2(outputs[1], 2)
+        for fd in pass_fds:
+            os.set_inheritable(fd, True)
+        # Python ignores these, and what it starts should not.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        os.execvp(args[0], list(args))
+    finally:
+        os._exit(127)
 
 
 def _end_of(status: int) -> int:
