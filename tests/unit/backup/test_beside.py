@@ -75,7 +75,7 @@ def test_what_fails_beside_it_ends_it(tree: Path, monkeypatch: pytest.MonkeyPatc
     def slow(tree: Tree) -> Iterator[Any]:
         for entry in real(tree):
             begun.set()
-            time.sleep(0.2)
+            time.sleep(1)
             yield entry
 
     monkeypatch.setattr(listing, "entries", slow)
@@ -83,7 +83,7 @@ def test_what_fails_beside_it_ends_it(tree: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ValueError, match="full"), listed(tree, 0) as found:
         begun.wait(5)
         raise ValueError("full")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     with pytest.raises(InterruptedError):
         found.summary()
 
