@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import time
@@ -61,9 +62,11 @@ def _become(args: Sequence[str], cwd: str, pass_fds: Sequence[int], outputs: tup
     """Calls of the system alone: what other threads held when this process was made is held for good."""
     try:
         os.chdir(cwd)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(outputs[0], 1)
-        os.dup2(outputs[1], 2)
+        # Where ours were closed, these may have got their numbers.
+        own = [fcntl.fcntl(fd, fcntl.F_DUPFD, 3) for fd in (os.open(os.devnull, os.O_RDONLY), *outputs)]
+        for place, fd in enumerate(own):
+            os.dup2(fd, place)
+            os.close(fd)
         for fd in pass_fds:
             os.set_inheritable(fd, True)
         # Python ignores these, and what it starts should not.

@@ -101,6 +101,8 @@ def test_killed_at_many_moments_what_is_listed_is_whole_and_the_next_one_works(t
         child.kill()
         child.join(30)
         killed += child.exitcode == -signal.SIGKILL
+        # The first one may have been slow by others' work.
+        length *= 1 if child.exitcode else 0.8
         until = time.monotonic() + 60
         while at_work(repository.restic.repository) and time.monotonic() < until:
             time.sleep(0.02)
