@@ -204,7 +204,7 @@ def main() -> None:
     way = Way(holder, float(given["lock_timeout"]), float(given["stop_timeout"]), module.check_mode)
     try:
         host = repositories.Host(host_store(), Engine(module.run_command), module.run_command)
-        asked = repositories.asked({**given, "max_stop": repositories.MAX_STOP, "acknowledged": None})
+        asked = repositories.asked({**given, "acknowledged": None})
         result = _STEPS[given["state"]](host, given["id"], way, asked, _wanted(given))
         if given["state"] == "given_up":
             settle(result, module.run_command, module.check_mode)

@@ -72,7 +72,7 @@ def asked(given: Mapping[str, Any], check: bool = False) -> Asked:
     if password is not None and not isinstance(password, str):
         problems.append(finding("INV-001", "password", "is no text", "Give it as text, or let the action plugin fetch it."))
     bound = given.get("max_stop")
-    if bound is not None and not 0 < bound <= 86_400:
+    if bound is not None and not (isinstance(bound, int) and 0 < bound <= 86_400):
         problems.append(finding("INV-001", "max_stop", "is not a number of seconds (1-86400)", "Correct avs_backup_max_stop."))
     if problems:
         raise HostError("not to be understood", problems)
