@@ -172,7 +172,7 @@ def stage_of(own: InstanceStore, transaction: str) -> str:
 
 
 def written(tree: Summary) -> str:
-    return f"{', '.join(tree.written)} was written while it was copied: something beside the node uses it"
+    return f"written while it was copied: {', '.join(tree.written)}; something beside the node uses it"
 
 
 def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def test_with_anything_else_to_save_it_is_stopped_as_ever(memory_host: MemoryHos
     assert manifest(memory_host, saved)["kind"] == "stopped" and "live" not in manifest(memory_host, saved)["items"][0]
     # Somebody else who writes makes it no backup then.
     saved.during = lambda words: (volume(memory_host) / "x").write_text("x") if words[0] == "backup" and not running(memory_host) else None
-    assert "was written while it was copied" in take()["error"]
+    assert "written while it was copied: " in take()["error"]
 
 
 def test_what_its_package_saves_is_what_its_command_left(memory_host: MemoryHost, saved: ResticInMemory, take: Take, use: Use) -> None:
