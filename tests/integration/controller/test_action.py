@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.controller.conftest import Canaries
+from tests.integration.controller.conftest import Canaries, on_the_oldest
 from tests.integration.controller.controller import PLAY, Controller, entry
 from tests.integration.controller.openbao import LOGIN, REVOKE, OpenBao, reads
 from tests.unit.support.keystores import keystore
@@ -51,6 +51,7 @@ def test_one_login_one_read_of_each_secret_and_nothing_left(
     assert list((controller.folder / "tmp").iterdir()) == []
 
 
+@on_the_oldest
 def test_a_new_version_of_a_secret_is_a_change(controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao) -> None:
     controller.inventory({"h": [entry(canaries.put("rotated"))]}, approle)
     assert controller.play().outcome("h")["changed"] is True
@@ -61,6 +62,7 @@ def test_a_new_version_of_a_secret_is_a_change(controller: Controller, approle: 
     assert controller.play().outcome("h")["changed"] is False
 
 
+@on_the_oldest
 def test_a_secret_deleted_with_its_history_and_written_anew_is_a_change(
     controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao
 ) -> None:
@@ -71,6 +73,7 @@ def test_a_secret_deleted_with_its_history_and_written_anew_is_a_change(
     assert controller.play().outcome("h")["changed"] is True
 
 
+@on_the_oldest
 def test_a_policy_without_metadata(controller: Controller, canaries: Canaries, bao: OpenBao) -> None:
     role = bao.role(["data-only"], token_no_default_policy=True)
     controller.inventory(
@@ -83,6 +86,7 @@ def test_a_policy_without_metadata(controller: Controller, canaries: Canaries, b
     assert canaries.found_in(again.output + controller.left_behind()) == []
 
 
+@on_the_oldest
 def test_secrets_that_cannot_be_had(controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao) -> None:
     tag = canaries.put("broken")
     newest = bao.put("avs/broken/rpc", token="deleted soon")
@@ -102,6 +106,7 @@ def test_secrets_that_cannot_be_had(controller: Controller, approle: dict[str, A
     assert {item["id"] for item in outcome["findings"] if item["severity"] == "error"} == {"SEC-002", "SEC-003"}
 
 
+@on_the_oldest
 def test_a_field_that_is_not_there(controller: Controller, approle: dict[str, Any], canaries: Canaries) -> None:
     reference = {"source": "vault", "path": "avs/fieldless/rpc", "field": "tokn"}
     controller.inventory({"h": [entry(canaries.put("fieldless"), options={"rpc-token": reference})]}, approle)
@@ -110,6 +115,7 @@ def test_a_field_that_is_not_there(controller: Controller, approle: dict[str, An
     assert "there are: token" in run.outcome("h")["msg"] and canaries.found_in(run.output) == []
 
 
+@on_the_oldest
 def test_every_problem_of_every_host_and_entry(controller: Controller, approle: dict[str, Any], canaries: Canaries) -> None:
     first = entry(canaries.put("one"), options={"main-port": 80800, "no-such": 1})
     second = {"package": "x", "tag": "Y", "colour": "red"}
@@ -127,6 +133,7 @@ def test_every_problem_of_every_host_and_entry(controller: Controller, approle: 
         assert words in message, message
 
 
+@on_the_oldest
 def test_one_key_on_two_hosts(controller: Controller, approle: dict[str, Any], canaries: Canaries) -> None:
     tag = canaries.put("shared")
     controller.inventory({"h1": [entry(tag)], "h2": [entry(tag)], "h3": [entry(canaries.put("own"))]}, approle)
@@ -139,6 +146,7 @@ def test_one_key_on_two_hosts(controller: Controller, approle: dict[str, Any], c
     assert "is used by tag shared on h2" in limited.outcome("h1")["msg"]
 
 
+@on_the_oldest
 def test_one_key_stored_twice(controller: Controller, approle: dict[str, Any], canaries: Canaries, bao: OpenBao) -> None:
     """Another path, the same key: seen by the public id, before it is sent."""
     first, second = canaries.put("origin"), canaries.put("copy")
@@ -236,12 +244,14 @@ def test_delegation_uses_the_host_of_the_inventory(controller: Controller, appro
     assert "nothing was changed on other" in controller.play(play=play).outcome("h")["msg"]
 
 
+@on_the_oldest
 def test_stopping_needs_no_store(controller: Controller, canaries: Canaries) -> None:
     controller.inventory({"h": [{**entry("x"), "package": "demo-avs", "version": "v1.0.0", "state": "stopped"}]}, {})
     run = controller.play()
     assert run.outcome("h")["changed"] is True and run.asked == []
 
 
+@on_the_oldest
 def test_a_sealed_and_an_absent_store(controller: Controller, approle: dict[str, Any], canaries: Canaries, tmp_path: Path) -> None:
     folder = tmp_path / "bao"
     folder.mkdir()
