@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.integration.bad_input.packages import Package
-from tests.integration.bad_input.refusal import TAG, Entry
+from tests.integration.bad_input.refusal import Entry, tag_of
 from tests.integration.support import Fleet, Host, lab_fleet
 
 
@@ -32,17 +32,22 @@ def standing(fleet: Fleet, demo: Any) -> tuple[Host, Entry]:
 
 
 @pytest.fixture
-def package(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Package:
+def packages(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Package]:
     # A test's own folder has the test's name in it, and so the very words that a message is asked for.
-    return Package(tmp_path_factory.mktemp("p") / "tree", fleet.facts["lab_registry"])
+    return lambda: Package(tmp_path_factory.mktemp("p") / "tree", fleet.facts["lab_registry"])
+
+
+@pytest.fixture
+def package(packages: Callable[[], Package]) -> Package:
+    return packages()
 
 
 @pytest.fixture
 def bad(demo: Any) -> Any:
-    """Makes the entry of the bad instance, of a package in the tap or of one of the test's own."""
+    """Makes the entry of a bad instance, of a package in the tap or of one of the test's own."""
 
-    def make(own: Package | None = None, **changes: Any) -> Entry:
-        entry: Entry = {**demo(TAG, 41), **changes}
+    def make(own: Package | None = None, number: int = 1, **changes: Any) -> Entry:
+        entry: Entry = {**demo(tag_of(number), 40 + number), **changes}
         if own is not None:
             entry["package"] = {"path": str(own.tree)}
             del entry["version"]

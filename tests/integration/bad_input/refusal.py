@@ -22,6 +22,19 @@ ID = f"demo-avs-{TAG}"
 # Its place in the inventory: it comes after the instance that is as it should be.
 BAD = "avs_instances[1]"
 
+
+def tag_of(number: int) -> str:
+    """The bad instances of a run are told apart by it; the first of them is the one that most runs have."""
+    return TAG if number == 1 else f"{TAG}{number}"
+
+
+def at(number: int, place: str) -> str:
+    """A place of the first bad instance as one of the bad instance at another position."""
+    if place.startswith(BAD):
+        return f"avs_instances[{number}]{place.removeprefix(BAD)}"
+    return f"demo-avs-{tag_of(number)}{place.removeprefix(ID)}"
+
+
 _HEADER = re.compile(r"(?:(?P<who>.+): )?(?P<count>\d+) problems?")
 _ENTRY = re.compile(r"(?P<place>avs_instances\[\d+\])[.: ]*(?P<field>.*)")
 _NODE = re.compile(r"(?P<id>demo-avs-[a-z0-9]+)(?:: |\.)(?P<field>.+)")
@@ -46,6 +59,11 @@ class Refusal:
             elif line.startswith("  "):
                 lines.append(line)
         return found
+
+    def lines(self, number: int) -> str:
+        """What the message says of the bad instance at a position."""
+        who = re.compile(rf"(?<![\w-])({re.escape(self.names[f'avs_instances[{number}]'])}|demo-avs-{tag_of(number)})(?![\w-])")
+        return "\n".join(line for name, group in self.told().items() if who.search(name) for line in group)
 
     def owner(self, place: str) -> tuple[str, str]:
         """How the message has to call the instance a problem is of, and the field that is left of the place."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.bad_input import packages as p
-from tests.integration.bad_input.refusal import BAD, ID, Entry, Problem, assert_problems, refused
+from tests.integration.bad_input.refusal import BAD, ID, Entry, Problem, assert_problems, at, refused
 from tests.integration.support import Fleet, Host
 from tests.lab import keys, network, paths, repository, services
 from tests.lab.shell import run
@@ -26,27 +26,28 @@ WRONG: Entry = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("changes", "problems", "says"),
-    [
-        ({"package": "demo-avz"}, [("INV-002", f"{BAD}: package")], ("did you mean demo-avs?",)),
-        ({"package": "elsewhere/demo-avs"}, [("INV-002", f"{BAD}: package")], ("there is no tap elsewhere", "there now: core")),
-        ({"version": "v1.0.9"}, [("INV-002", f"{BAD}: version")], ("v1.0.9 is not in the tap's index", "v1.0.0.")),
-        ({"version": "1.0.0"}, [("INV-001", f"{BAD}.version")], ("a version like v1.2.3",)),
-        ({"commit": "f" * 40}, [("SRC-001", f"{BAD}: commit")], ("f" * 40, "the repository has no such commit")),
-        ({"state": "running"}, [("INV-001", f"{BAD}.state")], ("'running' is not one of started, stopped, absent",)),
-        ({"tag": "../../etc"}, [("INV-001", f"{BAD}.tag")], ("'../../etc' is not a tag",)),
-        (WRONG, [("INV-001", f"{BAD}.{name}") for name in (*WRONG, "package.tap")], ()),
-    ],
-    ids=["package", "tap", "version", "version form", "commit", "state", "tag with a path", "every type"],
-)
-def test_bad_entry(
-    changes: Entry, problems: list[Problem], says: tuple[str, ...], fleet: Fleet, standing: tuple[Host, Entry], bad: Any
-) -> None:
+CASES: list[tuple[Entry, list[Problem], tuple[str, ...]]] = [
+    ({"package": "demo-avz"}, [("INV-002", f"{BAD}: package")], ("did you mean demo-avs?",)),
+    ({"package": "elsewhere/demo-avs"}, [("INV-002", f"{BAD}: package")], ("there is no tap elsewhere", "there now: core")),
+    ({"version": "v1.0.9"}, [("INV-002", f"{BAD}: version")], ("v1.0.9 is not in the tap's index", "v1.0.0.")),
+    ({"version": "1.0.0"}, [("INV-001", f"{BAD}.version")], ("a version like v1.2.3",)),
+    ({"commit": "f" * 40}, [("SRC-001", f"{BAD}: commit")], ("f" * 40, "the repository has no such commit")),
+    ({"state": "running"}, [("INV-001", f"{BAD}.state")], ("'running' is not one of started, stopped, absent",)),
+    ({"tag": "../../etc"}, [("INV-001", f"{BAD}.tag")], ("'../../etc' is not a tag",)),
+    (WRONG, [("INV-001", f"{BAD}.{name}") for name in (*WRONG, "package.tap")], ()),
+]
+
+
+def test_bad_entries_each_with_all_that_is_wrong_with_it(fleet: Fleet, standing: tuple[Host, Entry], bad: Any) -> None:
     host, good = standing
-    refusal = refused(fleet, host, [good, bad(**changes)])
-    assert_problems(refusal, *problems)
-    assert [word for word in says if word not in refusal.message] == []
+    entries = [bad(None, number, **changes) for number, (changes, _problems, _says) in enumerate(CASES, start=1)]
+    refusal = refused(fleet, host, [good, *entries])
+    assert_problems(
+        refusal,
+        *((rule, at(number, place)) for number, (_changes, problems, _says) in enumerate(CASES, start=1) for rule, place in problems),
+    )
+    for number, (_changes, _problems, says) in enumerate(CASES, start=1):
+        assert [word for word in says if word not in refusal.lines(number)] == [], (number, refusal.message)
 
 
 def test_a_bad_entry_before_a_good_one(fleet: Fleet, standing: tuple[Host, Entry], bad: Any) -> None:

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
 from tests.integration.bad_input import packages as p
 from tests.integration.bad_input.packages import COMPOSE, MANIFEST, PROFILE, RUNTIME, Edit, Package
-from tests.integration.bad_input.refusal import BAD, ID, Entry, Problem, assert_problems, refused
+from tests.integration.bad_input.refusal import BAD, ID, Entry, Problem, assert_problems, at, refused
 from tests.integration.support import Fleet, Host
 
 
@@ -146,15 +145,25 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_bad_package(case: Case, fleet: Fleet, standing: tuple[Host, Entry], package: Package, bad: Any) -> None:
+def test_bad_packages_each_with_all_that_is_wrong_with_it(
+    fleet: Fleet, standing: tuple[Host, Entry], packages: Callable[[], Package], bad: Any
+) -> None:
+    """All of them in one inventory: none hides what is wrong with another."""
     host, good = standing
-    package.tamper(case.edit) if case.tampered else package.spoil(case.edit)
-    entry = bad(package, profile=case.profile)
-    entry["options"].update(case.options)
-    refusal = refused(fleet, host, [good, entry])
-    assert_problems(refusal, *((rule, place.replace("REGISTRY", package.registry)) for rule, place in case.problems))
-    assert [word for word in case.says if word not in refusal.message] == []
+    entries, expected = [good], []
+    for number, case in enumerate(CASES, start=1):
+        package = packages()
+        package.tamper(case.edit) if case.tampered else package.spoil(case.edit)
+        entry = bad(package, number, profile=case.profile)
+        entry["options"].update(case.options)
+        entries.append(entry)
+        places = [(rule, place.replace("REGISTRY", package.registry)) for rule, place in case.problems]
+        expected += [(rule, at(number, place)) for rule, place in places]
+    refusal = refused(fleet, host, entries)
+    assert_problems(refusal, *expected)
+    for number, case in enumerate(CASES, start=1):
+        lines = refusal.lines(number)
+        assert [word for word in case.says if word not in lines] == [], (case.name, lines)
 
 
 def test_requirements_that_only_warn(fleet: Fleet, standing: tuple[Host, Entry], package: Package, demo: Any) -> None:
