@@ -20,6 +20,9 @@ description:
   - An instance that has keys is held on the new host from before its first file is there until its old host, by its machine's id, said that
     it is down and held there and that its keys are gone from memory, or until that host is named in O(dead) and does not answer.
   - What was brought is installed in the version the backup is of, and in no other.
+extends_documentation_fragment:
+  - restaking.avs.backup_copies
+  - restaking.avs.backup_copies.read
 requirements:
   - On the host, restic 0.12 or newer, from its distribution.
   - On the host, Docker Engine 24 or newer with the Compose plugin 2.20 or newer.
@@ -163,7 +166,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.backup import owners
+from ..module_utils.backup import copies, owners
 from ..module_utils.boot.settle import settle
 from ..module_utils.common.errors import AvsError
 from ..module_utils.common.harmless import harmless_deep
@@ -191,6 +194,8 @@ def main() -> None:
             "dead": {"type": "list", "elements": "str", "default": []},
             "repository": {"type": "path"},
             "password": {"type": "raw", "no_log": True},
+            "copies": {"type": "list", "elements": "dict", "options": copies.OPTIONS},
+            "copy": {"type": "str"},
             "inventory_name": {"type": "str"},
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 60},

@@ -22,6 +22,8 @@ ID = "demo-avs-move"
 PASSWORD = "a-password-of-a-moving-repository"
 FOLDER = "/mnt/backup/avs"
 VARIABLES = {"avs_backup_repository": FOLDER, "avs_backup_password": {"source": "vault", "path": "avs/move/backup", "field": "password"}}
+COPIES = [{"name": "offsite", "repository": FOLDER}]
+NOWHERE = {"avs_backup_repository": "/mnt/nowhere/avs"}
 HEIGHT = "import json, urllib.request as u; print(json.load(u.urlopen('http://127.0.0.1:8180/height'))['height'])"
 RESTIC = f"rm -rf {FOLDER}; command -v restic >/dev/null || {{ apt-get -q update && apt-get -q -y install restic; }}"
 
@@ -80,7 +82,7 @@ def move(fleet: Fleet, demo: Any, vault: hvac.Client) -> Move:
 
 def test_it_is_restored_on_a_new_host_by_the_page(move: Move) -> None:
     old, new = move.old, move.new
-    stop, backup, carry, look, restore, dead = page()[:6]
+    stop, backup, carry, look, restore, copied, dead = page()[:7]
     reached = height(old)
     old.run(f"cd {place(old)}; echo x >odd; chown 12345:12345 odd; chmod 4755 odd")
     assert move.play(stop).code == 0 and move.play(backup).code == 0
@@ -92,9 +94,10 @@ def test_it_is_restored_on_a_new_host_by_the_page(move: Move) -> None:
     move.fleet.hosts[old.name] = Host(old.name, away)
     refused = move.play(restore)
     assert refused.code and "avs_ack_old_host_dead" in refused.output and "could not be reached" in refused.output, refused.output[-3000:]
-    # Named dead it would do.
-    named = move.play(f"{dead} --check")
+    # Named dead it would do, from a copy as well as from the repository.
+    named = move.play(f"{dead} --check", "-e", json.dumps({"avs_restore_from": "offsite", "avs_backup_copies": COPIES, **NOWHERE}))
     assert named.code == 0 and "create container" in named.output, named.output[-3000:]
+    assert copied == f"{restore} -e avs_restore_from=offsite"
     move.fleet.hosts[old.name] = old
     assert move.play(look).code == 0
     assert (new.snapshot(), old.snapshot()) == before

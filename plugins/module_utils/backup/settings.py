@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..common.errors import HostError
-from ..common.records import Odd, Record, item, many, newer_than, plain, table, text, whole
+from ..common.records import Odd, Record, flag, item, many, newer_than, plain, table, text, whole
 from ..common.rules import finding
 from ..instance.store import InstanceStore, Store
 from ..system import files
@@ -25,7 +25,7 @@ class Settings(Record, loose=True):
     """``repository``: a folder of this host; ``classes``: volume or ``data/<folder>`` -> class, as the operator wants it;
     ``acknowledged``: what is not in the backup, and may be so; ``keep``: how many backups stay (``retention``),
     empty: all; ``copies``: where else they are to be; ``max_stop``: seconds a node may be down for the copy, 0: nobody said; ``host``: what
-    the inventory calls this one."""
+    the inventory calls this one; ``unmade``: its repository never was on this host, to which it came by a copy."""
 
     schema: int = item(whole, default=SCHEMA)
     repository: str = item(text)
@@ -35,6 +35,7 @@ class Settings(Record, loose=True):
     max_stop: int = item(whole, default=0)
     copies: Sequence[Copy] = item(many(Copy.read), default=())
     host: str = item(text, default="")
+    unmade: bool = item(flag, default=False)
 
 
 def folder(own: InstanceStore) -> str:

@@ -88,7 +88,7 @@ def brought(host: Host, name: str, way: Way, asked: Asked, wanted: Wanted) -> di
             entry = visit.entry()
             if not way.check:
                 with Lock(visit.own.lock, way.holder, way.lock_timeout):
-                    _bring(visit, way, wanted_settings(host.store, visit.own, asked))
+                    _bring(visit, way, _kept(host, visit.own, asked))
             entry["move"] = visit.told()
             acted(entry, *visit.actions())
             tell(entry, visit.taken())
@@ -250,6 +250,14 @@ def _visit(host: Host, name: str, asked: Asked, wanted: Wanted, descriptors: tup
             files.remove(own.run)
             with suppress(OSError):
                 os.rmdir(os.path.dirname(own.run))
+
+
+def _kept(host: Host, own: InstanceStore, asked: Asked) -> Settings:
+    """How it is backed up from now on."""
+    wanted = wanted_settings(host.store, own, asked)
+    if not asked.copy:
+        return wanted
+    return wanted.but(unmade=True, copies=tuple(one.but(made=True) if one.name == asked.copy else one for one in wanted.copies))
 
 
 def _here(own: InstanceStore, asked: Asked) -> Origin:

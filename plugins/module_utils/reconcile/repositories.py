@@ -174,7 +174,7 @@ def require_files(own: InstanceStore, copy: Copy, offered: bool = False) -> None
 def _require_new(own: InstanceStore, wanted: Settings) -> None:
     """A disk that is not mounted is no reason to begin anew on another one."""
     known = settings.read(own)
-    if known is not None and known.repository == wanted.repository:
+    if known is not None and known.repository == wanted.repository and not known.unmade:
         message = f"its repository {wanted.repository} was there, and is gone"
         remedy = f"Mount its disk. If it was moved away for good, remove {settings.folder(own)}/settings.json, and back up anew."
         raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])

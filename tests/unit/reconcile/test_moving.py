@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import origin, owners, restic, settings
+from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, origin, owners, restic, settings
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, key_files
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, moving, own, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.moving import Wanted
@@ -44,6 +44,7 @@ class Two:
     tool: ResticInMemory
     patch: pytest.MonkeyPatch
     classes: tuple[tuple[str, str], ...] = ()
+    copy: str = ""
     gone: dict[str, Any] | None = None
 
     def at(self, host: MemoryHost) -> Host:
@@ -53,7 +54,11 @@ class Two:
         return Host(host.store, host.engine.connect(), self.tool)
 
     def asked(self, host: MemoryHost) -> Asked:
-        return Asked(password=PASSWORD, host="inventory-one" if host is self.old else "inventory-two")
+        found = Asked(password=PASSWORD, host="inventory-one" if host is self.old else "inventory-two")
+        if not self.copy:
+            return found
+        where = copies.given([{"name": "offsite", "repository": self.copy, "password": "its own"}])
+        return replace(found, copies=where, copy="offsite" if host is self.new else "")
 
     def back_up(self) -> dict[str, Any]:
         asked = Asked(**{**vars(self.asked(self.old)), "classes": {ID: dict(self.classes)}})
@@ -141,6 +146,28 @@ def test_it_goes_from_one_host_to_the_other_and_starts_on_none_but_that(two: Two
     # It has no keys: by its name it is let go, and waits for them.
     taken = two.start(Way("tester", 0, take_back="inventory-two"))
     assert taken["waiting"] and hold.hold_of(old.store.instance(ID)) is None and running(old) == set()
+
+
+def test_it_is_restored_from_a_copy_where_nothing_else_is_left_of_its_old_host(two: Two) -> None:
+    new = two.new
+    two.copy = str(new.roots / "elsewhere")
+    two.back_up()
+    shutil.rmtree(Path(new.store.root, "backup", ID))
+    assert two.step("looked")["error"] is None and nothing(new)
+    for what in ("brought", "confirmed"):
+        entry = two.step(what, dead=["inventory-one"])
+        assert entry["error"] is None, entry["error"]
+    new.well(keyed(new))
+    assert contents(new) == ("41", "more") and running(new) == {"node", "gateway"}
+    # Its own repository begins there, and the copy goes on.
+    here = replace(two.asked(new), copy="")
+    made = saving.take(two.at(new), [ID], WAY, here)["instances"][0]
+    assert made["error"] is None, made["error"]
+    known = {name: saving.listed(two.at(new), [ID], WAY, Asked(copy=name))["instances"][0]["backups"] for name in ("", "offsite")}
+    assert (len(known[""]), len(known["offsite"])) == (1, 3)
+    # What was there and is gone is another thing.
+    shutil.rmtree(Path(new.store.root, "backup", ID))
+    assert "was there, and is gone" in saving.take(two.at(new), [ID], WAY, here)["instances"][0]["error"]
 
 
 def test_a_host_that_gave_it_up_has_none_of_its_keys_any_more(two: Two) -> None:

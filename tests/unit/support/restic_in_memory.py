@@ -9,6 +9,7 @@ It knows the lines our code writes; any other is an ``AssertionError`` that show
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -85,7 +86,7 @@ class ResticInMemory:
         numbers = repository / "numbers"
         number = len(numbers.read_bytes()) + 1 if numbers.exists() else 1
         numbers.write_bytes(b"." * number)
-        identity = f"{number:08x}" * 8
+        identity = f"{number:08x}{hashlib.sha256(str(repository).encode()).hexdigest()[:56]}"
         if "--dry-run" not in words:
             place = repository / "snapshots" / identity
             for source in sources:
