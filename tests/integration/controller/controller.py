@@ -20,6 +20,7 @@ import yaml
 from ansible_collections.restaking.avs.plugins.module_utils.avsctl.install import FOLDER
 
 from tests.core import OLDEST, bin_folder, collections_path
+from tests.integration.controller import stand_ins
 from tests.integration.controller.openbao import OpenBao
 from tests.integration.terminal import at_terminal
 
@@ -81,12 +82,7 @@ class Controller:
         install.write_text(install.read_text().replace(f'"{FOLDER}"', f'"{self.copies}"'))
         for name in ("galaxy.yml", "meta", "playbooks", "roles"):
             (collection / name).symlink_to(ROOT / name)
-        (collection / "plugins/modules/instances.py").symlink_to(Path(__file__).with_name("fake_host.py"))
-        (collection / "plugins/modules/instance_info.py").symlink_to(Path(__file__).with_name("fake_info.py"))
-        (collection / "plugins/modules/host_prune.py").symlink_to(Path(__file__).with_name("fake_prune.py"))
-        (collection / "plugins/modules/instance_control.py").symlink_to(Path(__file__).with_name("fake_control.py"))
-        for name in ("instance_backup.py", "instance_restore.py", "backup_schedule.py"):
-            (collection / "plugins/modules" / name).symlink_to(Path(__file__).with_name("fake_backup.py"))
+        stand_ins.put(collection / "plugins/modules")
         # These run on the controller alone: their action plugins read the arguments there.
         for name in ("package_info.py", "report_file.py"):
             (collection / "plugins/modules" / name).symlink_to(ROOT / "plugins/modules" / name)

@@ -12,8 +12,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+# Filled with what the module this stands for takes.
+ARGUMENTS: dict = {}
 SECRETS = ("password", "secret")
-FIELDS = ("name", "repository", "prune", "user", "region", "known_hosts", "ca", *SECRETS)
 
 
 def _goes_on(module: AnsibleModule, job: dict[str, object]) -> None:
@@ -44,21 +45,12 @@ def _goes_on(module: AnsibleModule, job: dict[str, object]) -> None:
 
 
 def main() -> None:
-    names = (
-        *("id", "backup", "repository", "holder", "classes", "acknowledged", "keep", "max_stop", "lock_timeout", "stop_timeout"),
-        *("schedule", "schedules", "random_delay", "poll", "job", "copy", "inventory_name"),
-    )
-    spec = {
-        "ids": {"type": "list", "elements": "str", "default": []}, "all": {"type": "bool", "default": False}, "state": {"type": "str"},
-        "password": {"type": "str", "no_log": True}, **{name: {"type": "raw"} for name in names},
-        "copies": {"type": "list", "elements": "dict", "options": {**{name: {"type": "str", "no_log": name in SECRETS} for name in FIELDS}}},
-    }  # fmt: skip
-    module = AnsibleModule(spec, supports_check_mode=True)
+    module = AnsibleModule(**ARGUMENTS)
     given = module.params
     os.makedirs(module._remote_tmp, exist_ok=True)
     digest = hashlib.sha256((given["password"] or "").encode()).hexdigest()
-    asked = {"state": given["state"], "repository": given["repository"], "password": digest, "check": module.check_mode}
-    if given["copies"] is not None:
+    asked = {"state": given.get("state"), "repository": given["repository"], "password": digest, "check": module.check_mode}
+    if given.get("copies") is not None:
         asked["copies"] = [
             {
                 name: hashlib.sha256(value.encode()).hexdigest() if name in SECRETS else value
@@ -67,14 +59,14 @@ def main() -> None:
             }
             for copy in given["copies"]
         ]
-        asked["copy"] = given["copy"]
+        asked["copy"] = given.get("copy")
     with open(os.path.join(module._remote_tmp, "asked.memory"), "a") as handle:
         handle.write(json.dumps(asked) + "\n")
-    if given["job"]:
+    if given.get("job"):
         _goes_on(module, given["job"])
     actions = [{"kind": "backup", "name": "a-avs-1", "action": "create"}]
     entry = {"id": "a-avs-1", "state": "started", "changed": True, "actions": actions, "error": None}
-    if given["state"] == "listed":
+    if given.get("state") == "listed":
         made = {
             "id": "0123456789ab",
             "instance": "a-avs-1",

@@ -12,24 +12,13 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+# Filled with what the module this stands for takes.
+ARGUMENTS: dict = {}
 STEP = {"started": "start", "stopped": "stop", "restarted": "start"}
 
 
 def main() -> None:
-    module = AnsibleModule(
-        {
-            "ids": {"type": "list", "elements": "str", "default": []},
-            "key": {"type": "str", "no_log": False},
-            "all": {"type": "bool", "default": False},
-            "state": {"type": "str", "required": True},
-            "reason": {"type": "str"},
-            "holder": {"type": "str"},
-            "lock_timeout": {"type": "int"},
-            "take_back": {"type": "str"},
-            "stop_timeout": {"type": "int"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(**ARGUMENTS)
     given = module.params
     path = os.path.join(module._remote_tmp, "told.memory")
     there = []

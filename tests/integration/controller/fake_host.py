@@ -16,6 +16,9 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.restaking.avs.plugins.module_utils.common.keystores import record_of
 
+# Filled with what the module this stands for takes.
+ARGUMENTS: dict = {}
+
 
 def same(spec: dict, old: dict | None) -> bool:
     if old is None or old["env"] != spec.get("env") or old["state"] != spec["state"]:
@@ -38,9 +41,8 @@ def keystores(spec: dict, old: dict | None) -> dict:
 
 
 def main() -> None:
-    arguments = {"document": {"type": "dict", "required": True}, "secret_values": {"type": "dict", "no_log": True, "default": {}}}
-    module = AnsibleModule(arguments, supports_check_mode=True)
-    document, values = module.params["document"], module.params["secret_values"]
+    module = AnsibleModule(**ARGUMENTS)
+    document, values = module.params["document"], module.params["secret_values"] or {}
     path = document["settings"].get("memory") or os.path.join(module._remote_tmp, "host.memory")
     os.makedirs(module._remote_tmp, exist_ok=True)
     if not document["complete"]:

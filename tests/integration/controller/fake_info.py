@@ -11,10 +11,12 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+# Filled with what the module this stands for takes.
+ARGUMENTS: dict = {}
+
 
 def main() -> None:
-    arguments = {"ids": {"type": "list", "elements": "str", "default": []}, "drift": {"type": "bool", "default": False}}
-    module = AnsibleModule(arguments, supports_check_mode=True)
+    module = AnsibleModule(**ARGUMENTS)
     path = os.path.join(module._remote_tmp, "told.memory")
     if not os.path.exists(path):
         module.exit_json(changed=False, instances=[], findings=[])

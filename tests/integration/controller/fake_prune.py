@@ -10,9 +10,12 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+# Filled with what the module this stands for takes.
+ARGUMENTS: dict = {}
+
 
 def main() -> None:
-    module = AnsibleModule({"lock_timeout": {"type": "int", "default": 60}}, supports_check_mode=True)
+    module = AnsibleModule(**ARGUMENTS)
     mark = os.path.join(module._remote_tmp, "pruned.memory")
     os.makedirs(module._remote_tmp, exist_ok=True)
     image = {"id": "sha256:1", "names": ["r/x:1"], "bytes": 1 << 20, "instances": ["a-avs-1"]}
