@@ -9,19 +9,28 @@ import os
 import shutil
 from pathlib import Path
 
+# What does not stand in the way of another is there at the same time.
 ODD = {
-    "a dangling link among the artifacts": lambda bench, own: _link(Path(bench.store.artifacts, "0" * 64)),
-    "a folder among the artifacts": lambda bench, own: Path(bench.store.artifacts, "1" * 64).mkdir(parents=True),
-    "a pipe among the artifacts": lambda bench, own: _fifo(Path(bench.store.artifacts, "2" * 64)),
-    "a folder among the releases": lambda bench, own: Path(own.releases, "backup").mkdir(),
-    "a number among the releases": lambda bench, own: Path(own.releases, "²-x").mkdir(),
-    "a pipe among the releases": lambda bench, own: _fifo(Path(own.releases, "9-x")),
-    "secrets.json is a folder": lambda bench, own: _folder(Path(own.run, "secrets.json")),
-    "identities.json is a folder": lambda bench, own: _folder(Path(own.run, "identities.json")),
+    "a dangling link, a folder and a pipe among the artifacts": lambda bench, own: (
+        _link(Path(bench.store.artifacts, "0" * 64)),
+        Path(bench.store.artifacts, "1" * 64).mkdir(parents=True, exist_ok=True),
+        _fifo(Path(bench.store.artifacts, "2" * 64)),
+    ),
+    "folders and a pipe among the releases": lambda bench, own: (
+        Path(own.releases, "backup").mkdir(),
+        Path(own.releases, "²-x").mkdir(),
+        _fifo(Path(own.releases, "9-x")),
+    ),
+    "secrets.json and identities.json are folders": lambda bench, own: (
+        _folder(Path(own.run, "secrets.json")),
+        _folder(Path(own.run, "identities.json")),
+    ),
     "keys is a file": lambda bench, own: _file(Path(own.keys)),
     "run is a file": lambda bench, own: _file(Path(own.run)),
-    "spec.json is a folder": lambda bench, own: _folder(Path(own.path("spec.json"))),
-    "artifacts.json is a link": lambda bench, own: _link(Path(own.artifacts_file)),
+    "spec.json is a folder and artifacts.json a link": lambda bench, own: (
+        _folder(Path(own.path("spec.json"))),
+        _link(Path(own.artifacts_file)),
+    ),
     "artifacts is a file": lambda bench, own: _file(Path(bench.store.artifacts)),
 }
 

@@ -68,7 +68,7 @@ def rotated(bench: Bench, node: dict[str, Any], number: int, versions: bool) -> 
     return {**node, "secrets": {name: {"ref": references[name], **wiring[name]} for name in values}}
 
 
-@pytest.mark.parametrize(("versions", "stride"), [(True, 4), (False, 1)], ids=["vault", "file"])
+@pytest.mark.parametrize(("versions", "stride"), [(True, 4), (False, 3)], ids=["vault", "file"])
 def test_a_rotation_killed_anywhere_is_finished_by_the_next_run(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, versions: bool, stride: int
 ) -> None:
