@@ -35,6 +35,8 @@ def test_what_lets_one_in_comes_from_its_source_and_is_sent_unseen(controller: C
     controller.inventory({"h1": []}, {"avs_backup_password": CANARY, "avs_backup_copies": copies})
     run = controller.playbook("backup", "-vvv", avs_backup_all=True, json_output=False)
     assert run.code == 0, run.output
+    # The module has its default.
+    sftp, bucket = ({**copy, "prune": "here"} for copy in (sftp, bucket))
     sent = [{**sftp, "secret": digest(key.rstrip("\n"))}, {**bucket, "secret": digest(f"{CANARY}-s3"), "password": digest(f"{CANARY}-too")}]
     assert [(item["copies"], item["copy"]) for item in asked(controller)] == [(sent, None)] and unseen(controller, run)
     run = controller.playbook("restore", "--check", avs_restore="a-avs-1", avs_restore_from="offsite")
