@@ -104,6 +104,10 @@ class Snapshot:
         return self.origin or self.id
 
 
+# What it says of a snapshot that is damaged, in the versions there are.
+_UNREAD = re.compile(r"(?:could not load(?: snapshot)?|Ignoring) \"?([0-9a-f]{8,64})")
+
+
 class Restic:
     """A repository. ``password``: path of the file it is in; ``repository``: a folder of this host."""
 
@@ -114,6 +118,7 @@ class Restic:
         self._abilities: Abilities | None = None
         # Where nothing can be removed, a lock that keeps others out would do so for good.
         self.removes = True
+        self.unread: frozenset[str] = frozenset()
 
     def holding(self, *descriptors: int) -> Restic:
         """The same, for one who has a lock."""
@@ -135,7 +140,8 @@ class Restic:
         files.folder(os.path.dirname(self.repository), 0o700)
         files.folder(self.repository, 0o700)
         keys = os.path.join(self.repository, "keys")
-        if os.path.isdir(keys) and not self.exists() and not os.listdir(os.path.join(self.repository, "snapshots")):
+        made = os.path.join(self.repository, "snapshots")
+        if os.path.isdir(keys) and not self.exists() and not (os.path.isdir(made) and os.listdir(made)):
             for name in os.listdir(keys):
                 files.remove(os.path.join(keys, name))
         self._must("the repository could not be made", ["init"], ANSWER)
@@ -163,9 +169,17 @@ class Restic:
         )
 
     def snapshots(self) -> list[Snapshot]:
-        """The oldest first."""
-        out = self._must("the repository could not be read", ["snapshots", "--no-lock"], ANSWER)
-        return sorted(map(_snapshot, _listed(out)), key=lambda item: item.time)
+        """The oldest first. Names of those that are there and cannot be read are in ``unread`` afterwards."""
+        what = "the repository could not be read"
+        code, out, err = self._call(["snapshots", "--no-lock"], ANSWER)
+        if code:
+            raise self._error(what, code, err)
+        found = _array(out)
+        if found is None:
+            raise self._error(what, 0, "restic said nothing that can be read as a list of snapshots")
+        # It leaves them out, and calls that a success.
+        self.unread = frozenset(match[1] for match in _UNREAD.finditer(err))
+        return sorted(map(_snapshot, found), key=lambda item: item.time)
 
     def check(self, everything: bool) -> None:
         """Whether all that snapshots name is there. ``everything``: all of it is read. Raises ``ResticError``."""
@@ -313,11 +327,18 @@ def documents(out: str) -> list[dict[str, Any]]:
 
 
 def _listed(out: str) -> list[dict[str, Any]]:
+    return _array(out) or []
+
+
+def _array(out: str) -> list[dict[str, Any]] | None:
+    """The mappings of a JSON list, or of the null that stands for an empty one."""
     try:
-        found = json.loads(out or "null") or []
-    except ValueError:
-        found = []
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+        found = json.loads(out)
+    except (ValueError, RecursionError):
+        return None
+    if found is None:
+        return []
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else None
 
 
 def _snapshot(item: Mapping[str, Any]) -> Snapshot:

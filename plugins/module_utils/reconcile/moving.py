@@ -41,10 +41,11 @@ from ..status.entry import entry_of, tell
 from ..system import files
 from ..system.clock import now
 from ..system.lock import Lock
+from .choosing import chosen_of
 from .control import acted, stop
 from .own import Way
 from .repositories import Asked, Host, ready, wanted_settings
-from .saving import backups_of, chosen_of, each
+from .saving import each
 
 _PURGE = "Remove it from this host with what it has stored (restaking.avs.uninstall, purge), if nobody needs that."
 
@@ -234,7 +235,7 @@ def _visit(host: Host, name: str, asked: Asked, wanted: Wanted, descriptors: tup
     try:
         _require_nothing(host, own)
         restic = ready(host, own, wanted_settings(host.store, own, asked), asked, make=False).holding(*descriptors)
-        chosen = chosen_of(backups_of(restic, name), name, wanted.backup)
+        chosen = chosen_of(restic, name, wanted.backup)
         files.remove(stage)
         files.folder(stage, 0o700)
         seal = replace(verify.read_seal(restic, chosen, stage), owners=wanted.owners)

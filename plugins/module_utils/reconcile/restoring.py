@@ -34,12 +34,13 @@ from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
 from ..system import files
 from .by_record import going_on, to_be_down
+from .choosing import chosen_of
 from .control import acted, start
 from .job import look
 from .own import Way
 from .package_commands import Node, bring_forward, brings_forward
 from .repositories import Asked, Host, ready, wanted_settings
-from .saving import backups_of, chosen_of, each, end_journal, installed
+from .saving import each, end_journal, installed
 from .standstill import Ending, halt
 from .takedown import alone
 from .work import Work
@@ -69,7 +70,7 @@ def _restore(host: Host, name: str, way: Way, what: tuple[Asked, Back], descript
     if not to_be_down(own, state):
         going_on(own, state)
     restic = ready(host, own, wanted_settings(host.store, own, asked), asked, make=False).holding(*descriptors)
-    chosen = chosen_of(backups_of(restic, name), name, back.backup)
+    chosen = chosen_of(restic, name, back.backup)
     stage = os.path.join(folder(own), f"{verify.SCRATCH}{chosen.id}")
     files.remove(stage)
     files.folder(stage, 0o700)

@@ -16,8 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..backup import aside, cloned, kept, last, pace, progress, snapshot, verify
-from ..backup.kept import Backup
+from ..backup import aside, cloned, last, pace, progress, snapshot, verify
 from ..backup.restic import Restic
 from ..backup.restore import half
 from ..backup.volumes import Plan
@@ -38,6 +37,7 @@ from ..status.entry import entry_of, tell
 from ..system.lock import Lock
 from . import copying, live_backup, retaining
 from .by_record import going_on, to_be_down
+from .choosing import backups_of, chosen_of, unread
 from .control import acted, start
 from .job import look
 from .live_backup import may_run_on
@@ -268,6 +268,7 @@ def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
     there = bool(asked.copy) or os.path.isdir(wanted.repository)
     restic = ready(host, own, wanted, asked, make=False) if there else None
     found = backups_of(restic, name) if restic is not None else []
+    tell(entry, unread(restic, name) if restic is not None else [])
     return {
         **entry,
         "repository": restic.repository if restic is not None else wanted.repository,
@@ -278,7 +279,7 @@ def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
 def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple[int, ...]) -> dict[str, Any]:
     own = host.store.instance(name)
     restic = ready(host, own, wanted_settings(host.store, own, what[0]), what[0], make=False).holding(*hold)
-    chosen = chosen_of(backups_of(restic, name), name, what[1])
+    chosen = chosen_of(restic, name, what[1])
     entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
     if not way.check:
         verify.sweep(own)
@@ -289,18 +290,6 @@ def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple
     # Nothing of the node changes; that it was proven is noted in the repository.
     acted(entry, Action("backup", name, "update"))
     return entry
-
-
-def backups_of(restic: Restic, name: str) -> list[Backup]:
-    return kept.backups(restic.snapshots(), name)
-
-
-def chosen_of(found: Sequence[Backup], name: str, backup: str) -> Backup:
-    chosen = [item for item in found if not backup or item.id == backup]
-    if not chosen:
-        what = f"has no backup {backup}" if backup else "has no backup"
-        raise HostError(f"{name} {what}", [finding("BAK-003", name, what, "See restaking.avs.backups, or avsctl backups.")])
-    return chosen[-1]
 
 
 def told(manifest: Mapping[str, Any], copied: snapshot.Copied) -> dict[str, Any]:

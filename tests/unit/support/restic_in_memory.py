@@ -27,6 +27,7 @@ class ResticInMemory:
         self.at = at
         self.asked: list[list[str]] = []
         self.ends: dict[str, tuple[int, str]] = {}
+        self.warns: dict[str, str] = {}
         self.during: Callable[[list[str]], None] = lambda _words: None
         self.view: dict[str, str] = {}
 
@@ -78,7 +79,7 @@ class ResticInMemory:
         answer: Callable[[Path, list[str]], str] | None = getattr(self, f"_{words[0]}", None)
         if answer is None:
             raise AssertionError(f"restic in memory does not know {words}")
-        return 0, answer(repository, words), ""
+        return 0, answer(repository, words), self.warns.get(words[0], "")
 
     def _backup(self, repository: Path, words: list[str]) -> str:
         tags = [words[place + 1] for place, word in enumerate(words) if word == "--tag"]
