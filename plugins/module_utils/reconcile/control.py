@@ -30,14 +30,15 @@ from .takedown import announce_down, take_down
 from .work import of_the_system
 
 
-def start(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[str, Any]:
-    """Bring instances up as they were committed, and what a cut apply had begun; a hold is lifted first. The result is that of a run."""
+def start(store: Store, engine: Engine, ids: Sequence[str], way: Way, lifts: bool = True) -> dict[str, Any]:
+    """Bring instances up as they were committed, and what a cut apply had begun; a hold is lifted first. The result is that of a run.
+    Without ``lifts`` what is held stays down: for whoever stopped it himself for a moment, and undoes nobody else's stop."""
     entries: dict[str, dict[str, Any]] = {}
     lifted = []
     for name in ids:
         own = store.instance(name)
         try:
-            lifted += [name] if not way.boot and _lift(own, way) else []
+            lifted += [name] if lifts and not way.boot and _lift(own, way) else []
         except OSError as error:
             entries[name] = refused(name, own, of_the_system(name, error, own.root))
         except HostError as error:

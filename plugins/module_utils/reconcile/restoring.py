@@ -33,6 +33,7 @@ from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
 from ..system import files
+from ..system.signals import held_back
 from .by_record import going_on, to_be_down
 from .choosing import chosen_of
 from .control import acted, start
@@ -109,7 +110,8 @@ class _Restoring:
 
     def run(self, places: Sequence[Place]) -> dict[str, Any]:
         alone(self.item, self.way.terms(self.host.store), self.host.store, lambda descriptors: self._swap(places, descriptors))
-        entry = self._start()
+        with held_back():
+            entry = self._start()
         acted(entry, *(Action("container", name, "stop") for name in self.ended))
         if self.swapped is not None:
             acted(entry, *_actions(places))
@@ -152,7 +154,7 @@ class _Restoring:
             hold.lift(self.own)
             known = None
         if self.goes_on and self.begun and known is None:
-            return dict(start(self.host.store, self.host.engine, [self.own.id], self.way)["instances"][0])
+            return dict(start(self.host.store, self.host.engine, [self.own.id], self.way, lifts=False)["instances"][0])
         return entry_of(InstanceSpec(id=self.own.id), self.own.known(), self.host.engine.containers(self.own.id))
 
     def _keep_or_drop(self, entry: dict[str, Any]) -> dict[str, str]:

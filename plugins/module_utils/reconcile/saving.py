@@ -35,6 +35,7 @@ from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
 from ..system.lock import Lock
+from ..system.signals import held_back
 from . import copying, live_backup, retaining
 from .by_record import going_on, to_be_down
 from .choosing import backups_of, chosen_of, unread
@@ -184,7 +185,8 @@ class _Taking:
             try:
                 alone(self.item, terms, self.host.store, lambda descriptors: self._copy(planned, descriptors))
             finally:
-                entry = self._start()
+                with held_back():
+                    entry = self._start()
         taken = self.aside or self.copied
         if self.ended and taken is not None:
             pace.learn(self.own, taken.seconds, self.aside is not None)
@@ -237,9 +239,20 @@ class _Taking:
             entry = entry_of(InstanceSpec(id=self.own.id), state, self.host.engine.containers(self.own.id))
             acted(entry, *stopped)
             return entry
-        self.restic.progress.phase(progress.START)
-        entry = dict(start(self.host.store, self.host.engine, [self.own.id], self.way)["instances"][0])
+        try:
+            self.restic.progress.phase(progress.START)
+        finally:
+            entry = self._started()
         acted(entry, *stopped)
+        return entry
+
+    def _started(self) -> dict[str, Any]:
+        """Nobody's hold is lifted. What does not come up at once is tried once more: nothing else would before the next run."""
+        for _turn in range(2):
+            entry = dict(start(self.host.store, self.host.engine, [self.own.id], self.way, lifts=False)["instances"][0])
+            up = {item.service for item in self.host.engine.containers(self.own.id) if running(item)}
+            if not entry["error"] or entry.get("locked") or up.issuperset(self.ended):
+                break
         return entry
 
 
