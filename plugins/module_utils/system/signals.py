@@ -35,5 +35,5 @@ def held_back() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in sorted(set(came)):
-            signal.raise_signal(number)
+        for one in sorted(set(came)):
+            signal.raise_signal(one)
