@@ -110,6 +110,14 @@ def unsealed(snapshots: Iterable[Snapshot], instance: str) -> list[Snapshot]:
     return [item for item in mine if item.host == instance and item.tags.get(PART) == FILES and item.id not in sealed]
 
 
+def needless(snapshots: Iterable[Snapshot], instance: str) -> list[Snapshot]:
+    """Of ``unsealed``, the oldest first, those no live pass would be compared with: what cuts and failures left, nothing needs it."""
+    mine = list(snapshots)
+    saved = sorted((item for item in mine if item.host == instance and item.tags.get(PART) == FILES), key=lambda item: item.time)
+    spared = parent(mine, instance).snapshot or (saved[-1].id if saved else "")
+    return [item for item in unsealed(mine, instance) if item.id != spared]
+
+
 def parent(snapshots: Iterable[Snapshot], instance: str) -> Parent:
     mine = sorted((item for item in snapshots if item.host == instance and item.tags.get(PART) == FILES), key=lambda item: item.time)
     if not mine or CLONED not in mine[-1].tags:

@@ -26,7 +26,7 @@ from ..system import files
 from ..system.command import RunCommand, invocation, ran_out_of_time
 from . import cloned, watched
 from .progress import Progress
-from .restic_locks import is_dead
+from .restic_locks import is_dead, said
 from .restic_versions import Abilities, abilities
 from .restic_words import INCOMPLETE, REMEDIES, kind_of, last_words
 
@@ -60,7 +60,8 @@ class ResticError(HostError):
 
     def __init__(self, what: str, kind: str, said: str, repository: str) -> None:
         message = f"{what}: {said}"
-        super().__init__(message, [finding("BAK-003", repository, message, REMEDIES.get(kind, "Look at what restic says on the host."))])
+        remedy = REMEDIES.get(kind, "Look at what restic says on the host.").replace("REPOSITORY", repository)
+        super().__init__(message, [finding("BAK-003", repository, message, remedy)])
         self.kind = kind
 
 
@@ -240,6 +241,14 @@ class Restic:
         locks = [self._lock(name) for name in self._lock_names() if re.fullmatch(r"[0-9a-f]{64}", name)]
         if locks and all(lock is not None and is_dead(lock) for lock in locks):
             self._must("locks could not be removed", ["unlock"], ANSWER)
+
+    def require_unlocked(self, what: str) -> None:
+        """Whether it can be had alone, as a check or a removal needs it, after ``clear_locks``. Raises ``ResticError`` (locked)."""
+        names = [name for name in self._lock_names() if re.fullmatch(r"[0-9a-f]{64}", name)]
+        if names:
+            raise ResticError(
+                what, "locked", f"its repository is locked by {', '.join(said(self._lock(name)) for name in names[:3])}", self.repository
+            )
 
     def _lock_names(self) -> list[str]:
         try:

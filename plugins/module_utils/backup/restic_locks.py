@@ -11,6 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def said(lock: Mapping[str, Any] | None) -> str:
+    """Whose it is, in words."""
+    if lock is None:
+        return "somebody, who cannot be read"
+    return f"process {lock.get('pid')} of {lock.get('hostname')} since {str(lock.get('time'))[:19]}Z"
+
+
 def is_dead(lock: Mapping[str, Any]) -> bool:
     """Whether a lock is of a process of this host that is gone. One whose number another program has by now is gone as well."""
     if lock.get("hostname") != socket.gethostname():

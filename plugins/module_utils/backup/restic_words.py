@@ -15,6 +15,7 @@ from typing import Any
 # Some source could not be read, and there is a snapshot without it all the same.
 INCOMPLETE = 3
 # What it ends with (0.17 and newer), and what it says (all), and what that means.
+_FULL = r"no space left on device|disk quota exceeded"
 _CODES = {10: "missing", 11: "locked", 12: "password"}
 _WORDS = (
     (
@@ -27,7 +28,6 @@ _WORDS = (
     ("password", r"wrong password or no key found|an empty password is not a password"),
     ("missing", r"Is there a repository at the following location|unable to open config file"),
     ("locked", r"unable to create lock|repository is already locked"),
-    ("full", r"no space left on device|disk quota exceeded"),
     (
         "damaged",
         r"ciphertext verification failed|repository contains errors|invalid data returned|unexpected file size|Pack ID does not match"
@@ -38,7 +38,8 @@ REMEDIES = {
     "away": "Look at the network, and at the address, credentials and known hosts the inventory gives it.",
     "password": "Give the password the repository was made with (docs/backup.md, A lost password).",
     "missing": "Put the repository back, or name another place for it.",
-    "locked": "Let the other run end; a lock of a process of this host that is gone is removed by the next run.",
+    "locked": "Let whoever uses it end. A lock of a process of this host that is gone goes with the next run; one of another host, or of another"
+    " name of this one, stays: where nobody uses it any more, restic -r REPOSITORY unlock (docs/runbooks/backup.md, A lock that stays).",
     "full": "Make room where the repository is, run again.",
     "damaged": "Keep the repository as it is, look at its disk, and back up to a new one.",
 }
@@ -47,6 +48,9 @@ REMEDIES = {
 def kind_of(code: int, said: str) -> str:
     if code == INCOMPLETE:
         return "incomplete"
+    if re.search(_FULL, said):
+        # Of a lock that could not be written, too.
+        return "full"
     return _CODES.get(code) or next((kind for kind, pattern in _WORDS if re.search(pattern, said)), "other")
 
 

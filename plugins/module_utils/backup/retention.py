@@ -107,15 +107,31 @@ def apply(restic: Restic, instance: str, keep: Mapping[str, int], needed: Collec
     return gone
 
 
+def tidy(restic: Restic, instance: str, known: Sequence[Snapshot], everything: bool = False) -> list[Snapshot]:
+    """Remove what cuts and failures left, and what only that needed; ``everything``: what nothing needs in any case. Returns the snapshots
+    that are left of those ``known``. Raises ``ResticError``."""
+    left = {item.id for item in kept.needless(known, instance)}
+    restic.forget(sorted(left))
+    if left or everything:
+        restic.prune()
+    return [item for item in known if item.id not in left]
+
+
 def make_room(restic: Restic, instance: str, keep: Mapping[str, int], needed: Collection[str] = ()) -> tuple[list[Backup], int]:
-    """Remove the oldest that may go, one after another, as long as less is free where a repository on this host is than ``keep`` says.
+    """Remove the oldest that may go, one after another, as long as less is free where a repository on this host is than ``keep`` says; what
+    is no backup goes before.
     Returns what was removed, and how many bytes are still lacking. Raises ``ResticError``, ``OSError``."""
     gone: list[Backup] = []
+    tidied = False
     while True:
         short = keep.get(FREE, 0) - shutil.disk_usage(restic.repository).free
         if short <= 0:
             return gone, 0
         known = restic.snapshots()
+        if not tidied:
+            tidy(restic, instance, known, everything=True)
+            tidied = True
+            continue
         found = kept.backups(known, instance)
         oldest = expired(found, [item.seal for item in found], needed)[:1]
         if not oldest:

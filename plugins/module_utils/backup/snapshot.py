@@ -26,7 +26,7 @@ from ..instance.store import InstanceStore
 from ..policy.mounts import below
 from ..policy.unnamed_volumes import is_unnamed
 from ..system import files
-from ..system.clock import moment_of, now
+from ..system.clock import is_ahead, moment_of, now
 from . import cloned, kept, listing, origin, owners, progress, settings, uses
 from .beside import Beside
 from .kept import Parent
@@ -115,13 +115,14 @@ def require(instance: str, items: Sequence[Item]) -> None:
         raise unsound(instance, f"{', '.join(missing)} is no folder")
 
 
-def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None) -> Parent:
-    """Whether what is to be saved has room where the repository is, and leaves some. Raises ``ResticError``. Returns what a live pass is
-    compared with."""
+def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None, known: Sequence[Snapshot] | None = None) -> Parent:
+    """Whether what is to be saved has room where the repository is, and leaves some. ``known``: what it has, where that was asked just now.
+    Raises ``ResticError``. Returns what a live pass is compared with."""
     disk = shutil.disk_usage(restic.repository)
     spare = disk.free - min(disk.total // 20, _FLOOR)
-    known = restic.snapshots()
-    backups = kept.backups(known, own.id)
+    known = restic.snapshots() if known is None else known
+    # One that was made while the clock was wrong says nothing of what changed since.
+    backups = [item for item in kept.backups(known, own.id) if not is_ahead(item.time)]
     since = int((moment_of(backups[-1].time) or 0) * 1e9) if backups else 0
     needed = listing.changed_since(trees(planned.items), since)
     if needed > spare and restic.abilities().dry:

@@ -61,7 +61,10 @@ def _copy(host: Host, own: InstanceStore, restic: Restic, what: tuple[Settings, 
             raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])
         target.make()
     _remember(own, copy)
-    made = next(item for item in kept.backups(restic.snapshots(), own.id) if item.id == entry["backup"]["id"])
+    made = next((item for item in kept.backups(restic.snapshots(), own.id) if item.id == entry["backup"]["id"]), None)
+    if made is None:
+        message = f"{entry['backup']['id']} is not in the repository any more: something else removes backups there"
+        raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, "Find out what does, and back up again.")])
     brought = bringing.bring(restic, target, copy, made)
     if target.removes:
         _retain(own, target, wanted, copy, entry)
@@ -70,7 +73,7 @@ def _copy(host: Host, own: InstanceStore, restic: Restic, what: tuple[Settings, 
 
 def _retain(own: InstanceStore, target: Restic, wanted: Settings, copy: Copy, entry: dict[str, Any]) -> None:
     try:
-        retention.apply(target, own.id, wanted.keep, retention.needed(own))
+        retention.apply(target, own.id, wanted.keep, {*retention.needed(own), str(entry["backup"]["id"])})
     except HostError as error:
         message = f"older backups could not be removed from the copy {copy.name}: {error.message}"
         tell(entry, [finding("BAK-003", own.id, message, "Look at what restic says on the host.", severity=WARNING)])

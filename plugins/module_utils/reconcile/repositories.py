@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..backup import copies, remote, retention, settings
+from ..backup import copies, remote, retention, settings, spare
 from ..backup.backends import PASSWORD
 from ..backup.copies import Copy, Given
 from ..backup.progress import Progress, Told, unheard
@@ -107,6 +107,8 @@ def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: 
     is the copy that is asked for, if one is."""
     if asked.copy and not make:
         return copy_of(host, own, wanted, asked)
+    if make:
+        spare.give(wanted.repository)
     offered = settings.offer_password(own, asked.password) if asked.password else ""
     try:
         if not offered and not settings.has_password(own):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import kept, retention, settings, snapshot, verify
+from ansible_collections.restaking.avs.plugins.module_utils.backup import kept, retention, settings, snapshot, spare, verify
 from ansible_collections.restaking.avs.plugins.module_utils.backup.kept import Backup
 from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import Restic, ResticError
 from ansible_collections.restaking.avs.plugins.module_utils.backup.snapshot import Copied
@@ -181,6 +181,30 @@ def test_a_full_disk_leaves_no_backup_and_the_ones_before(tmp_path: Path) -> Non
         subprocess.run(["umount", str(small)], check=True)
 
 
+def test_on_a_disk_that_is_full_to_the_last_byte_room_can_be_made(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "none", str(small)], check=True)
+    try:
+        repository = Repository(tmp_path, small / "r")
+        place = repository.restic.repository
+        for number in range(3):
+            (repository.folder / "first").write_bytes(random.Random(number).randbytes(5 << 20))
+            repository.take()
+        spare.keep(place)
+        with pytest.raises(OSError), open(small / "others", "wb", buffering=0) as others:
+            while True:
+                others.write(b"x" * 4096)
+        with pytest.raises(ResticError) as error:
+            retention.make_room(repository.restic, ID, {"free": 8 << 20})
+        assert error.value.kind == "full"
+        spare.give(place)
+        assert [len(found) for found in (retention.make_room(repository.restic, ID, {"free": 8 << 20})[0], repository.backups())] == [1, 2]
+        repository.prove(repository.backups()[-1])
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
 def test_of_a_large_file_in_which_little_changed_little_room_is_needed(tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
@@ -248,6 +272,15 @@ def test_a_lock_of_somebody_elsewhere_stays_and_is_told(repository: Repository) 
         with pytest.raises(ResticError) as error:
             repository.restic.check(everything=False)
         assert error.value.kind == "locked"
+        # It is seen before a node is stopped for a backup that cannot be sealed, and the remedy is one.
+        with pytest.raises(ResticError, match=r"locked by process [0-9]+ of elsewhere since") as error:
+            repository.restic.require_unlocked("not stopped")
+        assert error.value.kind == "locked" and f"restic -r {repository.restic.repository} unlock" in error.value.findings[0].remedy
+        place, secret = repository.restic.repository, settings.password_file(repository.own)
+        # As restic would do by itself once it was not renewed for half an hour.
+        subprocess.run(["restic", "--no-cache", "-r", place, "--password-file", secret, "unlock", "--remove-all"], check=True)
+        repository.restic.require_unlocked("not stopped")
+        repository.take()
 
 
 class _holding:

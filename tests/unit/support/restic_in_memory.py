@@ -123,9 +123,23 @@ class ResticInMemory:
         return ""
 
     def _forget(self, repository: Path, words: list[str]) -> str:
+        if "--dry-run" in words:
+            return self._dropped(repository, words)
         for name in words[1:]:
             shutil.rmtree(repository / "snapshots" / name)
         return ""
+
+    def _dropped(self, repository: Path, words: list[str]) -> str:
+        """Of a policy that counts alone."""
+        assert words[:3] == ["forget", "--dry-run", "--host"] and words[-2] == "--keep-last", words
+        wanted = words[words.index("--tag") + 1]
+        known = [json.loads(path.read_text()) for path in repository.glob("snapshots/*/snapshot.json")]
+        found = sorted((one for one in known if wanted in one["tags"] and one["hostname"] == words[3]), key=lambda one: one["time"])
+        return json.dumps([{"remove": found[: -int(words[-1])]}]) + "\n"
+
+    def _cat(self, repository: Path, words: list[str]) -> str:
+        assert (words[1], words[3:]) == ("lock", ["--no-lock"]), words
+        return (repository / "locks" / words[2]).read_text()
 
     def _prune(self, _repository: Path, _words: list[str]) -> str:
         return ""
