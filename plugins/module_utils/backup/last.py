@@ -90,6 +90,20 @@ def made(own: InstanceStore, backup: Mapping[str, Any]) -> None:
     _write(own, known.but(failures=_without(known.failures, BACKUP), **{name: backup[name] for name in _MADE}))
 
 
+def missed(own: InstanceStore) -> bool:
+    """Whether the last try only lacked a password, and no other is on its way."""
+    known = read(own)
+    failure = known.failures.get(BACKUP) if known is not None else None
+    return known is not None and failure is not None and failure.waiting and BACKUP not in known.begun
+
+
+def called_for(own: InstanceStore) -> None:
+    """What was missed is made up for just now."""
+    known = read(own)
+    if known is not None:
+        _write(own, known.but(failures=_without(known.failures, BACKUP)))
+
+
 def proven(own: InstanceStore, backup: str) -> None:
     known = _ended(read(own) or Last(schema=SCHEMA), PROOF)
     _write(own, known.but(failures=_without(known.failures, PROOF), verified=now(), proven=backup))

@@ -18,6 +18,10 @@ def timer_of(instance: str) -> str:
     return f"avs-backup@{instance}.timer"
 
 
+def service_of(instance: str) -> str:
+    return f"avs-backup@{instance}.service"
+
+
 def schedule_of(instance: str, folder: str = "") -> str:
     """When, as ``OnCalendar`` has it; empty where it is not, or nobody can tell."""
     try:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..backup.timer import timer_of
+from ..backup.timer import service_of, timer_of
 from ..common.actions import Action
 from ..common.errors import HostError
 from ..common.names import is_name
@@ -163,6 +163,11 @@ class Timers:
         if made or plan.start:
             # One that is active takes over its new time so.
             systemctl(run_command, "restart", "--", *map(timer_of, [*made, *plan.start]))
+
+    def make_up(self, instances: Sequence[str], run_command: RunCommand) -> None:
+        """Have backups made now that timers called for in vain; nobody waits for them. Raises ``HostError``."""
+        if instances:
+            systemctl(run_command, "start", "--no-block", "--", *map(service_of, instances))
 
     def is_as(self, instance: str, timing: Timing) -> bool:
         return self._text(self._timer(instance)) == _timer_text(instance, timing)

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backup import copies, settings, snapshot
+from ..backup import copies, last, settings, snapshot
 from ..backup.settings import Settings
-from ..backup.timer import timer_of
+from ..backup.timer import service_of, timer_of
 from ..boot.timers import TimerPlan, Timers, Timing, calendar_problem
 from ..common.actions import Action, ordered
 from ..common.errors import AvsError, HostError
@@ -79,6 +79,10 @@ def schedule(host: Host, timers: Timers, wished: Wanted, asked: Asked, way: Way)
     plan = timers.plan(sound, unwanted, host.run_command) if timers.units.usable() else TimerPlan()
     if not way.check:
         timers.carry_out(plan, host.run_command)
+        late = [name for name in sound if ones[name].late]
+        timers.make_up(late, host.run_command)
+        for name in late:
+            last.called_for(host.store.instance(name))
     entries = [one.entry(times[name], plan) for name, one in ones.items()]
     entries += [_dropped(name, plan) for name in unwanted if name in plan.changes]
     result = result_of(sorted(entries, key=lambda entry: str(entry["id"])))
@@ -127,6 +131,7 @@ class _One:
         self.findings: list[Finding] = []
         self.diff: list[dict[str, str]] = []
         self.error = ""
+        self.late = False
 
     def make_ready(self) -> None:
         try:
@@ -150,6 +155,8 @@ class _One:
         if not (given or has):
             self.findings.append(finding("BAK-010", own.id, "waits for the password of its repository, and none is given", _BRING))
             return
+        # The timer has fired since the host was started, and would not again before its next time.
+        self.late = last.missed(own)
         elsewhere = self._lets_into_copies(wish)
         if not (differs or fresh or elsewhere):
             return
@@ -178,6 +185,7 @@ class _One:
 
     def entry(self, text: str, plan: TimerPlan) -> dict[str, Any]:
         actions = [*self.actions, *plan.actions(self.own.id)]
+        actions += [Action("unit", service_of(self.own.id), "start")] if self.late and not self.error else []
         waiting = not (self.error or settings.has_password(self.own) or self.way.check)
         return _entry(self.own.id, text, actions, {"waiting": waiting, "findings": self.findings, "error": self.error or None})
 

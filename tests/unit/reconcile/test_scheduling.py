@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, settings, timer
+from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, last, settings, timer
 from ansible_collections.restaking.avs.plugins.module_utils.backup.copies import given
 from ansible_collections.restaking.avs.plugins.module_utils.boot.timers import Timers
 from ansible_collections.restaking.avs.plugins.module_utils.boot.units import Units
@@ -202,3 +202,33 @@ def test_what_a_module_is_given_is_checked() -> None:
     for wrong in ({"schedules": {ID: 3}}, {"random_delay": -1}, {"random_delay": 100_000}):
         with pytest.raises(HostError):
             wanted({**given, **wrong})
+
+
+def test_one_that_waited_for_its_password_is_made_up_for_once_it_is_there(
+    memory_host: MemoryHost, programs: Programs, timers: Timers, set_up: Set, take: Take
+) -> None:
+    own, service = memory_host.store.instance(ID), f"avs-backup@{ID}.service"
+    set_up()
+    started = ["start", "--no-block", "--", service]
+    # The host is started; its timer fires.
+    files.remove(settings.password_file(own))
+    assert take(password="")["waiting"]
+    # Nobody brings it.
+    assert acted(set_up(password="")["instances"][0]) == [] and started not in programs.systemd.asked
+    announced = set_up(way=CHECK)
+    assert started not in programs.systemd.asked
+    done = set_up()
+    assert acted(done["instances"][0]) == acted(announced["instances"][0]) == [f"start unit {service}", "create keys backup password"]
+    assert programs.systemd.asked.count(started) == 1
+    # Once, whether or not that has begun.
+    assert set_up()["changed"] is False and programs.systemd.asked.count(started) == 1
+    # Another failure is none that a password would mend.
+    last.failed(own, last.BACKUP, "is full", False)
+    assert set_up()["changed"] is False
+    # It is there already, brought by another run.
+    last.failed(own, last.BACKUP, "waits", True)
+    assert acted(set_up()["instances"][0]) == [f"start unit {service}"]
+    # One that is on its way is not called for again.
+    last.failed(own, last.BACKUP, "waits", True)
+    last.begin(own, last.BACKUP)
+    assert set_up()["changed"] is False and programs.systemd.asked.count(started) == 2
