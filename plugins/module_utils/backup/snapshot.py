@@ -27,7 +27,7 @@ from ..policy.mounts import below
 from ..policy.unnamed_volumes import is_unnamed
 from ..system import files
 from ..system.clock import is_ahead, moment_of, now
-from . import cloned, kept, listing, origin, owners, progress, settings, uses
+from . import claims, cloned, kept, listing, origin, owners, progress, settings, uses
 from .beside import Beside
 from .kept import Parent
 from .listing import Summary, Tree
@@ -116,8 +116,8 @@ def require(instance: str, items: Sequence[Item]) -> None:
 
 
 def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None, known: Sequence[Snapshot] | None = None) -> Parent:
-    """Whether what is to be saved has room where the repository is, and leaves some. ``known``: what it has, where that was asked just now.
-    Raises ``ResticError``. Returns what a live pass is compared with."""
+    """Whether what is to be saved has room where the repository is, and leaves some; from now on it is claimed. ``known``: what it has, where
+    that was asked just now. Raises ``ResticError``. Returns what a live pass is compared with."""
     disk = shutil.disk_usage(restic.repository)
     spare = disk.free - min(disk.total // 20, _FLOOR)
     known = restic.snapshots() if known is None else known
@@ -125,12 +125,15 @@ def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None,
     backups = [item for item in kept.backups(known, own.id) if not is_ahead(item.time)]
     since = int((moment_of(backups[-1].time) or 0) * 1e9) if backups else 0
     needed = listing.changed_since(trees(planned.items), since)
-    if needed > spare and restic.abilities().dry:
+    usable = claims.claim(own, restic.repository, needed, spare)
+    if needed > usable and restic.abilities().dry:
         # Of a large file little may have changed; to know takes reading it.
         label = kept.label(own.id, kept.FILES, "none", version, kind=kept.LIVE)
         needed = restic.backup([item.path for item in planned.items], label, How(_spared(planned.items), live=True, dry=True)).added
-    if needed > spare:
-        said = f"{needed >> 20} MiB are to be saved, and {max(spare, 0) >> 20} MiB may be used of the file system of {restic.repository}"
+        usable = claims.claim(own, restic.repository, needed, spare)
+    if needed > usable:
+        said = f"{needed >> 20} MiB are to be saved, and {max(usable, 0) >> 20} MiB may be used of the file system of {restic.repository}"
+        said += "; other backups are on their way, which may need the rest" if usable < spare else ""
         raise ResticError(f"{own.id} was not touched", "full", said, restic.repository)
     return kept.parent(known, own.id)
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..backup import aside, cloned, last, pace, progress, snapshot, verify
+from ..backup import aside, claims, cloned, last, pace, progress, snapshot, verify
 from ..backup.restic import Restic
 from ..backup.restore import half
 from ..backup.volumes import Plan
@@ -80,6 +80,7 @@ def each(host: Host, ids: Sequence[str], way: Way, step: Callable[[str, tuple[in
                 return step(name, (lock.fd,))
             finally:
                 progress.clear(host.store.instance(name))
+                claims.release(host.store.instance(name))
 
     return result_of([_guarded(host, name, locked) for name in ids])
 

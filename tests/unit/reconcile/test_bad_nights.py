@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import kept, retention, spare
+from ansible_collections.restaking.avs.plugins.module_utils.backup import claims, kept, retention, spare
 from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import Snapshot
 
 from tests.unit.reconcile.test_copying import elsewhere, listed, names
@@ -162,3 +162,24 @@ def test_a_little_room_is_kept_for_when_there_is_none(
     # What cannot be removed is told with what there is no room for, and is no lock of anybody's.
     [told] = [item for item in done["findings"] if "what nothing needs could not be removed" in item["message"]]
     assert "Make room" in told["remedy"] and running(host) == {"node", "gateway"}
+
+
+def test_room_another_backup_was_promised_is_none(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = memory_host
+    take()
+    other, mine = host.store.instance("other-x"), host.store.instance(ID)
+    Path(mine.data, "work", "more").write_text("another one")
+    free = shutil.disk_usage(host.store.root).free
+    # It leaves next to nothing of all there is, and has not begun to use it.
+    claims.claim(other, str(repository(host)), free - 2, free)
+    before = stops(host)
+    done = take()
+    assert "other backups are on their way" in done["error"]
+    assert stops(host) == before and not Path(mine.run, "backup", "room.json").exists()
+    claims.release(other)
+    during: list[bool] = []
+    saved.during = lambda words: during.append(Path(mine.run, "backup", "room.json").exists()) if words[0] == "backup" else None
+    assert take()["error"] is None
+    assert during == [True, True, True] and not Path(mine.run, "backup", "room.json").exists()
