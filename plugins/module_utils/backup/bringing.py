@@ -37,7 +37,7 @@ def bring(source: Restic, target: Restic, copy: Copy, made: Backup) -> list[Back
     lost = [item.id for item in wanted if item.id not in there]
     if lost:
         raise ResticError(f"the copy {copy.name} does not count", "damaged", f"it does not list {', '.join(lost)}", target.repository)
-    if target.removes:
+    if target.removes and not target.unread:
         with suppress(ResticError):
             # What was cut of backups that are gone by now; never taken for one.
             target.forget([item.id for item in kept.unsealed(after, made.instance)])

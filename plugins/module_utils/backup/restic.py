@@ -33,26 +33,6 @@ from .restic_words import INCOMPLETE, REMEDIES, kind_of, last_words
 # Seconds; a question to a repository on this host takes one.
 ANSWER = 600.0
 _PLACES = ("/usr/bin/restic", "/usr/local/bin/restic")
-# What it ends with (0.17 and newer), and what it says (all), and what that means.
-_CODES = {10: "missing", 11: "locked", 12: "password"}
-_WORDS = (
-    ("password", r"wrong password or no key found|an empty password is not a password"),
-    ("missing", r"Is there a repository at the following location|unable to open config file"),
-    ("locked", r"unable to create lock|repository is already locked"),
-    ("full", r"no space left on device|disk quota exceeded"),
-    (
-        "damaged",
-        r"ciphertext verification failed|repository contains errors|invalid data returned|unexpected file size|Pack ID does not match"
-        r"|not found in (?:index|repo)|id .* not found|failed to load|hash mismatch|number of used blobs is larger",
-    ),
-)
-_REMEDIES = {
-    "password": "Give the password the repository was made with (docs/backup.md, A lost password).",
-    "missing": "Put the repository back, or name another place for it.",
-    "locked": "Let the other run end; a lock of a process of this host that is gone is removed by the next run.",
-    "full": "Make room where the repository is, run again.",
-    "damaged": "Keep the repository as it is, look at its disk, and back up to a new one.",
-}
 
 
 class ResticError(HostError):

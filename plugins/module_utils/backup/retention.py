@@ -110,7 +110,8 @@ def apply(restic: Restic, instance: str, keep: Mapping[str, int], needed: Collec
 def tidy(restic: Restic, instance: str, known: Sequence[Snapshot], everything: bool = False) -> list[Snapshot]:
     """Remove what cuts and failures left, and what only that needed; ``everything``: what nothing needs in any case. Returns the snapshots
     that are left of those ``known``. Raises ``ResticError``."""
-    left = {item.id for item in kept.needless(known, instance)}
+    # Where some cannot be read, what seems to have no seal may have one.
+    left = {item.id for item in kept.needless(known, instance)} if not restic.unread else set()
     restic.forget(sorted(left))
     if left or everything:
         restic.prune()

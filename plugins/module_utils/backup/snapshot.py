@@ -194,9 +194,10 @@ def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, plann
     label = kept.label(own.id, kept.SEAL, copied.transaction, _version(state), kind=copied.kind, of=snapshot.id)
     restic.backup([stage], label, How())
     files.remove(stage)
-    with suppress(ResticError):
-        # A repository may take no change of what it has; nothing of these is ever taken for a backup.
-        restic.forget([item.id for item in _needless(known, own.id, snapshot)])
+    if not restic.unread:
+        with suppress(ResticError):
+            # A repository may take no change of what it has; nothing of these is ever taken for a backup.
+            restic.forget([item.id for item in _needless(known, own.id, snapshot)])
     return manifest
 
 

@@ -74,8 +74,8 @@ def _not_the_newest(found: Sequence[Backup], instance: str, made: str) -> list[F
     """Of a clock that was wrong once, or is now."""
     if not found or found[-1].id == made:
         return []
-    message = (
-        f"the newest by its time is {found[-1].id}, not {made}, which was made just now: a clock was wrong, and a restore takes the newest"
+    message = f"the newest by its time is {found[-1].id}, not {made}, which was made just now: a clock was wrong then, or is now"
+    remedy = (
+        f"Put the host's clock right; name the backup that is to be restored, or have restic forget the wrong one ({found[-1].seal[:8]})."
     )
-    remedy = f"Put the host's clock right; name the backup that is to be restored, or remove that one (restic forget {found[-1].seal[:8]})."
     return [finding("BAK-003", instance, message, remedy, severity=WARNING)]

@@ -79,6 +79,7 @@ class Disk:
     """A repository whose disk gets room as backups of it are pruned, each ``size`` bytes; nothing else of restic is asked."""
 
     repository = "/r"
+    unread: frozenset[str] = frozenset()
 
     def __init__(self, found: list[Backup], free: int, size: int) -> None:
         self.found, self.free, self.size, self.waste = found, free, size, 0

@@ -111,6 +111,22 @@ def test_nights_that_fail_leave_little_and_the_next_one_nothing(memory_host: Mem
     assert take()["error"] is None and len(snapshots(repository(host))) == before + 2
 
 
+def test_what_seems_to_have_no_seal_stays_where_one_cannot_be_read(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    take()
+    take()
+    [seal] = [one["id"] for one in snapshots(repository(host))[:2] if "avs.part=seal" in one["tags"]]
+    path = repository(host) / "snapshots" / seal / "snapshot.json"
+    text = path.read_text()
+    # As restic has it: left out, and said beside it.
+    path.unlink()
+    saved.warns["snapshots"] = f"could not load snapshot {seal[:8]}: invalid data returned\n"
+    take()
+    saved.warns.clear()
+    path.write_text(text)
+    assert len(there(host, saved)) == 3
+
+
 def test_where_room_is_short_what_failed_goes_before_what_is_good(
     memory_host: MemoryHost, saved: ResticInMemory, take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
