@@ -211,7 +211,8 @@ instances:
           type: str
         failures:
           description: >-
-            Of C(backup) and C(proof), where the last try failed, its C(time) and C(reason). The next one that succeeds takes it away.
+            Of C(backup), C(proof) and C(proof of <copy>), where the last try failed, its C(time) and C(reason). The next one that succeeds
+            takes it away.
           type: dict
         problem:
           description: What is off, as a text; null where nothing is.

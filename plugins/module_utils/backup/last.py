@@ -18,6 +18,7 @@ from ..instance.store import InstanceStore
 from ..system import files
 from ..system.clock import now
 from .settings import folder
+from .settings import read as read_settings
 
 SCHEMA = 1
 BACKUP, PROOF = "backup", "proof"
@@ -87,7 +88,11 @@ def failed(own: InstanceStore, operation: str, reason: str, waiting: bool) -> No
 def made(own: InstanceStore, backup: Mapping[str, Any]) -> None:
     """``backup``: as it is told in a result."""
     known = _ended(read(own) or Last(schema=SCHEMA), BACKUP)
-    _write(own, known.but(failures=_without(known.failures, BACKUP), **{name: backup[name] for name in _MADE}))
+    # Nobody can mend what is said of a copy that is given up.
+    settings = read_settings(own)
+    there = {PROOF, *(proof_of(copy.name) for copy in (settings.copies if settings is not None else ()))}
+    failures, begun = ({name: what for name, what in found.items() if name in there} for found in (known.failures, known.begun))
+    _write(own, known.but(failures=failures, begun=begun, **{name: backup[name] for name in _MADE}))
 
 
 def missed(own: InstanceStore) -> bool:
@@ -104,9 +109,15 @@ def called_for(own: InstanceStore) -> None:
         _write(own, known.but(failures=_without(known.failures, BACKUP)))
 
 
-def proven(own: InstanceStore, backup: str) -> None:
-    known = _ended(read(own) or Last(schema=SCHEMA), PROOF)
-    _write(own, known.but(failures=_without(known.failures, PROOF), verified=now(), proven=backup))
+def proof_of(copy: str) -> str:
+    """The operation, of a copy or of the repository itself (empty): what one of them is worth says nothing of the other."""
+    return f"{PROOF} of {copy}" if copy else PROOF
+
+
+def proven(own: InstanceStore, backup: str, operation: str = PROOF) -> None:
+    known = _ended(read(own) or Last(schema=SCHEMA), operation)
+    here = {"verified": now(), "proven": backup} if operation == PROOF else {}
+    _write(own, known.but(failures=_without(known.failures, operation), **here))
 
 
 def _ended(known: Last, operation: str) -> Last:

@@ -31,10 +31,11 @@ def noted(store: Store, way: Way, step: Step) -> Step:
         own = store.instance(name)
         with noting(own, last.BACKUP):
             entry = step(name, hold)
+        if entry.get("backup"):
+            # It is the newest one, whatever was not well after it: its copies, or the node itself.
+            last.made(own, entry["backup"])
         if entry.get("error"):
             last.failed(own, last.BACKUP, str(entry["error"]), False)
-        elif entry.get("backup"):
-            last.made(own, entry["backup"])
         return entry
 
     return step if way.check else run

@@ -297,9 +297,10 @@ def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple
     entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
     if not way.check:
         verify.sweep(own)
-        with noting(own, last.PROOF):
+        proof = last.proof_of(what[0].copy)
+        with noting(own, proof):
             manifest = verify.prove(restic, host.run_command, own, chosen)
-        last.proven(own, chosen.id)
+        last.proven(own, chosen.id, proof)
         entry["backup"] = {**chosen.as_dict(), "files": manifest["files"], "size": manifest["size"]}
     # Nothing of the node changes; that it was proven is noted in the repository.
     acted(entry, Action("backup", name, "update"))

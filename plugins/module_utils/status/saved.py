@@ -54,7 +54,7 @@ def _problems(known: Last, waiting: bool, schedule: str, idle: bool) -> Sequence
     problems = [(f"its backup ({schedule}) {_WAITS}", _BRING)] if waiting else []
     for name, item in sorted(known.failures.items()):
         if not (item.waiting and waiting):
-            remedy = "Mend what it names, and: avsctl prove." if name == last.PROOF else "Mend what it names, and: avsctl backup."
+            remedy = "Mend what it names, and: avsctl prove." if name.startswith(last.PROOF) else "Mend what it names, and: avsctl backup."
             problems.append((f"its last {name}, at {item.time}, failed: {item.reason}", remedy))
     if idle:
         for name, since in sorted(known.begun.items()):

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import last, timer
+from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, last, timer
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import LockedError
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.noting import turn
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.status.read import read_host
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import people
@@ -22,7 +24,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.commands impo
 
 from tests.unit.support.memory_host import ID, MemoryHost
 from tests.unit.support.restic_in_memory import ResticInMemory
-from tests.unit.support.saved_host import PASSWORD, WAY, Take, prove, running
+from tests.unit.support.saved_host import PASSWORD, WAY, Take, prove, running, there
 
 FIELDS = ("id", "time", "added", "size", "files", "seconds")
 
@@ -168,3 +170,38 @@ def test_one_node_of_a_host_at_a_time_is_down_for_its_backup(memory_host: Memory
     assert take()["error"] is None
     # The live pass, the copy; the check and the seal, while the node runs again.
     assert free == [True, False, True, True]
+
+
+def test_the_newest_backup_is_told_though_its_copy_failed(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    first = take()["backup"]["id"]
+    saved.ends = {"copy": (1, "Fatal: dial tcp: connection refused")}
+    done = take(copies=copies.given([{"name": "other", "repository": str(host.roots / "other")}]))
+    saved.ends = {}
+    assert [item["id"] for item in there(host, saved)] == [first, done["backup"]["id"]]
+    told, _problems = seen(host)
+    assert (told["id"], told["time"]) == (done["backup"]["id"], done["backup"]["time"]) and "not copied to other" in told["problem"]
+
+
+def test_what_a_copy_is_worth_says_nothing_of_the_repository(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    take(copies=copies.given([{"name": "other", "repository": str(host.roots / "other")}]))
+
+    def prove_copy(damaged: bool) -> Any:
+        saved.ends = {"check": (1, "Fatal: repository contains errors")} if damaged else {}
+        saving.proven(Host(host.store, host.engine.connect(), saved), [ID], WAY, Asked(copy="other"))
+        saved.ends = {}
+        return seen(host)[0]
+
+    saved.ends = {"check": (1, "Fatal: repository contains errors")}
+    prove(host, saved)
+    told = prove_copy(damaged=False)
+    assert list(told["failures"]) == ["proof"] and "contains errors" in told["problem"] and told["verified"] is None
+    told = prove_copy(damaged=True)
+    assert list(told["failures"]) == ["proof", "proof of other"]
+    prove(host, saved)
+    told = seen(host)[0]
+    assert list(told["failures"]) == ["proof of other"] and "its last proof of other" in told["problem"] and told["verified"]
+    # Of a copy that is given up nothing is to be mended.
+    take(copies=[])
+    assert seen(host)[0]["problem"] is None
