@@ -17,10 +17,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..system import machine
 from ..system.clock import moment_of
 from .restic import Label, Snapshot
 
 PART, KIND, TRANSACTION, VERSION, OF = "avs.part", "avs.kind", "avs.transaction", "avs.version", "avs.of"
+# Which host made it (``machine.mark``); releases before said it in the manifest alone.
+HOST = "avs.host"
 FILES, SEAL, PROOF = "files", "seal", "proof"
 # Of a node that was down; of one all of whose data may be copied while it runs; of a pass that never counts.
 STOPPED, LIVE_SAFE, LIVE = "stopped", "live-safe", "live"
@@ -40,7 +43,8 @@ class Parent:
 @dataclass(frozen=True)
 class Backup:
     """``id`` is that of the transaction that made it; ``files`` and ``seal`` are snapshots; ``verified``: when it was last proven, empty
-    where it never was; ``origin``: of ``files``, the id it was made with, which a copy elsewhere does not keep."""
+    where it never was; ``origin``: of ``files``, the id it was made with, which a copy elsewhere does not keep; ``host``: the mark of the one
+    that made it, empty where a release before did."""
 
     id: str
     instance: str
@@ -50,6 +54,7 @@ class Backup:
     seal: str
     verified: str = ""
     origin: str = ""
+    host: str = ""
 
     @property
     def made_as(self) -> str:
@@ -72,6 +77,7 @@ def label(instance: str, part: str, transaction: str, version: str | None, **mor
         PART: part,
         TRANSACTION: transaction,
         VERSION: plain(version or "path"),
+        HOST: machine.mark(),
         **{f"avs.{name}": value for name, value in more.items()},
     }
     return Label(instance, tags)
@@ -97,9 +103,8 @@ def backups(snapshots: Iterable[Snapshot], instance: str) -> list[Backup]:
         if item.tags.get(PART) != SEAL or of is None or of.tags.get(TRANSACTION) != item.tags.get(TRANSACTION):
             continue
         transaction = str(item.tags.get(TRANSACTION))
-        found.append(
-            Backup(transaction, instance, of.time, str(of.tags.get(VERSION) or ""), of.id, item.id, proofs.get(of.made_as, ""), of.origin)
-        )
+        version, host = (str(of.tags.get(name) or "") for name in (VERSION, HOST))
+        found.append(Backup(transaction, instance, of.time, version, of.id, item.id, proofs.get(of.made_as, ""), of.origin, host))
     return found
 
 

@@ -25,7 +25,8 @@ class Settings(Record, loose=True):
     """``repository``: a folder of this host; ``classes``: volume or ``data/<folder>`` -> class, as the operator wants it;
     ``acknowledged``: what is not in the backup, and may be so; ``keep``: how many backups stay (``retention``),
     empty: all; ``copies``: where else they are to be; ``max_stop``: seconds a node may be down for the copy, 0: nobody said; ``host``: what
-    the inventory calls this one; ``unmade``: its repository never was on this host, to which it came by a copy."""
+    the inventory calls this one; ``taken``: marks of hosts whose backups of it are its own
+    (``whose``); ``unmade``: its repository never was on this host, to which it came by a copy."""
 
     schema: int = item(whole, default=SCHEMA)
     repository: str = item(text)
@@ -35,6 +36,7 @@ class Settings(Record, loose=True):
     max_stop: int = item(whole, default=0)
     copies: Sequence[Copy] = item(many(Copy.read), default=())
     host: str = item(text, default="")
+    taken: Sequence[str] = item(many(text), default=())
     unmade: bool = item(flag, default=False)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..backup import bringing, kept, remote, retention, settings
+from ..backup import bringing, kept, remote, retention, settings, whose
 from ..backup.copies import Copy
 from ..backup.kept import Backup
 from ..backup.restic import Restic
@@ -60,6 +60,7 @@ def _copy(host: Host, own: InstanceStore, restic: Restic, what: tuple[Settings, 
             remedy = f"Bring it back. If it was given up, remove {copy.name} from copies in {settings.folder(own)}/settings.json."
             raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])
         target.make()
+    whose.require_own(own.id, kept.backups(target.snapshots(), own.id), wanted, target.repository)
     _remember(own, copy)
     made = next((item for item in kept.backups(restic.snapshots(), own.id) if item.id == entry["backup"]["id"]), None)
     if made is None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..backup import arrival, listing, origin, owners, verify
+from ..backup import arrival, listing, origin, owners, verify, whose
 from ..backup import restore as swaps
 from ..backup.kept import Backup
 from ..backup.origin import Origin
@@ -89,7 +89,7 @@ def brought(host: Host, name: str, way: Way, asked: Asked, wanted: Wanted) -> di
             entry = visit.entry()
             if not way.check:
                 with Lock(visit.own.lock, way.holder, way.lock_timeout):
-                    _bring(visit, way, _kept(host, visit.own, asked))
+                    _bring(visit, way, _kept(visit, asked))
             entry["move"] = visit.told()
             acted(entry, *visit.actions())
             tell(entry, visit.taken())
@@ -253,12 +253,11 @@ def _visit(host: Host, name: str, asked: Asked, wanted: Wanted, descriptors: tup
                 os.rmdir(os.path.dirname(own.run))
 
 
-def _kept(host: Host, own: InstanceStore, asked: Asked) -> Settings:
-    """How it is backed up from now on."""
-    wanted = wanted_settings(host.store, own, asked)
-    if not asked.copy:
-        return wanted
-    return wanted.but(unmade=True, copies=tuple(one.but(made=True) if one.name == asked.copy else one for one in wanted.copies))
+def _kept(visit: _Visit, asked: Asked) -> Settings:
+    """How it is backed up from now on: what its old host made is its own."""
+    wanted = whose.with_more(wanted_settings(visit.host.store, visit.own, asked), visit.backup.host, visit.arrived.origin["machine"])
+    copies = tuple(one.but(made=True) if one.name == asked.copy else one for one in wanted.copies)
+    return wanted.but(unmade=True, copies=copies) if asked.copy else wanted
 
 
 def _here(own: InstanceStore, asked: Asked) -> Origin:

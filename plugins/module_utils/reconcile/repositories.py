@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..backup import copies, remote, retention, settings, spare
+from ..backup import copies, kept, remote, retention, settings, spare, whose
 from ..backup.backends import PASSWORD
 from ..backup.copies import Copy, Given
 from ..backup.progress import Progress, Told, unheard
@@ -97,6 +97,7 @@ def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
         "max_stop": asked.max_stop or (known.max_stop if known is not None else 0),
         "host": asked.host or (known.host if known is not None else ""),
         "copies": elsewhere,
+        "taken": list(known.taken) if known is not None else [],
     }
     wanted = Settings(schema=settings.SCHEMA, repository=repository, classes=dict(classes), acknowledged=list(left), keep=dict(keep))
     return wanted.but(**{name: value for name, value in more.items() if value})
@@ -120,13 +121,15 @@ def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: 
             _require_new(own, wanted)
             restic.make()
         # Says whether the password is the right one, before a node is stopped for it.
-        restic.snapshots()
+        found = kept.backups(restic.snapshots(), own.id)
+        if make:
+            whose.require_own(own.id, found, wanted, wanted.repository)
         if offered:
             settings.keep_password(own, offered)
     finally:
         files.remove(f"{settings.password_file(own)}.offered")
     if make:
-        settings.keep(own, wanted)
+        settings.keep(own, whose.remembered(wanted))
     restic = Restic(host.run_command, wanted.repository, settings.password_file(own))
     restic.progress = Progress(own, host.told)
     restic.clear_locks()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backup import restore as swaps
-from ..backup import snapshot, verify
+from ..backup import snapshot, verify, whose
 from ..backup.kept import Backup
 from ..backup.restore import Place, Swap
 from ..backup.settings import folder
@@ -70,14 +70,16 @@ def _restore(host: Host, name: str, way: Way, what: tuple[Asked, Back], descript
         _settled(host, own, way)
     if not to_be_down(own, state):
         going_on(own, state)
-    restic = ready(host, own, wanted_settings(host.store, own, asked), asked, make=False).holding(*descriptors)
+    settings = wanted_settings(host.store, own, asked)
+    restic = ready(host, own, settings, asked, make=False).holding(*descriptors)
     chosen = chosen_of(restic, name, back.backup)
     stage = os.path.join(folder(own), f"{verify.SCRATCH}{chosen.id}")
     files.remove(stage)
     files.folder(stage, 0o700)
     try:
         seal = verify.read_seal(restic, chosen, stage)
-        here = snapshot.planned(host.engine, own, state, wanted_settings(host.store, own, asked)).items
+        whose.require_from_here(own, chosen, seal.manifest, settings)
+        here = snapshot.planned(host.engine, own, state, settings).items
         _require_same(own, state, seal)
         wanted = _wanted(own, here, seal.items, back)
         places = swaps.places(own, here, wanted, chosen.id)

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import socket
 
 from . import files
 
@@ -18,3 +20,11 @@ def identity(path: str = "/etc/machine-id") -> str:
     except OSError:
         return ""
     return hashlib.sha256(b"restaking.avs machine " + known).hexdigest() if known else ""
+
+
+def mark() -> str:
+    """By what its work is told from that of other machines: what it calls itself, and a digest of that with its id. Copies of one machine have its id,
+    and a name of their own. Letters, digits and ``._-:`` alone."""
+    name = socket.gethostname()
+    digest = hashlib.sha256(f"{identity()}\0{name}".encode()).hexdigest()
+    return f"{re.sub(r'[^A-Za-z0-9._-]', '-', name)[:60]}:{digest[:24]}"
