@@ -45,8 +45,18 @@ options:
     elements: str
     default: []
   repository:
-    description: A folder of the host, as for P(restaking.avs.instance_backup#module).
+    description: A folder of the host, as for P(restaking.avs.instance_backup#module). Where it is left out, the one of the backup before.
     type: path
+  classes:
+    description:
+      - Instance -> volume, or C(data/<folder>) -> class, as for P(restaking.avs.instance_backup#module). What is V(monotonic) here, or was when
+        the backup was made, does not go back by itself. Where it is left out, what was said last counts.
+    type: dict
+  backup_acknowledged:
+    description:
+      - Instance -> list of what cannot be in its backup, as O(restaking.avs.instance_backup#module:acknowledged). Where it is left out, what was
+        said last counts.
+    type: dict
   password:
     description: The password of the repository, as for P(restaking.avs.instance_backup#module).
     type: raw
@@ -153,7 +163,8 @@ def work(given: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
     way = Way(given["holder"], float(given["lock_timeout"]), float(given["stop_timeout"]), given["check"])
     try:
         host = repositories.Host(host_store(), Engine(run_command), run_command)
-        where = {name: given[name] for name in ("repository", "password", "copies", "copy")}
+        where = {name: given[name] for name in ("repository", "password", "copies", "copy", "classes")}
+        where["acknowledged"] = given["backup_acknowledged"]
         asked = repositories.asked(where, given["check"])
         chosen = choose(host.store, host.engine, [given["id"]], "", False)
         result = restoring.restore(host, chosen.ids, way, asked, restoring.Back(given["backup"] or "", given["acknowledged"]))
@@ -170,6 +181,8 @@ def main() -> None:
             "backup": {"type": "str"},
             "acknowledged": {"type": "list", "elements": "str", "default": []},
             "repository": {"type": "path"},
+            "classes": {"type": "dict"},
+            "backup_acknowledged": {"type": "dict"},
             "password": {"type": "raw", "no_log": True},
             "copies": {"type": "list", "elements": "dict", "options": copies.OPTIONS},
             "copy": {"type": "str"},

@@ -60,6 +60,8 @@ def main() -> None:
             for copy in given["copies"]
         ]
         asked["copy"] = given.get("copy")
+    said = {name: given.get(name) for name in ("classes", "acknowledged", "backup_acknowledged") if given.get(name)}
+    asked.update({"said": said} if said else {})
     with open(os.path.join(module._remote_tmp, "asked.memory"), "a") as handle:
         handle.write(json.dumps(asked) + "\n")
     if given.get("job"):

@@ -103,6 +103,30 @@ def test_a_restore_is_confirmed_and_gets_the_password(controller: Controller) ->
     assert run.code != 0 and "no host that answered has b-avs-1" in run.output
 
 
+def test_a_restore_is_told_what_a_backup_is(controller: Controller) -> None:
+    classes, left = {"a-avs-1": {"signer": "monotonic"}}, {"a-avs-1": ["/mnt/chain"]}
+    of_backups = {"avs_backup_repository": "/mnt/backup", "avs_backup_classes": classes, "avs_backup_acknowledged": left}
+    controller.inventory({"h1": []}, {"avs_backup_password": CANARY, **of_backups})
+    assert controller.playbook("backup", avs_backup=["a-avs-1"]).code == 0
+    assert controller.playbook("restore", avs_restore="a-avs-1", avs_restore_confirm=True, avs_restore_acknowledged=["volumes/x"]).code == 0
+    backup, restore = asked(controller)
+    assert [item["repository"] for item in (backup, restore)] == ["/mnt/backup"] * 2
+    assert backup["said"] == {"classes": classes, "acknowledged": left}
+    assert restore["said"] == {"classes": classes, "acknowledged": ["volumes/x"], "backup_acknowledged": left}
+
+
+def test_a_restore_is_of_one_host(controller: Controller) -> None:
+    controller.inventory({"h1": [], "h2": [], "h3": []}, {"avs_backup_password": CANARY})
+    for host, state in (("h1", "started"), ("h2", "stopped"), ("h3", "absent")):
+        controller.tells(host, {"id": "a-avs-1", "state": state})
+    for check in ([], ["--check"]):
+        run = controller.playbook("restore", *check, avs_restore="a-avs-1", avs_restore_confirm=True)
+        assert run.code != 0 and "a-avs-1 is on h1, h2, each with" in run.output and "--limit h1" in run.output, run.output
+    assert [asked(controller, host) for host in ("h1", "h2", "h3")] == [[], [], []]
+    run = controller.playbook("restore", "--limit", "h2,h3", avs_restore="a-avs-1", avs_restore_confirm=True)
+    assert run.code == 0 and [len(asked(controller, host)) for host in ("h1", "h2", "h3")] == [0, 1, 1], run.output
+
+
 def test_backups_are_a_table_or_json(controller: Controller) -> None:
     controller.inventory({"h1": [], "h2": []}, {})
     run = controller.playbook("backups")

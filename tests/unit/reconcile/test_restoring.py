@@ -13,16 +13,18 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import restore as swaps
+from ansible_collections.restaking.avs.plugins.module_utils.backup import settings
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, restoring
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.restoring import Back
+from ansible_collections.restaking.avs.plugins.modules import instance_restore
 
 from tests.unit.support.cuts import Kept, every_cut
-from tests.unit.support.memory_host import ID, MemoryHost, acted
+from tests.unit.support.memory_host import ID, MemoryHost, acted, rules_of
 from tests.unit.support.restic_in_memory import ResticInMemory
-from tests.unit.support.saved_host import BOOT, WAY, Take, keyless, running, there
+from tests.unit.support.saved_host import BOOT, PASSWORD, WAY, Take, keyless, running, there
 
 
 def back(host: MemoryHost, tool: ResticInMemory, backup: str = "", way: Way = WAY, acknowledged: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -65,6 +67,44 @@ def later(memory_host: MemoryHost, take: Take) -> str:
     found = str(take()["backup"]["id"])
     write(memory_host, "later")
     return found
+
+
+def module_on(host: MemoryHost, tool: ResticInMemory, monkeypatch: pytest.MonkeyPatch, **given: Any) -> dict[str, Any]:
+    """What the module of a restore answers."""
+    monkeypatch.setattr(instance_restore, "host_store", lambda: host.store)
+    monkeypatch.setattr(instance_restore, "Engine", lambda _run_command: host.engine.connect())
+    names = ("backup", "repository", "password", "copies", "copy", "classes", "backup_acknowledged")
+    way = {"holder": "tester", "lock_timeout": 0, "stop_timeout": 30, "check": False}
+    answer: dict[str, Any] = instance_restore.work({**dict.fromkeys(names), "id": ID, "acknowledged": [], **way, **given}, tool)[
+        "instances"
+    ][0]
+    return answer
+
+
+def test_what_the_inventory_calls_monotonic_by_now_does_not_go_back(
+    memory_host: MemoryHost, saved: ResticInMemory, later: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = module_on(memory_host, saved, monkeypatch, classes={ID: {"node-data": "monotonic"}})
+    assert "BAK-005" in rules_of(done) and contents(memory_host) == NOW
+    done = module_on(memory_host, saved, monkeypatch, classes={ID: {"node-data": "monotonic"}}, acknowledged=["volumes/node-data"])
+    assert done["error"] is None and contents(memory_host) == THEN
+
+
+def test_where_its_host_has_no_settings_any_more_the_inventory_has_them(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    host, where, left = memory_host, str(tmp_path / "mnt"), {ID: ["node:/cache"]}
+    # With a volume that has no name.
+    host.well(host.spec())
+    (data(host) / "work").mkdir(exist_ok=True)
+    write(host, "committed")
+    assert take(repository=where, acknowledged=left)["error"] is None
+    write(host, "later")
+    os.unlink(os.path.join(settings.folder(host.store.instance(ID)), "settings.json"))
+    assert "Is there a repository" in module_on(host, saved, monkeypatch, password=PASSWORD)["error"]
+    assert "BAK-002" in rules_of(module_on(host, saved, monkeypatch, repository=where, password=PASSWORD))
+    done = module_on(host, saved, monkeypatch, repository=where, password=PASSWORD, backup_acknowledged=left)
+    assert done["error"] is None and contents(host) == ("committed", "committed")
 
 
 def test_it_is_announced_done_and_leaves_nothing(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:
