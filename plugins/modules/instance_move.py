@@ -74,6 +74,9 @@ options:
   repository:
     description: A folder of the host, as for P(restaking.avs.instance_backup#module).
     type: path
+  classes:
+    description: Instance -> volume, or C(data/<folder>) -> class, as for P(restaking.avs.instance_restore#module).
+    type: dict
   password:
     description: The password of the repository, as for P(restaking.avs.instance_backup#module).
     type: raw
@@ -193,6 +196,7 @@ def main() -> None:
             "old": {"type": "dict", "default": {}},
             "dead": {"type": "list", "elements": "str", "default": []},
             "repository": {"type": "path"},
+            "classes": {"type": "dict"},
             "password": {"type": "raw", "no_log": True},
             "copies": {"type": "list", "elements": "dict", "options": copies.OPTIONS},
             "copy": {"type": "str"},

@@ -164,6 +164,11 @@ def _wanted(one: Given, before: Copy | None) -> Copy:
     return one.copy.but(made=True, needs=needs) if before.made else one.copy.but(needs=needs)
 
 
+def with_made(known: Sequence[Copy], name: str) -> tuple[Copy, ...]:
+    """The same, of which the one of that name was there."""
+    return tuple(one.but(made=True) if one.name == name else one for one in known)
+
+
 def folder(own: InstanceStore, name: str) -> str:
     return os.path.join(own.run, "backup", "copies", name)
 

@@ -33,15 +33,16 @@ SCHEMA = 1
 @dataclass(frozen=True)
 class Seal:
     """``manifest`` as it was written, ``listing`` the file that tells what its files are like; ``owners``: numbers that own them -> those
-    that are to."""
+    that are to; ``classes``: what the inventory calls what is in it by now."""
 
     manifest: Mapping[str, Any]
     listing: str
     owners: Mapping[int, int] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def items(self) -> list[Item]:
-        return [Item.from_dict(item) for item in self.manifest["items"]]
+        return [Item.from_dict(item).guarded(self.classes) for item in self.manifest["items"]]
 
 
 def prove(restic: Restic, run_command: RunCommand, own: InstanceStore, backup: Backup) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..common.errors import HostError
@@ -39,6 +39,15 @@ class Item:
     volume: str = ""
     inner: Mapping[str, str] = field(default_factory=dict)
     live: bool = False
+
+    def guarded(self, classes: Mapping[str, str]) -> Item:
+        """With what somebody calls ``monotonic`` by now. ``classes``: volume of the compose file, or ``data/<folder>`` -> class."""
+        folder, _slash, name = self.name.partition("/")
+        said = [key for key, cls in classes.items() if cls == MONOTONIC]
+        if self.name != FOLDER:
+            return replace(self, cls=MONOTONIC) if folder == "volumes" and name in said else self
+        inner = {key[len(FOLDER) + 1 :]: MONOTONIC for key in said if key.startswith(f"{FOLDER}/")}
+        return replace(self, inner={**self.inner, **inner})
 
     @property
     def spared(self) -> list[str]:

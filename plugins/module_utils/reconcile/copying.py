@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backup import bringing, kept, remote, retention, settings, whose
-from ..backup.copies import Copy
+from ..backup.copies import Copy, with_made
 from ..backup.kept import Backup
 from ..backup.restic import Restic
 from ..backup.settings import Settings
@@ -83,7 +83,7 @@ def _retain(own: InstanceStore, target: Restic, wanted: Settings, copy: Copy, en
 def _remember(own: InstanceStore, copy: Copy) -> None:
     known = settings.read(own)
     if known is not None and not copy.made:
-        settings.keep(own, known.but(copies=tuple(one.but(made=True) if one.name == copy.name else one for one in known.copies)))
+        settings.keep(own, known.but(copies=with_made(known.copies, copy.name)))
 
 
 def _named(own: InstanceStore, copy: Copy, error: HostError) -> HostError:

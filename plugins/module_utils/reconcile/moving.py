@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..backup import arrival, listing, origin, owners, verify, whose
+from ..backup import arrival, copies, listing, origin, owners, verify, whose
 from ..backup import restore as swaps
 from ..backup.kept import Backup
 from ..backup.origin import Origin
@@ -238,7 +238,8 @@ def _visit(host: Host, name: str, asked: Asked, wanted: Wanted, descriptors: tup
         chosen = chosen_of(restic, name, wanted.backup)
         files.remove(stage)
         files.folder(stage, 0o700)
-        seal = replace(verify.read_seal(restic, chosen, stage), owners=wanted.owners)
+        classes = wanted_settings(host.store, own, asked).classes
+        seal = replace(verify.read_seal(restic, chosen, stage), owners=wanted.owners, classes=classes)
         arrival.require_plain(name, seal.items)
         if wanted.version is not None:
             arrived = arrival.of(seal.manifest)
@@ -256,8 +257,7 @@ def _visit(host: Host, name: str, asked: Asked, wanted: Wanted, descriptors: tup
 def _kept(visit: _Visit, asked: Asked) -> Settings:
     """How it is backed up from now on: what its old host made is its own."""
     wanted = whose.with_more(wanted_settings(visit.host.store, visit.own, asked), visit.backup.host, visit.arrived.origin["machine"])
-    copies = tuple(one.but(made=True) if one.name == asked.copy else one for one in wanted.copies)
-    return wanted.but(unmade=True, copies=copies) if asked.copy else wanted
+    return wanted.but(unmade=True, copies=copies.with_made(wanted.copies, asked.copy)) if asked.copy else wanted
 
 
 def _here(own: InstanceStore, asked: Asked) -> Origin:

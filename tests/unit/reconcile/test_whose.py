@@ -19,9 +19,9 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile import rep
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.restoring import Back
 
-from tests.unit.reconcile.test_moving import Two, contents, keyed
+from tests.unit.reconcile.test_moving import CHECK, Two, contents, keyed, nothing
 from tests.unit.reconcile.test_moving import two as two
-from tests.unit.support.memory_host import ID, MemoryHost
+from tests.unit.support.memory_host import ID, MemoryHost, rules_of
 from tests.unit.support.saved_host import WAY, keyless, running
 
 WHOSE = "is of another host, one"
@@ -147,6 +147,19 @@ def test_a_host_with_another_name_knows_its_backups(two: Two) -> None:
     assert taken(two, two.old)["error"] is None and put_back(two, two.old)["error"] is None
     known = settings.read(two.old.store.instance(ID))
     assert known is not None and [mark.partition(":")[0] for mark in known.taken] == ["one", "renamed"]
+
+
+def test_what_the_inventory_calls_monotonic_by_now_goes_to_no_other_host(two: Two) -> None:
+    promised = two.step("given_up", CHECK)["move"]
+    classes = {ID: {"node-data": "monotonic", "data/work": "monotonic"}}
+    asked = two.asked
+    two.patch.setattr(two, "asked", lambda host: replace(asked(host), classes=classes))
+    assert two.step("looked")["move"]["outdated"] == {"volumes/node-data": "monotonic", "data/work": "monotonic"}
+    done = two.step("brought", old=promised)
+    assert "BAK-005" in rules_of(done) and nothing(two.new)
+    done = two.step("brought", old=promised, acknowledged=("volumes/node-data", "data/work"))
+    known = settings.read(two.new.store.instance(ID))
+    assert done["error"] is None and known is not None and known.classes == classes[ID]
 
 
 def test_marks_are_names_and_digests(monkeypatch: pytest.MonkeyPatch) -> None:
