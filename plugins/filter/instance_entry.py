@@ -35,7 +35,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(position) in the list, null where no entry or more than one may be meant, and C(version), empty where it names none.
+  description:
+    - C(position) in the list, null where no entry or more than one may be meant, C(version), empty where it names none, and C(keys), whether
+      it may have some.
   type: dict
 """
 
@@ -51,12 +53,13 @@ class FilterModule:
 
 
 def instance_entry(entries: Any, instance: str) -> dict[str, Any]:
-    """``position`` and ``version``. Raises ``AnsibleFilterError`` for anything else than a list."""
+    """``position``, ``version`` and ``keys``. Raises ``AnsibleFilterError`` for anything else than a list."""
     if not isinstance(entries, list):
         raise AnsibleFilterError(f"instance_entry needs a list of instances, not a {type(entries).__name__}")
     found = [number for number, entry in enumerate(entries) if isinstance(entry, Mapping) and _may_be(entry, str(instance))]
     version = entries[found[0]].get("version") if len(found) == 1 else None
-    return {"position": found[0] if len(found) == 1 else None, "version": str(version or "")}
+    keys = len(found) != 1 or bool(entries[found[0]].get("keys"))
+    return {"position": found[0] if len(found) == 1 else None, "version": str(version or ""), "keys": keys}
 
 
 def _may_be(entry: Mapping[str, Any], instance: str) -> bool:

@@ -45,16 +45,24 @@ options:
   machine:
     description: With O(state=given_up), C(machine) of RV(instances[].move) of the new host. Another machine is refused.
     type: str
+  since:
+    description: With O(state=given_up), since when the instance has to be held, as it was said in check mode. One that was started since is left
+      alone.
+    type: str
   backup:
     description: The backup, by its id as P(restaking.avs.instance_backup#module) lists it. The newest where none is named.
     type: str
   version:
     description: The version of the entry by which the instance is to be installed here. The backup has to be of it.
     type: str
+  keys:
+    description: Whether the entry has keys. Where neither it nor the backup has any, nobody has to give the instance up.
+    type: bool
+    default: true
   acknowledged:
     description:
       - What may be as it was when the backup was made, though it is C(monotonic), by its name (C(volumes/signer-db)). Nothing has to be
-        where the old host says that it has been held since before the backup was made.
+        where the old host says that it has been held since before the backup was made, with O(state=confirmed) once more.
     type: list
     elements: str
     default: []
@@ -67,7 +75,9 @@ options:
     type: dict
     default: {}
   dead:
-    description: Hosts that are off for good, as the inventory or they themselves call them. One that answers is none.
+    description:
+      - Hosts that are off for good, as the inventory or they themselves call them. One that answers is none.
+      - With O(state=given_up), those of them that have the instance from here.
     type: list
     elements: str
     default: []
@@ -152,7 +162,8 @@ instances:
       description:
         - Of the new host, whose backup it is (C(host), C(inventory), C(machine), C(name)), C(backup), C(keys) (whether its old host has to
           give it up), C(outdated) (what has to be acknowledged, unless nothing was written since), C(omitted) and C(left) (not in it).
-        - Of the old host, who it is, C(down), C(since) when it has been held, and C(trial) in check mode.
+        - Of the old host, who it is, C(down), C(since) when it has been held, C(trial) in check mode, and C(elsewhere), a host named in
+          O(dead) that had the instance from there. Of another machine than the backup's, who it is and the C(problem).
       type: dict
     findings:
       description: What is to be said of it.
@@ -175,11 +186,11 @@ from ..module_utils.common.errors import AvsError
 from ..module_utils.common.harmless import harmless_deep
 from ..module_utils.docker.engine import Engine
 from ..module_utils.instance.store import ROOT, host_store
-from ..module_utils.reconcile import moving, repositories
+from ..module_utils.reconcile import giving_up, moving, repositories
 from ..module_utils.reconcile.own import Way
 from ..module_utils.system.full import os_error_text
 
-_STEPS = {"looked": moving.looked, "brought": moving.brought, "given_up": moving.given_up, "confirmed": moving.confirmed}
+_STEPS = {"looked": moving.looked, "brought": moving.brought, "given_up": giving_up.given_up, "confirmed": moving.confirmed}
 
 
 def main() -> None:
@@ -189,8 +200,10 @@ def main() -> None:
             "state": {"type": "str", "choices": ["looked", "brought", "given_up", "confirmed"], "required": True},
             "to": {"type": "str"},
             "machine": {"type": "str"},
+            "since": {"type": "str"},
             "backup": {"type": "str"},
             "version": {"type": "str"},
+            "keys": {"type": "bool", "default": True},
             "acknowledged": {"type": "list", "elements": "str", "default": []},
             "owners": {"type": "dict", "default": {}},
             "old": {"type": "dict", "default": {}},
@@ -237,16 +250,23 @@ def _wanted(given: dict[str, Any]) -> moving.Wanted:
         given["dead"],
         given["to"] or "",
         given["machine"] or "",
+        given["keys"],
+        given["since"] or "",
     )
 
 
 def said(registered: dict[str, Any]) -> dict[str, Any]:
-    """What an old host said, of what a task registered; ``problem`` where it said nothing."""
+    """What an old host said, of what a task registered; ``problem`` where it said nothing, and ``answers`` where it was reached all the
+    same. What was not even asked says ``asked: false``."""
     for entry in registered.get("instances") or ():
         if isinstance(entry, dict) and isinstance(entry.get("move"), dict):
             return dict(entry["move"])
     text = str(registered.get("msg") or "").partition("\n")[0]
-    return {"problem": f"it could not be reached ({text})" if registered.get("unreachable") else text} if text else {}
+    if registered.get("unreachable"):
+        return {"problem": f"it could not be reached ({text})"}
+    if registered.get("skipped") or not registered or registered.get("asked") is False:
+        return {"problem": text} if text else {}
+    return {"problem": text, "answers": True}
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..common.errors import HostError
@@ -17,6 +17,7 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..instance.store import InstanceStore
 from ..system import files
+from ..system.clock import moment_of
 from . import settings
 from .origin import Origin
 from .volumes import CACHE, DATA, FOLDER, MONOTONIC, Item
@@ -26,13 +27,18 @@ _VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True)
 class Arrival:
-    """``package`` and ``version`` the data is of, ``keys``: whether the node signs; ``origin`` as a document."""
+    """``package`` and ``version`` the data is of, ``keys``: whether the node signs; ``origin``, as a document: the host that had it last.
+    ``time``: when the backup was begun, empty where the node was elsewhere since; ``rests``: name -> class of what is taken to be as its
+    old host left it, because nothing was written since; ``confirmed``: whether it may start here."""
 
     backup: str
     package: str
     version: str
     keys: bool
     origin: Mapping[str, str]
+    time: str = ""
+    rests: Mapping[str, str] = field(default_factory=dict)
+    confirmed: bool = False
 
 
 def of(manifest: Mapping[str, Any]) -> Arrival:
@@ -41,7 +47,17 @@ def of(manifest: Mapping[str, Any]) -> Arrival:
     # One of which nothing tells that it has none may have some.
     keys = any(known) or not known
     origin = Origin.of(manifest).as_dict()
-    return Arrival(str(manifest["id"]), str(package.get("name") or ""), str(package.get("version") or ""), keys, origin)
+    names = str(package.get("name") or ""), str(package.get("version") or "")
+    return Arrival(str(manifest["id"]), *names, keys, origin, str(manifest.get("time") or ""))
+
+
+def with_newest(arrived: Arrival, manifest: Mapping[str, Any]) -> Arrival:
+    """``manifest``: of the newest backup there is. Where another host made that one, the node is there, and wrote what nobody knows."""
+    newest = of(manifest)
+    keys = arrived.keys or newest.keys
+    if Origin.of(newest.origin).is_that(Origin.of(arrived.origin)):
+        return replace(arrived, keys=keys)
+    return replace(arrived, keys=keys, origin=newest.origin, time="")
 
 
 def note(own: InstanceStore, arrived: Arrival) -> None:
@@ -57,7 +73,9 @@ def noted(own: InstanceStore) -> Arrival | None:
         if found is None:
             return None
         words = str(found["backup"]), str(found["package"]), str(found["version"])
-        return Arrival(*words, bool(found["keys"]), dict(found["origin"]))
+        # What is missing was written before any of it counted: nothing rests on it, and nobody confirmed it.
+        more = str(found.get("time") or ""), dict(found.get("rests") or {}), found.get("confirmed") is True
+        return Arrival(*words, bool(found["keys"]), dict(found["origin"]), *more)
     except (OSError, ValueError, KeyError, TypeError):
         message = f"{own.arrived_file} cannot be used, and tells what was restored here from another host"
         remedy = "Remove the instance with its data (restaking.avs.uninstall, purge), and restore again."
@@ -70,6 +88,15 @@ def require_version(instance: str, arrived: Arrival, name: str, version: str) ->
         message = f"the backup is of {arrived.package} {arrived.version or 'without a version'}, the entry is of {name} {version or 'without one'}"
         remedy = f"Write version: {arrived.version} in its entry; upgrade it once it runs." if arrived.version else "Use the same package."
         raise HostError(f"{instance}: {message}", [finding("BAK-003", instance, message, remedy)])
+
+
+def require_confirmed(instance: str, arrived: Arrival, keys: bool) -> None:
+    """``keys``: whether it is to be installed with some. What was restored without has asked nobody. Raises ``HostError`` (KEY-013)."""
+    if keys and not (arrived.keys and arrived.confirmed):
+        name = Origin.of(arrived.origin).name
+        why = "was not asked, as there were no keys" if arrived.confirmed else "has not confirmed that it is down there"
+        message = f"was restored here from {name}, which {why}"
+        raise HostError(f"{instance} {message}", [finding("KEY-013", instance, message, f"Restore again with {name} at hand.")])
 
 
 def require_plain(instance: str, items: Sequence[Item]) -> None:
@@ -91,16 +118,34 @@ def outdated(items: Sequence[Item], fresh: bool) -> dict[str, str]:
 
 
 def why_not(arrived: Arrival, own: Origin, old: Mapping[str, Any], dead: object) -> list[Finding]:
-    """Why it may not start here. ``own``: this host; ``old``: what its old host said (``down``, and who that is); ``dead``: hosts that are
-    named so."""
+    """Why it may not start here. ``own``: this host; ``old``: what its old host said (``down``, and who that is; ``answers``: it was
+    reached, and said nothing of the kind); ``dead``: hosts that are named so."""
     origin = Origin.of(arrived.origin)
-    if not arrived.keys or origin.is_that(own):
+    if not arrived.keys or origin.is_surely(own):
         return []
-    answered = Origin.of(old).is_that(origin)
-    if answered:
-        return [] if old.get("down") else [finding("KEY-013", origin.name, f"{origin.name} answers, and did not give it up")]
+    said = str(old.get("problem") or "")
+    if _is_from(old, origin) or old.get("answers"):
+        if _is_from(old, origin) and old.get("down"):
+            return []
+        return [finding("KEY-013", origin.name, f"{origin.name} answers, and did not give it up{f': {said}' if said else ''}")]
     if origin.is_named(dead):
         return []
-    said = str(old.get("problem") or "it was not asked")
-    message = f"its old host {origin.name} has not confirmed that it is down there and its keys are gone: {said}"
+    message = f"its old host {origin.name} has not confirmed that it is down there and its keys are gone: {said or 'it was not asked'}"
     return [finding("KEY-013", origin.name, message)]
+
+
+def unwritten(arrived: Arrival, old: Mapping[str, Any]) -> bool:
+    """Whether its old host says that it has it held since before the backup was made, so that it wrote nothing after."""
+    since, then = moment_of(str(old.get("since") or "")), moment_of(arrived.time)
+    return _is_from(old, Origin.of(arrived.origin)) and since is not None and then is not None and since < then
+
+
+def written_since(arrived: Arrival, old: Mapping[str, Any], acknowledged: Sequence[str]) -> dict[str, str]:
+    """Name -> class, of what was brought because nothing would have been written after, which its old host does not say any more."""
+    return {} if unwritten(arrived, old) else {name: cls for name, cls in arrived.rests.items() if name not in acknowledged}
+
+
+def _is_from(old: Mapping[str, Any], origin: Origin) -> bool:
+    """Whether it is the word of that host. Where its machine is known, one that has none is another."""
+    who = Origin.of(old)
+    return origin.is_that(who) and bool(who.machine or not origin.machine)

@@ -39,16 +39,24 @@ class Origin:
         return asdict(self)
 
     def is_that(self, other: Origin) -> bool:
-        """Whether it is that very machine. Copies of one have its id, and a name of their own; a machine that was set up anew has its name."""
+        """Whether it is that very machine, by what both say. Copies of one have its id, and often its name; a machine that was set up anew
+        has its names; what the inventory calls by two names is two."""
+        named = bool(self.inventory and other.inventory)
+        if named and self.inventory != other.inventory:
+            return False
         if not (self.machine and other.machine):
             return bool(self.host) and self.host == other.host
-        return self.machine == other.machine and (self.host == other.host or (bool(self.inventory) and self.inventory == other.inventory))
+        return self.machine == other.machine and (self.host == other.host or named)
+
+    def is_surely(self, other: Origin) -> bool:
+        """Whether nothing speaks against it, and nothing is missing: nobody else has to be asked then."""
+        return self == other and all((self.host, self.inventory, self.machine))
 
     def is_named(self, names: object) -> bool:
         return isinstance(names, (list, tuple)) and any(name and name in names for name in (self.inventory, self.host))
 
 
-def here(own: InstanceStore) -> Origin:
-    """This host, as the backup's settings call it."""
+def here(own: InstanceStore, inventory: str = "") -> Origin:
+    """This host. ``inventory``: what it is called there, empty: as the backup's settings have it."""
     known = settings.read(own)
-    return Origin(socket.gethostname(), known.host if known is not None else "", machine.identity())
+    return Origin(socket.gethostname(), inventory or (known.host if known is not None else ""), machine.identity())

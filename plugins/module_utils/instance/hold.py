@@ -76,15 +76,29 @@ def place(own: InstanceStore, by: str, reason: str) -> bool:
     return True
 
 
+def since(known: Hold | None, kind: str, host: str) -> str:
+    """Since when it is held, for one who holds it because of a host; empty: as of now. What is known because of another host says nothing:
+    the node may have run there."""
+    if known is None or known.passing or known.since == _UNKNOWN:
+        return ""
+    return known.since if not known.kind or (known.kind, known.host) == (kind, host) else ""
+
+
 def bind(own: InstanceStore, kind: str, host: str, by: str) -> Hold:
     """Hold it because of another host, whoever else holds it; it has been held since he began to. Raises ``OSError``."""
-    known = hold_of(own)
-    since = known.since if known is not None and not known.passing and known.since != _UNKNOWN else now()
     reason = f"moved to {host}" if kind == MOVED else f"restored from {host}, which has not said yet that it is down there"
-    placed = Hold(since, by, reason[:LONGEST], kind, host)
+    placed = Hold(since(hold_of(own), kind, host) or now(), by, reason[:LONGEST], kind, host)
     own.make()
     files.write_json(own.hold_file, placed.as_dict())
     return placed
+
+
+def elsewhere(known: Hold | None, to: str = "") -> str:
+    """The host that may run it instead of this one, whose word counts for nothing then; empty where there is none. ``to``: a host that may."""
+    if known is not None and known.since == _UNKNOWN and not known.kind:
+        # What cannot be read may have been such a hold.
+        return "a host that is not known"
+    return known.host if known is not None and known.kind and known.host != to else ""
 
 
 def lift(own: InstanceStore) -> None:

@@ -127,6 +127,7 @@ def _other_version(spec: InstanceSpec, state: State | None, own: InstanceStore) 
         arrived = arrival.noted(own)
         if arrived is not None:
             arrival.require_version(spec.id, arrived, spec.package.name, spec.package.version or "")
+            arrival.require_confirmed(spec.id, arrived, bool(spec.keys))
     except HostError as error:
         return error
     return None

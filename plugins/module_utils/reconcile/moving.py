@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,23 +26,22 @@ from ..backup.settings import Settings, keep
 from ..backup.verify import Seal
 from ..backup.volumes import FOLDER, Item
 from ..common.actions import Action
-from ..common.errors import AvsError, HostError
-from ..common.findings import Finding
+from ..common.errors import HostError
+from ..common.findings import WARNING, Finding
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import ABSENT
 from ..docker.compose import engine_error
-from ..docker.containers import running
 from ..docker.names import project
-from ..instance import hold, key_files
+from ..instance import hold
 from ..instance.state import read_state
 from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
 from ..system import files
 from ..system.clock import now
 from ..system.lock import Lock
-from .choosing import chosen_of
-from .control import acted, stop
+from .choosing import backups_of, chosen_of
+from .control import acted
 from .own import Way
 from .repositories import Asked, Host, ready, wanted_settings
 from .saving import each
@@ -52,9 +51,10 @@ _PURGE = "Remove it from this host with what it has stored (restaking.avs.uninst
 
 @dataclass(frozen=True)
 class Wanted:
-    """``backup``: an id, empty for the newest; ``version`` of the entry it is to be installed by (``None``: not to be compared);
-    ``acknowledged``: what may be as it was then; ``owners``: number -> number; ``old``: what its old host said, ``dead``: hosts
-    that are named so; ``to``: what the inventory calls the new host; ``machine``: digest of the old one, empty where it is not known."""
+    """``backup``: an id, empty for the newest; ``version`` of the entry it is to be installed by (``None``: not to be compared), and
+    ``keys``: whether it has some; ``acknowledged``: what may be as it was then; ``owners``: number -> number; ``old``: what its old host
+    said, ``dead``: hosts that are named so; ``to``: what the inventory calls the new host; ``machine``: digest of the old one, empty where
+    it is not known, and ``since``: when it said that it has it held, empty where nothing rests on it."""
 
     backup: str = ""
     version: str | None = None
@@ -64,13 +64,15 @@ class Wanted:
     dead: Sequence[str] = ()
     to: str = ""
     machine: str = ""
+    keys: bool = True
+    since: str = ""
 
 
 def looked(host: Host, name: str, way: Way, asked: Asked, wanted: Wanted) -> dict[str, Any]:
     """What a restore on this host would be of; changes nothing. ``move`` of the entry says whose backup it is, and what it needs."""
 
-    def step(_name: str, descriptors: tuple[int, ...]) -> dict[str, Any]:
-        with _visit(host, name, asked, wanted, descriptors) as visit:
+    def step(_name: str, _descriptors: tuple[int, ...]) -> dict[str, Any]:
+        with _alone(host, name, way) as descriptors, _visit(host, name, asked, wanted, descriptors) as visit:
             entry = visit.entry()
             entry["move"] = visit.told()
             tell(entry, visit.taken())
@@ -83,8 +85,11 @@ def brought(host: Host, name: str, way: Way, asked: Asked, wanted: Wanted) -> di
     """Put a backup of another host where the instance will find it once it is installed, and hold it. Nothing is changed where its old
     host has not said that it will give it up."""
 
-    def step(_name: str, descriptors: tuple[int, ...]) -> dict[str, Any]:
-        with _visit(host, name, asked, wanted, descriptors) as visit:
+    def step(_name: str, locked: tuple[int, ...]) -> dict[str, Any]:
+        with (
+            _alone(host, name, way) if way.check else nullcontext(locked) as descriptors,
+            _visit(host, name, asked, wanted, descriptors) as visit,
+        ):
             visit.require_allowed()
             entry = visit.entry()
             if not way.check:
@@ -98,69 +103,53 @@ def brought(host: Host, name: str, way: Way, asked: Asked, wanted: Wanted) -> di
     return each(host, [name], way, step)
 
 
+@contextmanager
+def _alone(host: Host, name: str, way: Way) -> Iterator[tuple[int, ...]]:
+    """A look brings the password, and reads what it looks at, as a restore does: two at once are in each other's way. Nothing of it stays."""
+    path = os.path.join(host.store.locks, f"{name}.backup.lock")
+    there = os.path.lexists(path)
+    with Lock(path, way.holder, way.lock_timeout) as lock:
+        try:
+            yield (lock.fd,)
+        finally:
+            if not there:
+                files.remove(path)
+
+
 def confirmed(host: Host, name: str, way: Way, asked: Asked, wanted: Wanted) -> dict[str, Any]:
     """Lift what holds it here, once its old host gave it up. The next run installs and starts it."""
 
     def step(_name: str, _descriptors: tuple[int, ...]) -> dict[str, Any]:
         own = host.store.instance(name)
         known, arrived = hold.hold_of(own), arrival.noted(own)
+        held = known is not None and known.kind == hold.AWAITED
         entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
-        if way.check or known is None or known.kind != hold.AWAITED:
+        if way.check or (not held and (arrived is None or arrived.confirmed)):
             acted(entry, *([Action("hold", name, "remove")] if way.check else []))
             return entry
         if arrived is None:
             raise HostError(f"{name} is not here yet", [finding("BAK-003", name, "nothing was restored here", "Restore again.")])
-        problems = arrival.why_not(arrived, _here(own, asked), {} if wanted.old.get("trial") else wanted.old, wanted.dead)
+        old = {} if wanted.old.get("trial") else wanted.old
+        problems = arrival.why_not(arrived, origin.here(own, asked.host), old, wanted.dead)
+        problems += _written(name, arrived, arrival.written_since(arrived, old, wanted.acknowledged))
         if problems:
             raise HostError(f"{name} stays held", problems)
-        hold.lift(own)
-        own.note("lift", holder=way.holder, backup=arrived.backup)
-        acted(entry, Action("hold", name, "remove"))
+        arrival.note(own, replace(arrived, confirmed=True))
+        if held:
+            hold.lift(own)
+            own.note("lift", holder=way.holder, backup=arrived.backup)
+            acted(entry, Action("hold", name, "remove"))
         return entry
 
     return each(host, [name], way, step)
 
 
-def given_up(host: Host, name: str, way: Way, asked: Asked, wanted: Wanted) -> dict[str, Any]:
-    """On its old host: stop it, hold it for good, and take its keys out of memory. ``move`` of the entry is what the new host is told; in
-    check mode, what it would be."""
-    own = host.store.instance(name)
-    who = _here(own, asked)
-    if wanted.machine and wanted.machine != who.machine:
-        message = f"is another machine than the one {name} was backed up on"
-        raise HostError(f"{who.name} {message}", [finding("KEY-013", who.name, message)])
-    before = hold.hold_of(own)
-    placed = hold.bind(own, hold.MOVED, wanted.to, way.holder) if not way.check else before
-    if not way.check:
-        own.note("moved", holder=way.holder, to=wanted.to)
-    result = stop(host.store, host.engine, [name], way)
-    entry = result["instances"][0]
-    wiped = [] if key_files.is_wiped(own) else [Action("keys", "secrets", "remove")]
-    if entry["error"] is None and not way.check:
-        try:
-            with Lock(own.lock, way.holder, way.lock_timeout):
-                _wipe(host, own)
-        except (AvsError, OSError) as error:
-            entry["error"] = f"{name} was stopped and is held, and its keys may still be there: {error}"
-            return {**result, "changed": True, "failed": True, "msg": entry["error"]}
-    if entry["error"] is None:
-        changed = before is not None and (before.kind, before.host) != (hold.MOVED, wanted.to)
-        fresh = [Action("hold", name, "create")] if before is None else [Action("hold", name, "update")] if changed else []
-        acted(entry, *fresh, *wiped)
-        since = placed.since if placed is not None else ""
-        entry["move"] = {**who.as_dict(), "down": True, "since": since, "trial": way.check}
-    return {**result, "changed": entry["changed"]}
-
-
-def _wipe(host: Host, own: InstanceStore) -> None:
-    """Raises ``HostError`` where anything of it still runs: what is open stays readable."""
-    alive = [item.name for item in host.engine.containers(own.id) if running(item)]
-    known = hold.hold_of(own)
-    if alive or known is None or known.kind != hold.MOVED:
-        raise HostError(f"{', '.join(alive) or 'it'} was started meanwhile")
-    key_files.wipe(own)
-    if not key_files.is_wiped(own):
-        raise HostError("somebody put some there meanwhile")
+def _written(name: str, arrived: arrival.Arrival, found: Mapping[str, str]) -> list[Finding]:
+    when = f"the backup of {arrived.time}" if arrived.time else "the backup: the node was on another host"
+    return [
+        finding("BAK-005", f"{name}: {item}", f"is of the class {cls}, and may have been written since {when}")
+        for item, cls in sorted(found.items())
+    ]
 
 
 @dataclass(frozen=True)
@@ -174,17 +163,18 @@ class _Visit:
     seal: Seal
     wanted: Wanted
     here: Origin
+    arrived: arrival.Arrival
+    found: Sequence[Finding] = ()
 
     @property
-    def arrived(self) -> arrival.Arrival:
-        return arrival.of(self.seal.manifest)
+    def outdated(self) -> dict[str, str]:
+        return arrival.outdated(self.seal.items, arrival.unwritten(self.arrived, self.wanted.old))
 
     @property
-    def fresh(self) -> bool:
-        """Whether its old host has it held since before the backup was made, so that it wrote nothing after."""
-        old = self.wanted.old
-        since = str(old.get("since") or "")
-        return bool(since) and Origin.of(old).is_that(Origin.of(self.arrived.origin)) and since < str(self.seal.manifest["time"])
+    def rests(self) -> dict[str, str]:
+        """What goes as it is on the word of its old host alone."""
+        known = {*self.outdated, *self.wanted.acknowledged}
+        return {name: cls for name, cls in arrival.outdated(self.seal.items, False).items() if name not in known}
 
     def entry(self) -> dict[str, Any]:
         return entry_of(InstanceSpec(id=self.own.id), self.own.known(), ())
@@ -193,29 +183,23 @@ class _Visit:
         manifest = self.seal.manifest
         return {
             **self.arrived.origin,
-            "name": Origin.of(manifest).name,
+            "name": Origin.of(self.arrived.origin).name,
             "backup": self.backup.as_dict(),
-            "keys": self.arrived.keys and not Origin.of(manifest).is_that(self.here),
-            "outdated": arrival.outdated(self.seal.items, self.fresh),
+            "keys": self.arrived.keys and not Origin.of(self.arrived.origin).is_surely(self.here),
+            "outdated": self.outdated,
             "omitted": manifest.get("omitted") or {},
             "left": manifest.get("left") or {},
         }
 
     def taken(self) -> list[Finding]:
-        return owners.taken(self.own.id, listing.read(self.seal.listing), self.seal.manifest.get("owners"), self.wanted.owners)
+        numbers = owners.taken(self.own.id, listing.read(self.seal.listing), self.seal.manifest.get("owners"), self.wanted.owners)
+        return [*self.found, *numbers]
 
     def require_allowed(self) -> None:
         """Every reason why not, at once. Raises ``HostError``."""
         problems = arrival.why_not(self.arrived, self.here, self.wanted.old, self.wanted.dead)
-        problems += [
-            finding(
-                "BAK-005",
-                f"{self.own.id}: {name}",
-                f"is of the class {cls}, and may have been written since the backup of {self.backup.time}",
-            )
-            for name, cls in sorted(arrival.outdated(self.seal.items, self.fresh).items())
-            if name not in self.wanted.acknowledged
-        ]
+        left = {name: cls for name, cls in self.outdated.items() if name not in self.wanted.acknowledged}
+        problems += _written(self.own.id, self.arrived, left)
         if problems:
             raise HostError(f"{self.own.id} is not restored here, and nothing was changed", problems)
 
@@ -236,16 +220,18 @@ def _visit(host: Host, name: str, asked: Asked, wanted: Wanted, descriptors: tup
         _require_nothing(host, own)
         restic = ready(host, own, wanted_settings(host.store, own, asked), asked, make=False).holding(*descriptors)
         chosen = chosen_of(restic, name, wanted.backup)
+        newest = backups_of(restic, name)[-1] if wanted.backup else chosen
         files.remove(stage)
         files.folder(stage, 0o700)
         classes = wanted_settings(host.store, own, asked).classes
         seal = replace(verify.read_seal(restic, chosen, stage), owners=wanted.owners, classes=classes)
         arrival.require_plain(name, seal.items)
+        arrived, found = _arrived(restic, seal, newest, f"{stage}/newest")
+        arrived = replace(arrived, keys=arrived.keys or wanted.keys)
         if wanted.version is not None:
-            arrived = arrival.of(seal.manifest)
             arrival.require_version(name, arrived, arrived.package, wanted.version)
         _require_room_for(host, own, seal.items, chosen)
-        yield _Visit(host, own, restic, chosen, seal, wanted, _here(own, asked))
+        yield _Visit(host, own, restic, chosen, seal, wanted, origin.here(own, asked.host), arrived, found)
     finally:
         files.remove(stage)
         if not there and hold.hold_of(own) is None:
@@ -260,9 +246,16 @@ def _kept(visit: _Visit, asked: Asked) -> Settings:
     return wanted.but(unmade=True, copies=copies.with_made(wanted.copies, asked.copy)) if asked.copy else wanted
 
 
-def _here(own: InstanceStore, asked: Asked) -> Origin:
-    found = origin.here(own)
-    return replace(found, inventory=asked.host or found.inventory)
+def _arrived(restic: Restic, seal: Seal, newest: Backup, stage: str) -> tuple[arrival.Arrival, list[Finding]]:
+    """Of a backup that is not the newest, the newest says which host had the node last."""
+    arrived = arrival.of(seal.manifest)
+    if newest.id == arrived.backup:
+        return arrived, []
+    try:
+        return arrival.with_newest(arrived, verify.read_seal(restic, newest, stage).manifest), []
+    except (HostError, OSError) as error:
+        message = f"the newest backup {newest.id} does not say which host it is of ({error}): see that no other one runs the node"
+        return arrived, [finding("BAK-003", newest.instance, message, severity=WARNING)]
 
 
 def _require_nothing(host: Host, own: InstanceStore) -> None:
@@ -301,14 +294,16 @@ def _bring(visit: _Visit, way: Way, kept: Settings) -> None:
     own = visit.own
     arrived = arrival.noted(own)
     known = swaps.begun(own)
+    noted = replace(visit.arrived, rests=visit.rests)
     if known is not None and known.phase == swaps.SWAPPED and known.backup == visit.backup.id:
         # Only that was left to be noted.
-        arrival.note(own, visit.arrived)
+        arrival.note(own, noted)
         swaps.finish(own, known)
         return
     if known is not None:
         swaps.undo(own, known)
     if arrived is not None and arrived.backup == visit.backup.id:
+        arrival.note(own, noted)
         return
     hold.bind(own, hold.AWAITED, Origin.of(visit.arrived.origin).name, way.holder)
     own.note("restore", holder=way.holder, backup=visit.backup.id, origin=visit.arrived.origin)
@@ -327,7 +322,7 @@ def _bring(visit: _Visit, way: Way, kept: Settings) -> None:
     except (OSError, HostError):
         swaps.undo(own, begun)
         raise
-    arrival.note(own, visit.arrived)
+    arrival.note(own, noted)
     swaps.finish(own, done)
 
 

@@ -30,7 +30,12 @@ FOLDER = {"package": {"path": "/x"}, "tag": "op2"}
     ],
 )
 def test_the_one_that_may_be_meant(entries: list[Any], instance: str, position: int | None, version: str) -> None:
-    assert entry(entries, instance) == {"position": position, "version": version}
+    assert entry(entries, instance) == {"position": position, "version": version, "keys": position is None}
+
+
+@pytest.mark.parametrize("keys, has", [(None, False), ([], False), ([{"name": "bls"}], True), ("not well formed", True)])
+def test_an_entry_that_may_have_keys_says_so(keys: Any, has: bool) -> None:
+    assert entry([{**NAMED, "keys": keys}], "demo-avs-op1")["keys"] is has
 
 
 def test_what_is_no_list_is_refused() -> None:

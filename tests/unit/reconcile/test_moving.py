@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, origin, owners, restic, settings
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, key_files
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, moving, own, saving
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, giving_up, moving, own, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.moving import Wanted
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
@@ -74,7 +74,8 @@ class Two:
     def step(self, what: str, way: Way = WAY, **wanted: Any) -> dict[str, Any]:
         host = self.old if what == "given_up" else self.new
         found = {**wanted, **({"to": "inventory-two", "machine": "machine one"} if what == "given_up" else {})}
-        entry: dict[str, Any] = getattr(moving, what)(self.at(host), ID, way, self.asked(host), Wanted(**found))["instances"][0]
+        taken = getattr(giving_up if what == "given_up" else moving, what)
+        entry: dict[str, Any] = taken(self.at(host), ID, way, self.asked(host), Wanted(**found))["instances"][0]
         return entry
 
     def move(self, **wanted: Any) -> None:
@@ -298,4 +299,5 @@ def test_numbers_that_are_somebody_elses_are_told_and_mapped(two: Two, monkeypat
 def test_a_registered_answer_is_read() -> None:
     assert said({"instances": [{"id": ID, "move": {"down": True}}]}) == {"down": True}
     assert said({"unreachable": True, "msg": "no route\nmore"}) == {"problem": "it could not be reached (no route)"}
-    assert said({"msg": "is another machine"}) == {"problem": "is another machine"} and said({"skipped": True}) == {}
+    assert said({"msg": "no engine", "failed": False}) == {"problem": "no engine", "answers": True}
+    assert said({"skipped": True}) == {} == said({}) and said({"asked": False, "msg": "none"}) == {"problem": "none"}
