@@ -88,12 +88,14 @@ def make(own: InstanceStore, items: Sequence[Item], name: str, run: Run) -> dict
     """Clone all of it; returns path -> clone. Noted first, so that what a cut leaves is found. Raises ``OSError`` and ``HostError``."""
     scratches = [_scratch(item, name) for item in items]
     files.write_json(_record(own), {"schema": 1, "places": scratches})
-    found = {}
-    for item, scratch in zip(items, scratches):
+    # Items that lie in one folder have one scratch.
+    for scratch in dict.fromkeys(scratches):
         files.remove(scratch)
         # Whoever may not look at the files is not to see their clones.
         os.mkdir(scratch, 0o700)
-        found[item.path] = os.path.join(scratch, "files")
+    found: dict[str, str] = {}
+    for number, (item, scratch) in enumerate(zip(items, scratches)):
+        found[item.path] = os.path.join(scratch, f"files{number}" if scratch in scratches[:number] else "files")
         run("cp", "--archive", "--reflink=always", "--no-target-directory", "--", item.path, found[item.path])
     return found
 

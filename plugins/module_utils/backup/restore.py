@@ -10,6 +10,7 @@ All that takes long happens before, beside what is to be replaced, while the nod
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from ..common.errors import HostError
 from ..common.rules import finding
 from ..instance import hold
 from ..instance.store import InstanceStore
+from ..policy.mounts import below
 from ..system import files
 from ..system.command import RunCommand
 from . import listing, owners, progress, settings
@@ -30,6 +32,7 @@ from .volumes import DATA, Item
 
 SWAPPING, SWAPPED = "swapping", "swapped"
 _FRESH = ".avs-restoring-"
+_ESCAPED = re.compile(rb"\\([0-3][0-7]{2})")
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def places(own: InstanceStore, here: Sequence[Item], wanted: Sequence[Item], tra
         path = known.get(item.name, "")
         scratch = os.path.join(os.path.dirname(path), f"{_FRESH}{transaction}")
         place = Place(item.name, path, scratch + item.path, f"{path}.replaced-{transaction}", scratch)
-        why = "is in the backup, and this host has no such thing" if not path else _unmovable(path)
+        others = [known[other.name] for other in wanted if other is not item and other.name in known]
+        why = "is in the backup, and this host has no such thing" if not path else _within(path, others) or unmovable(path)
         if why:
             problems.append(
                 finding("BAK-003", f"{own.id}: {item.name}", f"{item.name} {why}", "Install the instance as it was, or restore by hand.")
@@ -73,10 +77,21 @@ def places(own: InstanceStore, here: Sequence[Item], wanted: Sequence[Item], tra
     return found
 
 
-def _unmovable(path: str) -> str:
+def _within(path: str, others: Sequence[str]) -> str:
+    """Why a folder cannot be renamed for itself; empty where it can."""
+    around = next((other for other in others if below(path, other) is not None), None)
+    return f"lies in {around}, which is restored, too" if around is not None else ""
+
+
+def _plain(escaped: re.Match[bytes]) -> bytes:
+    """A byte as the kernel writes it where it would end a word."""
+    return bytes([int(escaped[1], 8)])
+
+
+def unmovable(path: str, mounts: str = "/proc/self/mountinfo") -> str:
     """Why a folder cannot be renamed with all that is in it; empty where it can."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as handle:
-        mounted = [line.split()[4].encode().decode("unicode_escape", errors="replace") for line in handle]
+    with open(mounts, "rb") as handle:
+        mounted = [os.fsdecode(_ESCAPED.sub(_plain, line.split(b" ")[4])) for line in handle]
     inside = [place for place in mounted if place == path or place.startswith(f"{path}/")]
     return f"has file systems mounted on it or below ({', '.join(inside[:3])})" if inside else ""
 
@@ -103,10 +118,12 @@ def bring(restic: Restic, run_command: RunCommand, backup: Backup, seal: Seal, w
     """Restore each item beside what it is to replace, and compare it with what was saved. Raises ``ResticError``, ``HostError``."""
     items = {item.name: item for item in seal.items}
     restic.progress.phase(progress.RESTORE)
+    # Items that lie in one folder have one scratch.
+    for scratch in dict.fromkeys(place.scratch for place in wanted):
+        files.remove(scratch)
+        os.mkdir(scratch, 0o700)
     for place in wanted:
         item = items[place.name]
-        files.remove(place.scratch)
-        os.mkdir(place.scratch, 0o700)
         restic.restore(backup.files, place.scratch, item.path)
         mine = [entry for entry in listing.read(seal.listing) if entry["in"] == place.name]
         for entry in mine:

@@ -41,6 +41,30 @@ def test_where_it_goes_is_beside_where_it_is_on_this_host(own: InstanceStore) ->
     assert "file systems mounted" in told[0] and "no such thing" in told[1]
 
 
+def test_what_lies_in_another_is_not_restored_beside_it(own: InstanceStore) -> None:
+    apart = [Item("volumes/a", "/big/a", "data"), Item("volumes/b", "/big/ab", "data")]
+    assert len({place.fresh for place in restore.places(own, apart, apart, "t")}) == 2
+    for path in ("/big/a", "/big/a/b"):
+        items = [apart[0], Item("volumes/b", path, "data")]
+        with pytest.raises(HostError) as error:
+            restore.places(own, items, items, "t")
+        assert "lies in /big/a, which is restored, too" in error.value.findings[-1].message
+
+
+def test_mounts_of_any_name_are_seen(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    lines = [
+        b"1 0 0:1 / / rw - ext4 /dev/a rw",
+        b"2 1 0:2 / /mnt/caf\xe9 rw - tmpfs tmpfs rw",
+        "3 1 0:3 / /srv/größe\\040a\u2003b/in rw - tmpfs tmpfs rw".encode(),
+        b"4 1 0:4 / /back\\134slash/in rw - tmpfs tmpfs rw",
+    ]
+    mounts.write_bytes(b"".join(line + b"\n" for line in lines))
+    assert restore.unmovable("/srv/other", str(mounts)) == ""
+    for path in ("/srv/größe a\u2003b", "/back\\slash", "/mnt/caf\udce9"):
+        assert "mounted on it or below" in restore.unmovable(path, str(mounts)), path
+
+
 def test_a_record_that_cannot_be_used_is_an_error_and_not_nothing(own: InstanceStore) -> None:
     path = Path(own.path("backup", "restore.json"))
     restore.settle(own)

@@ -24,7 +24,7 @@ from ansible_collections.restaking.avs.plugins.modules import instance_restore
 from tests.unit.support.cuts import Kept, every_cut
 from tests.unit.support.memory_host import ID, MemoryHost, acted, rules_of
 from tests.unit.support.restic_in_memory import ResticInMemory
-from tests.unit.support.saved_host import BOOT, PASSWORD, WAY, Take, keyless, running, there
+from tests.unit.support.saved_host import BOOT, PASSWORD, WAY, Take, in_one_folder, keyless, running, there
 
 
 def back(host: MemoryHost, tool: ResticInMemory, backup: str = "", way: Way = WAY, acknowledged: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -120,6 +120,16 @@ def test_it_is_announced_done_and_leaves_nothing(memory_host: MemoryHost, saved:
     assert seen == [{"node", "gateway"}] * 3 and running(host) == {"node", "gateway"}
     assert contents(host) == THEN and beside(host) == [] and hold.hold_of(host.store.instance(ID)) is None
     assert host.call(keyless(host))["changed"] is False
+
+
+def test_what_lies_in_one_folder_is_restored_too(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    place = in_one_folder(host)
+    take()
+    write(host, "later")
+    done = back(host, saved)
+    assert (done["error"], done["replaced"], contents(host)) == (None, {}, THEN) and running(host) == {"node", "gateway"}
+    assert sorted(os.listdir(place)) == ["data", "volume"]
 
 
 def test_one_that_is_not_what_was_saved_replaces_nothing(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:

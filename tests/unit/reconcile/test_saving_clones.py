@@ -18,7 +18,7 @@ from tests.unit.support.cuts import end_of, every_cut
 from tests.unit.support.differences import differences
 from tests.unit.support.memory_host import ID, MemoryHost
 from tests.unit.support.restic_in_memory import ResticInMemory
-from tests.unit.support.saved_host import BOOT, Take, boot, keyless, prove, running, there
+from tests.unit.support.saved_host import BOOT, Take, boot, in_one_folder, keyless, prove, running, there
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +74,12 @@ def test_the_node_runs_while_its_files_are_read(memory_host: MemoryHost, saved: 
     passes = [words for words in saved.asked if words[0] == "backup" and "avs.kind=live" in words]
     assert passes[0][passes[0].index("--parent") + 1] == live and "--ignore-ctime" not in passes[0]
     assert len([item for item in snapshots(host) if "avs.kind=live" in item["tags"]]) == 1  # type: ignore[operator]
+
+
+def test_what_lies_in_one_folder_is_set_aside_too(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    place = in_one_folder(memory_host)
+    assert take()["error"] is None and prove(memory_host, saved)["error"] is None
+    assert saved.asked.count(["cp"]) == 2 and sorted(os.listdir(place)) == ["data", "volume"]
 
 
 def test_what_restic_would_not_see_is_copied_while_the_node_is_down(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:

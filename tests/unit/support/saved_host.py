@@ -49,6 +49,16 @@ def with_restic(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> Res
     return tool
 
 
+def in_one_folder(host: MemoryHost) -> Path:
+    """Have the volume and the data folder lie beside each other in a folder, behind links."""
+    place = host.engine.volumes.parent / "big"
+    place.mkdir()
+    for name, path in (("volume", host.engine.volumes / f"avs-{ID}_node-data" / "_data"), ("data", Path(host.store.instance(ID).data))):
+        path.rename(place / name)
+        path.symlink_to(place / name)
+    return place
+
+
 def taking(memory_host: MemoryHost, saved: ResticInMemory) -> Take:
     def run(way: Way = WAY, **asked: Any) -> dict[str, Any]:
         where = Host(memory_host.store, memory_host.engine.connect(), saved)
