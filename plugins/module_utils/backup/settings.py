@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..common.errors import HostError
@@ -15,10 +16,12 @@ from ..common.records import Odd, Record, flag, item, many, newer_than, plain, t
 from ..common.rules import finding
 from ..instance.store import InstanceStore, Store
 from ..system import files
+from ..system.processes import birth
 from .copies import Copy
 
 SCHEMA = 1
 _LONGEST = 4096
+_OFFERED = ".offered"
 
 
 class Settings(Record, loose=True):
@@ -93,9 +96,21 @@ def offer_password(own: InstanceStore, password: str) -> str:
         raise HostError(f"{own.id}: {message}", [finding("INV-001", f"{own.id}: password", message, "Correct it where it is kept.")])
     own.make_run()
     files.own_folder(os.path.dirname(password_file(own)), 0o700)
-    path = f"{password_file(own)}.offered"
+    _sweep_offered(own)
+    # A list is made beside a backup, and what it brings is its own.
+    path = f"{password_file(own)}{_OFFERED}-{os.getpid()}-{os.urandom(8).hex()}"
     files.write(path, password.encode())
     return path
+
+
+def _sweep_offered(own: InstanceStore) -> None:
+    """Remove what those left that were killed, of the release before as well."""
+    above, first = os.path.split(f"{password_file(own)}{_OFFERED}")
+    for name in os.listdir(above):
+        pid = name[len(first) :].split("-")[1:2]
+        if name.startswith(first) and not (pid and pid[0].isdigit() and birth(int(pid[0])) is not None):
+            with suppress(FileNotFoundError):
+                files.remove(os.path.join(above, name))
 
 
 def keep_password(own: InstanceStore, path: str) -> None:

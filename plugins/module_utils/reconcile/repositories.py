@@ -127,7 +127,8 @@ def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: 
         if offered:
             settings.keep_password(own, offered)
     finally:
-        files.remove(f"{settings.password_file(own)}.offered")
+        if offered:
+            files.remove(offered)
     if make:
         settings.keep(own, whose.remembered(wanted))
     restic = Restic(host.run_command, wanted.repository, settings.password_file(own))
@@ -154,7 +155,8 @@ def copy_of(host: Host, own: InstanceStore, wanted: Settings, asked: Asked) -> R
         if offered:
             settings.keep_password(own, offered)
     finally:
-        files.remove(f"{settings.password_file(own)}.offered")
+        if offered:
+            files.remove(offered)
     restic = remote.opened(host.run_command, own, chosen)
     if restic.removes:
         restic.clear_locks()

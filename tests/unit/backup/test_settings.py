@@ -40,6 +40,21 @@ def test_a_password_counts_once_it_has_opened_something(tmp_path: Path) -> None:
             settings.offer_password(own, bad)
 
 
+def test_passwords_offered_at_once_are_not_each_others(tmp_path: Path) -> None:
+    own = Store(str(tmp_path / "lib"), str(tmp_path / "run"), str(tmp_path / "locks")).instance("a-1")
+    one = settings.offer_password(own, "p")
+    gone = os.fork()
+    if not gone:
+        os._exit(0)
+    os.waitpid(gone, 0)
+    for name in ("password.offered", f"password.offered-{gone}-0123"):
+        Path(one).with_name(name).write_text("of one that was killed")
+    other = settings.offer_password(own, "q")
+    assert sorted(os.listdir(os.path.dirname(one))) == sorted(map(os.path.basename, (one, other)))
+    settings.keep_password(own, one)
+    assert settings.same_password(own, "p") and Path(other).read_text() == "q"
+
+
 @pytest.mark.parametrize("bad", ["x/y", "/", "/x", "/a/../b", "/a//b", "s3:http://x/y", "sftp:u@h:/x", "/a/\n", None])
 def test_a_repository_is_a_folder_of_the_host(bad: object) -> None:
     with pytest.raises(HostError):

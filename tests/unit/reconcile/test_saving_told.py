@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import cloned, listing, pace, progress
+from ansible_collections.restaking.avs.plugins.module_utils.backup import cloned, listing, pace, progress, settings
 from ansible_collections.restaking.avs.plugins.module_utils.backup.progress import Step
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
@@ -106,6 +107,25 @@ def test_another_pass_may_leave_less(memory_host: MemoryHost, saved: ResticInMem
     assert done["error"] is None and len(passes) == 2
     # Five bytes a pass that way.
     assert done["backup"]["added"] == 15
+
+
+@pytest.mark.parametrize("other", [PASSWORD, "the wrong one"])
+def test_a_list_beside_it_brings_a_password_of_its_own(memory_host: MemoryHost, saved: ResticInMemory, take: Take, other: str) -> None:
+    host = memory_host
+    assert take()["error"] is None
+    beside: list[dict[str, Any]] = []
+
+    def during(words: list[str]) -> None:
+        if words[0] in ("snapshots", "check") and not beside:
+            beside.append({})
+            where = Host(host.store, host.engine.connect(), saved)
+            beside[0].update(saving.listed(where, [ID], WAY, Asked(password=other))["instances"][0])
+
+    saved.during = during
+    assert take()["error"] is None and (beside[0]["error"] is None) is (other == PASSWORD)
+    own = host.store.instance(ID)
+    assert settings.same_password(own, PASSWORD) and os.listdir(own.run + "/backup") == ["password"]
+    assert take(password="")["error"] is None
 
 
 def test_one_that_is_down_is_kept_from_nothing(memory_host: MemoryHost, saved: ResticInMemory, take: Take, slow: list[int]) -> None:
