@@ -41,6 +41,7 @@ from .job import look
 from .own import Way
 from .package_commands import Node, bring_forward, brings_forward
 from .repositories import Asked, Host, ready, wanted_settings
+from .repository_place import require_apart
 from .saving import each, end_journal, installed
 from .standstill import Ending, halt
 from .takedown import alone
@@ -70,16 +71,19 @@ def _restore(host: Host, name: str, way: Way, what: tuple[Asked, Back], descript
         _settled(host, own, way)
     if not to_be_down(own, state):
         going_on(own, state)
-    settings = wanted_settings(host.store, own, asked)
-    restic = ready(host, own, settings, asked, make=False).holding(*descriptors)
+    kept = wanted_settings(host.store, own, asked)
+    if not asked.copy:
+        # It would be replaced with what it is in.
+        require_apart(host, own, kept)
+    restic = ready(host, own, kept, asked, make=False).holding(*descriptors)
     chosen = chosen_of(restic, name, back.backup)
     stage = os.path.join(folder(own), f"{verify.SCRATCH}{chosen.id}")
     files.remove(stage)
     files.folder(stage, 0o700)
     try:
         seal = verify.read_seal(restic, chosen, stage)
-        whose.require_from_here(own, chosen, seal.manifest, settings)
-        here = snapshot.planned(host.engine, own, state, settings).items
+        whose.require_from_here(own, chosen, seal.manifest, kept)
+        here = snapshot.planned(host.engine, own, state, kept).items
         _require_same(own, state, seal)
         wanted = _wanted(own, here, seal.items, back)
         places = swaps.places(own, here, wanted, chosen.id)

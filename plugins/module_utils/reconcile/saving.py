@@ -46,6 +46,7 @@ from .noting import noted, noting, turn
 from .own import Way, refused, result_of
 from .package_commands import Node, dumped
 from .repositories import MAX_STOP, Asked, Host, keep_files, ready, wanted_settings
+from .repository_place import require_apart
 from .standstill import Ending, halt
 from .takedown import alone
 from .work import Work, of_the_system
@@ -124,6 +125,7 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     planned = snapshot.planned(host.engine, own, state, wanted)
     if not planned.items:
         raise HostError(f"{name} has nothing that is backed up", [finding("BAK-002", name, "has no volume and no data folder of its own")])
+    require_apart(host, own, wanted)
     if way.check:
         entry = _announced(host, own, state, planned)
         acted(entry, *(Action("copy", one.name, "create") for one in wanted.copies))

@@ -30,6 +30,7 @@ from ..instance.store import InstanceStore
 from ..system.lock import Lock
 from .own import Way, result_of
 from .repositories import Asked, Host, keep_files, ready, wanted_settings
+from .repository_place import require_apart
 from .work import of_the_system
 
 NEVER = "never"
@@ -163,6 +164,7 @@ class _One:
         if differs:
             # What would keep every backup from being made is told today, and not at night.
             self.findings += snapshot.planned(self.host.engine, own, self.state, wish).findings
+            require_apart(self.host, own, wish)
             self.actions.append(Action("files", "backup settings", "update" if known is not None else "create"))
             self.diff.append(_settings_diff(own, known, wish))
         if fresh:

@@ -132,6 +132,17 @@ def test_what_lies_in_one_folder_is_restored_too(memory_host: MemoryHost, saved:
     assert sorted(os.listdir(place)) == ["data", "volume"]
 
 
+@pytest.mark.usefixtures("later")
+def test_one_that_would_be_replaced_with_what_it_is_in_is_refused(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host, own = memory_host, memory_host.store.instance(ID)
+    (data(host) / "saved").mkdir()
+    Path(host.store.root, "backup", ID).rename(data(host) / "saved" / ID)
+    known = settings.read(own)
+    assert known is not None and settings.keep(own, known.but(repository=str(data(host) / "saved" / ID)))
+    done = back(host, saved)
+    assert "which nodes have" in done["error"] and contents(host) == NOW and running(host) == {"node", "gateway"}
+
+
 def test_one_that_is_not_what_was_saved_replaces_nothing(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:
     host = memory_host
     [rows] = Path(host.store.root, "backup", ID, "snapshots", there(host, saved)[0]["snapshot"]).rglob("rows")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import retention, settings
+from ansible_collections.restaking.avs.plugins.module_utils.backup.copies import given
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
@@ -105,6 +106,23 @@ def test_a_copy_that_fails_leaves_no_backup_and_a_node_that_runs(
             known = there(host, saved)
         assert running(host) == {"node", "gateway"}, moment
         assert journal.opened(host.store.instance(ID)) == []
+
+
+@pytest.mark.parametrize("where", ["instances", "data", "a link to data", "volume", "copy"])
+def test_a_repository_in_a_node_is_refused_before_anything_is_done(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, where: str
+) -> None:
+    host, own = memory_host, memory_host.store.instance(ID)
+    link = Path(host.store.root, "link")
+    link.symlink_to(own.data)
+    volume = host.engine.volumes / f"avs-{ID}_node-data" / "_data"
+    folders = {"instances": host.store.instances, "data": own.data, "a link to data": str(link), "volume": str(volume / "x")}
+    more = {"copies": given([{"name": "offsite", "repository": own.data}])} if where == "copy" else {"repository": folders[where]}
+    for way in (Way("tester", 0, check=True), WAY):
+        done = take(way, **more)
+        told = [item["place"] for item in done["findings"] if item["id"] == "INV-001"]
+        assert "which nodes have" in done["error"] and len(told) == 1 and "avs_backup_" in told[0] and not done["changed"], way
+    assert saved.asked == [] and running(host) == {"node", "gateway"} and settings.read(own) is None
 
 
 def test_a_file_written_while_it_is_copied_makes_it_no_backup(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:

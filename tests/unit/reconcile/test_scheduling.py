@@ -166,6 +166,8 @@ def test_what_would_fail_at_night_is_told_today_and_the_timer_stays(memory_host:
     host.well(host.spec())
     done = set_up(acknowledged={ID: ["other"]})
     assert "node:/cache is a volume without a name" in done["instances"][0]["error"] and done["failed"] and timers.has(ID)
+    inside = set_up(acknowledged={ID: ["node:/cache"]}, repository=host.store.instance(ID).data)
+    assert "which nodes have" in inside["instances"][0]["error"] and timers.has(ID)
     wrong = set_up(acknowledged={ID: ["node:/cache"]}, password="another")
     assert "wrong password" in wrong["instances"][0]["error"]
     assert set_up(acknowledged={ID: ["node:/cache"]})["instances"][0]["error"] is None
