@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ...module_utils.backup import copies
 from ...module_utils.common.errors import AvsError, InputError, SecretError
 from ...module_utils.common.findings import errors_of
 from ..inventory.key_entries import RULES, option_reference
@@ -41,19 +42,20 @@ class BackupAction(HostAction):
         arguments = dict(self._task.args)
         if self.named:
             arguments.setdefault("inventory_name", task.target)
-        copies = plain(arguments.pop(_COPIES, None))
-        wanted = {_PLACE: plain(arguments.pop(_PLACE, None)), **_of_copies(copies)}
+        elsewhere = plain(arguments.pop(_COPIES, None))
+        wanted = {_PLACE: plain(arguments.pop(_PLACE, None)), **_of_copies(elsewhere)}
         sends = self.always or not task.check
         try:
             poll = seconds(plain(arguments.pop("poll", None))) if self.long else 0
             found = _values(task, {place: given for place, given in wanted.items() if given not in (None, "")})
+            _require_copies(elsewhere, found)
             if found and sends:
                 Host(task).require_stdin()
         except AvsError as error:
             return {"failed": True, "changed": False, **error.as_result()}
         sent = found if sends else {}
         arguments.update({_PLACE: sent[_PLACE]} if _PLACE in sent else {})
-        arguments.update({_COPIES: _filled(copies, sent)} if copies is not None else {})
+        arguments.update({_COPIES: _filled(elsewhere, sent)} if elsewhere is not None else {})
 
         def execute(given: dict[str, Any]) -> dict[str, Any]:
             done: dict[str, Any] = self._execute_module(module_name=self.module, module_args=given, task_vars=task_vars)
@@ -65,9 +67,9 @@ class BackupAction(HostAction):
         return answer
 
 
-def _of_copies(copies: Any) -> dict[str, Any]:
-    """Place -> what is given there, of whatever is secret of copies. What is no list of mappings is for the module to refuse."""
-    entries = copies if isinstance(copies, list) else []
+def _of_copies(given: Any) -> dict[str, Any]:
+    """Place -> what is given there, of whatever is secret of copies. What is no list of mappings is refused below."""
+    entries = given if isinstance(given, list) else []
     return {
         f"{_COPIES}[{number}].{name}": entry.get(name)
         for number, entry in enumerate(entries)
@@ -76,10 +78,10 @@ def _of_copies(copies: Any) -> dict[str, Any]:
     }
 
 
-def _filled(copies: Any, values: Mapping[str, str]) -> Any:
+def _filled(given: Any, values: Mapping[str, str]) -> Any:
     """The copies with these values, and nothing else that is secret."""
-    if not isinstance(copies, list):
-        return copies
+    if not isinstance(given, list):
+        return given
     return [
         {
             **{name: value for name, value in entry.items() if name not in _SECRETS},
@@ -87,8 +89,22 @@ def _filled(copies: Any, values: Mapping[str, str]) -> Any:
         }
         if isinstance(entry, Mapping)
         else entry
-        for number, entry in enumerate(copies)
+        for number, entry in enumerate(given)
     ]
+
+
+def _require_copies(entries: Any, found: Mapping[str, str]) -> None:
+    """What a host would refuse is refused before it is sent: of a field nobody knows, nobody knows that it is secret, either. Raises
+    ``HostError``."""
+    filled = _filled(entries, found)
+    if isinstance(filled, list):
+        # As the module reads it: a number is the text of it.
+        filled = [{name: _as_text(value) for name, value in one.items()} if isinstance(one, Mapping) else one for one in filled]
+    copies.given(filled)
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 def _values(task: Task, wanted: Mapping[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,22 @@ def test_what_is_nowhere_is_refused(controller: Controller, wrong: object) -> No
     controller.inventory({"h1": []}, {"avs_backup_password": CANARY, "avs_backup_copies": copies})
     run = controller.playbook("backup", avs_backup_all=True)
     assert run.code != 0 and asked(controller) == [] and "copies[1].password" in run.output and unseen(controller, run)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        ([{"name": "a", "repository": "/mnt/a", "secrt": CANARY}], "copies[0].secrt"),
+        ([{"name": "a", "repository": f"rest:https://u:{CANARY}@h/"}], "copies[0].repository"),
+        ([f"name=a repository=/mnt/a secrt={CANARY}"], "copies[0]"),
+        ({"name": "a", "repository": "/mnt/a", "secret": CANARY}, "copies"),
+    ],
+)
+def test_what_is_no_copy_is_refused_and_not_sent(controller: Controller, wrong: object, place: str) -> None:
+    """Of what nobody knows nobody knows either that it is secret: a host would show it with its answer, and keep it with the module."""
+    controller.inventory({"h1": []}, {"avs_backup_copies": wrong})
+    extra = json.dumps({"avs_hosts_group": "all", "avs_become": False, "avs_backup_all": True})
+    play = "- import_playbook: restaking.avs.backup\n"
+    run = controller.play("-vvv", "-e", extra, play=play, json_output=False, ANSIBLE_KEEP_REMOTE_FILES="1")
+    assert run.code != 0 and asked(controller) == [] and unseen(controller, run), run.output
+    assert f"{place}: " in run.output and "avs_backup_copies is not as it should be" in run.output
