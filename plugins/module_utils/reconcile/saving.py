@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..backup import aside, claims, cloned, last, pace, progress, snapshot, verify
+from ..backup import aside, claims, cloned, last, pace, progress, settings, snapshot, verify
 from ..backup.restic import Restic
 from ..backup.restore import half
 from ..backup.volumes import Plan
@@ -282,6 +282,8 @@ def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
     entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
     wanted = wanted_settings(host.store, own, asked)
     there = bool(asked.copy) or os.path.isdir(wanted.repository)
+    if not there:
+        _require_unknown(own, wanted.repository)
     restic = ready(host, own, wanted, asked, make=False) if there else None
     found = backups_of(restic, name) if restic is not None else []
     tell(entry, unread(restic, name) if restic is not None else [])
@@ -290,6 +292,20 @@ def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
         "repository": restic.repository if restic is not None else wanted.repository,
         "backups": [item.as_dict() for item in found],
     }
+
+
+def _require_unknown(own: InstanceStore, repository: str) -> None:
+    """No repository at all is "no backups"; one that was there is not. Raises ``HostError`` (BAK-003)."""
+    known = settings.read(own)
+    if known is None or known.unmade:
+        return
+    if known.repository == repository:
+        message = f"its repository {repository} was there, and is gone"
+        remedy = "Mount its disk, or put it back. If it was moved, name its place (avs_backup_repository)."
+    else:
+        message = f"there is no repository {repository}; its backups were made in {known.repository}"
+        remedy = "Correct avs_backup_repository, or move the repository there."
+    raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])
 
 
 def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple[int, ...]) -> dict[str, Any]:

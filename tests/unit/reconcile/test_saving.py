@@ -11,22 +11,23 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import retention, settings
 from ansible_collections.restaking.avs.plugins.module_utils.backup.copies import given
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, asked
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host, asked
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 
 from tests.unit.support.cuts import Kept, end_of, every_cut
 from tests.unit.support.differences import differences
 from tests.unit.support.memory_host import ID, MemoryHost, acted
 from tests.unit.support.restic_in_memory import ResticInMemory
-from tests.unit.support.saved_host import WAY, Take, boot, keyless, prove, running, there
+from tests.unit.support.saved_host import PASSWORD, WAY, Take, boot, keyless, prove, running, there
 
 
 def operations(host: MemoryHost) -> list[tuple[str, str]]:
@@ -171,6 +172,29 @@ def test_a_wrong_or_a_missing_password_is_told_before_anything_is_stopped(
     for bad in ("two\nlines", " spaces "):
         assert "one line" in take(password=bad)["error"]
     assert len([words for words in host.engine.asked if words[0] == "stop"]) == stops + 1 + 0
+
+
+def test_a_repository_that_is_gone_is_not_one_without_backups(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, tmp_path: Path
+) -> None:
+    host = memory_host
+
+    def listing(**more: Any) -> dict[str, Any]:
+        where = Host(host.store, host.engine.connect(), saved)
+        found: dict[str, Any] = saving.listed(where, [ID], WAY, Asked(password=PASSWORD, **more))["instances"][0]
+        return found
+
+    assert listing()["error"] is None and listing(repository=str(tmp_path / "nowhere"))["error"] is None
+    take()
+    known = settings.read(host.store.instance(ID))
+    assert known is not None and len(listing()["backups"]) == 1
+    typo = listing(repository=str(tmp_path / "tpyo"))
+    assert str(tmp_path / "tpyo") in typo["error"] and known.repository in typo["error"] and typo["findings"][0]["id"] == "BAK-003"
+    os.rename(known.repository, f"{known.repository}.away")
+    gone = listing()
+    assert (
+        f"its repository {known.repository} was there, and is gone" in gone["error"] and "Mount its disk" in gone["findings"][0]["remedy"]
+    )
 
 
 def test_a_repository_that_was_there_and_is_gone_is_not_begun_anew(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
