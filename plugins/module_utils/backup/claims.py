@@ -36,7 +36,7 @@ def claim(own: InstanceStore, repository: str, needed: int, spare: int) -> int:
     """Claim ``needed`` of the ``spare`` bytes that may be used where a repository is. Returns how many may be used; where these are fewer,
     nothing is claimed. Raises ``OSError``, ``LockedError``."""
     device = os.stat(repository).st_dev
-    with Lock(os.path.join(os.path.dirname(own.lock), "@backup-room.lock"), own.id, _PATIENCE):
+    with Lock(os.path.join(os.path.dirname(own.lock), "@backup.room.lock"), own.id, _PATIENCE):
         usable = min([spare, *(one.left for one in _others(own) if one.device == device)])
         if needed <= usable:
             own.make_run()

@@ -251,12 +251,14 @@ class _Taking:
 
     def _started(self) -> dict[str, Any]:
         """Nobody's hold is lifted. What does not come up at once is tried once more: nothing else would before the next run."""
-        for _turn in range(2):
-            entry = dict(start(self.host.store, self.host.engine, [self.own.id], self.way, lifts=False)["instances"][0])
-            up = {item.service for item in self.host.engine.containers(self.own.id) if running(item)}
-            if not entry["error"] or entry.get("locked") or up.issuperset(self.ended):
-                break
-        return entry
+        entry = self._brought_up()
+        if not entry["error"] or entry.get("locked"):
+            return entry
+        up = {item.service for item in self.host.engine.containers(self.own.id) if running(item)}
+        return entry if up.issuperset(self.ended) else self._brought_up()
+
+    def _brought_up(self) -> dict[str, Any]:
+        return dict(start(self.host.store, self.host.engine, [self.own.id], self.way, lifts=False)["instances"][0])
 
 
 def end_journal(item: Work, own: InstanceStore, way: Way, error: str | None) -> None:
