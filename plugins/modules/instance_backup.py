@@ -22,6 +22,8 @@ description:
     left never does.
   - With O(state=verified) all of the repository is read, the backup is restored into a folder of its own beside the instance, and compared
     with what the instance had (content, owners, modes, links, times, holes, extended attributes); the node runs on.
+  - A repository, or a copy, is of the host that made the newest backup in it. Another host neither writes nor removes anything there, unless it
+    took the instance over from that one.
   - How an instance is backed up is kept on its host, the password in memory. So C(avsctl backup) does the same later.
 extends_documentation_fragment:
   - restaking.avs.backup_copies

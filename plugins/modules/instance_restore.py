@@ -20,6 +20,7 @@ description:
     says where that is.
   - A restore that is cut leaves the node held, never on half of each; the next start of the host, or the next restore, puts back what was
     there.
+  - A backup another host made is refused, unless this one took the instance over from there (P(restaking.avs.instance_move#module)).
   - The version that is installed has to be the one the backup is of. Volumes of the classes C(secret) and C(cache) stay as they are; of
     folders below C(data/) with these classes the content is not there afterwards, so each has to be acknowledged.
 extends_documentation_fragment:

@@ -125,6 +125,11 @@ def test_a_restore_is_of_one_host(controller: Controller) -> None:
     assert [asked(controller, host) for host in ("h1", "h2", "h3")] == [[], [], []]
     run = controller.playbook("restore", "--limit", "h2,h3", avs_restore="a-avs-1", avs_restore_confirm=True)
     assert run.code == 0 and [len(asked(controller, host)) for host in ("h1", "h2", "h3")] == [0, 1, 1], run.output
+    # Nobody knows what a host has that does not answer.
+    (controller.folder / "host_vars").mkdir()
+    (controller.folder / "host_vars" / "h3.yml").write_text("{ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}\n")
+    run = controller.playbook("restore", "--limit", "h2,h3", avs_restore="a-avs-1", avs_restore_confirm=True)
+    assert run.code != 0 and [len(asked(controller, host)) for host in ("h2", "h3")] == [2, 1] and "h3 could not be reached" in run.output
 
 
 def test_backups_are_a_table_or_json(controller: Controller) -> None:
