@@ -22,3 +22,5 @@ class ActionModule(BackupAction):
     # On a host that has nothing of the instance, nothing could be announced without.
     always = True
     named = True
+    long = True
+    short = ("looked", "given_up", "confirmed")

@@ -19,10 +19,12 @@ description:
     O(state=confirmed); then P(restaking.avs.instances#module) installs and starts it.
   - An instance that has keys is held on the new host from before its first file is there until its old host, by its machine's id, said that
     it is down and held there and that its keys are gone from memory, or until that host is named in O(dead) and does not answer.
+  - With O(state=brought) the work goes on on the host by itself; what the other steps do is part of the call.
   - What was brought is installed in the version the backup is of, and in no other.
 extends_documentation_fragment:
   - restaking.avs.backup_copies
   - restaking.avs.backup_copies.read
+  - restaking.avs.long_work
 requirements:
   - On the host, restic 0.12 or newer, from its distribution.
   - On the host, Docker Engine 24 or newer with the Compose plugin 2.20 or newer.
@@ -176,6 +178,7 @@ instances:
 
 import os
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -186,11 +189,28 @@ from ..module_utils.common.errors import AvsError
 from ..module_utils.common.harmless import harmless_deep
 from ..module_utils.docker.engine import Engine
 from ..module_utils.instance.store import ROOT, host_store
-from ..module_utils.reconcile import giving_up, moving, repositories
+from ..module_utils.reconcile import giving_up, long_work, moving, repositories
 from ..module_utils.reconcile.own import Way
+from ..module_utils.system.command import RunCommand
 from ..module_utils.system.full import os_error_text
 
 _STEPS = {"looked": moving.looked, "brought": moving.brought, "given_up": giving_up.given_up, "confirmed": moving.confirmed}
+
+
+def work(given: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
+    """All there is to do, wherever it is done: in this call, or in a process of its own. ``given``: what the module was, and ``check``."""
+    way = Way(given["holder"], float(given["lock_timeout"]), float(given["stop_timeout"]), given["check"])
+    try:
+        host = repositories.Host(host_store(), Engine(run_command), run_command)
+        asked = repositories.asked({**given, "acknowledged": None})
+        result = _STEPS[given["state"]](host, given["id"], way, asked, _wanted(given))
+        if given["state"] == "given_up":
+            settle(result, run_command, given["check"])
+    except AvsError as error:
+        return {"failed": True, "changed": False, **harmless_deep(error.as_result())}
+    except OSError as error:
+        return {"failed": True, "changed": False, "msg": f"{os_error_text(error, ROOT)}; how far it came is not known, run again"}
+    return dict(harmless_deep(dict(result)))
 
 
 def main() -> None:
@@ -217,30 +237,26 @@ def main() -> None:
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 60},
             "stop_timeout": {"type": "int", "default": 300},
+            **long_work.ARGUMENTS,
         },
         supports_check_mode=True,
         required_if=[["state", "given_up", ["to"]]],
     )
-    given = module.params
-    holder = given["holder"] or f"{os.environ.get('SUDO_USER') or 'root'}@{socket.gethostname()}:{os.getpid()}"
-    way = Way(holder, float(given["lock_timeout"]), float(given["stop_timeout"]), module.check_mode)
+    given = {**module.params, "check": module.check_mode}
+    given["holder"] = given["holder"] or f"{os.environ.get('SUDO_USER') or 'root'}@{socket.gethostname()}:{os.getpid()}"
+    asked = long_work.Asked("instance_move", given, sorted(module.no_log_values))
     try:
-        host = repositories.Host(host_store(), Engine(module.run_command), module.run_command)
-        asked = repositories.asked({**given, "acknowledged": None})
-        result = _STEPS[given["state"]](host, given["id"], way, asked, _wanted(given))
-        if given["state"] == "given_up":
-            settle(result, module.run_command, module.check_mode)
+        answer = long_work.answer(asked, module.run_command, work)
     except AvsError as error:
         module.fail_json(changed=False, **harmless_deep(error.as_result()))
     except OSError as error:
-        module.fail_json(msg=f"{os_error_text(error, ROOT)}; how far it came is not known, run again")
-    answer = harmless_deep(dict(result))
+        module.fail_json(changed=False, msg=f"it could not be begun: {error}")
     if answer.pop("failed", False):
         module.fail_json(**answer)
     module.exit_json(**answer)
 
 
-def _wanted(given: dict[str, Any]) -> moving.Wanted:
+def _wanted(given: Mapping[str, Any]) -> moving.Wanted:
     return moving.Wanted(
         given["backup"] or "",
         given["version"],

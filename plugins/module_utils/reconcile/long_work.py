@@ -30,8 +30,8 @@ ARGUMENTS: Mapping[str, Any] = {
         },
     },
 }
-# What one who asks for the same may ask otherwise.
-_OTHERWISE = ("holder", "lock_timeout", "stop_timeout", "poll", "job", "check")
+# What one who asks for the same may ask otherwise; what an old host said is asked once more when all is done.
+_OTHERWISE = ("holder", "lock_timeout", "stop_timeout", "poll", "job", "check", "old")
 _MODULES = "ansible_collections.restaking.avs.plugins.modules"
 # Seconds one call waits at most, whatever it is told.
 _LONGEST = 60.0

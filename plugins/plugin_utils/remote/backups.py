@@ -29,12 +29,14 @@ _SECRETS = ("password", "secret")
 
 class BackupAction(HostAction):
     """Runs ``module`` with what is secret in place of where it is. In check mode it is looked for, and not sent, unless it is ``always``.
-    ``named``: with what the inventory calls the host, too; ``long``: what it does goes on on the host by itself, and is asked for."""
+    ``named``: with what the inventory calls the host, too; ``long``: what it does goes on on the host by itself, and is asked for, but for
+    states that are ``short``."""
 
     module: ClassVar[str]
     always: ClassVar[bool] = False
     named: ClassVar[bool] = False
     long: ClassVar[bool] = False
+    short: ClassVar[tuple[str, ...]] = ("listed",)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(None, task_vars)
@@ -61,7 +63,7 @@ class BackupAction(HostAction):
             done: dict[str, Any] = self._execute_module(module_name=self.module, module_args=given, task_vars=task_vars)
             return done
 
-        direct = not poll or task.check or arguments.get("state") == "listed"
+        direct = not poll or task.check or arguments.get("state") in self.short
         answer = execute(arguments) if direct else followed(Call(execute, task.target), arguments, poll)
         answer.pop("invocation", None)
         return answer

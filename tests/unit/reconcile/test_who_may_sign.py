@@ -17,10 +17,13 @@ import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import arrival, origin
 from ansible_collections.restaking.avs.plugins.module_utils.backup.origin import Origin
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, giving_up, moving, saving
+from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, giving_up, long_work, moving, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.moving import Wanted
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
+from ansible_collections.restaking.avs.plugins.module_utils.system.processes import run_command
+from ansible_collections.restaking.avs.plugins.modules import instance_move
 from ansible_collections.restaking.avs.plugins.modules.instance_move import said
 
 from tests.unit.reconcile.test_moving import CHECK, Two, contents, keyed, two  # noqa: F401
@@ -302,3 +305,25 @@ def test_a_look_is_in_nobodys_way_who_brings_it(two: Two) -> None:  # noqa: F811
     two.tool.during = during
     assert two.step("brought", old=promised)["error"] is None and contents(two.new) == ("41", "more")
     assert [look["error"] is not None and "tester" in look["error"] for look in looks] == [True, True, True], looks
+
+
+def test_what_is_brought_goes_on_by_itself_and_is_joined_whatever_its_old_host_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders: list[Any] = []
+    monkeypatch.setattr(long_work.Detached, "begin", lambda _self, order, _run: (orders.append(order), order.name)[1])
+    monkeypatch.setattr(long_work.Detached, "result", lambda _self, _name, _patience: {"changed": True})
+    store = Store(*(str(tmp_path / name) for name in ("root", "run", "locks")))
+    job = {"name": "ab" * 12, "begin": True, "wait": 0.0}
+    for more in ({"old": {"msg": "x"}}, {"old": {"unreachable": True}}, {"dead": ["one"]}):
+        given = {"state": "brought", "id": ID, "check": False, "dead": [], "old": {}, "job": job, **more}
+        long_work.answer(long_work.Asked("instance_move", given), run_command, instance_move.work, store)
+    assert orders[0].what == orders[1].what != orders[2].what and orders[0].given["old"] == {"msg": "x"}
+    monkeypatch.undo()
+    # A process of its own knows the module; of an id that is none there is nothing to do on any host.
+    detached = long_work.Detached(str(tmp_path / "own"))
+    nothing = dict.fromkeys(("backup", "version", "repository", "password", "copies", "copy", "to", "machine", "since"))
+    rest = {"id": "../x", "holder": "me", "lock_timeout": 0, "stop_timeout": 0, "acknowledged": [], "owners": {}, "keys": True}
+    detached.begin(replace(orders[0], given={**orders[0].given, **nothing, **rest}), run_command)
+    done = detached.result(orders[0].name, 30)
+    assert done is not None and done["failed"] and ("is not the id" in done["msg"] or "root's rights" in done["msg"]), done
