@@ -131,13 +131,16 @@ def _problems(entry: Any, place: str, check: bool) -> list[Finding]:
 def _ill_formed(entry: Mapping[str, Any], place: str, kind: str) -> list[Finding]:
     """Values that would be read as something else where they are written to."""
     line = re.compile(r"\S(?:[^\r\n]*\S)?")
-    word = re.compile(r"[!-~]+")
-    checks = {"user": word, "region": re.compile(r"[a-z0-9-]+"), PASSWORD: line}
+    # In the file of S3 a ` ends what is quoted, and %( names another value of it.
+    word = re.compile(r"(?:(?!%\()[!-_a-~])+")
+    checks = {"user": word if kind == S3 else re.compile(r"[!-~]+"), "region": re.compile(r"[a-z0-9-]+"), PASSWORD: line}
     if kind in (S3, REST):
         checks[SECRET] = word if kind == S3 else line
     wrong = [name for name, form in checks.items() if entry.get(name) and not form.fullmatch(entry[name])]
     wrong += [name for name in FILES if len(entry.get(name) or "") > _LONGEST or "\0" in (entry.get(name) or "")]
-    return [_problem(f"{place}.{name}", "is not one line without white space at its ends, or too long", "Correct it.") for name in wrong]
+    also = ", or has ` or %( in it" if kind == S3 else ""
+    message = f"is not one line without white space at its ends, or too long{also}"
+    return [_problem(f"{place}.{name}", message, "Correct it.") for name in wrong]
 
 
 def _problem(place: str, message: str, remedy: str) -> Finding:
@@ -208,12 +211,17 @@ def _written(own: InstanceStore, one: Given) -> dict[str, str]:
     # ssh takes a key without its last newline for none.
     found = {name: content if name == PASSWORD else content.rstrip("\n") + "\n" for name, content in one.contents.items()}
     if address.kind == S3:
-        keys = f"aws_access_key_id = {one.copy.user}\naws_secret_access_key = {one.contents[SECRET]}\n"
+        keys = f"aws_access_key_id = {_quoted(one.copy.user)}\naws_secret_access_key = {_quoted(one.contents[SECRET])}\n"
         found[SECRET] = f"[default]\n{keys}"
     if address.kind == REST and SECRET in found:
         login = f"{quote(one.copy.user, safe='')}:{quote(one.contents[SECRET], safe='')}"
         found[SECRET] = address.below(own.id).replace("://", f"://{login}@", 1)
     return found
+
+
+def _quoted(value: str) -> str:
+    """As the file of S3 is read: there # and ; begin a comment, quotes around a value are none of it, and a last stroke joins lines."""
+    return f"`{value}`" if re.search(r"[#;\"'\\]", value) else value
 
 
 def missing(own: InstanceStore, copy: Copy) -> list[str]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,30 @@ def unseen(repository: Repository, target: Restic, *secrets: str) -> None:
     for path in (path for root in (place, repository.folder.parent / "lib") for path in root.rglob("*") if path.is_file()):
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         assert not [secret for secret in secrets if secret.encode() in content], path
+
+
+@pytest.mark.parametrize("user", ["AK#I;'A\\", '"AKIA"'])
+def test_keys_of_s3_are_read_as_they_were_given(repository: Repository, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    class Place(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers.get("Authorization") or "")
+            self.send_error(403)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    monkeypatch.setattr(remote, "_FIRST", 6.0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Place) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        _copy, target = elsewhere(repository, f"s3:http://127.0.0.1:{server.server_port}/bucket/x", user=user, secret="x", region=REGION)
+        with suppress(ResticError):
+            target.exists()
+        server.shutdown()
+    assert seen and all(f"Credential={user}/" in line for line in seen)
 
 
 def test_by_s3_it_counts_is_proven_and_pruned_as_here_and_nobody_sees_a_key(repository: Repository) -> None:

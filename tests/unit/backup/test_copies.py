@@ -116,6 +116,8 @@ def test_what_one_needs_has_to_be_there_and_nothing_else_may_be(kind: str) -> No
         [{"name": "a", **GOOD["rest"], "secret": None}],
         [{"name": "a", **GOOD["s3"], "secret": "a\naws_session_token = x"}],
         [{"name": "a", **GOOD["s3"], "region": "eu -o x"}],
+        [{"name": "a", **GOOD["s3"], "user": "%(aws_secret_access_key)s"}],
+        [{"name": "a", **GOOD["s3"], "secret": f"{WORD}`"}],
         [{"name": str(number), "repository": "/mnt/x"} for number in range(11)],
     ],
 )
