@@ -183,10 +183,15 @@ def settle(own: InstanceStore) -> None:
 
 
 def finish(own: InstanceStore, swapped: Swap) -> None:
-    """Nobody needs what was replaced any more."""
-    sweep(swapped.places)
-    for place in swapped.places:
-        files.remove(place.replaced)
+    """Nobody needs what was replaced any more. Raises ``OSError`` where not all of it can be removed; what can be is, and the rest noted."""
+    problems: list[OSError] = []
+    for path in (*(place.scratch for place in swapped.places), *(place.replaced for place in swapped.places)):
+        try:
+            files.remove(path)
+        except OSError as error:
+            problems.append(error)
+    if problems:
+        raise problems[0]
     files.remove(_record(own))
 
 

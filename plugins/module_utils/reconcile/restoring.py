@@ -24,6 +24,7 @@ from ..backup.verify import Seal
 from ..backup.volumes import Item
 from ..common.actions import Action
 from ..common.errors import HostError
+from ..common.findings import WARNING, Finding
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
@@ -168,9 +169,20 @@ class _Restoring:
         if self.swapped is None:
             return {}
         if self.goes_on and not entry["error"] and hold.hold_of(self.own) is None:
-            swaps.finish(self.own, self.swapped)
-            return {}
-        return {place.name: place.replaced for place in self.swapped.places}
+            try:
+                swaps.finish(self.own, self.swapped)
+            except OSError as error:
+                # The restore is done all the same.
+                tell(entry, [_not_removed(self.own, error)])
+            else:
+                return {}
+        return {place.name: place.replaced for place in self.swapped.places if os.path.lexists(place.replaced)}
+
+
+def _not_removed(own: InstanceStore, error: OSError) -> Finding:
+    message = f"what was replaced could not be removed: {error.strerror} ({error.filename})"
+    remedy = f"Remove it yourself (lsattr -R tells what is immutable), and {folder(own)}/restore.json, which keeps the next restore."
+    return finding("BAK-003", own.id, message, remedy, severity=WARNING)
 
 
 def _settled(host: Host, own: InstanceStore, way: Way) -> None:

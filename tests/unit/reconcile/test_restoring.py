@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import restore as swaps
 from ansible_collections.restaking.avs.plugins.module_utils.backup import settings
-from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
+from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, restoring
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
@@ -221,6 +222,29 @@ def test_a_disk_that_fails_in_the_middle_is_as_it_was(
             done = back(host, saved)
         assert "Input/output error" in done["error"], number
         assert contents(host) == NOW and beside(host) == [] and running(host) == {"node", "gateway"}, number
+
+
+@pytest.mark.usefixtures("later")
+def test_one_whose_replaced_files_cannot_be_removed_is_done_and_says_so(
+    memory_host: MemoryHost, saved: ResticInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = memory_host
+    remove = shutil.rmtree
+
+    def fails(path: Any, *more: Any, **options: Any) -> None:
+        if f"{path}".startswith(f"{volume(host)}.replaced-"):
+            raise PermissionError(1, "Operation not permitted", f"{path}/fixed")
+        remove(path, *more, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", fails)
+    done = back(host, saved)
+    assert (done["error"], done["changed"], contents(host), running(host)) == (None, True, THEN, {"node", "gateway"})
+    kept = f"{volume(host)}.replaced-{done['restored']['id']}"
+    assert done["replaced"] == {"volumes/node-data": kept} and beside(host) == [os.path.basename(kept)]
+    [told] = [item for item in done["findings"] if item["id"] == "BAK-003"]
+    assert told["severity"] == "warning" and f"{kept}/fixed" in told["message"]
+    assert journal.opened(host.store.instance(ID)) == []
+    assert "is still kept" in back(host, saved)["error"]
 
 
 def test_power_cut_at_any_moment_leaves_the_old_or_the_new_and_a_node(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:
