@@ -22,7 +22,6 @@ from ..backup.restore import half
 from ..backup.volumes import Plan
 from ..common.actions import Action
 from ..common.errors import AvsError, HostError, LockedError
-from ..common.findings import Finding
 from ..common.records import plain
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
@@ -43,6 +42,7 @@ from .control import acted, start
 from .job import look
 from .live_backup import may_run_on
 from .noting import noted, noting, turn
+from .one_disk import one_disk
 from .own import Way, refused, result_of
 from .package_commands import Node, dumped
 from .repositories import MAX_STOP, Asked, Host, keep_files, ready, wanted_settings
@@ -155,9 +155,8 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
         return entry
     retaining.retain(restic, own, wanted, entry, freed)
     copying.copy_all(host, own, restic, wanted, entry)
-    if not entry["backup"]["copies"]:
-        with suppress(OSError):
-            tell(entry, _same_disk(restic.repository, name, planned))
+    with suppress(OSError):
+        tell(entry, one_disk(own, wanted, entry["backup"]["copies"], planned.items))
     return entry
 
 
@@ -331,14 +330,6 @@ def told(manifest: Mapping[str, Any], copied: snapshot.Copied) -> dict[str, Any]
     """What is said of a backup that was made: sizes in bytes, ``seconds`` of the copy while the node was down."""
     names = ("id", "time", "snapshot", "files", "sockets", "size", "omitted", "left")
     return {**{name: manifest[name] for name in names}, "added": copied.saved.added, "seconds": round(copied.seconds, 2)}
-
-
-def _same_disk(repository: str, instance: str, planned: Plan) -> list[Finding]:
-    device = os.stat(repository).st_dev
-    here = [item.name for item in planned.items if os.stat(item.path).st_dev == device]
-    if not here:
-        return []
-    return [finding("BAK-004", instance, f"{repository} is on the disk of {', '.join(here)}: both are lost with it")]
 
 
 def installed(own: InstanceStore) -> State:

@@ -44,8 +44,7 @@ def names(entry: dict[str, Any]) -> list[str]:
 
 def test_a_backup_is_copied_once_the_node_runs_again_and_counts_there(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
     host = memory_host
-    without = take()
-    first = without["backup"]["id"]
+    first = take()["backup"]["id"]
     wanted = elsewhere(host, "other")
     announced = take(Way("tester", 0, check=True), copies=wanted)
     assert not os.path.exists(place(host)) and "create copy other" in acted(announced)
@@ -55,14 +54,35 @@ def test_a_backup_is_copied_once_the_node_runs_again_and_counts_there(memory_hos
     assert (done["error"], acted(done)) == (None, acted(announced))
     assert done["backup"]["copies"] == {"other": [first, done["backup"]["id"]]}
     assert seen == [{"node", "gateway"}] * 4
-    # Both are on the disk of the data, and of one that has a copy nobody says so.
-    assert [[item["id"] for item in one["findings"] if item["id"] == "BAK-004"] for one in (without, done)] == [["BAK-004"], []]
     assert names(listed(host, saved)) == [first, done["backup"]["id"]]
     assert listed(host, saved)["repository"] == os.path.join(place(host), ID)
     # What was said last counts where nothing is said; what is there is not copied again.
     done = take()
     assert done["backup"]["copies"] == {"other": [done["backup"]["id"]]}
     assert take(copies=[])["backup"]["copies"] == {} and "has no copy" in listed(host, saved)["error"]
+
+
+def test_a_copy_that_would_be_lost_with_the_data_is_none(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, tmp_path: Path
+) -> None:
+    host = memory_host
+
+    def told(**asked: Any) -> list[str]:
+        done = take(**asked)
+        assert done["error"] is None
+        return [item["message"] for item in done["findings"] if item["id"] == "BAK-004" or "copies" in item["place"]]
+
+    [alone] = told()
+    assert alone.endswith(f"backup/{ID} is on the disk of volumes/node-data, data: both are lost with it")
+    [beside] = told(copies=elsewhere(host, "other"))
+    assert f"/other/{ID} are on the disk of volumes/node-data, data: all are lost" in beside
+    [still, itself] = told(copies=copies.given([{"name": "itself", "repository": os.path.join(host.store.root, "backup")}]))
+    assert "is the repository itself" in itself and still == alone
+    # The host of a test is in memory.
+    both = [*elsewhere(host, "other"), *(copies.given([{"name": "away", "repository": str(tmp_path / "away")}]) or ())]
+    assert told(copies=both) == []
+    saved.ends = {"copy": (1, "Fatal: dial tcp: connection refused")}
+    assert "BAK-004" in [item["id"] for item in take()["findings"]]
 
 
 def test_a_copy_that_fails_fails_the_run_and_not_the_backup_and_is_made_up_for(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:  # fmt: skip
