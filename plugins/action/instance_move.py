@@ -24,3 +24,4 @@ class ActionModule(BackupAction):
     named = True
     long = True
     short = ("looked", "given_up", "confirmed")
+    replaces = True

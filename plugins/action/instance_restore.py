@@ -20,3 +20,4 @@ start_of_run(str(C.DEFAULT_LOCAL_TMP), display.warning)
 class ActionModule(BackupAction):
     module = "restaking.avs.instance_restore"
     long = True
+    replaces = True

@@ -14,6 +14,8 @@ author: restaking.avs contributors (@restaking)
 version_added: "0.2.0"
 short_description: Say what P(restaking.avs.instance_control#module) did on all hosts, and what nobody knows
 description:
+  - Of results of P(restaking.avs.instance_backup#module) and P(restaking.avs.instance_restore#module) it also says which backup was made, proven
+    or put back, what is not in it, and what is still kept of what a restore replaced.
   - Every host that could not be reached is a problem, named with its address; so is an id that no host has, and an instance that runs and
     of which nothing tells which keys it has.
   - What failed on a host was told by its task, and is not told again.
@@ -35,6 +37,10 @@ options:
     description: Whether the results are those of check mode, which says what would be done.
     type: bool
     default: false
+  proofs:
+    description: Host name -> registered result of the proofs of what was backed up.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -58,6 +64,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.restaking.avs.plugins.plugin_utils.reports.asked import first_line, named
+from ansible_collections.restaking.avs.plugins.plugin_utils.reports.saved import came_to, proved
 from ansible_collections.restaking.avs.plugins.plugin_utils.reports.text import one_line
 
 _ALIVE = "what runs there is not known, and may run on"
@@ -68,7 +75,9 @@ class FilterModule:
         return {"control_report": control_report}
 
 
-def control_report(results: Any, ids: Sequence[str] | str = (), check: bool = False, key: str = "") -> dict[str, list[str]]:
+def control_report(
+    results: Any, ids: Sequence[str] | str = (), check: bool = False, key: str = "", proofs: Mapping[str, Any] | None = None
+) -> dict[str, list[str]]:
     """``told`` and ``problems``. Raises ``AnsibleFilterError`` for anything else than a mapping."""
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"control_report needs a dictionary of results by host, not a {type(results).__name__}")
@@ -78,7 +87,8 @@ def control_report(results: Any, ids: Sequence[str] | str = (), check: bool = Fa
     for host in sorted(map(str, results)):
         result = results[host]
         if host in answered:
-            told += [_line(host, entry, check) for entry in result["instances"]]
+            told += [line for entry in result["instances"] for line in _lines(host, entry, check)]
+            told += [f"{host} {entry['id']}: {line}" for entry in _entries((proofs or {}).get(host)) for line in proved(entry)]
             problems += [f"{host}: nothing tells which keys {name} has; {_ALIVE}" for name in result.get("unsure") or ()]
         elif isinstance(result, Mapping) and result.get("unreachable"):
             problems.append(f"{host} could not be reached; {_ALIVE}: {first_line(result)}")
@@ -92,6 +102,14 @@ def control_report(results: Any, ids: Sequence[str] | str = (), check: bool = Fa
         nowhere.append(f"no host that answered has an instance with the key {key}; restaking.avs.status lists the keys there are")
     found = {"told": told, "problems": [*problems, *nowhere], "nowhere": nowhere}
     return {name: [one_line(line) for line in lines] for name, lines in found.items()}
+
+
+def _entries(result: Any) -> Sequence[Mapping[str, Any]]:
+    return (result.get("instances") or ()) if isinstance(result, Mapping) else ()
+
+
+def _lines(host: str, entry: Mapping[str, Any], check: bool) -> list[str]:
+    return [_line(host, entry, check), *(f"{host} {entry['id']}: {line}" for line in came_to(entry, check))]
 
 
 def _line(host: str, entry: Mapping[str, Any], check: bool) -> str:

@@ -122,7 +122,7 @@ instances:
       type: list
       elements: dict
     restored:
-      description: The backup that was put back, with C(id), C(time) and C(version).
+      description: The backup that was put back, or in check mode would be, with C(id), C(time) and C(version).
       type: dict
     replaced:
       description: Where that is what was replaced, by its name; empty once the node is well.

@@ -26,7 +26,10 @@ from ..system.command import RunCommand
 from .by_record import WaitingError
 
 MAX_STOP = 1800.0
-_NO_PASSWORD = "Run restaking.avs.backup, which brings it; it is kept in memory, and gone since the host was started."
+_NO_PASSWORD = (
+    "Name it as avs_backup_password in the inventory, and run restaking.avs.backup, which brings it; memory keeps it until a restart."
+)
+_NONE_YET = "Name one as avs_backup_password in the inventory (docs/backup.md, Set it up), and run it again."
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,10 @@ def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: 
     offered = settings.offer_password(own, asked.password) if asked.password else ""
     try:
         if not offered and not settings.has_password(own):
-            problem = finding("BAK-003", own.id, "waits for the password of its repository", _NO_PASSWORD)
-            raise WaitingError(f"{own.id} waits for the password of its repository", [problem])
+            message, remedy = "waits for the password of its repository", _NO_PASSWORD
+            if settings.read(own) is None:
+                message, remedy = "has no password for its repository, and none was given", _NONE_YET
+            raise WaitingError(f"{own.id} {message}", [finding("BAK-003", own.id, message, remedy)])
         restic = Restic(host.run_command, wanted.repository, offered or settings.password_file(own))
         restic.abilities()
         if make and not restic.exists():

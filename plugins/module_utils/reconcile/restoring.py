@@ -89,7 +89,7 @@ def _restore(host: Host, name: str, way: Way, what: tuple[Asked, Back], descript
         wanted = _wanted(own, here, seal.items, back)
         places = swaps.places(own, here, wanted, chosen.id)
         if way.check:
-            return _announced(host, own, state, places)
+            return {**_announced(host, own, state, places), "restored": chosen.as_dict()}
         swaps.require_room(own, seal, places)
         try:
             swaps.bring(restic, host.run_command, chosen, seal, places)

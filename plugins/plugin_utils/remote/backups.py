@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ansible.utils.display import Display
+
 from ...module_utils.backup import copies
 from ...module_utils.common.errors import AvsError, InputError, SecretError
 from ...module_utils.common.findings import errors_of
 from ..inventory.key_entries import RULES, option_reference
+from ..inventory.settings import misspelt
 from ..parsing.plain import plain
 from ..parsing.report import Report
 from ..secrets.base import Need
@@ -23,6 +26,8 @@ from .host import Host, HostAction
 from .long_work import Call, followed, seconds
 from .task import Task
 
+display = Display()
+
 _PLACE, _COPIES = "password", "copies"
 _SECRETS = ("password", "secret")
 
@@ -30,13 +35,14 @@ _SECRETS = ("password", "secret")
 class BackupAction(HostAction):
     """Runs ``module`` with what is secret in place of where it is. In check mode it is looked for, and not sent, unless it is ``always``.
     ``named``: with what the inventory calls the host, too; ``long``: what it does goes on on the host by itself, and is asked for, but for
-    states that are ``short``."""
+    states that are ``short``; ``replaces``: what is there now is lost by it, so that nothing that was said for it may be passed over."""
 
     module: ClassVar[str]
     always: ClassVar[bool] = False
     named: ClassVar[bool] = False
     long: ClassVar[bool] = False
     short: ClassVar[tuple[str, ...]] = ("listed",)
+    replaces: ClassVar[bool] = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(None, task_vars)
@@ -48,6 +54,7 @@ class BackupAction(HostAction):
         wanted = {_PLACE: plain(arguments.pop(_PLACE, None)), **_of_copies(elsewhere)}
         sends = self.always or not task.check
         try:
+            self._misspelt(task)
             poll = seconds(plain(arguments.pop("poll", None))) if self.long else 0
             found = _values(task, {place: given for place, given in wanted.items() if given not in (None, "")})
             _require_copies(elsewhere, found)
@@ -67,6 +74,16 @@ class BackupAction(HostAction):
         answer = execute(arguments) if direct else followed(Call(execute, task.target), arguments, poll)
         answer.pop("invocation", None)
         return answer
+
+    def _misspelt(self, task: Task) -> None:
+        """Of a variable that does nothing and is nearly one of ours it is said. One that was given for this run (``-e``) is meant for it:
+        without it, another backup might be put back than the one that was named. Raises ``InputError``."""
+        found = misspelt(task.variables)
+        refused = [item for item in found if self.replaces and task.is_extra(item.place)]
+        if refused:
+            raise InputError("nothing was changed: a variable that was given for this run does nothing", refused)
+        for item in found:
+            display.warning(f"{item.as_line()} ({item.id})")
 
 
 def _of_copies(given: Any) -> dict[str, Any]:

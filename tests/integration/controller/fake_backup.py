@@ -68,6 +68,13 @@ def main() -> None:
         _goes_on(module, given["job"])
     actions = [{"kind": "backup", "name": "a-avs-1", "action": "create"}]
     entry = {"id": "a-avs-1", "state": "started", "changed": True, "actions": actions, "error": None}
+    if given.get("state") in ("taken", "verified") and not module.check_mode:
+        made = {"id": "0123456789ab", "time": "2026-01-01T00:00:00.123Z", "files": 7, "size": 3 << 20}
+        more = {"added": 1 << 20, "seconds": 0.5, "omitted": {"data/cache": "cache"}, "left": {}, "copies": {"offsite": []}, "removed": []}
+        entry["backup"] = {**made, **more} if given["state"] == "taken" else made
+    if "acknowledged" in given and "state" not in given:
+        entry["restored"] = {"id": "0123456789ab", "time": "2026-01-01T00:00:00.123Z", "version": "v1"}
+        entry["replaced"] = {} if module.check_mode else {"data": "/d.replaced-0123456789ab"}
     if given.get("state") == "listed":
         made = {
             "id": "0123456789ab",
@@ -78,6 +85,9 @@ def main() -> None:
             "verified": None,
         }
         entry = {**entry, "changed": False, "actions": [], "repository": "/r/a-avs-1", "backups": [made]}
+    other = {"id": "b-avs-1", "state": "started", "changed": False, "actions": [], "error": "wrong password"}
+    if os.path.exists(os.path.join(module._remote_tmp, "fails.memory")):
+        module.fail_json(changed=entry["changed"], instances=[entry, other], unknown=[], msg="b-avs-1: wrong password")
     module.exit_json(changed=entry["changed"], instances=[entry], unknown=[])
 
 

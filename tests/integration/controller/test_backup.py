@@ -60,6 +60,36 @@ def test_it_is_proven_where_that_is_asked_for(controller: Controller) -> None:
     run = controller.playbook("backup", avs_backup_all=True, avs_backup_verify=True)
     assert run.code == 0 and [item["state"] for item in asked(controller)] == ["taken", "verified"]
     assert unseen(controller, run)
+    assert run.tasks("h1")["Say what was backed up, and what nobody knows"]["msg"] == [
+        "h1 a-avs-1 started: create backup a-avs-1",
+        "h1 a-avs-1: backup 0123456789ab of 3.0 MiB, 1.0 MiB of them new; 0.5 s of copying while it was down",
+        "h1 a-avs-1: not in it: data/cache (cache)",
+        "h1 a-avs-1: copied to offsite: nothing new",
+        "h1 a-avs-1: backup 0123456789ab was restored aside and is what was saved: 7 files, 3.0 MiB",
+    ]
+    run = controller.playbook("backup", "--check", avs_backup_all=True)
+    assert run.tasks("h1")["Say what was backed up, and what nobody knows"]["msg"] == ["h1 a-avs-1: would create backup a-avs-1"]
+
+
+def test_one_that_fails_hides_nothing_of_others(controller: Controller) -> None:
+    controller.inventory({"h1": [], "h2": []}, {"avs_backup_password": CANARY})
+    (controller.folder / "h1.tmp").mkdir()
+    (controller.folder / "h1.tmp/fails.memory").touch()
+    run = controller.playbook("backups")
+    lines = run.tasks("h1")["Print the backups"]["msg"]
+    assert run.code != 0 and "wrong password" in run.tasks("h1")["Ask for the backups"]["msg"]
+    assert [line.split()[:2] for line in lines if "avs-1" in line] == [["h1", "a-avs-1"], ["h2", "a-avs-1"]]
+    run = controller.playbook("backup", avs_backup_all=True, avs_backup_verify=True)
+    assert run.code != 0 and [item["state"] for item in asked(controller)] == ["listed", "taken", "verified"]
+
+
+def test_a_misspelt_variable_is_said_and_puts_no_other_backup_back(controller: Controller) -> None:
+    controller.inventory({"h1": []}, {"avs_backup_password": CANARY, "avs_backup_kep": {"last": 3}})
+    run = controller.playbook("backup", avs_backup_all=True, avs_backup_verfy=True, json_output=False)
+    said = " ".join(run.output.split())
+    assert run.code == 0 and "did you mean avs_backup_keep?" in said and "did you mean avs_backup_verify?" in said
+    run = controller.playbook("restore", avs_restore="a-avs-1", avs_restore_confirm=True, avs_restore_bakup="0123456789ab")
+    assert run.code != 0 and len(asked(controller)) == 1 and "Rename it to avs_restore_backup." in run.output
 
 
 def test_hosts_have_a_schedule_where_the_inventory_has_one(controller: Controller) -> None:
@@ -83,11 +113,16 @@ def test_a_password_that_is_nowhere_is_refused(controller: Controller, wrong: ob
 
 def test_what_to_back_up_is_said_once(controller: Controller) -> None:
     controller.inventory({"h1": []}, {})
-    for extra in ({}, {"avs_backup": ["a-avs-1"], "avs_backup_all": True}, {"avs_backup": "a-avs-1"}):
-        assert controller.playbook("backup", **extra).code != 0
+    for extra, why in (
+        ({}, "Say what to back up"),
+        ({"avs_backup": ["a-avs-1"], "avs_backup_all": True}, "leave one of them out"),
+        ({"avs_backup": {"a-avs-1": 1}}, "neither a list of ids nor a text"),
+    ):
+        run = controller.playbook("backup", **extra)
+        assert run.code != 0 and why in run.output
     assert asked(controller) == []
-    run = controller.playbook("backup", avs_backup=["b-avs-1"])
-    assert run.code != 0 and "no host that answered has b-avs-1" in run.output
+    run = controller.playbook("backup", avs_backup="a-avs-1, b-avs-1")
+    assert run.code != 0 and "no host that answered has b-avs-1;" in run.output
 
 
 def test_a_restore_is_confirmed_and_gets_the_password(controller: Controller) -> None:
@@ -97,7 +132,16 @@ def test_a_restore_is_confirmed_and_gets_the_password(controller: Controller) ->
     assert asked(controller) == []
     run = controller.playbook("restore", avs_restore="a-avs-1", avs_restore_confirm=True)
     assert run.code == 0 and [item["password"] for item in asked(controller)] == [digest(CANARY)] and unseen(controller, run)
+    said = run.tasks("h1")["Say what was restored, and what nobody knows"]["msg"]
+    assert said[1:] == [
+        "h1 a-avs-1: put back backup 0123456789ab of 2026-01-01T00:00:00Z",
+        "h1 a-avs-1: what was there is kept, and the next restore refused: /d.replaced-0123456789ab",
+    ]
     run = controller.playbook("restore", "--check", avs_restore="a-avs-1")
+    said = run.tasks("h1")["Say what was restored, and what nobody knows"]["msg"]
+    assert said[0].startswith("h1 a-avs-1: would ") and said[1:] == [
+        "h1 a-avs-1: would put back backup 0123456789ab of 2026-01-01T00:00:00Z"
+    ]
     assert run.code == 0 and [item["password"] for item in asked(controller)][1:] == [digest("")]
     run = controller.playbook("restore", avs_restore="b-avs-1", avs_restore_confirm=True)
     assert run.code != 0 and "no host that answered has b-avs-1" in run.output

@@ -111,7 +111,7 @@ def test_where_its_host_has_no_settings_any_more_the_inventory_has_them(
 def test_it_is_announced_done_and_leaves_nothing(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:
     host = memory_host
     announced = back(host, saved, way=Way("tester", 0, check=True))
-    assert contents(host) == NOW and beside(host) == []
+    assert contents(host) == NOW and beside(host) == [] and announced["restored"]["id"] == later
     seen: list[set[str]] = []
     saved.during = lambda words: seen.append(running(host)) if words[0] == "restore" else None
     done = back(host, saved)

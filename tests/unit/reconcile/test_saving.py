@@ -163,7 +163,13 @@ def test_a_wrong_or_a_missing_password_is_told_before_anything_is_stopped(
 ) -> None:
     host = memory_host
     done = take(password="")
-    assert "waits for the password" in done["error"] and done["waiting"]
+    # Nothing was ever backed up: nothing is waited for that was there once.
+    assert "has no password for its repository, and none was given" in done["error"] and done["waiting"]
+    assert "avs_backup_password" in done["findings"][0]["remedy"]
+    take()
+    Path(settings.password_file(host.store.instance(ID))).unlink()
+    done = take(password="")
+    assert "waits for the password" in done["error"] and done["waiting"] and "avs_backup_password" in done["findings"][0]["remedy"]
     take()
     stops = len([words for words in host.engine.asked if words[0] == "stop"])
     assert "wrong password" in take(password="another")["error"]
