@@ -213,7 +213,7 @@ def work(given: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
         asked = repositories.asked(given, given["check"])
         chosen = choose(host.store, host.engine, given["ids"], "", given["all"])
         if given["state"] == "taken":
-            result = saving.take(host, chosen.ids, way, asked)
+            result = saving.take(host, chosen.ids, way, asked, bool(given["all"]))
         elif given["state"] == "listed":
             result = saving.listed(host, chosen.ids, way, asked)
         else:

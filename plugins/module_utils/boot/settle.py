@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..common.errors import HostError
 from ..common.findings import WARNING, Finding
 from ..common.rules import finding
 from ..common.words import GONE, STARTED
+from ..instance.hold import MOVED
 from ..status.entry import tell
 from ..system.command import RunCommand
 from ..system.full import os_error_text
@@ -25,7 +27,7 @@ def settle(result: dict[str, Any], run_command: RunCommand, dry: bool, units: Un
     sound = [entry for entry in result.get("instances") or () if not entry.get("error")]
     if not sound or not units.usable():
         return
-    gone = [entry for entry in sound if entry["state"] == GONE and units.is_timed(entry["id"])]
+    gone = [entry for entry in sound if _is_gone(entry) and units.is_timed(entry["id"])]
     if gone:
         _drop_timers(result, gone, units, None if dry else run_command)
     plan = units.plan(
@@ -49,6 +51,11 @@ def settle(result: dict[str, Any], run_command: RunCommand, dry: bool, units: Un
         if actions:
             entry["actions"] = [*entry["actions"], *(action.as_dict() for action in actions)]
             entry["changed"] = result["changed"] = True
+
+
+def _is_gone(entry: Mapping[str, Any]) -> bool:
+    """Whether it is not backed up here any more: it was removed, or given up to another host."""
+    return entry["state"] == GONE or (entry.get("hold") or {}).get("kind") == MOVED or bool((entry.get("move") or {}).get("down"))
 
 
 def _say(result: dict[str, Any], entries: list[dict[str, Any]], problem: Finding) -> None:

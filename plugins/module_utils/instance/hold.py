@@ -101,6 +101,12 @@ def elsewhere(known: Hold | None, to: str = "") -> str:
     return known.host if known is not None and known.kind and known.host != to else ""
 
 
+def is_moved(own: InstanceStore) -> bool:
+    """Whether another host has it."""
+    known = hold_of(own)
+    return known is not None and known.kind == MOVED
+
+
 def lift(own: InstanceStore) -> None:
     files.remove(own.hold_file)
 

@@ -173,6 +173,20 @@ def keep_files(own: InstanceStore, asked: Asked) -> None:
         copies.keep(own, asked.copies)
 
 
+def require_unknown(own: InstanceStore, repository: str) -> None:
+    """No repository at all is "no backups"; one that was there is not. Raises ``HostError`` (BAK-003)."""
+    known = settings.read(own)
+    if known is None or known.unmade:
+        return
+    if known.repository == repository:
+        message = f"its repository {repository} was there, and is gone"
+        remedy = "Mount its disk, or put it back. If it was moved, name its place (avs_backup_repository)."
+    else:
+        message = f"there is no repository {repository}; its backups were made in {known.repository}"
+        remedy = "Correct avs_backup_repository, or move the repository there."
+    raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])
+
+
 def require_files(own: InstanceStore, copy: Copy, offered: bool = False) -> None:
     """Raises ``WaitingError`` where something a copy is reached by is gone since the host was started."""
     gone = copies.missing(own, copy)

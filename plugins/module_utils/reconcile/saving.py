@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..backup import aside, claims, cloned, last, pace, progress, settings, snapshot, verify
+from ..backup import aside, claims, cloned, last, pace, progress, snapshot, verify
 from ..backup.restic import Restic
 from ..backup.restore import half
 from ..backup.volumes import Plan
@@ -45,7 +45,7 @@ from .noting import noted, noting, turn
 from .one_disk import one_disk
 from .own import Way, refused, result_of
 from .package_commands import Node, dumped
-from .repositories import MAX_STOP, Asked, Host, keep_files, ready, wanted_settings
+from .repositories import MAX_STOP, Asked, Host, keep_files, ready, require_unknown, wanted_settings
 from .repository_place import require_apart
 from .standstill import Ending, halt
 from .takedown import alone
@@ -54,9 +54,27 @@ from .work import Work, of_the_system
 OPERATION = "backup"
 
 
-def take(host: Host, ids: Sequence[str], way: Way, asked: Asked) -> dict[str, Any]:
-    """Back up instances, one after another. The result is that of a run, with ``backup`` of those that have a new one."""
-    return each(host, ids, way, noted(host.store, way, lambda name, hold: _take(host, name, way, asked, hold)))
+def take(host: Host, ids: Sequence[str], way: Way, asked: Asked, every: bool = False) -> dict[str, Any]:
+    """Back up instances, one after another. The result is that of a run, with ``backup`` of those that have a new one. ``every``: they were
+    not named, so that those another host has by now are passed over, and said to be."""
+    step = noted(host.store, way, lambda name, hold: _take(host, name, way, asked, hold))
+    return each(host, ids, way, lambda name, hold: _elsewhere(host, name, every) or step(name, hold))
+
+
+def _elsewhere(host: Host, name: str, every: bool) -> dict[str, Any] | None:
+    """The entry of one that is backed up on another host, ``None`` of any other: in a repository both reach, what is old here would be the
+    newest there is. Raises ``HostError`` where it was named."""
+    own = host.store.instance(name)
+    known = hold_of(own)
+    if known is None or not known.kind:
+        return None
+    told_of = hold_told(name, known)
+    if not every:
+        # What is held is a warning elsewhere, and a warning is no part of an error's text.
+        raise HostError(f"{name} is backed up on another host, {known.reason} -> {told_of.remedy}", [told_of])
+    entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
+    tell(entry, [told_of])
+    return entry
 
 
 def listed(host: Host, ids: Sequence[str], way: Way, asked: Asked) -> dict[str, Any]:
@@ -110,10 +128,6 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     if state.phase == APPLYING:
         problem = finding("BAK-003", name, "a run was cut before all of it was made", "Run restaking.avs.install, which completes it.")
         raise HostError(f"{name} cannot be backed up", [problem])
-    known = hold_of(own)
-    if known is not None and known.kind:
-        # In a repository both hosts reach, what is old here would be the newest there is.
-        raise HostError(f"{name} is backed up on another host", [hold_told(name, known)])
     if half(own) is not None:
         problem = finding("BAK-003", name, "a restore was cut, and not all of it is in its place", "Restore again, or: avsctl recover.")
         raise HostError(f"{name} cannot be backed up", [problem])
@@ -284,7 +298,7 @@ def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
     wanted = wanted_settings(host.store, own, asked)
     there = bool(asked.copy) or os.path.isdir(wanted.repository)
     if not there:
-        _require_unknown(own, wanted.repository)
+        require_unknown(own, wanted.repository)
     restic = ready(host, own, wanted, asked, make=False) if there else None
     found = backups_of(restic, name) if restic is not None else []
     tell(entry, unread(restic, name) if restic is not None else [])
@@ -293,20 +307,6 @@ def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
         "repository": restic.repository if restic is not None else wanted.repository,
         "backups": [item.as_dict() for item in found],
     }
-
-
-def _require_unknown(own: InstanceStore, repository: str) -> None:
-    """No repository at all is "no backups"; one that was there is not. Raises ``HostError`` (BAK-003)."""
-    known = settings.read(own)
-    if known is None or known.unmade:
-        return
-    if known.repository == repository:
-        message = f"its repository {repository} was there, and is gone"
-        remedy = "Mount its disk, or put it back. If it was moved, name its place (avs_backup_repository)."
-    else:
-        message = f"there is no repository {repository}; its backups were made in {known.repository}"
-        remedy = "Correct avs_backup_repository, or move the repository there."
-    raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])
 
 
 def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple[int, ...]) -> dict[str, Any]:

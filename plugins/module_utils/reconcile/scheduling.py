@@ -4,8 +4,8 @@
 
 """A host's instances are backed up on a schedule: what they are backed up by is made ready, then their timers. One call does all of them.
 
-An instance that is stopped or held keeps its timer: what it has stored is worth as much, and it stays down. One that is gone loses it, as
-soon as it is removed (``boot/settle``), and here.
+An instance that is stopped or held keeps its timer: what it has stored is worth as much, and it stays down. One that is gone, or was
+given up to another host, loses it, as soon as it is (``boot/settle``), and here.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ..common.errors import AvsError, HostError
 from ..common.findings import Finding
 from ..common.records import plain
 from ..common.rules import finding
+from ..instance.hold import is_moved
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..system.lock import Lock
@@ -92,7 +93,8 @@ def schedule(host: Host, timers: Timers, wished: Wanted, asked: Asked, way: Way)
 
 
 def _states(host: Host) -> tuple[dict[str, State], set[str]]:
-    """Instances that are installed; and those whose record cannot be used, which every other call tells of: they are left as they are."""
+    """Instances that are installed and not given up to another host; and those whose record cannot be used, which every other call tells of:
+    they are left as they are."""
     found: dict[str, State] = {}
     odd = set()
     for name in host.store.ids():
@@ -101,7 +103,7 @@ def _states(host: Host) -> tuple[dict[str, State], set[str]]:
         except HostError:
             odd.add(name)
             continue
-        if state is not None and state.installed:
+        if state is not None and state.installed and not is_moved(host.store.instance(name)):
             found[name] = state
     return found, odd
 

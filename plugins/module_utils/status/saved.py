@@ -16,6 +16,7 @@ from ..backup.last import Last
 from ..backup.settings import has_password
 from ..common.findings import Finding
 from ..common.rules import finding
+from ..instance.hold import is_moved
 from ..instance.store import InstanceStore
 from ..system.clock import seconds_since
 
@@ -24,7 +25,9 @@ _BRING = "Run restaking.avs.install (or backup) with avs_backup_password; it is 
 
 
 def saved(own: InstanceStore, installed: bool) -> tuple[dict[str, Any] | None, list[Finding]]:
-    """The entry's ``backup``, ``None`` for an instance nobody backs up, and findings (BAK-010)."""
+    """The entry's ``backup``, ``None`` for an instance nobody backs up, and findings (BAK-010). Of one that another host has,
+    nothing is expected here."""
+    installed = installed and not is_moved(own)
     known, schedule = last.read(own), timer.schedule_of(own.id) if installed else ""
     if known is None and not schedule:
         return None, []

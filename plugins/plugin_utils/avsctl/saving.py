@@ -33,7 +33,9 @@ def _backup(arguments: argparse.Namespace, place: Place) -> Outcome:
 
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
     with shown() as told:
-        data = harmless_deep(dict(take(_host(place, told), chosen(arguments, place), way, Asked(bound=arguments.max_stop))))
+        data = harmless_deep(
+            dict(take(_host(place, told), chosen(arguments, place), way, Asked(bound=arguments.max_stop), bool(arguments.all)))
+        )
     lines = [line for entry in data["instances"] for line in (*lines_of(entry), *_saved(entry))]
     return Outcome(code_of(data), data, lines)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, origin, owners, restic, settings
+from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, last, origin, owners, restic, settings
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, key_files
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, giving_up, moving, own, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.moving import Wanted
@@ -180,7 +180,12 @@ def test_a_host_that_gave_it_up_has_none_of_its_keys_any_more(two: Two) -> None:
     assert settings.has_password(old.store.instance(ID))
     # In a repository both reach, an old state would be the newest backup.
     done = saving.take(two.at(old), [ID], WAY, Asked())["instances"][0]
-    assert "is backed up on another host" in done["error"]
+    assert "is backed up on another host" in done["error"] and "Run it on inventory-two" in done["error"]
+    # Where all of the host are meant, the others of it are.
+    done = saving.take(two.at(old), [ID], WAY, Asked(), True)["instances"][0]
+    assert (done["error"], done["changed"], "OPS-017" in rules_of(done)) == (None, False, True)
+    noted = last.read(old.store.instance(ID))
+    assert noted is not None and not noted.failures
     # Another hold is none of that kind, and neither is one whose keys are there again.
     key_files.write_secrets(old.store.instance(ID), {"key.bls.keystore": "{}"}, {}, {})
     assert held(old.store, ID, old.engine.connect().containers())["keystores"]

@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, last, settings, timer
 from ansible_collections.restaking.avs.plugins.module_utils.backup.copies import given
+from ansible_collections.restaking.avs.plugins.module_utils.boot.settle import settle
 from ansible_collections.restaking.avs.plugins.module_utils.boot.timers import Timers
 from ansible_collections.restaking.avs.plugins.module_utils.boot.units import Units
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.scheduling import Wanted, schedule, wanted
+from ansible_collections.restaking.avs.plugins.module_utils.status.saved import saved as saved_of
 from ansible_collections.restaking.avs.plugins.module_utils.system import files
 
 from tests.unit.support.memory_host import ID, MemoryHost, acted
@@ -121,6 +124,22 @@ def test_what_is_held_keeps_its_timer_and_what_is_gone_loses_it(memory_host: Mem
     done = set_up()
     assert acted(done["instances"][0]) == [f"remove unit avs-backup@{ID}.timer"] and timers.known() == []
     assert set_up()["instances"] == []
+
+
+def test_what_another_host_has_by_now_loses_its_timer_and_is_expected_no_more(memory_host: MemoryHost, timers: Timers, set_up: Set) -> None:
+    set_up()
+    own = memory_host.store.instance(ID)
+    Path(settings.password_file(own)).unlink()
+    assert "waits for the password" in saved_of(own, True)[1][0].message
+    hold.bind(own, hold.MOVED, "host2", "tester")
+    assert saved_of(own, True) == (None, [])
+    # As soon as it is given up, and said before; or with the next run.
+    entry = {"id": ID, "state": "stopped", "actions": [], "changed": False, "error": None}
+    for more, dry, left in ({"move": {"down": True}}, True, True), ({"hold": {"kind": hold.MOVED}}, False, False):
+        result = {"changed": False, "instances": [{**entry, **more}]}
+        settle(result, Systemd(), dry, timers.units)
+        assert acted(result["instances"][0])[0] == f"remove unit avs-backup@{ID}.timer" and timers.has(ID) is left
+    assert set_up()["instances"] == [] and timers.known() == []
 
 
 @pytest.mark.parametrize(
