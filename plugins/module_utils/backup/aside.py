@@ -67,5 +67,5 @@ def save(restic: Restic, own: InstanceStore, aside: Aside, version: str | None) 
     if problems:
         raise unsound(own.id, f"what was set aside is not what was there: {'; '.join(problems)}")
     label = kept.label(own.id, kept.FILES, aside.transaction, version, kind=kept.STOPPED, cloned="yes")
-    saved = restic.backup([item.path for item in aside.items], label, How(view=aside.view))
+    saved = restic.backup([item.path for item in aside.items], label, How(view=cloned.over(aside.items, aside.view)))
     return Copied(aside.transaction, saved, aside.tree, aside.items, aside.listing, aside.begun, aside.seconds)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -66,22 +67,39 @@ def possible(items: Sequence[Item], run: Run) -> bool:
 
 
 def _is_possible(item: Item, run: Run) -> bool:
-    beside = os.path.dirname(item.path)
+    beside = os.path.dirname(item.top)
     # Of what is not saved of a folder nothing is to be cloned, either; a cache may be most of it.
-    if item.spared or os.lstat(item.path).st_dev != os.lstat(beside).st_dev:
+    if item.spared or os.lstat(item.path).st_dev != os.lstat(beside).st_dev or not _is_roots_alone(beside):
         return False
     scratch = _scratch(item, "try")
     files.remove(scratch)
     os.mkdir(scratch, 0o700)
     try:
-        with open(os.path.join(scratch, "one"), "wb+") as one, open(os.path.join(scratch, "other"), "wb+") as other:
-            one.write(b"x" * 4096)
-            one.flush()
-            fcntl.ioctl(other.fileno(), _FICLONE, one.fileno())
-        run(*seen({item.path: scratch}), "/usr/bin/test", "-e", os.path.join(item.path, "other"))
+        _share_blocks(scratch)
+        run(*seen({item.top: scratch}), "/usr/bin/test", "-e", os.path.join(item.top, "other"))
     finally:
         files.remove(scratch)
     return True
+
+
+def _is_roots_alone(folder: str) -> bool:
+    """Whether nobody else may put anything there."""
+    known = os.lstat(folder)
+    return stat.S_ISDIR(known.st_mode) and known.st_uid == os.geteuid() and not known.st_mode & 0o022
+
+
+def _share_blocks(scratch: str) -> None:
+    """Raises ``OSError`` where two files cannot, or anything is there already: nothing is opened that we did not make."""
+    folder = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    made: list[int] = []
+    try:
+        for name in ("one", "other"):
+            made.append(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder))
+        os.write(made[0], b"x" * 4096)
+        fcntl.ioctl(made[1], _FICLONE, made[0])
+    finally:
+        for handle in (*made, folder):
+            os.close(handle)
 
 
 def make(own: InstanceStore, items: Sequence[Item], name: str, run: Run) -> dict[str, str]:
@@ -95,9 +113,18 @@ def make(own: InstanceStore, items: Sequence[Item], name: str, run: Run) -> dict
         os.mkdir(scratch, 0o700)
     found: dict[str, str] = {}
     for number, (item, scratch) in enumerate(zip(items, scratches)):
-        found[item.path] = os.path.join(scratch, f"files{number}" if scratch in scratches[:number] else "files")
+        clone = os.path.join(scratch, f"files{number}" if scratch in scratches[:number] else "files")
+        found[item.path] = clone + item.path[len(item.top) :]
+        if item.path != item.top:
+            os.makedirs(os.path.dirname(found[item.path]), 0o700)
         run("cp", "--archive", "--reflink=always", "--no-target-directory", "--", item.path, found[item.path])
     return found
+
+
+def over(items: Sequence[Item], view: Mapping[str, str]) -> dict[str, str]:
+    """What is mounted where, so that clones (``view``, as ``make`` returns them) are seen in the places of files. Of a part of a volume
+    all of the volume is hidden: a node that runs could rename what leads there."""
+    return {item.top: view[item.path][: len(view[item.path]) - len(item.path[len(item.top) :])] for item in items}
 
 
 def settle(own: InstanceStore) -> None:
@@ -116,7 +143,8 @@ def seen(view: Mapping[str, str]) -> list[str]:
 
 
 def _scratch(item: Item, name: str) -> str:
-    return os.path.join(os.path.dirname(item.path), f"{_BESIDE}{name}")
+    """Beside the whole of a volume: what lies in it a container can write."""
+    return os.path.join(os.path.dirname(item.top), f"{_BESIDE}{name}")
 
 
 def _record(own: InstanceStore) -> str:

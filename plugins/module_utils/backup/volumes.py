@@ -31,7 +31,7 @@ FOLDER = "data"
 class Item:
     """Something that is saved. ``name``: ``volumes/<name in the compose file>`` or ``data``; ``path`` on this host; ``volume``: its name
     in the engine; ``inner``: folders below it that have a class of their own; ``live``: it may be copied while the node runs. Of a volume the
-    package saved itself ``path`` is the folder it made in there."""
+    package saved itself ``path`` is the folder it made in there, and ``volume_path`` the volume's own."""
 
     name: str
     path: str
@@ -39,6 +39,12 @@ class Item:
     volume: str = ""
     inner: Mapping[str, str] = field(default_factory=dict)
     live: bool = False
+    volume_path: str = ""
+
+    @property
+    def top(self) -> str:
+        """The folder all of which a container may write, and nothing above it."""
+        return self.volume_path or self.path
 
     def guarded(self, classes: Mapping[str, str]) -> Item:
         """With what somebody calls ``monotonic`` by now. ``classes``: volume of the compose file, or ``data/<folder>`` -> class."""

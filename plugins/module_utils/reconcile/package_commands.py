@@ -86,7 +86,7 @@ def dumped(node: Node, items: Sequence[Item], up: bool) -> Iterator[list[Item]]:
                     raise HostError(f"it left nothing in {DUMP} of the volume")
             except HostError as error:
                 raise _failed(node.own.id, f"volumes.{item.name.partition('/')[2]}.backup", error) from None
-            found.append(replace(item, path=place, live=False))
+            found.append(replace(item, path=place, live=False, volume_path=item.path))
         yield found
     finally:
         for place in made:

@@ -145,3 +145,22 @@ def test_where_blocks_cannot_be_shared_nothing_is_tried(repository: Repository, 
         assert not cloned.possible([Item("data", str(place), "data")], RUN) and not cloned.possible([], RUN)
     finally:
         subprocess.run(["umount", str(place)], check=True)
+
+
+def test_what_a_package_saved_itself_is_seen_though_its_place_is_exchanged(repository: Repository, tmp_path: Path) -> None:
+    volume = repository.folder
+    (volume / ".avs-backup").mkdir()
+    (volume / ".avs-backup" / "rows").write_text("then")
+    repository.items[:] = [Item("volumes/v", str(volume / ".avs-backup"), "data", "v", volume_path=str(volume))]
+    assert cloned.possible(repository.items, RUN)
+    found = aside.set_aside(repository.own, repository.items, "t-dump", live(repository), RUN)
+    assert found is not None and os.listdir(volume.parent) != ["stored"]
+    # The node runs again, and has a link to the host's in its place.
+    (tmp_path / "hosts").mkdir()
+    (tmp_path / "hosts" / "secret").write_text("the host's")
+    (volume / ".avs-backup").rename(volume / "moved")
+    (volume / ".avs-backup").symlink_to(tmp_path / "hosts")
+    save(repository, found)
+    where = tmp_path / "restored"
+    repository.restic.restore(repository.backups()[-1].files, str(where))
+    assert [path.name for path in where.rglob("*") if path.is_file()] == ["rows"] and left(repository) == []
