@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -20,9 +18,7 @@ from ..system import files
 from ..system.clock import moment_of
 from . import settings
 from .origin import Origin
-from .volumes import CACHE, DATA, FOLDER, MONOTONIC, Item
-
-_VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+from .volumes import CACHE, DATA, MONOTONIC, Item
 
 
 @dataclass(frozen=True)
@@ -97,16 +93,6 @@ def require_confirmed(instance: str, arrived: Arrival, keys: bool) -> None:
         why = "was not asked, as there were no keys" if arrived.confirmed else "has not confirmed that it is down there"
         message = f"was restored here from {name}, which {why}"
         raise HostError(f"{instance} {message}", [finding("KEY-013", instance, message, f"Restore again with {name} at hand.")])
-
-
-def require_plain(instance: str, items: Sequence[Item]) -> None:
-    """Names and paths of a manifest become names and paths of this host. Raises ``HostError`` (BAK-003)."""
-    for item in items:
-        kind, _slash, key = item.name.partition("/")
-        sound = item.name == FOLDER or (kind == "volumes" and _VOLUME.fullmatch(key) and _VOLUME.fullmatch(item.volume))
-        if not sound or not item.path.startswith("/") or os.path.normpath(item.path) != item.path or item.path == "/":
-            message = f"the backup has {item.name!r} of {item.path!r}, which is none of a node's"
-            raise HostError(f"{instance}: {message}", [finding("BAK-003", instance, message, "Restore another one.")])
 
 
 def outdated(items: Sequence[Item], fresh: bool) -> dict[str, str]:

@@ -15,7 +15,8 @@ from typing import Any
 from ..common.errors import HostError
 from ..common.findings import Finding
 from ..common.rules import finding
-from .listing import SOCKET, Entry
+from . import listing
+from .listing import SOCKET, Entry, Tree
 
 _MOST = (1 << 32) - 2
 Owners = Mapping[int, int]
@@ -64,9 +65,11 @@ def mapped(entries: Sequence[Entry], owners: Owners) -> Sequence[Entry]:
     return [{**entry, "owner": [owners.get(number, number) for number in entry["owner"]]} for entry in entries]
 
 
-def give(root: str, entries: Iterable[Entry], owners: Owners) -> None:
-    """Let files below a folder, which are as the entries say, have their new owners. Raises ``OSError``."""
-    for entry in entries:
+def give(root: str, owners: Owners) -> None:
+    """Let what is below a folder have its new owners; nobody else writes there. It goes by what is there, and not by a list: of what was
+    written while it was listed the list says what may be something else by now. Raises ``OSError``."""
+    # All of it first: by another of its names a file would be looked up again, by the owner it has then.
+    for entry, _seen in list(listing.entries(Tree("", root))):
         new = [owners.get(number, number) for number in entry["owner"]]
         if new == entry["owner"] or entry["kind"] == SOCKET:
             continue

@@ -128,11 +128,14 @@ def bring(restic: Restic, run_command: RunCommand, backup: Backup, seal: Seal, w
         mine = [entry for entry in listing.read(seal.listing) if entry["in"] == place.name]
         for entry in mine:
             if entry.get("sparse") and not entry.get("loose"):
-                make_holes(run_command, os.path.join(place.fresh, entry["path"]), int(entry["time"]))
-        problems = listing.differences(mine, [Tree(place.name, place.fresh, item.spared, item.live)])
+                make_holes(run_command, place.fresh, entry["path"], int(entry["time"]))
+        # What takes the place of a folder is one, and lies where it is said to: a link in its place would have the node in a folder of the host.
+        whole = files.is_folder(place.fresh) and not files.has_link(place.scratch, item.path[1:])
+        tree = Tree(place.name, place.fresh, item.spared, item.live)
+        problems = listing.differences(mine, [tree]) if whole else [f"{place.name} is no folder"]
         if seal.owners and not problems:
-            owners.give(place.fresh, mine, seal.owners)
-            problems = listing.differences(owners.mapped(mine, seal.owners), [Tree(place.name, place.fresh, item.spared, item.live)])
+            owners.give(place.fresh, seal.owners)
+            problems = listing.differences(owners.mapped(mine, seal.owners), [tree])
         if problems:
             message = f"the backup {backup.id} cannot be relied on: restored, it is not what was saved: {'; '.join(problems)}"
             raise HostError(f"{backup.instance}: {message}", [finding("BAK-003", backup.instance, message)])

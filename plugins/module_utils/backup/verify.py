@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +25,11 @@ from .kept import Backup
 from .listing import Tree
 from .restic import How, Restic
 from .snapshot import LIST, MANIFEST, trees
-from .volumes import Item
+from .volumes import FOLDER, Item
 
 SCRATCH = "proving-"
 SCHEMA = 1
+_VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,24 @@ def read_seal(restic: Restic, backup: Backup, target: str) -> Seal:
         sound = False
     if not sound:
         raise _unsound(backup, "what tells what is in it is not whole, or of a newer release")
+    _require_plain(backup.instance, seal.items)
     return seal
+
+
+def _require_plain(instance: str, items: Sequence[Item]) -> None:
+    """Names and paths of a manifest become names and paths of this host. Raises ``HostError`` (BAK-003)."""
+    names = [item.name for item in items]
+    for item in items:
+        kind, _slash, key = item.name.partition("/")
+        sound = item.name == FOLDER or (kind == "volumes" and _VOLUME.fullmatch(key) and _VOLUME.fullmatch(item.volume))
+        if not sound or not is_plain(item.path[1:]) or item.path[:1] != "/" or names.count(item.name) > 1:
+            message = f"the backup has {item.name!r} of {item.path!r}, which is none of a node's"
+            raise HostError(f"{instance}: {message}", [finding("BAK-003", instance, message, "Restore another one.")])
+
+
+def is_plain(path: str) -> bool:
+    """Whether a path stays below the folder it is put after, as far as its words go."""
+    return all(part not in ("", ".", "..") for part in path.split("/"))
 
 
 def require_room(instance: str, seal: Seal, folder: str) -> None:
@@ -116,14 +135,16 @@ def restored_to(restic: Restic, run_command: RunCommand, seal: Seal, backup: Bac
     restored = trees(seal.items, place)
     roots = {tree.name: tree.path for tree in restored}
     for entry in listing.read(seal.listing):
-        if entry.get("sparse") and not entry.get("loose"):
-            make_holes(run_command, os.path.join(roots[entry["in"]], entry["path"]), int(entry["time"]))
+        if entry.get("sparse") and not entry.get("loose") and entry["in"] in roots:
+            make_holes(run_command, roots[entry["in"]], entry["path"], int(entry["time"]))
     return restored
 
 
-def make_holes(run_command: RunCommand, path: str, time: int) -> None:
-    """Give a file holes where it has nothing but zeros. A file system that has none keeps it as it is."""
-    if not files.is_file(path) or listing.has_holes(path, os.lstat(path)):
+def make_holes(run_command: RunCommand, root: str, relative: str, time: int) -> None:
+    """Give a file holes where it has nothing but zeros. A file system that has none keeps it as it is. What the list of a backup says may
+    lead out of what was restored: then nothing is done, and the comparison tells that it is not there."""
+    path = os.path.join(root, relative)
+    if not is_plain(relative) or files.has_link(root, relative) or not files.is_file(path) or listing.has_holes(path, os.lstat(path)):
         return
     run_command(
         invocation(["/usr/bin/fallocate", "--dig-holes", path], {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}),

@@ -225,7 +225,6 @@ def _visit(host: Host, name: str, asked: Asked, wanted: Wanted, descriptors: tup
         files.folder(stage, 0o700)
         classes = wanted_settings(host.store, own, asked).classes
         seal = replace(verify.read_seal(restic, chosen, stage), owners=wanted.owners, classes=classes)
-        arrival.require_plain(name, seal.items)
         arrived, found = _arrived(restic, seal, newest, f"{stage}/newest")
         arrived = replace(arrived, keys=arrived.keys or wanted.keys)
         if wanted.version is not None:

@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import restore
+from ansible_collections.restaking.avs.plugins.module_utils.backup import kept, restore, verify
+from ansible_collections.restaking.avs.plugins.module_utils.backup.progress import Progress
 from ansible_collections.restaking.avs.plugins.module_utils.backup.restore import Place, Swap
 from ansible_collections.restaking.avs.plugins.module_utils.backup.volumes import Item
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
@@ -76,3 +81,52 @@ def test_a_record_that_cannot_be_used_is_an_error_and_not_nothing(own: InstanceS
         path.write_text(text)
         with pytest.raises(HostError, match="cannot be used"):
             restore.half(own)
+
+
+class Bringing:
+    """What restic put there, of a backup whose list says that all of it may have changed meanwhile."""
+
+    def __init__(self, own: InstanceStore, root: Path, item: Item, restored: Callable[[Path], None]) -> None:
+        self.progress, self._item, self._restored = Progress(), item, restored
+        manifest = {"items": [item.as_dict()]}
+        (root / "now").mkdir()
+        listed = root / "list"
+        with gzip.open(listed, "wb") as out:
+            for path in ("", "../../victim/x"):
+                entry = {"in": "data", "path": path, "kind": "file", "loose": not path, "sparse": bool(path), "time": 5}
+                out.write((json.dumps(entry) + "\n").encode())
+        self.seal = verify.Seal(manifest, str(listed))
+        self.places = restore.places(own, [Item("data", str(root / "now"), "data")], [item], "t")
+        self.ran: list[list[str]] = []
+
+    def restore(self, _snapshot: str, target: str, path: str) -> None:
+        place = Path(f"{target}{path}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self._restored(place)
+
+    def run(self) -> None:
+        backup = kept.Backup(*(["x"] * len(fields(kept.Backup))))  # type: ignore[arg-type]
+        restore.bring(self, self.command, backup, self.seal, self.places)  # type: ignore[arg-type]
+
+    def command(self, args: list[str], **_options: Any) -> tuple[int, bytes, bytes]:
+        self.ran.append(args)
+        return 0, b"", b""
+
+
+def test_no_link_takes_the_place_of_a_folder(own: InstanceStore, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "x").write_bytes(bytes(1 << 20))
+    bringing = Bringing(own, tmp_path, Item("data", "/d", "data", live=True), lambda place: place.symlink_to(victim))
+    with pytest.raises(HostError, match="data is no folder"):
+        bringing.run()
+    assert bringing.ran == []
+
+
+def test_a_list_that_leads_out_touches_nothing_there(own: InstanceStore, tmp_path: Path) -> None:
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "x").write_bytes(bytes(1 << 20))
+    bringing = Bringing(own, tmp_path, Item("data", "/d", "data", live=True), lambda place: place.mkdir())
+    with pytest.raises(HostError, match="victim/x is missing"):
+        bringing.run()
+    assert bringing.ran == []

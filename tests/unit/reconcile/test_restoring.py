@@ -25,7 +25,7 @@ from ansible_collections.restaking.avs.plugins.modules import instance_restore
 from tests.unit.support.cuts import Kept, every_cut
 from tests.unit.support.memory_host import ID, MemoryHost, acted, rules_of
 from tests.unit.support.restic_in_memory import ResticInMemory
-from tests.unit.support.saved_host import BOOT, PASSWORD, WAY, Take, in_one_folder, keyless, running, there
+from tests.unit.support.saved_host import BOOT, PASSWORD, WAY, Take, in_one_folder, keyless, prove, running, there
 
 
 def back(host: MemoryHost, tool: ResticInMemory, backup: str = "", way: Way = WAY, acknowledged: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -151,6 +151,37 @@ def test_one_that_is_not_what_was_saved_replaces_nothing(memory_host: MemoryHost
     done = back(host, saved)
     assert "differs in size" in done["error"] and contents(host) == NOW and beside(host) == []
     assert running(host) == {"node", "gateway"} and not [words for words in host.engine.asked[-20:] if words[0] == "stop"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"path": f"{'/..' * 30}/etc"},
+        {"path": "/a/./b"},
+        {"path": "//etc"},
+        {"path": "/"},
+        {"path": "etc"},
+        {"name": "volumes/../x"},
+        {"name": "data", "twice": True},
+    ],
+)
+def test_a_seal_that_leads_elsewhere_is_neither_restored_nor_proven(
+    memory_host: MemoryHost, saved: ResticInMemory, later: str, odd: dict[str, Any]
+) -> None:
+    """Whoever can write to the repository has a say in it."""
+    host = memory_host
+    [path] = Path(host.store.root, "backup", ID, "snapshots").rglob("manifest.json")
+    manifest = json.loads(path.read_text())
+    manifest["items"][0].update(odd)
+    if "twice" in odd:
+        manifest["items"].append(manifest["items"][-1])
+    path.write_text(json.dumps(manifest))
+    saved.asked.clear()
+    for done in (back(host, saved), prove(host, saved)):
+        assert "which is none of a node's" in done["error"]
+    # The seal alone was read.
+    assert len([words for words in saved.asked if words[0] == "restore"]) == 2
+    assert contents(host) == NOW and beside(host) == [] and running(host) == {"node", "gateway"}
 
 
 def test_what_was_replaced_stays_until_the_node_is_well(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:
