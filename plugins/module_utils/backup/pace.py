@@ -20,7 +20,7 @@ from ..common.records import Odd, Record, item, nullable, number, plain
 from ..common.rules import finding
 from ..instance.store import InstanceStore
 from ..system import files
-from . import listing, settings, snapshot
+from . import kept, listing, patience, settings, snapshot
 from .kept import Parent
 from .restic import Restic
 from .volumes import Plan
@@ -69,9 +69,10 @@ def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms)
     still take longer than the node may be down, and ``ResticError``."""
     added, since, parent, known = 0, terms.parent.since, terms.parent.snapshot, read(own)
     for turn in range(1, _PASSES + 1):
-        before = listing.to_read_since(snapshot.trees(planned.items), since)
+        looked, before = patience.looked(snapshot.trees(planned.items), since)
         since, began = time.time_ns(), time.monotonic()
-        added += snapshot.live(restic, own.id, planned, terms.version, parent).added
+        passing = snapshot.Terms(terms.version, patience.needed(looked, before, known.rate), kept.LIVE)
+        added += snapshot.live(restic, own.id, planned, passing, parent).added
         parent = ""
         rate = rate_of(before, time.monotonic() - began) or known.rate
         began = time.monotonic()

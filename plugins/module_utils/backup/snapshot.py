@@ -27,7 +27,7 @@ from ..policy.mounts import below
 from ..policy.unnamed_volumes import is_unnamed
 from ..system import files
 from ..system.clock import is_ahead, moment_of, now
-from . import claims, cloned, kept, listing, origin, owners, progress, settings, uses
+from . import claims, cloned, kept, listing, origin, owners, patience, progress, settings, uses
 from .beside import Beside
 from .kept import Parent
 from .listing import Summary, Tree
@@ -129,7 +129,10 @@ def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None,
     if needed > usable and restic.abilities().dry:
         # Of a large file little may have changed; to know takes reading it.
         label = kept.label(own.id, kept.FILES, "none", version, kind=kept.LIVE)
-        needed = restic.backup([item.path for item in planned.items], label, How(_spared(planned.items), live=True, dry=True)).added
+        bound = patience.needed(*patience.looked(trees(planned.items), 0))
+        with patience.bounded(own.id):
+            how = How(_spared(planned.items), bound, live=True, dry=True)
+            needed = restic.backup([item.path for item in planned.items], label, how).added
         usable = claims.claim(own, restic.repository, needed, spare)
     if needed > usable:
         said = f"{needed >> 20} MiB are to be saved, and {max(usable, 0) >> 20} MiB may be used of the file system of {restic.repository}"
@@ -138,11 +141,14 @@ def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None,
     return kept.parent(known, own.id)
 
 
-def live(restic: Restic, instance: str, planned: Plan, version: str | None, parent: str = "") -> Saved:
+def live(restic: Restic, instance: str, planned: Plan, terms: Terms, parent: str = "") -> Saved:
     """Save what can be while the node runs, so that little is left to do while it is down. Never a backup."""
     restic.progress.phase(progress.LIVE)
-    label = kept.label(instance, kept.FILES, "live", version, kind=kept.LIVE)
-    return restic.backup([item.path for item in planned.items], label, How(_spared(planned.items), live=True, parent=parent))
+    label = kept.label(instance, kept.FILES, "live", terms.version, kind=kept.LIVE)
+    with patience.bounded(instance):
+        return restic.backup(
+            [item.path for item in planned.items], label, How(_spared(planned.items), terms.bound, live=True, parent=parent)
+        )
 
 
 def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction: str, terms: Terms) -> Copied:

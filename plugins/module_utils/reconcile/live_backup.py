@@ -14,7 +14,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ..backup import kept, snapshot, uses
+from ..backup import kept, pace, patience, snapshot, uses
 from ..backup.restic import Restic
 from ..backup.volumes import FOLDER, Item, Plan
 from ..common.actions import Action
@@ -50,7 +50,9 @@ def take(host: Host, own: InstanceStore, restic: Restic, way: Way, what: tuple[S
     transaction = journal.begin(own, "backup", way.holder, actions=[action.as_dict() for action in actions])
     outcome, details = journal.FAILED, {"error": "it was cut"}
     try:
-        copied = snapshot.copy(restic, own, planned.items, transaction, snapshot.Terms(version, None, kept.LIVE_SAFE))
+        bound = patience.needed(*patience.looked(snapshot.trees(planned.items), 0), pace.read(own).rate)
+        with patience.bounded(own.id):
+            copied = snapshot.copy(restic, own, planned.items, transaction, snapshot.Terms(version, bound, kept.LIVE_SAFE))
         now = own.state()
         if now is None or any(getattr(now, name) != getattr(state, name) for name in _WHAT):
             message = "the backup does not count: another version of it was installed while it was copied"

@@ -49,7 +49,7 @@ def repository(xfs: Path, tmp_path: Path) -> Repository:
 def live(repository: Repository) -> int:
     parent = snapshot.room(repository.restic, repository.own, repository.plan, "v1.0.0")
     begun = time.time_ns()
-    snapshot.live(repository.restic, ID, repository.plan, "v1.0.0", parent.snapshot)
+    snapshot.live(repository.restic, ID, repository.plan, snapshot.Terms("v1.0.0", 300), parent.snapshot)
     return begun
 
 
@@ -106,7 +106,7 @@ def unmodified(repository: Repository) -> int:
 
     mine = Restic(heard, repository.restic.repository, settings.password_file(repository.own))
     parent = snapshot.room(mine, repository.own, repository.plan, "v1.0.0")
-    snapshot.live(mine, ID, repository.plan, "v1.0.0", parent.snapshot)
+    snapshot.live(mine, ID, repository.plan, snapshot.Terms("v1.0.0", 300), parent.snapshot)
     return int(documents(said[-1].decode())[-1]["files_unmodified"])
 
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import listing, pace
+from ansible_collections.restaking.avs.plugins.module_utils.backup import listing, pace, patience
 from ansible_collections.restaking.avs.plugins.module_utils.backup.listing import Tree
 from ansible_collections.restaking.avs.plugins.module_utils.backup.pace import Pace
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import InstanceStore, Store
@@ -72,3 +72,11 @@ def test_files_are_set_aside_where_that_is_quicker_than_to_read_what_changed() -
     assert pace.gains(Pace(rate=300.0 * MIB, to_read=4096 * MIB), 0.001)
     assert not pace.gains(Pace(rate=300.0 * MIB, to_read=4 * MIB), 0.6)
     assert pace.gains(Pace(to_read=512 * MIB), 1.0) and not pace.gains(Pace(to_read=0), 0.0)
+
+
+def test_what_runs_is_read_for_as_long_as_a_slow_disk_could_need() -> None:
+    assert patience.needed(0.0, 0) == 3600 and patience.needed(30.0, 0) == 3600 + 3000
+    # A terabyte: six days where nobody knows, and more of a disk that is known to be slow.
+    assert patience.needed(0.0, 1 << 40) == 3600 + (1 << 40) / (2 * MIB)
+    assert patience.needed(0.0, 1 << 40, 1024.0 * MIB) == 3600 + (1 << 40) / (2 * MIB)
+    assert patience.needed(0.0, 1 << 30, 1.0 * MIB) == 3600 + 4096 and patience.needed(0.0, 5, 0.0) > 3600

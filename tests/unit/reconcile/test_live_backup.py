@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.backup import patience
 from ansible_collections.restaking.avs.plugins.module_utils.backup import restore as swaps
 from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
@@ -79,6 +80,29 @@ def test_what_may_be_copied_while_it_runs_stops_nothing(memory_host: MemoryHost,
     assert len(there(host, saved)) == 1 and prove(host, saved)["error"] is None
     (volume(host) / "rows").write_text("later")
     assert back(host, saved)["error"] is None and (volume(host) / "rows").read_text() == "committed"
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_node_that_keeps_its_reader_waiting_does_not_do_so_for_ever(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, use: Use, monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    """In a live-safe copy, and in the pass before a node is stopped."""
+    host = memory_host
+    use({"class": "data", "live": True})
+    if not alone:
+        (Path(host.store.instance(ID).data) / "work" / "more").write_text("more")
+    assert take()["error"] is None
+    bounds = [bound for bound, words in zip(saved.bounds, saved.asked) if words[0] == "backup" and "avs.part=files" in words]
+    assert len(bounds) == (1 if alone else 2) and None not in bounds and (bounds[0] or 0) >= 3600
+    monkeypatch.setattr(patience, "_LEAST", 0.0)
+    monkeypatch.setattr(patience, "_LOOKS", 0.0)
+    (volume(host) / "rows").unlink()
+    saved.ends = {"backup": (124, "")}
+    done = take()
+    assert "what runs was not read to its end" in done["error"] and "a disk that hangs" in str(done["findings"])
+    assert running(host) == {"node", "gateway"}
+    saved.ends = {}
+    assert take()["error"] is None and len(there(host, saved)) == 2
 
 
 def test_with_anything_else_to_save_it_is_stopped_as_ever(memory_host: MemoryHost, saved: ResticInMemory, take: Take, use: Use) -> None:

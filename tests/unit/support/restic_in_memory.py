@@ -26,6 +26,8 @@ class ResticInMemory:
     def __init__(self, at: Callable[[str], None] = lambda _what: None) -> None:
         self.at = at
         self.asked: list[list[str]] = []
+        # Of the commands of restic's, seconds each may take.
+        self.bounds: list[float | None] = []
         self.ends: dict[str, tuple[int, str]] = {}
         self.warns: dict[str, str] = {}
         self.during: Callable[[list[str]], None] = lambda _words: None
@@ -45,6 +47,7 @@ class ResticInMemory:
         repository, password = Path(rest[rest.index("--repo") + 1]), Path(rest[rest.index("--password-file") + 1])
         words = [word for word in rest[rest.index("--no-cache") + 1 :] if word != "--json"]
         self.asked.append(words)
+        self.bounds.append(float(args[args.index("/usr/bin/timeout") + 2]) if "/usr/bin/timeout" in args else None)
         self.at(f"before restic {words[0]}")
         code, out, err = self._answer(repository, password, words)
         self.at(f"after restic {words[0]}")
