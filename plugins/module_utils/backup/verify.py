@@ -18,7 +18,7 @@ from typing import Any
 from ..common.errors import HostError
 from ..common.rules import finding
 from ..instance.store import InstanceStore
-from ..system import files
+from ..system import deep, files
 from ..system.command import RunCommand, await_the_end, invocation
 from . import kept, listing, progress, settings
 from .kept import Backup
@@ -87,7 +87,9 @@ def sweep(own: InstanceStore) -> None:
 def read_seal(restic: Restic, backup: Backup, target: str) -> Seal:
     """The seal of a backup, put into a folder. Raises ``HostError`` (BAK-003) where it is not whole, or not of this backup."""
     restic.restore(backup.seal, target)
-    found = {name: os.path.join(folder, name) for folder, _folders, names in os.walk(target) for name in names if name in (MANIFEST, LIST)}
+    found = {
+        name: os.path.join(folder, name) for folder, _folders, names in deep.walk(target) for name in names if name in (MANIFEST, LIST)
+    }
     try:
         manifest = files.read_json(found[MANIFEST])
         sound = (

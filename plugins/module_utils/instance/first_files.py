@@ -14,7 +14,7 @@ import errno
 import os
 from collections.abc import Collection, Mapping
 
-from ..system import files
+from ..system import deep, files
 
 _STAGED = f".first{files.TEMPORARY}"
 
@@ -37,7 +37,7 @@ def place_first_files(
 
 
 def _settle(staged: str, owner: tuple[int, int] | None, but: Collection[str]) -> None:
-    for folder, _folders, names in os.walk(staged):
+    for folder, _folders, names in deep.walk(staged):
         for name in names:
             if name in but:
                 os.unlink(os.path.join(folder, name))

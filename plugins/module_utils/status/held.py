@@ -23,7 +23,7 @@ from ..docker.containers import Container, running
 from ..instance import hold
 from ..instance.key_files import in_memory, is_wiped, with_marks
 from ..instance.store import InstanceStore, Store
-from ..system import files
+from ..system import deep, files
 
 # Nothing says any more of which kind a key is, and each kind spells ids in its own way.
 
@@ -63,7 +63,7 @@ def _keystores(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _files(own: InstanceStore) -> Iterator[tuple[str, str]]:
     """Files that services see, as far as they are keystores: of another one, which may be a password, no digest is made."""
-    for folder, _folders, names in os.walk(own.keys):
+    for folder, _folders, names in deep.walk(own.keys):
         for name in sorted(names):
             path = os.path.join(folder, name)
             try:

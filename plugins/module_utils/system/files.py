@@ -14,6 +14,7 @@ import stat
 from typing import Any
 
 from ..common.errors import HostError
+from . import deep
 
 TEMPORARY = ".tmp"
 # Bytes; no record of ours comes near.
@@ -175,7 +176,7 @@ def has_link(root: str, relative: str) -> bool:
 def remove(path: str) -> bool:
     """Remove a whole folder, or a file, link, pipe or whatever else is there; says whether there was anything."""
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
+        deep.remove(path)
     elif os.path.lexists(path):
         os.unlink(path)
     else:
@@ -199,7 +200,7 @@ def leftovers(path: str) -> list[str]:
 
 def copy_tree(source: str, target: str, beside: str | None = None) -> None:
     """A copy of the folder's regular files, flushed to disk. A file that is the same below ``beside`` is hard-linked from there."""
-    for current, folders, names in os.walk(source):
+    for current, folders, names in deep.walk(source):
         relative = os.path.relpath(current, source)
         made = os.path.normpath(os.path.join(target, relative))
         os.makedirs(made, exist_ok=True)

@@ -12,11 +12,13 @@ import io
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from types import TracebackType
 
 from ..common.errors import HostError
 from ..common.names import is_inside
 from ..common.rules import finding
+from . import deep
 from .full import os_error_text
 from .trees import tree_digest
 
@@ -59,7 +61,7 @@ class Scratch:
         return os.path.isdir(self.path)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
         os.close(self._fd)
         os.umask(self._umask)
 
@@ -70,7 +72,15 @@ class Scratch:
         return path
 
     def drop(self, instance: str) -> None:
-        shutil.rmtree(os.path.join(self.path, instance), ignore_errors=True)
+        _remove(os.path.join(self.path, instance))
+
+
+def _remove(path: str) -> None:
+    try:
+        shutil.rmtree(path, ignore_errors=True)
+    except RecursionError:
+        with suppress(OSError):
+            deep.remove(path)
 
 
 def sweep(parent: str | None = None) -> None:
@@ -92,7 +102,7 @@ def sweep(parent: str | None = None) -> None:
         try:
             if os.fstat(fd).st_uid == os.geteuid() and not os.path.islink(path):
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
         except OSError:
             # Somebody else's still.
             pass

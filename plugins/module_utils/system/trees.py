@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 
+from .deep import walk
 from .files import is_file, read
 
 
 def tree_files(root: str) -> list[str]:
     """Relative POSIX paths of the regular files below ``root``, sorted bytewise; symlinks are not followed."""
     found = []
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in walk(root):
         folders[:] = sorted(name for name in folders if not os.path.islink(os.path.join(folder, name)))
         for name in files:
             path = os.path.join(folder, name)

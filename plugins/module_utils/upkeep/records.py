@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ..common.words import COMMITTED
 from ..instance.state import DamagedError, State
 from ..instance.store import InstanceStore, Store
-from ..system import files
+from ..system import deep, files
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _images_of(own: InstanceStore, release: str) -> Iterable[str]:
 
 def _sizes(path: str) -> Iterator[int]:
     """Of the files nobody else has a link to: what two releases share goes with the last of them."""
-    for folder, _folders, names in os.walk(path):
+    for folder, _folders, names in deep.walk(path):
         for name in names:
             try:
                 seen = os.lstat(os.path.join(folder, name))

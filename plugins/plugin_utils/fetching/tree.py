@@ -105,21 +105,25 @@ class FolderTree:
     def entries(self, prefix: str = "") -> Sequence[Entry]:
         found: list[Entry] = []
         try:
-            self._walk("", prefix, found)
+            waiting = [""]
+            while waiting:
+                waiting += self._below(waiting.pop(), prefix, found)
         except OSError as error:
             raise InputError(
                 f"{self.root} cannot be read: {error.strerror}", [finding("SRC-001", str(self.root), f"cannot be read: {error.strerror}")]
             ) from None
         return sorted(found, key=lambda entry: entry.path)
 
-    def _walk(self, folder: str, prefix: str, found: list[Entry]) -> None:
+    def _below(self, folder: str, prefix: str, found: list[Entry]) -> list[str]:
+        """Note what is directly in a folder; returns the folders in there."""
+        folders = []
         with os.scandir(self.root / folder) as items:
             for item in items:
                 path = f"{folder}/{item.name}" if folder else item.name
                 status = item.stat(follow_symlinks=False)
                 if stat.S_ISDIR(status.st_mode):
                     if path != ".git" and _leads_to(path, prefix):
-                        self._walk(path, prefix, found)
+                        folders.append(path)
                 elif path != ".git" and (not folder or _leads_to(path, prefix)):
                     found.append(Entry(path, _kind(status.st_mode), status.st_size, bool(status.st_mode & stat.S_IXUSR)))
                 if len(found) > 20 * MAX_FILES:
@@ -127,6 +131,7 @@ class FolderTree:
                     raise InputError(
                         f"{place} holds too many files", [finding("SRC-003", place, f"holds more than {20 * MAX_FILES} files")]
                     )
+        return folders
 
     def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         for path in paths:
