@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 
 from ..common.errors import HostError
 from ..instance.store import InstanceStore
-from ..system import files
 from ..system.clock import now
-from . import cloned, kept, listing, progress
+from . import again, cloned, kept, listing, progress
+from .again import TICK
 from .cloned import Run
-from .listing import Summary, Tree
+from .listing import Span, Summary, Tree
 from .restic import How, Restic
-from .snapshot import LIST, TICK, Copied, require, stage_of, unsound, written
+from .snapshot import LIST, Copied, require, stage_of, trees, unsound, written
 from .volumes import Item
 
 
@@ -34,30 +34,36 @@ class Aside:
     listing: str
     begun: str
     seconds: float
+    parent: str
 
 
-def set_aside(own: InstanceStore, items: Sequence[Item], transaction: str, passed: int, run: Run) -> Aside | None:
-    """Of a node that is down; ``None`` where it cannot be, or restic would not see what changed since the live pass (begun at ``passed``).
-    Raises ``HostError`` (BAK-003) where something is missing or was written meanwhile, and ``OSError``."""
+def set_aside(own: InstanceStore, items: Sequence[Item], transaction: str, passed: Span, run: Run) -> Aside | None:
+    """Of a node that is down; ``None`` where it cannot be. ``passed``: the live pass before. Raises ``HostError`` (BAK-003) where something
+    is missing or was written meanwhile, and ``OSError``."""
     path = os.path.join(stage_of(own, transaction), LIST)
     require(own.id, items)
-    begun, since, started = now(), time.time_ns(), time.monotonic()
+    started = time.monotonic()
+    # The next live pass is compared with the one before, of the files themselves.
+    if not again.ready(run, items, trees(items), passed.begun):
+        return None
+    begun, since = now(), time.time_ns()
     time.sleep(TICK)
     try:
         view = cloned.make(own, items, transaction, run)
     except (OSError, HostError):
         cloned.settle(own)
         return None
-    tree = listing.write(path, [Tree(item.name, item.path) for item in items], since, passed)
+    try:
+        tree = listing.write(
+            path, [Tree(item.name, item.path) for item in items], since, passed, lambda: time.monotonic() - started > run.bound
+        )
+    except InterruptedError:
+        raise unsound(own.id, f"to set all files aside and look at them took longer than {run.bound:g} s") from None
     if tree.written:
         raise unsound(own.id, written(tree))
-    if tree.odd:
-        files.remove(path)
-        cloned.settle(own)
-        return None
     # Of a node that is down all of it is still.
     items = [replace(item, live=False) for item in items]
-    return Aside(transaction, view, tree, items, path, begun, time.monotonic() - started)
+    return Aside(transaction, view, tree, items, path, begun, time.monotonic() - started, passed.snapshot)
 
 
 def save(restic: Restic, own: InstanceStore, aside: Aside, version: str | None) -> Copied:
@@ -66,6 +72,15 @@ def save(restic: Restic, own: InstanceStore, aside: Aside, version: str | None) 
     problems = listing.differences(listing.read(aside.listing), [Tree(item.name, aside.view[item.path]) for item in aside.items])
     if problems:
         raise unsound(own.id, f"what was set aside is not what was there: {'; '.join(problems)}")
+    sources, view = [item.path for item in aside.items], cloned.over(aside.items, aside.view)
+    places = {item.name: aside.view[item.path] for item in aside.items}
+    odd = [(os.path.join(places[name], path), moment) for name, path, moment in aside.tree.odd]
+    parent = aside.parent
+    if odd:
+        # No backup: what the next one is compared with has them with other times, so that it reads them.
+        label = kept.label(own.id, kept.FILES, f"{aside.transaction}-before", version, kind=kept.STOPPED, cloned="yes")
+        with again.disguised(odd):
+            parent = restic.backup(sources, label, How(view=view, parent=parent)).snapshot
     label = kept.label(own.id, kept.FILES, aside.transaction, version, kind=kept.STOPPED, cloned="yes")
-    saved = restic.backup([item.path for item in aside.items], label, How(view=cloned.over(aside.items, aside.view)))
+    saved = restic.backup(sources, label, How(view=view, parent=parent))
     return Copied(aside.transaction, saved, aside.tree, aside.items, aside.listing, aside.begun, aside.seconds)

@@ -8,6 +8,7 @@ until both are through."""
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -16,10 +17,11 @@ from .listing import Summary, Tree
 
 
 class Beside:
-    """What is left of it once something else has failed is no list."""
+    """What is left of it once something else has failed is no list. ``bound``: seconds it may take."""
 
-    def __init__(self, path: str, trees: Sequence[Tree], since: int) -> None:
-        self._path, self._trees, self._since = path, trees, since
+    def __init__(self, path: str, trees: Sequence[Tree], since: int, bound: float | None = None) -> None:
+        self._path, self._trees, self._since, self._bound = path, trees, since, bound
+        self._began = time.monotonic()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._write)
         self._summary: Summary | None = None
@@ -36,13 +38,26 @@ class Beside:
 
     def _write(self) -> None:
         try:
-            self._summary = listing.write(self._path, self._trees, self._since, over=self._over.is_set)
+            self._summary = listing.write(self._path, self._trees, self._since, over=self._is_over)
         except BaseException as error:
             # Told to who waits for it.
             self._error = error
 
+    def _is_over(self) -> bool:
+        return self._over.is_set() or self._is_late()
+
+    def _is_late(self) -> bool:
+        return self._bound is not None and time.monotonic() - self._began > self._bound
+
     def summary(self) -> Summary:
-        """Once both are through: what was written until then is told, of whichever came first. Raises ``OSError``."""
+        """Once both are through: what was written until then is told, of whichever came first. Raises ``OSError``, ``TimeoutError`` of
+        one that took too long."""
+        try:
+            return self._whole()
+        except InterruptedError as error:
+            raise TimeoutError(f"to look at all files took longer than {self._bound:g} s") if self._is_late() else error from None
+
+    def _whole(self) -> Summary:
         if self._error is not None or self._summary is None:
             raise self._error or OSError("the list of files was not written")
-        return self._summary.but(listing.written_since(self._trees, self._since))
+        return self._summary.but(listing.written_since(self._trees, self._since, self._is_over))

@@ -5,9 +5,9 @@
 """Files of a node that is down, set aside in a moment: clones that share their blocks with the files (reflink), beside them on their file
 system. The node is started, and restic reads the clones where the files were, in a mount namespace of its own.
 
-A clone is another file: it has a number and a change time of its own, so restic is told to go by size and modification time alone. That is
-right for as long as no file changed since the live pass without a newer modification time, which is seen while the node is down
-(``Summary.odd``); where one did, the files themselves are copied.
+A clone is another file: it has a number and a change time of its own, so restic is told to go by size and modification time alone. Files
+that changed and may still have the modification time the live pass saw are found while the node is down (``Summary.odd``), and are saved
+twice, the first time with another one.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..common.errors import HostError
 from ..instance.store import InstanceStore
@@ -103,7 +104,9 @@ def _share_blocks(scratch: str) -> None:
 
 
 def make(own: InstanceStore, items: Sequence[Item], name: str, run: Run) -> dict[str, str]:
-    """Clone all of it; returns path -> clone. Noted first, so that what a cut leaves is found. Raises ``OSError`` and ``HostError``."""
+    """Clone all of it, within the bound; returns path -> clone. Noted first, so that what a cut leaves is found. Raises ``OSError`` and
+    ``HostError``."""
+    until = time.monotonic() + run.bound
     scratches = [_scratch(item, name) for item in items]
     files.write_json(_record(own), {"schema": 1, "places": scratches})
     # Items that lie in one folder have one scratch.
@@ -117,7 +120,8 @@ def make(own: InstanceStore, items: Sequence[Item], name: str, run: Run) -> dict
         found[item.path] = clone + item.path[len(item.top) :]
         if item.path != item.top:
             os.makedirs(os.path.dirname(found[item.path]), 0o700)
-        run("cp", "--archive", "--reflink=always", "--no-target-directory", "--", item.path, found[item.path])
+        left = replace(run, bound=max(until - time.monotonic(), 0.1))
+        left("cp", "--archive", "--reflink=always", "--no-target-directory", "--", item.path, found[item.path])
     return found
 
 

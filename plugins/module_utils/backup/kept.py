@@ -29,15 +29,25 @@ FILES, SEAL, PROOF = "files", "seal", "proof"
 STOPPED, LIVE_SAFE, LIVE = "stopped", "live-safe", "live"
 # Of files that were read from clones: they are compared by no change time of the files themselves.
 CLONED = "avs.cloned"
+# When it was begun (nanoseconds since the epoch), of one that was read while somebody wrote.
+BEGUN = "avs.begun"
+# Nanoseconds in which all is on the disk that a mapping was written to, where nobody brought it there.
+_WRITTEN_BACK = 60 * 10**9
 
 
 @dataclass(frozen=True)
 class Parent:
-    """What a live pass is compared with: a snapshot of the files themselves, empty where restic finds it, and the instant it was begun at
-    (nanoseconds since the epoch): what changed since is to be read."""
+    """What is compared with what is saved next: a snapshot of the files themselves, empty where there is none, and the instant it was begun at
+    (nanoseconds since the epoch): what changed since is to be read. ``live``: somebody wrote during it, and what restic would leave out by
+    its times is still to be marked (``again``)."""
 
     snapshot: str = ""
     since: int = 0
+    live: bool = False
+
+    @property
+    def marked_from(self) -> int | None:
+        return self.since if self.live else None
 
 
 @dataclass(frozen=True)
@@ -124,15 +134,25 @@ def needless(snapshots: Iterable[Snapshot], instance: str) -> list[Snapshot]:
 
 
 def parent(snapshots: Iterable[Snapshot], instance: str) -> Parent:
-    mine = sorted((item for item in snapshots if item.host == instance and item.tags.get(PART) == FILES), key=lambda item: item.time)
-    if not mine or CLONED not in mine[-1].tags:
-        return Parent("", _instant(mine[-1]) if mine else 0)
+    known = list(snapshots)
+    mine = sorted((item for item in known if item.host == instance and item.tags.get(PART) == FILES), key=lambda item: item.time)
+    if not mine:
+        return Parent()
+    if CLONED not in mine[-1].tags:
+        # Somebody may have written to what was not sealed.
+        live = mine[-1].tags.get(KIND) != STOPPED or mine[-1].id not in {item.files for item in backups(known, instance)}
+        return Parent(mine[-1].id, _instant(mine[-1], live), live)
     passes = [item for item in mine if item.tags.get(KIND) == LIVE]
-    return Parent(passes[-1].id, _instant(passes[-1])) if passes else Parent()
+    # As its files were set aside they were marked; by the release before this they were not.
+    return Parent(passes[-1].id, _instant(passes[-1], True), BEGUN not in passes[-1].tags) if passes else Parent()
 
 
-def _instant(snapshot: Snapshot) -> int:
-    return int((moment_of(snapshot.time) or 0.0) * 1e9)
+def _instant(snapshot: Snapshot, live: bool) -> int:
+    said = snapshot.tags.get(BEGUN, "")
+    if said.isdigit():
+        return int(said)
+    known = int((moment_of(snapshot.time) or 0.0) * 1e9)
+    return max(known - _WRITTEN_BACK, 0) if live else known
 
 
 def whole_id(snapshots: Iterable[Snapshot], start: str, transaction: str) -> Snapshot | None:

@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
+from ..system import deep
+
 Entry = dict[str, Any]
 SOCKET = "socket"
 _KINDS = {
@@ -32,6 +34,8 @@ _KINDS = {
     stat.S_IFBLK: "device",
 }
 _SHOWN = 5
+# Nanoseconds: a change may carry a time of the kernel's last tick.
+_TICK = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -46,17 +50,31 @@ class Tree:
 
 
 @dataclass(frozen=True)
+class Span:
+    """Of a pass that read files which were written meanwhile: nanoseconds since the epoch. ``snapshot`` is what it made."""
+
+    begun: int
+    ended: int
+    snapshot: str = ""
+
+    def is_odd(self, seen: os.stat_result, now: int) -> bool:
+        """Whether a file that changed since it was begun may have the modification time that was read."""
+        early, late = self.begun - _TICK, self.ended + _TICK
+        return stat.S_ISREG(seen.st_mode) and seen.st_ctime_ns >= early and not late < seen.st_mtime_ns <= now
+
+
+@dataclass(frozen=True)
 class Summary:
     """``sockets`` are never restored; ``size``: bytes of all files, holes included; ``digest`` of the entries; ``written``: names of
-    what was changed at or after the instant that was given, the first few; ``odd``: files that changed since another one, and have a
-    modification time from before."""
+    what was changed at or after the instant that was given, the first few; ``odd``: name of its tree, path below it and modification time of
+    each file that restic may take for unchanged by that time alone."""
 
     entries: int
     sockets: int
     size: int
     digest: str
     written: Sequence[str]
-    odd: int = 0
+    odd: Sequence[tuple[str, str, int]] = ()
 
     def but(self, written: Sequence[str]) -> Summary:
         """The same, with what was changed since."""
@@ -136,11 +154,12 @@ def never() -> bool:
     return False
 
 
-def write(path: str, trees: Iterable[Tree], since: int, before: int = 1 << 62, over: Callable[[], bool] = never) -> Summary:
-    """Write what trees are like to a file. ``since``: nanoseconds since the epoch; what changed at it or later is told; ``before``: the
-    instant of ``Summary.odd``; ``over``: whether nobody wants it any more. Raises ``OSError``."""
-    count = sockets = size = odd = 0
+def write(path: str, trees: Iterable[Tree], since: int, passed: Span | None = None, over: Callable[[], bool] = never) -> Summary:
+    """Write what trees are like to a file. ``since``: nanoseconds since the epoch; what changed at it or later is told; ``passed``: the
+    pass of ``Summary.odd``; ``over``: whether nobody wants it any more. Raises ``OSError``."""
+    count = sockets = size = 0
     total = hashlib.sha256()
+    odd: list[tuple[str, str, int]] = []
     written: list[str] = []
     with open(path, "xb") as raw:
         os.fchmod(raw.fileno(), 0o600)
@@ -157,7 +176,8 @@ def write(path: str, trees: Iterable[Tree], since: int, before: int = 1 << 62, o
                     size += entry.get("size", 0)
                     if tree.loose:
                         continue
-                    odd += seen.st_ctime_ns >= before > seen.st_mtime_ns and stat.S_ISREG(seen.st_mode)
+                    if passed is not None and passed.is_odd(seen, since):
+                        odd.append((tree.name, entry["path"], seen.st_mtime_ns))
                     if seen.st_ctime_ns >= since and len(written) < _SHOWN:
                         written.append(os.path.join(tree.name, entry["path"]))
         raw.flush()
@@ -165,12 +185,14 @@ def write(path: str, trees: Iterable[Tree], since: int, before: int = 1 << 62, o
     return Summary(count, sockets, size, total.hexdigest(), written, odd)
 
 
-def written_since(trees: Iterable[Tree], since: int) -> list[str]:
+def written_since(trees: Iterable[Tree], since: int, over: Callable[[], bool] = never) -> list[str]:
     """Names of what was changed at or after an instant (nanoseconds since the epoch), the first few: a look at times alone, which is
-    quicker than a list by far. Of a loose tree nothing is. Raises ``OSError``."""
+    quicker than a list by far. Of a loose tree nothing is. ``over`` as of ``write``. Raises ``OSError``."""
     found: list[str] = []
     for tree in trees:
         for relative, changed in () if tree.loose else _changes(tree):
+            if over():
+                raise InterruptedError(f"what was written to {tree.name} is wanted by nobody any more")
             if changed >= since:
                 found.append(os.path.join(tree.name, relative))
             if len(found) == _SHOWN:
@@ -193,26 +215,27 @@ def _changes(tree: Tree) -> Iterator[tuple[str, int]]:
 
 def changed_since(trees: Iterable[Tree], since: int) -> int:
     """Bytes on the disk of files that changed at or after an instant (nanoseconds since the epoch). What vanishes meanwhile counts not."""
-    return sum(seen.st_blocks * 512 for seen in _changed(trees, since))
+    return sum(seen.st_blocks * 512 for _path, seen in files_changed(trees, since))
 
 
 def to_read_since(trees: Iterable[Tree], since: int) -> int:
     """The same as bytes that are to be read: of a file that changed all of it, its holes included."""
-    return sum(seen.st_size for seen in _changed(trees, since))
+    return sum(seen.st_size for _path, seen in files_changed(trees, since))
 
 
-def _changed(trees: Iterable[Tree], since: int) -> Iterator[os.stat_result]:
+def files_changed(trees: Iterable[Tree], since: int) -> Iterator[tuple[str, os.stat_result]]:
+    """Paths of those files."""
     for tree in trees:
         for path in _paths(tree):
             with suppress(OSError):
                 seen = os.lstat(path)
                 if stat.S_ISREG(seen.st_mode) and seen.st_ctime_ns >= since:
-                    yield seen
+                    yield path, seen
 
 
 def _paths(tree: Tree) -> Iterator[str]:
     spared = {os.path.join(tree.path, part) for part in tree.spared}
-    for folder, folders, names in os.walk(tree.path):
+    for folder, folders, names in deep.walk(tree.path):
         folders[:] = [name for name in folders if os.path.join(folder, name) not in spared]
         yield from (os.path.join(folder, name) for name in names)
 

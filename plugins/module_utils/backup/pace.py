@@ -13,15 +13,16 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..common.errors import HostError
 from ..common.records import Odd, Record, item, nullable, number, plain
 from ..common.rules import finding
 from ..instance.store import InstanceStore
 from ..system import files
-from . import kept, listing, patience, settings, snapshot
+from . import again, kept, listing, patience, settings, snapshot
 from .kept import Parent
+from .listing import Span
 from .restic import Restic
 from .volumes import Plan
 
@@ -31,6 +32,8 @@ _PASSES = 3
 _TELLING, _LONG_ENOUGH = 64 << 20, 2.0
 # A look at a file is a part of what a copy does to it: restic looks as well, and so does the list that is made of all of them.
 _LOOKS = 3.0
+# Seconds a node waits for its turn in which little is written.
+_WAIT = 5.0
 # Bytes a second that are read where nobody knows.
 _USUAL = float(256 << 20)
 
@@ -57,36 +60,64 @@ class Terms:
 
 @dataclass(frozen=True)
 class Passed:
-    """``added``: bytes that are new in the repository; ``aside``: when the last pass was begun (nanoseconds since the epoch), where the files
-    are to be set aside."""
+    """``added``: bytes that are new in the repository; ``span`` of the last pass; ``aside``: whether the files are to be set aside; ``at``:
+    when it was known that the rest takes no longer than it may (seconds of the monotonic clock)."""
 
     added: int
-    aside: int | None
+    span: Span
+    aside: bool
+    at: float
 
 
 def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms) -> Passed:
     """Save what can be while the node runs, again where the rest would take too long. Raises ``HostError`` (BAK-003) where the rest would
     still take longer than the node may be down, and ``ResticError``."""
-    added, since, parent, known = 0, terms.parent.since, terms.parent.snapshot, read(own)
+    added, parent, known = 0, terms.parent, read(own)
     for turn in range(1, _PASSES + 1):
-        looked, before = patience.looked(snapshot.trees(planned.items), since)
-        since, began = time.time_ns(), time.monotonic()
+        looked, before = patience.looked(snapshot.trees(planned.items), parent.since)
+        if not parent.live or again.mark(snapshot.trees(planned.items), parent.since):
+            time.sleep(again.TICK)
+            parent = Parent(parent.snapshot, time.time_ns())
         passing = snapshot.Terms(terms.version, patience.needed(looked, before, known.rate), kept.LIVE)
-        added += snapshot.live(restic, own.id, planned, passing, parent).added
-        parent = ""
-        rate = rate_of(before, time.monotonic() - began) or known.rate
         began = time.monotonic()
-        rest = listing.to_read_since(snapshot.trees(planned.items), since)
-        known = known.but(rate=rate, to_read=rest)
-        looking = (time.monotonic() - began) * _LOOKS
-        aside = terms.aside and gains(known, looking)
-        seconds = expected(known.but(to_read=0) if aside else known, looking)
+        saved = snapshot.live(restic, own.id, planned, passing, parent)
+        added, span = added + saved.added, Span(parent.since, time.time_ns(), saved.snapshot)
+        rate = rate_of(before, time.monotonic() - began) or known.rate
+        seconds, known, aside = _left(planned, terms, known.but(rate=rate), span.begun)
         if seconds <= terms.bound:
             break
         if turn == _PASSES:
             raise _too_long(own.id, known, seconds, terms.bound)
+        # What was written during this pass is read again by the next.
+        parent = again_from(span)
     keep(own, known)
-    return Passed(added, since if aside else None)
+    return Passed(added, span, aside, time.monotonic())
+
+
+def after_a_wait(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms, passed: Passed) -> Passed:
+    """Once it is a node's turn: the same, or what more passes made of it, where too much was written meanwhile. Raises as they do."""
+    if time.monotonic() - passed.at < _WAIT:
+        return passed
+    seconds, known, aside = _left(planned, terms, read(own), passed.span.begun)
+    if seconds > terms.bound:
+        more = live_passes(restic, own, planned, replace(terms, parent=again_from(passed.span)))
+        return replace(more, added=more.added + passed.added)
+    keep(own, known)
+    return replace(passed, aside=aside, at=time.monotonic())
+
+
+def again_from(span: Span) -> Parent:
+    """What is compared with a pass has what was written during it read again."""
+    return Parent(span.snapshot, span.begun, live=True)
+
+
+def _left(planned: Plan, terms: Terms, known: Pace, since: int) -> tuple[float, Pace, bool]:
+    """Seconds a node would be down now, by what is known then, and whether its files are to be set aside."""
+    began = time.monotonic()
+    known = known.but(to_read=listing.to_read_since(snapshot.trees(planned.items), since))
+    looking = (time.monotonic() - began) * _LOOKS
+    aside = terms.aside and gains(known, looking)
+    return expected(known.but(to_read=0) if aside else known, looking), known, aside
 
 
 def rate_of(size: int, seconds: float) -> float | None:

@@ -49,7 +49,8 @@ class ResticError(HostError):
 class How:
     """``spared``: folders that are saved without what is in them; ``timeout`` in seconds; ``live``: what vanishes meanwhile is no failure;
     ``dry``: only say what would be; ``parent``: the snapshot it is compared with, where restic would take another one; ``view``: clones that
-    are read where files are (``cloned``), and are told from what is saved by size and modification time alone."""
+    are read where files are (``cloned``), and are told from what is saved by size and modification time alone; ``whole``: all is read, whatever
+    times say."""
 
     spared: Sequence[str] = ()
     timeout: float | None = None
@@ -57,6 +58,7 @@ class How:
     dry: bool = False
     parent: str = ""
     view: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,11 @@ class Restic:
         other.hold = descriptors
         return other
 
+    @property
+    def run(self) -> cloned.Run:
+        """How other commands are run beside it."""
+        return cloned.Run(self._run_command, self.hold, ANSWER)
+
     def abilities(self) -> Abilities:
         """Raises ``HostError`` (BAK-003) where there is no restic, or one too old."""
         if self._abilities is None:
@@ -134,6 +141,7 @@ class Restic:
             command += ["--tag", f"{name}={value}"]
         command += ["--parent", how.parent] if how.parent else []
         command += ["--ignore-inode", "--ignore-ctime"] if how.view else []
+        command += ["--force"] if how.whole else []
         for path in how.spared:
             command += ["--exclude", f"{literal(path)}/*"]
         code, out, err = self._call([*command, "--", *sources], how.timeout, before=cloned.seen(how.view))

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..common.errors import HostError
@@ -27,28 +27,29 @@ from ..policy.mounts import below
 from ..policy.unnamed_volumes import is_unnamed
 from ..system import files
 from ..system.clock import is_ahead, moment_of, now
-from . import claims, cloned, kept, listing, origin, owners, patience, progress, settings, uses
+from . import again, claims, cloned, kept, listing, origin, owners, patience, progress, settings, uses
+from .again import TICK
 from .beside import Beside
 from .kept import Parent
 from .listing import Summary, Tree
 from .restic import How, Restic, ResticError, Saved, Snapshot
-from .volumes import Item, Plan, There, plan
+from .volumes import Item, Plan, There, plan, require_folders
 
 MANIFEST, LIST = "manifest.json", "files.jsonl.gz"
 _STAGE = "making-"
-# Seconds: a change may carry a time of the kernel's last tick.
-TICK = 0.05
 # Bytes that stay free in any case, less on a small file system.
 _FLOOR = 1 << 30
 
 
 @dataclass(frozen=True)
 class Terms:
-    """``version`` of the package, ``bound``: seconds the copy may take, ``kind`` of backup."""
+    """``version`` of the package, ``bound``: seconds the copy may take, ``kind`` of backup; ``parent``: what it is compared with,
+    where restic is not to find it."""
 
     version: str | None
     bound: float | None
     kind: str = kept.STOPPED
+    parent: Parent = field(default_factory=Parent)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Copied:
 
 
 def planned(engine: Engine, own: InstanceStore, state: State, wanted: settings.Settings) -> Plan:
-    """What is to be saved of an instance. Raises ``HostError`` (BAK-002, OPS-010)."""
+    """What is saved of an instance, by its name and class. Raises ``HostError`` (BAK-002, OPS-010)."""
     # As it lies there, each $ stands twice.
     model = map_texts(json.loads(own.compose_file() or "{}"), lambda text: text.replace("$$", "$"))
     names = {str((entry or {}).get("name") or key) for key, entry in (model.get("volumes") or {}).items()}
@@ -75,6 +76,14 @@ def planned(engine: Engine, own: InstanceStore, state: State, wanted: settings.S
     data = os.path.realpath(own.data) if os.path.isdir(own.data) else ""
     there = There(own.id, model, described, data, (own.root, own.run), _unnamed(engine, own.id), _astray(model, own))
     return plan(there, uses.of(own.spec()), wanted.classes, wanted.acknowledged)
+
+
+def to_save(engine: Engine, own: InstanceStore, state: State, wanted: settings.Settings) -> Plan:
+    """The same for one who saves it: what has a class of its own below ``data/`` is what that says. Raises ``HostError`` (BAK-002, OPS-010)."""
+    found = planned(engine, own, state, wanted)
+    for item in found.items:
+        require_folders(own.id, item, wanted.classes)
+    return found
 
 
 def _unnamed(engine: Engine, instance: str) -> list[str]:
@@ -109,7 +118,9 @@ def trees(items: Sequence[Item], root: str = "") -> list[Tree]:
 
 
 def require(instance: str, items: Sequence[Item]) -> None:
-    """Whether all that is to be saved is there: restic leaves out what is not. Raises ``HostError`` (BAK-003)."""
+    """Whether all that is to be saved is there: restic leaves out what is not. Raises ``HostError`` (BAK-002, BAK-003)."""
+    for item in items:
+        require_folders(instance, item, {})
     missing = [item.path for item in items if not files.is_folder(item.path)]
     if missing:
         raise unsound(instance, f"{', '.join(missing)} is no folder")
@@ -141,32 +152,44 @@ def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None,
     return kept.parent(known, own.id)
 
 
-def live(restic: Restic, instance: str, planned: Plan, terms: Terms, parent: str = "") -> Saved:
-    """Save what can be while the node runs, so that little is left to do while it is down. Never a backup."""
+def live(restic: Restic, instance: str, planned: Plan, terms: Terms, parent: Parent | None = None) -> Saved:
+    """Save what can be while the node runs, so that little is left to do while it is down. Never a backup. ``parent``: what it is compared
+    with, and since when what changed is still to be read again, where that is not since now."""
     restic.progress.phase(progress.LIVE)
-    label = kept.label(instance, kept.FILES, "live", terms.version, kind=kept.LIVE)
+    since = parent.since if parent is not None and parent.live else time.time_ns()
+    again.flush(restic.run, planned.items)
+    label = kept.label(instance, kept.FILES, "live", terms.version, kind=kept.LIVE, begun=str(since))
+    how = How(_spared(planned.items), terms.bound, live=True, parent=parent.snapshot if parent is not None else "")
     with patience.bounded(instance):
-        return restic.backup(
-            [item.path for item in planned.items], label, How(_spared(planned.items), terms.bound, live=True, parent=parent)
-        )
+        return restic.backup([item.path for item in planned.items], label, how)
 
 
 def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction: str, terms: Terms) -> Copied:
     """Save a node that is down, or one that may be copied while it runs. Raises ``ResticError``, ``HostError`` (BAK-003) where something is
     missing, or was written meanwhile that is to be still, and ``OSError``."""
-    version, bound, kind = terms.version, terms.bound, terms.kind
+    bound, kind = terms.bound, terms.kind
     stage = stage_of(own, transaction)
     require(own.id, items)
     restic.progress.phase(progress.COPY)
-    begun, since, started = now(), time.time_ns(), time.monotonic()
+    started = time.monotonic()
+    whole = not again.ready(restic.run, items, trees(items), terms.parent.marked_from)
+    begun, since = now(), time.time_ns()
     time.sleep(TICK)
-    label = kept.label(own.id, kept.FILES, transaction, version, kind=kind)
+    if kind != kept.STOPPED:
+        again.flush(restic.run, items)
+    more = {} if kind == kept.STOPPED else {"begun": str(since)}
+    label = kept.label(own.id, kept.FILES, transaction, terms.version, kind=kind, **more)
     path = os.path.join(stage, LIST)
     # Of a node that is down all of it is still.
     still = [Tree(tree.name, tree.path, tree.spared) for tree in trees(items)]
-    with Beside(path, still if kind == kept.STOPPED else trees(items), since) as listed:
-        saved = restic.backup([item.path for item in items], label, How(_spared(items), bound))
-    tree = listed.summary()
+    with Beside(path, still if kind == kept.STOPPED else trees(items), since, bound) as listed:
+        saved = restic.backup(
+            [item.path for item in items], label, How(_spared(items), bound, parent="" if whole else terms.parent.snapshot, whole=whole)
+        )
+    try:
+        tree = listed.summary()
+    except TimeoutError as error:
+        raise unsound(own.id, str(error)) from None
     if tree.written:
         raise unsound(own.id, written(tree))
     if kind == kept.STOPPED:

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which of an instance's volumes and folders are saved, by their class, and which are not and why. Decides; touches nothing."""
+"""Which of an instance's volumes and folders are saved, by their class, and which are not and why. Decides; changes nothing."""
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..docker.model import Model, services
 from ..policy.mounts import HARMLESS, below
+from ..system import files
 from .uses import Use
 
 DATA, MONOTONIC, SECRET, CACHE = "data", "monotonic", "secret", "cache"
@@ -181,6 +183,34 @@ def _require(there: There, known: Mapping[str, Any], wanted: Mapping[str, str], 
             problems.append(finding("BAK-002", f"{there.instance}: classes.data/{name}", text, "Give a class to one of them."))
     if problems:
         raise HostError(f"{there.instance} cannot be backed up: its classes are not as they should be", problems)
+
+
+def require_folders(instance: str, item: Item, wanted: Mapping[str, str]) -> None:
+    """Whether what has a class of its own below an item is a folder there, as no file can have one, and a link leaves what it leads to in the
+    backup. ``wanted`` by the operator: what nobody else is to have, and what must not go back, is there under that name. Raises
+    ``HostError`` (BAK-002)."""
+    problems = []
+    for name, cls in sorted(item.inner.items()):
+        path, key = os.path.join(item.path, name), f"{item.name}/{name}"
+        if cls == DATA:
+            continue
+        if files.has_link(item.path, name):
+            text, remedy = "is a link, or lies behind one", "Give the class to the folder the link leads to."
+        elif os.path.lexists(path) and not os.path.isdir(path):
+            text, remedy = (
+                "is no folder: a class is of all that is in one",
+                "Give the class to its folder, or have the node keep it in one of its own.",
+            )
+        elif cls in (SECRET, MONOTONIC) and key in wanted and not os.path.lexists(path):
+            text, remedy = (
+                f"is not there, and what is {cls} may have another name",
+                "Correct the name, make the folder, or take the class away.",
+            )
+        else:
+            continue
+        problems.append(finding("BAK-002", f"{instance}: classes.{key}", f"{key} {text}", remedy))
+    if problems:
+        raise HostError(f"{instance} cannot be backed up: its classes are not as they should be", problems)
 
 
 def _require_acknowledged(instance: str, left: Mapping[str, str], acknowledged: set[str]) -> None:

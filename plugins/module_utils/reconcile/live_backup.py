@@ -10,11 +10,12 @@ any more, and nobody installed or removed anything of the instance meanwhile.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..backup import kept, pace, patience, snapshot, uses
+from ..backup.kept import Parent
 from ..backup.restic import Restic
 from ..backup.volumes import FOLDER, Item, Plan
 from ..common.actions import Action
@@ -25,11 +26,21 @@ from ..instance import journal
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
+from ..system import deep
 from .control import acted
 from .own import Way
 from .repositories import Host
 
 _WHAT = ("release", "spec_digest", "phase")
+
+
+@dataclass(frozen=True)
+class What:
+    """Of what it is made: the node as it was begun with, and what restic compares it with."""
+
+    state: State
+    planned: Plan
+    parent: Parent
 
 
 def may_run_on(own: InstanceStore, items: Sequence[Item]) -> bool:
@@ -39,20 +50,21 @@ def may_run_on(own: InstanceStore, items: Sequence[Item]) -> bool:
 
 
 def _has_files(path: str) -> bool:
-    return any(found[2] for found in os.walk(path))
+    return any(found[2] for found in deep.walk(path))
 
 
-def take(host: Host, own: InstanceStore, restic: Restic, way: Way, what: tuple[State, Plan]) -> dict[str, Any]:
+def take(host: Host, own: InstanceStore, restic: Restic, way: Way, what: What) -> dict[str, Any]:
     """The entry, with ``backup``. Raises what ``snapshot.copy`` and ``snapshot.seal`` raise."""
-    state, planned = what
+    state, planned = what.state, what.planned
     version = state.package.version if state.package is not None else None
     actions = [Action("backup", own.id, "create")]
     transaction = journal.begin(own, "backup", way.holder, actions=[action.as_dict() for action in actions])
     outcome, details = journal.FAILED, {"error": "it was cut"}
     try:
         bound = patience.needed(*patience.looked(snapshot.trees(planned.items), 0), pace.read(own).rate)
+        terms = snapshot.Terms(version, bound, kept.LIVE_SAFE, what.parent)
         with patience.bounded(own.id):
-            copied = snapshot.copy(restic, own, planned.items, transaction, snapshot.Terms(version, bound, kept.LIVE_SAFE))
+            copied = snapshot.copy(restic, own, planned.items, transaction, terms)
         now = own.state()
         if now is None or any(getattr(now, name) != getattr(state, name) for name in _WHAT):
             message = "the backup does not count: another version of it was installed while it was copied"

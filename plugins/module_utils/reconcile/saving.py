@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..backup import aside, claims, cloned, last, pace, progress, snapshot, verify
@@ -136,7 +136,7 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
         # What is stopped for a moment must be able to start again.
         going_on(own, state)
     wanted = wanted_settings(host.store, own, asked)
-    planned = snapshot.planned(host.engine, own, state, wanted)
+    planned = snapshot.to_save(host.engine, own, state, wanted)
     if not planned.items:
         raise HostError(f"{name} has nothing that is backed up", [finding("BAK-002", name, "has no volume and no data folder of its own")])
     require_apart(host, own, wanted)
@@ -151,19 +151,18 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     version = state.package.version if state.package is not None else None
     freed, parent = retaining.room(restic, own, wanted, planned, version)
     bound = asked.bound or float(wanted.max_stop or MAX_STOP)
-    with dumped(Node(host.engine, own, hold), planned.items, up) as items:
+    runs_on = up and may_run_on(own, planned.items)
+    # Of a node that is stopped all is of one moment, also what its package could have saved before.
+    with dumped(Node(host.engine, own, hold), planned.items, runs_on) as items:
         planned = replace(planned, items=items)
-        if up and may_run_on(own, items):
-            entry = live_backup.take(host, own, restic, way, (state, planned))
+        if runs_on:
+            entry = live_backup.take(host, own, restic, way, live_backup.What(state, planned, parent))
         else:
             # Of 0.12 nobody has seen that it goes by size and time alone where it is told to.
             apart = up and restic.abilities().dry and cloned.possible(items, cloned.Run(host.run_command))
-            passed = pace.live_passes(restic, own, planned, pace.Terms(version, bound, parent, apart)) if up else None
-            terms = _Terms(version, bound, passed.aside if passed is not None else None)
-            entry = _Taking(host, own, restic, way, terms).run(planned)
-            if entry.get("backup"):
-                # What is new went there while the node ran, for the most part.
-                entry["backup"]["added"] += passed.added if passed is not None else 0
+            terms = pace.Terms(version, bound, parent, apart)
+            passed = pace.live_passes(restic, own, planned, terms) if up else None
+            entry = _Taking(host, own, restic, way, terms).run(planned, passed)
     if not entry.get("backup"):
         acted(entry, *(Action("backup", item.id, "remove") for item in freed))
         return entry
@@ -174,30 +173,24 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     return entry
 
 
-@dataclass(frozen=True)
-class _Terms:
-    """``version`` of the node; ``bound``: seconds its copy may take; ``passed``: when the live pass was begun, where its files are to be set
-    aside (nanoseconds since the epoch)."""
-
-    version: str | None
-    bound: float
-    passed: int | None
-
-
 class _Taking:
-    """One backup on its way, once all is ready for it. ``item`` is what becomes of the node, ``copied`` what was saved of it."""
+    """One backup on its way, once all is ready for it. ``item`` is what becomes of the node, ``copied`` what was saved of it, ``passed`` what
+    was saved before it is down."""
 
-    def __init__(self, host: Host, own: InstanceStore, restic: Restic, way: Way, terms: _Terms) -> None:
+    def __init__(self, host: Host, own: InstanceStore, restic: Restic, way: Way, terms: pace.Terms) -> None:
         self.host, self.own, self.restic, self.way, self.terms = host, own, restic, way, terms
         listing = host.engine.containers(own.id)
         self.item = Work(look(InstanceSpec(id=own.id, state=STOPPED), host.store, listing, None))
         self.copied: snapshot.Copied | None = None
         self.aside: aside.Aside | None = None
+        self.passed: pace.Passed | None = None
         self.ended: list[str] = []
 
-    def run(self, planned: Plan) -> dict[str, Any]:
+    def run(self, planned: Plan, passed: pace.Passed | None) -> dict[str, Any]:
         terms = self.way.terms(self.host.store)
         with turn(self.host.store, self.own.id, self.way):
+            if passed is not None:
+                self.passed = pace.after_a_wait(self.restic, self.own, planned, self.terms, passed)
             try:
                 alone(self.item, terms, self.host.store, lambda descriptors: self._copy(planned, descriptors))
             finally:
@@ -213,6 +206,8 @@ class _Taking:
             if error is None and self.copied is not None:
                 manifest = snapshot.seal(self.restic, self.own, installed(self.own), self.copied, planned)
                 entry["backup"] = told(manifest, self.copied)
+                # What is new went there while the node ran, for the most part.
+                entry["backup"]["added"] += self.passed.added if self.passed is not None else 0
                 acted(entry, Action("backup", self.own.id, "create"))
         except OSError as problem:
             error = of_the_system(self.own.id, problem, self.host.store.root)
@@ -235,13 +230,15 @@ class _Taking:
         self.item.begin(self.own, OPERATION, self.way.terms(self.host.store))
         if self.ended:
             self.item.told += halt(self.host.engine, self.own.id, containers, Ending(self.way.stop_timeout, descriptors))
-        name, terms = self.item.transaction, self.terms
-        if terms.passed is not None:
+        name, terms, passed = self.item.transaction, self.terms, self.passed
+        if passed is not None and passed.aside:
             run = cloned.Run(self.host.run_command, descriptors, terms.bound)
-            self.aside = aside.set_aside(self.own, planned.items, name, terms.passed, run)
+            self.aside = aside.set_aside(self.own, planned.items, name, passed.span, run)
         if self.aside is None:
             restic = self.restic.holding(*self.restic.hold, *descriptors)
-            self.copied = snapshot.copy(restic, self.own, planned.items, name, snapshot.Terms(terms.version, terms.bound))
+            parent = pace.again_from(passed.span) if passed is not None else terms.parent
+            how = snapshot.Terms(terms.version, terms.bound, parent=parent)
+            self.copied = snapshot.copy(restic, self.own, planned.items, name, how)
         if any(map(running, self.host.engine.containers(self.own.id))):
             self.copied = self.aside = None
             message = "the backup does not count: a container of it was started while it was copied"

@@ -165,7 +165,7 @@ class _One:
             return
         if differs:
             # What would keep every backup from being made is told today, and not at night.
-            self.findings += snapshot.planned(self.host.engine, own, self.state, wish).findings
+            self.findings += snapshot.to_save(self.host.engine, own, self.state, wish).findings
             require_apart(self.host, own, wish)
             self.actions.append(Action("files", "backup settings", "update" if known is not None else "create"))
             self.diff.append(_settings_diff(own, known, wish))

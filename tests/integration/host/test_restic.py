@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import random
 import subprocess
@@ -98,6 +99,34 @@ def test_a_second_backup_of_what_did_not_change_adds_next_to_nothing(repository:
     assert len(repository.backups()) == 3
     for backup in repository.backups():
         repository.prove(backup)
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_what_a_node_writes_through_a_mapping_is_in_its_backup(repository: Repository, tmp_path: Path, meanwhile: bool) -> None:
+    file = repository.folder / "mapped"
+    file.write_bytes(b"0" * (1 << 20))
+    plain, written = repository.restic, [b"height 1"]
+
+    def run(args: list[str], **options: Any) -> tuple[int, bytes, bytes]:
+        if meanwhile and "backup" in args and written:
+            # Its page is on the disk by now, and gets one time for this and all that follows.
+            view[:8] = written.pop()
+        return run_command(args, **options)
+
+    with file.open("r+b") as handle, mmap.mmap(handle.fileno(), 0) as view:
+        view[:8] = b"height 0"
+        time.sleep(0.1)
+        begun = time.time_ns()
+        snapshot.live(Restic(run, plain.repository, settings.password_file(repository.own)), ID, repository.plan, "v1.0.0")
+        seen = file.stat()
+        view[:8] = b"height 2"
+    assert (file.stat().st_mtime_ns == seen.st_mtime_ns) is meanwhile
+    terms = snapshot.Terms("v1.0.0", 300, parent=kept.Parent("", begun, live=True))
+    copied = snapshot.copy(plain, repository.own, repository.items, f"t{next(COUNT)}-{os.getpid()}", terms)
+    snapshot.seal(plain, repository.own, STATE, copied, repository.plan)
+    repository.prove(repository.backups()[-1])
+    plain.restore(repository.backups()[-1].files, str(tmp_path / "back"))
+    assert Path(f"{tmp_path / 'back'}{file}").read_bytes()[:8] == b"height 2"
 
 
 def test_what_a_policy_does_not_keep_goes_and_its_room_with_it(repository: Repository) -> None:

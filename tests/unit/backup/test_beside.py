@@ -88,6 +88,23 @@ def test_what_fails_beside_it_ends_it(tree: Path, monkeypatch: pytest.MonkeyPatc
         found.summary()
 
 
+def test_one_that_takes_too_long_is_none(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = listing.entries
+
+    def slow(tree: Tree) -> Iterator[Any]:
+        for entry in real(tree):
+            time.sleep(0.3)
+            yield entry
+
+    monkeypatch.setattr(listing, "entries", slow)
+    started = time.monotonic()
+    with Beside(str(tree.parent / "list"), [Tree("data", str(tree))], 0, 0.2) as found:
+        pass
+    with pytest.raises(TimeoutError, match=r"took longer than 0\.2 s"):
+        found.summary()
+    assert time.monotonic() - started < 1.5
+
+
 def test_a_list_that_cannot_be_written_is_an_error(tree: Path) -> None:
     (tree.parent / "list").write_text("somebody else's")
     with listed(tree, 0) as found:

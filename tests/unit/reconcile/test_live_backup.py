@@ -142,6 +142,30 @@ def test_what_its_package_saves_is_what_its_command_left(memory_host: MemoryHost
     assert take()["error"] is None and len(asked) == 1
 
 
+def test_all_of_a_node_that_is_stopped_is_of_when_it_was_down(memory_host: MemoryHost, saved: ResticInMemory, take: Take, use: Use) -> None:
+    host = memory_host
+    use({"class": "monotonic", "backup": "dump"}, dump=DUMP)
+    work = Path(host.store.instance(ID).data) / "work" / "more"
+    work.write_text("height 1")
+    asked: list[list[str]] = []
+    host.engine.commanded = lambda _service, words: (asked.append(words), (0, "", ""))[1]  # type: ignore[func-returns-value]
+
+    def during(words: list[str]) -> None:
+        if words[0] == "backup" and "avs.kind=live" in words:
+            (volume(host) / "rows").write_text("height 2")
+            work.write_text("height 2")
+
+    saved.during = during
+    done = take()
+    assert done["error"] is None and "stop container node" in acted(done) and asked == []
+    assert manifest(host, saved)["kind"] == "stopped"
+    tree = Path(host.store.root, "backup", ID, "snapshots", there(host, saved)[0]["snapshot"])
+    assert {path.name: path.read_text() for path in tree.rglob("*") if path.is_file()}.items() >= {
+        "rows": "height 2",
+        "more": "height 2",
+    }.items()
+
+
 @pytest.mark.parametrize("what", ["fails", "leaves nothing", "leaves a link"])
 def test_a_dump_that_fails_is_no_backup(memory_host: MemoryHost, saved: ResticInMemory, take: Take, use: Use, what: str) -> None:
     host = memory_host

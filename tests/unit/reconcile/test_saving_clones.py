@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,23 +83,33 @@ def test_what_lies_in_one_folder_is_set_aside_too(memory_host: MemoryHost, saved
     assert saved.asked.count(["cp"]) == 2 and sorted(os.listdir(place)) == ["data", "volume"]
 
 
-def test_what_restic_would_not_see_is_copied_while_the_node_is_down(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+def test_what_restic_would_not_see_is_read_with_another_time_first(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
     host = memory_host
-    seen: list[tuple[bool, bool]] = []
+    seen: list[tuple[bool, bool, int]] = []
 
     def during(words: list[str]) -> None:
         if words[0] == "backup":
-            seen.append((bool(saved.view), bool(running(host))))
+            place = Path(saved.view.get(str(rows(host).parent), str(rows(host).parent)), "rows")
+            seen.append((bool(saved.view), bool(running(host)), place.stat().st_mtime_ns))
             if "avs.kind=live" in words:
                 # Changed after the pass, with the time it had before.
                 before = rows(host).stat()
                 rows(host).write_text("COMMITTED")
                 os.utime(rows(host), ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    os.utime(rows(host), ns=(1, 10**18))
+    moment = 10**18
+    os.utime(rows(host), ns=(1, moment))
     saved.during = during
-    assert take()["error"] is None and seen == [(False, True), (False, False), (False, True)] and left(host) == []
-    assert prove(host, saved)["error"] is None
+    assert take()["error"] is None and left(host) == []
+    assert seen == [(False, True, moment), (True, True, moment + 10**9), (True, True, moment), (False, True, moment)]
+    # It is compared with the one that has the other time, which goes.
+    made = [words for words in saved.asked if words[0] == "backup" and "avs.cloned=yes" in words]
+    [odd] = [words[words.index("--parent") + 1] for words in made[1:]]
+    assert odd not in made[0] and len([words for words in made if "--parent" in words]) == 2
+    assert len([item for item in snapshots(host) if "avs.cloned=yes" in item["tags"]]) == 1  # type: ignore[operator]
+    [backup] = there(host, saved)
+    [content] = Path(host.store.root, "backup", ID, "snapshots", str(backup["snapshot"])).rglob("rows")
+    assert content.read_text() == "COMMITTED" and prove(host, saved)["error"] is None
 
 
 @pytest.mark.parametrize("broken", ["cp", "clone"])
@@ -161,7 +172,16 @@ def test_the_parent_of_a_pass_is_one_of_the_files_themselves() -> None:
     second = 1767225600 * 10**9
     copied, live, read = made(1, "stopped"), made(2, "live"), made(3, "stopped", **{"avs.cloned": "yes"})
     assert kept.parent([], "i") == kept.Parent() == kept.parent([copied], "j")
-    assert kept.parent([copied], "i") == kept.Parent("", second + 10**9)
-    assert kept.parent([copied, live, read], "i") == kept.Parent("s2", second + 2 * 10**9)
+    seal = Snapshot("s9", copied.time, "i", {"avs.part": "seal", "avs.of": "s1", "avs.transaction": "t"}, ["/x"])
+    copied = replace(copied, tags={**copied.tags, "avs.transaction": "t"})
+    assert kept.parent([copied, seal], "i") == kept.Parent("s1", second + 10**9)
+    # Somebody may have written to what has no seal, and to what was read while the node ran.
+    assert kept.parent([copied], "i") == kept.Parent("s1", second - 59 * 10**9, live=True)
+    assert kept.parent([copied, seal, live], "i") == kept.Parent("s2", second - 58 * 10**9, live=True)
+    assert kept.parent([copied, live, read], "i") == kept.Parent("s2", second - 58 * 10**9, live=True)
+    # It says itself when it was begun, and its files were marked as they were set aside.
+    begun = made(2, "live", **{"avs.begun": "7000000000"})
+    assert kept.parent([copied, begun], "i") == kept.Parent("s2", 7 * 10**9, live=True)
+    assert kept.parent([copied, begun, read], "i") == kept.Parent("s2", 7 * 10**9)
     # Where it is gone everything is read.
     assert kept.parent([copied, read], "i") == kept.Parent()

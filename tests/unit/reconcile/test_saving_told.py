@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +129,53 @@ def test_a_list_beside_it_brings_a_password_of_its_own(memory_host: MemoryHost, 
     own = host.store.instance(ID)
     assert settings.same_password(own, PASSWORD) and os.listdir(own.run + "/backup") == ["password"]
     assert take(password="")["error"] is None
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_what_is_written_while_it_waits_for_its_turn_counts(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, slow: list[int], monkeypatch: pytest.MonkeyPatch, enough: bool
+) -> None:
+    passes: list[bool] = []
+    real = saving.turn
+
+    @contextmanager
+    def waited(*args: Any) -> Iterator[None]:
+        with real(*args):
+            slow[0] = 500 << 20
+            yield
+
+    def less(words: list[str]) -> None:
+        if words[0] == "backup" and "avs.kind=live" in words:
+            passes.append(running(memory_host) == {"node", "gateway"})
+            slow[0] = 0 if enough or len(passes) == 1 else slow[0]
+
+    monkeypatch.setattr(pace, "_WAIT", 0.0)
+    monkeypatch.setattr(saving, "turn", waited)
+    saved.during = less
+    done = take(bound=20.0)
+    if enough:
+        assert done["error"] is None and passes == [True, True] and done["backup"]["added"] == 15
+    else:
+        assert "was not stopped: the copy would take about 500 s" in done["error"] and passes == [True] * 4
+    assert running(memory_host) == {"node", "gateway"}
+
+
+@pytest.mark.parametrize("clones", [False, True])
+def test_to_look_at_its_files_is_part_of_the_time_it_may_be_down(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, monkeypatch: pytest.MonkeyPatch, clones: bool
+) -> None:
+    real = listing.entries
+
+    def late(tree: listing.Tree) -> Iterator[Any]:
+        time.sleep(0.6)
+        yield from real(tree)
+
+    monkeypatch.setattr(cloned, "possible", lambda _items, _run: clones)
+    monkeypatch.setattr(pace, "gains", lambda _pace, _looking: True)
+    monkeypatch.setattr(listing, "entries", late)
+    done = take(bound=0.5)
+    assert "took longer than 0.5 s" in done["error"] and there(memory_host, saved) == []
+    assert running(memory_host) == {"node", "gateway"}
 
 
 def test_one_that_is_down_is_kept_from_nothing(memory_host: MemoryHost, saved: ResticInMemory, take: Take, slow: list[int]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import cloned, progress, restic
+from ansible_collections.restaking.avs.plugins.module_utils.backup import again, cloned, progress, restic
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
@@ -34,6 +34,7 @@ def with_restic(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> Res
     monkeypatch.setattr(restic, "program", lambda: "/usr/bin/restic")
     # Whatever file system the tests are run on.
     monkeypatch.setattr(cloned, "possible", lambda _items, _run: False)
+    monkeypatch.setattr(again, "kind_of", lambda _path: "ext4")
     host, tool = memory_host, ResticInMemory()
     host.well(keyless(host))
     content = host.engine.volumes / f"avs-{ID}_node-data" / "_data"

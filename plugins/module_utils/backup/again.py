@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What restic is to read again though its times may not say so.
+
+restic leaves out a file whose size, times and number are as in the snapshot before. Who writes through a mapping gives a file a new time as a
+page of it becomes dirty, and none for what goes there until that page is on the disk; two writes within a tick of the clock have one time.
+So all is brought to the disk as a pass begins: what is written later has a time from then on. Whatever has one may have been read in between,
+and is marked before the next snapshot: it gets a new change time, by being given the mode it has.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from . import listing
+from .cloned import Run
+from .listing import Tree
+from .volumes import Item
+
+# Seconds: a change may carry a time of the kernel's last tick.
+TICK = 0.05
+# File systems that give a time as a page becomes dirty. Of others some do as it goes to the disk, and some never do.
+_TELL = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"})
+_NEVER_TELL = frozenset({"tmpfs", "ramfs"})
+_SECOND = 10**9
+# It went, or is something else by now: restic sees that.
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
+
+
+def flush(run: Run, items: Sequence[Item]) -> None:
+    """Bring to the disk what was written to the file systems of all of it. Raises ``HostError``."""
+    run("sync", "--file-system", "--", *{os.lstat(item.path).st_dev: item.path for item in items}.values())
+
+
+def ready(run: Run, items: Sequence[Item], trees: Sequence[Tree], since: int | None) -> bool:
+    """Before files are saved: whether restic sees all that changed. ``since``: when what it compares them with was begun (nanoseconds since the
+    epoch), ``None`` where nobody wrote meanwhile. Raises ``HostError``, ``OSError``."""
+    kinds = {kind_of(item.path) for item in items}
+    if kinds & _NEVER_TELL:
+        return False
+    if kinds - _TELL:
+        flush(run, items)
+    return since is None or mark(trees, since)
+
+
+def mark(trees: Sequence[Tree], since: int) -> bool:
+    """Have restic read again every file that changed at or after an instant; whether that could be done of all."""
+    done = True
+    for path, _seen in listing.files_changed(trees, since - int(TICK * _SECOND)):
+        done = _marked(path) and done
+    return done
+
+
+def _marked(path: str) -> bool:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            seen = os.fstat(handle)
+            if stat.S_ISREG(seen.st_mode):
+                os.fchmod(handle, stat.S_IMODE(seen.st_mode))
+        finally:
+            os.close(handle)
+    except OSError as error:
+        return error.errno in _GONE
+    return True
+
+
+@contextmanager
+def disguised(found: Sequence[tuple[str, int]]) -> Iterator[None]:
+    """Files (path, modification time) that have another time meanwhile. For clones: of them the change time tells nothing."""
+    try:
+        for path, moment in found:
+            _time(path, moment + _SECOND)
+        yield
+    finally:
+        for path, moment in found:
+            _time(path, moment)
+
+
+def _time(path: str, moment: int) -> None:
+    os.utime(path, ns=(moment, moment), follow_symlinks=False)
+
+
+def kind_of(path: str) -> str:
+    """The type of the file system a path is on."""
+    best, kind = "", ""
+    with open("/proc/self/mountinfo", "rb") as handle:
+        for line in handle:
+            before, _dash, after = line.partition(b" - ")
+            # What would end a word is written as a number.
+            place = os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), before.split(b" ")[4]))
+            # Of two on one place the later one is seen.
+            if len(place) >= len(best) and (path == place or path.startswith(f"{place.rstrip('/')}/")):
+                best, kind = place, os.fsdecode(after.split(b" ")[0])
+    return kind
