@@ -107,14 +107,12 @@ def apply(restic: Restic, instance: str, keep: Mapping[str, int], needed: Collec
     return gone
 
 
-def tidy(restic: Restic, instance: str, known: Sequence[Snapshot], everything: bool = False) -> list[Snapshot]:
-    """Remove what cuts and failures left, and what only that needed; ``everything``: what nothing needs in any case. Returns the snapshots
-    that are left of those ``known``. Raises ``ResticError``."""
+def tidy(restic: Restic, instance: str, known: Sequence[Snapshot]) -> list[Snapshot]:
+    """Take off the list what cuts and failures left; what they alone needed goes with a later prune, or is what the next one needs not save
+    again. Returns the snapshots that are left of those ``known``. Raises ``ResticError``."""
     # Where some cannot be read, what seems to have no seal may have one.
     left = {item.id for item in kept.needless(known, instance)} if not restic.unread else set()
     restic.forget(sorted(left))
-    if left or everything:
-        restic.prune()
     return [item for item in known if item.id not in left]
 
 
@@ -130,7 +128,8 @@ def make_room(restic: Restic, instance: str, keep: Mapping[str, int], needed: Co
             return gone, 0
         known = restic.snapshots()
         if not tidied:
-            tidy(restic, instance, known, everything=True)
+            tidy(restic, instance, known)
+            restic.prune()
             tidied = True
             continue
         found = kept.backups(known, instance)

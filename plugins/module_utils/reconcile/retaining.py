@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..backup import kept, last, retention, snapshot, spare
 from ..backup.kept import Backup, Parent
-from ..backup.restic import Restic, Snapshot
+from ..backup.restic import Restic, ResticError, Snapshot
 from ..backup.settings import Settings
 from ..backup.volumes import Plan
 from ..common.actions import Action
@@ -41,7 +43,7 @@ def room(restic: Restic, own: InstanceStore, wanted: Settings, planned: Plan, ve
         failed = error
     spare.keep(restic.repository)
     try:
-        return gone, snapshot.room(restic, own, planned, version, None if gone or failed else known)
+        return gone, _has_room(restic, own, planned, version, None if gone or failed else known)
     except HostError as error:
         if failed is not None:
             error.findings = [*error.findings, *failed.findings]
@@ -49,6 +51,20 @@ def room(restic: Restic, own: InstanceStore, wanted: Settings, planned: Plan, ve
             message = f"removed to make room: {', '.join(item.id for item in gone)}"
             error.findings = [*error.findings, finding("BAK-003", own.id, message)]
         raise
+
+
+def _has_room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None, known: Sequence[Snapshot] | None) -> Parent:
+    """As ``snapshot.room``; what no snapshot needs any more goes where it is in the way."""
+    try:
+        return snapshot.room(restic, own, planned, version, known)
+    except ResticError as error:
+        free = shutil.disk_usage(restic.repository).free
+        if error.kind == "full":
+            with suppress(ResticError):
+                restic.prune()
+        if shutil.disk_usage(restic.repository).free <= free:
+            raise
+    return snapshot.room(restic, own, planned, version)
 
 
 def retain(restic: Restic, own: InstanceStore, wanted: Settings, entry: dict[str, Any], before: Sequence[Backup] = ()) -> None:

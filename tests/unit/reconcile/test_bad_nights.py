@@ -180,6 +180,20 @@ def test_a_little_room_is_kept_for_when_there_is_none(
     assert "Make room" in told["remedy"] and running(host) == {"node", "gateway"}
 
 
+def test_what_only_a_failure_needed_goes_where_it_is_in_the_way(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = memory_host
+    take()
+    usage, pruned = shutil.disk_usage(host.store.root), list[str]()
+    monkeypatch.setattr(spare.shutil, "disk_usage", lambda _path: usage._replace(free=usage.total if pruned else 0))
+    Path(host.store.instance(ID).data, "work", "more").write_text("another one")
+    saved.during = lambda words: pruned.append(words[0]) if words[0] == "prune" else None
+    assert take()["error"] is None and pruned == ["prune"]
+    # Nor is it done where there is room.
+    assert take()["error"] is None and pruned == ["prune"]
+
+
 def test_room_another_backup_was_promised_is_none(
     memory_host: MemoryHost, saved: ResticInMemory, take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
