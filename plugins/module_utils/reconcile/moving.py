@@ -154,7 +154,7 @@ def _written(name: str, arrived: arrival.Arrival, found: Mapping[str, str]) -> l
 
 @dataclass(frozen=True)
 class _Visit:
-    """A backup that is looked at on a host where its instance is not installed."""
+    """A backup that is looked at on a host where its instance is not installed. ``marks`` of the hosts that made it and the newest one."""
 
     host: Host
     own: InstanceStore
@@ -165,6 +165,7 @@ class _Visit:
     here: Origin
     arrived: arrival.Arrival
     found: Sequence[Finding] = ()
+    marks: Sequence[str] = ()
 
     @property
     def outdated(self) -> dict[str, str]:
@@ -230,7 +231,7 @@ def _visit(host: Host, name: str, asked: Asked, wanted: Wanted, descriptors: tup
         if wanted.version is not None:
             arrival.require_version(name, arrived, arrived.package, wanted.version)
         _require_room_for(host, own, seal.items, chosen)
-        yield _Visit(host, own, restic, chosen, seal, wanted, origin.here(own, asked.host), arrived, found)
+        yield _Visit(host, own, restic, chosen, seal, wanted, origin.here(own, asked.host), arrived, found, (chosen.host, newest.host))
     finally:
         files.remove(stage)
         if not there and hold.hold_of(own) is None:
@@ -241,7 +242,7 @@ def _visit(host: Host, name: str, asked: Asked, wanted: Wanted, descriptors: tup
 
 def _kept(visit: _Visit, asked: Asked) -> Settings:
     """How it is backed up from now on: what its old host made is its own."""
-    wanted = whose.with_more(wanted_settings(visit.host.store, visit.own, asked), visit.backup.host, visit.arrived.origin["machine"])
+    wanted = whose.with_more(wanted_settings(visit.host.store, visit.own, asked), *visit.marks, visit.arrived.origin["machine"])
     return wanted.but(unmade=True, copies=copies.with_made(wanted.copies, asked.copy)) if asked.copy else wanted
 
 

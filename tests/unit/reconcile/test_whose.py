@@ -149,6 +149,25 @@ def test_a_host_with_another_name_knows_its_backups(two: Two) -> None:
     assert known is not None and [mark.partition(":")[0] for mark in known.taken] == ["one", "renamed"]
 
 
+def test_who_takes_an_older_backup_goes_on_after_the_newest(two: Two) -> None:
+    older = listed(two, two.old)[0]
+    at = two.at
+
+    def renamed(host: MemoryHost) -> Host:
+        found = at(host)
+        two.patch.setattr(origin.socket, "gethostname", lambda: "renamed")
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(two, "at", renamed)
+        assert taken(two, two.old)["error"] is None
+    two.carry()
+    two.move(backup=older)
+    two.new.well(keyed(two.new))
+    done = taken(two, two.new)
+    assert done["error"] is None, done["error"]
+
+
 def test_what_the_inventory_calls_monotonic_by_now_goes_to_no_other_host(two: Two) -> None:
     promised = two.step("given_up", CHECK)["move"]
     classes = {ID: {"node-data": "monotonic", "data/work": "monotonic"}}
