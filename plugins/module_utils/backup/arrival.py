@@ -88,9 +88,11 @@ def require_version(instance: str, arrived: Arrival, name: str, version: str) ->
 
 def require_confirmed(instance: str, arrived: Arrival, keys: bool) -> None:
     """``keys``: whether it is to be installed with some. What was restored without has asked nobody. Raises ``HostError`` (KEY-013)."""
-    if keys and not (arrived.keys and arrived.confirmed):
+    why = "has not confirmed that it is down there" if arrived.keys and not arrived.confirmed else ""
+    if keys and not arrived.keys:
+        why = "was not asked, as there were no keys"
+    if why:
         name = Origin.of(arrived.origin).name
-        why = "was not asked, as there were no keys" if arrived.confirmed else "has not confirmed that it is down there"
         message = f"was restored here from {name}, which {why}"
         raise HostError(f"{instance} {message}", [finding("KEY-013", instance, message, f"Restore again with {name} at hand.")])
 
