@@ -28,7 +28,7 @@ from .kept import Backup
 from .listing import Tree
 from .restic import Restic
 from .verify import Seal, make_holes
-from .volumes import DATA, Item
+from .volumes import CACHE, DATA, SAVED, Item
 
 SWAPPING, SWAPPED = "swapping", "swapped"
 _FRESH = ".avs-restoring-"
@@ -225,15 +225,31 @@ def half(own: InstanceStore) -> Swap | None:
 
 def going_back(here: Sequence[Item], wanted: Sequence[Item]) -> dict[str, str]:
     """Name -> class, of what does not simply take the place of what is there: a volume that must not go back by what the package or the
-    operator says now, or said then, and folders of a class of their own."""
+    operator says now, or said then, and folders of a class of their own, unless nothing is lost with them."""
     now = {item.name: item for item in here}
     found: dict[str, str] = {}
     for item in wanted:
-        for one in (item, now.get(item.name, item)):
+        there = now.get(item.name, item)
+        for one in (item, there):
             if one.cls != DATA:
                 found[item.name] = one.cls
-            found.update({f"{item.name}/{name}": cls for name, cls in one.inner.items() if cls != DATA})
+            found.update({f"{item.name}/{name}": cls for name, cls in one.inner.items() if cls != DATA and not _no_loss(there, name, cls)})
     return found
+
+
+def _no_loss(there: Item, name: str, cls: str) -> bool:
+    """Whether what lies in a folder now may go: the node makes it again, or there is nothing. What was signed is no such thing."""
+    return cls not in SAVED and (there.inner.get(name) == CACHE or _is_empty(os.path.join(there.path, name)))
+
+
+def _is_empty(path: str) -> bool:
+    """Whether there is nothing in a folder, or none. What cannot be looked into is not known to be empty."""
+    try:
+        return not os.listdir(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _move(source: str, target: str) -> None:

@@ -43,7 +43,7 @@ BACKUPS = (
         ERROR,
         "What must not go back does not by itself",
         "A node that forgets what it has signed signs it again.",
-        "Restore without it, or acknowledge it by its name where you know that nothing is lost.",
+        "Acknowledge it by its name (avs_restore_acknowledged, or avsctl restore --acknowledge) where you know that nothing is lost.",
     ),
     Rule(
         "BAK-010",

@@ -21,7 +21,7 @@ from ..backup.kept import Backup
 from ..backup.restore import Place, Swap
 from ..backup.settings import folder
 from ..backup.verify import Seal
-from ..backup.volumes import Item
+from ..backup.volumes import SAVED, Item
 from ..common.actions import Action
 from ..common.errors import HostError
 from ..common.findings import WARNING, Finding
@@ -205,13 +205,19 @@ def _wanted(own: InstanceStore, here: Sequence[Item], saved: Sequence[Item], bac
     """What is put back: nothing goes back by itself that must not."""
     odd, forward = swaps.going_back(here, saved), brings_forward(own, [*here, *saved])
     problems = [
-        finding("BAK-005", f"{own.id}: {name}", f"is of the class {cls}, and would be as it was when the backup was made")
+        finding("BAK-005", f"{own.id}: {name}", _why(cls))
         for name, cls in sorted(odd.items())
         if name not in back.acknowledged and name not in forward
     ]
     if problems:
         raise HostError(f"{own.id} is not restored: something in it must not go back by itself", problems)
     return list(saved)
+
+
+def _why(cls: str) -> str:
+    if cls in SAVED:
+        return f"is of the class {cls}, and would be as it was when the backup was made"
+    return f"is of the class {cls}: its content is in no backup, and would be gone"
 
 
 def _require_same(own: InstanceStore, state: State, seal: Seal) -> None:

@@ -29,12 +29,20 @@ def own(tmp_path: Path) -> InstanceStore:
     return found
 
 
-def test_a_class_counts_by_what_is_said_now_and_was_said_then() -> None:
+def test_a_class_counts_by_what_is_said_now_and_was_said_then(tmp_path: Path) -> None:
     plain, signed = Item("volumes/x", "/x", "data"), Item("volumes/x", "/x", "monotonic")
     assert restore.going_back([plain], [plain]) == {} and restore.going_back([], [plain]) == {}
     assert restore.going_back([signed], [plain]) == restore.going_back([plain], [signed]) == {"volumes/x": "monotonic"}
-    inner = Item("data", "/d", "data", inner={"a": "cache", "b": "data", "c": "monotonic"})
-    assert restore.going_back([inner], [Item("data", "/d", "data")]) == {"data/a": "cache", "data/c": "monotonic"}
+    for name in "abcde":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    (tmp_path / "empty").mkdir()
+    where = {"a": "cache", "b": "data", "c": "monotonic", "d": "secret", "nowhere": "secret", "empty": "secret", "never": "monotonic"}
+    inner, bare = Item("data", str(tmp_path), "data", inner=where), Item("data", str(tmp_path), "data")
+    # What a node makes again is no loss, nor is nothing.
+    assert restore.going_back([inner], [bare]) == {"data/c": "monotonic", "data/d": "secret", "data/never": "monotonic"}
+    # A cache then is data by now: the backup has nothing of it.
+    assert restore.going_back([bare], [Item("data", "/then", "data", inner={"e": "cache", "x": "cache"})]) == {"data/e": "cache"}
 
 
 def test_where_it_goes_is_beside_where_it_is_on_this_host(own: InstanceStore) -> None:
