@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import patience
 from ansible_collections.restaking.avs.plugins.module_utils.backup import restore as swaps
 from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
@@ -94,8 +93,6 @@ def test_a_node_that_keeps_its_reader_waiting_does_not_do_so_for_ever(
     assert take()["error"] is None
     bounds = [bound for bound, words in zip(saved.bounds, saved.asked) if words[0] == "backup" and "avs.part=files" in words]
     assert len(bounds) == (1 if alone else 2) and None not in bounds and (bounds[0] or 0) >= 3600
-    monkeypatch.setattr(patience, "_LEAST", 0.0)
-    monkeypatch.setattr(patience, "_LOOKS", 0.0)
     (volume(host) / "rows").unlink()
     saved.ends = {"backup": (124, "")}
     done = take()

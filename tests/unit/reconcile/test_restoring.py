@@ -196,37 +196,6 @@ def test_what_was_replaced_stays_until_the_node_is_well(memory_host: MemoryHost,
     assert "is still kept" in again["error"] and kept["data"] in again["error"]
 
 
-def test_what_must_not_go_back_does_not_by_itself(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
-    host = memory_host
-    take(classes={ID: {"node-data": "monotonic", "data/work": "monotonic"}})
-    write(host, "later")
-    done = back(host, saved)
-    assert [item["place"] for item in done["findings"] if item["id"] == "BAK-005"] == [f"{ID}: data/work", f"{ID}: volumes/node-data"]
-    assert contents(host) == NOW and running(host) == {"node", "gateway"}
-    # It was such a volume then, whatever is said of it now.
-    take(classes={ID: {"data/work": "data"}})
-    first = there(host, saved)[0]["id"]
-    assert "must not go back" in back(host, saved, first)["error"]
-    assert back(host, saved, first, acknowledged=("volumes/node-data", "data/work"))["error"] is None
-    assert contents(host) == THEN
-
-
-def test_a_cache_keeps_nothing_from_being_restored_and_a_secret_says_what_would_be_lost(
-    memory_host: MemoryHost, saved: ResticInMemory, take: Take
-) -> None:
-    host = memory_host
-    where = Host(host.store, host.engine.connect(), saved)
-    take(classes={ID: {"data/work": "secret", "data/nowhere": "secret"}})
-    write(host, "later")
-    done = back(host, saved)
-    [told] = [item for item in done["findings"] if item["id"] == "BAK-005"]
-    assert told["place"] == f"{ID}: data/work" and "its content is in no backup, and would be gone" in told["message"]
-    assert "avs_restore_acknowledged" in told["remedy"] and contents(host) == NOW
-    asked = Asked(password=PASSWORD, classes={ID: {"data/work": "cache"}})
-    done = restoring.restore(where, [ID], WAY, asked, Back())["instances"][0]
-    assert done["error"] is None and (volume(host) / "rows").read_text() == THEN[0]
-
-
 def test_data_of_another_version_is_not_put_back(memory_host: MemoryHost, saved: ResticInMemory, later: str) -> None:
     host = memory_host
     host.record(package={**host.state()["package"], "version": "v9"})

@@ -141,7 +141,7 @@ def test_a_process_is_told_from_another_with_its_number() -> None:
     child = os.fork()
     if not child:
         os._exit(0)
-    time.sleep(0.1)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
     # Ended, and not asked how.
     assert birth(child) is None
     os.waitpid(child, 0)
