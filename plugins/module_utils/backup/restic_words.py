@@ -16,6 +16,8 @@ from typing import Any
 INCOMPLETE = 3
 # What it ends with (0.17 and newer), and what it says (all), and what that means.
 _FULL = r"no space left on device|disk quota exceeded"
+# Where in its own program it was; of some errors it says that in a line for each call, after what went wrong.
+_TRACE = re.compile(r"(?:\S+\.(?:go|s):[0-9]+|(?:main|runtime|[a-z0-9-]+(?:\.[a-z0-9-]+)+/\S+)\.[\w.()*]+)\Z")
 _CODES = {10: "missing", 11: "locked", 12: "password"}
 _WORDS = (
     (
@@ -60,7 +62,7 @@ def last_words(said: str) -> str:
     for line in said.splitlines():
         with suppress(ValueError, AttributeError):
             line = _message(json.loads(line))
-        if line.strip():
+        if line.strip() and not _TRACE.match(line.strip()):
             lines.append(line.strip())
     return "; ".join(lines[-3:])[:1000]
 

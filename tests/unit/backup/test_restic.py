@@ -52,6 +52,31 @@ def test_its_last_words_are_short_and_not_its_progress() -> None:
     assert len(restic.last_words("x" * 5000)) == 1000
 
 
+def test_what_went_wrong_is_found_before_its_trace() -> None:
+    said = """write /r/locks/f06-tmp-34: no space left on device
+github.com/restic/restic/internal/backend/local.(*Local).Save
+\tgithub.com/restic/restic/internal/backend/local/local.go:170
+github.com/cenkalti/backoff.RetryNotify
+\tgithub.com/cenkalti/backoff/retry.go:34
+main.runForget
+\tgithub.com/restic/restic/cmd/restic/cmd_forget.go:123
+main.glob..func11
+\tgithub.com/restic/restic/cmd/restic/cmd_forget.go:35
+runtime.main
+\truntime/proc.go:250
+runtime.goexit
+\truntime/asm_amd64.s:1594
+unable to create lock in backend
+"""
+    assert restic.last_words(said) == "write /r/locks/f06-tmp-34: no space left on device; unable to create lock in backend"
+    assert restic.kind_of(1, said) == "full"
+    # A file may be called so.
+    assert (
+        restic.last_words("error: /a/main.go: permission denied\nb.go:3 vanished")
+        == "error: /a/main.go: permission denied; b.go:3 vanished"
+    )
+
+
 def test_locks_of_this_host_are_dead_where_no_restic_has_their_number() -> None:
     mine = {"hostname": socket.gethostname(), "pid": os.getpid()}
     assert restic.is_dead(mine) and restic.is_dead({**mine, "pid": 1 << 30})
