@@ -9,6 +9,7 @@ What is in files is not part of it: restic knows that by its own digests, and re
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
@@ -36,6 +37,9 @@ _KINDS = {
 _SHOWN = 5
 # Nanoseconds: a change may carry a time of the kernel's last tick.
 _TICK = 50_000_000
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# What is said of something that is gone, or another thing than a moment ago.
+_CHANGED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENODATA, errno.ENXIO, errno.ERANGE)
 
 
 @dataclass(frozen=True)
@@ -83,31 +87,66 @@ class Summary:
 
 def entries(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
     """Everything in a tree, folders before what is in them, in one order always. Raises ``OSError``."""
+    return _entries_of_loose(tree) if tree.loose else _entries_of_still(tree)
+
+
+def _entries_of_still(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
     first: dict[tuple[int, int], str] = {}
     spared = {os.path.join(tree.path, part) for part in tree.spared}
     waiting = [(tree.path, "")]
     while waiting:
         path, relative = waiting.pop()
-        try:
-            seen = os.lstat(path)
-            entry = _entry(tree.name, path, relative, seen, first)
-        except FileNotFoundError:
-            if tree.loose and relative:
-                continue
-            raise
-        yield ({**entry, "loose": True} if tree.loose else entry), seen
+        seen = os.lstat(path)
+        yield _entry(tree.name, path, relative, seen, first), seen
         if stat.S_ISDIR(seen.st_mode) and path not in spared:
-            names = sorted(_names(path, tree.loose), key=os.fsencode, reverse=True)
+            names = sorted(os.listdir(path), key=os.fsencode, reverse=True)
             waiting += [(os.path.join(path, name), os.path.join(relative, name)) for name in names]
 
 
-def _names(path: str, loose: bool) -> list[str]:
+def _entries_of_loose(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
+    """Whoever writes there may put a link in the place of a folder: each is looked at by a descriptor of its own, and what is another thing
+    by then, or gone, is left out."""
+    first: dict[tuple[int, int], str] = {}
+    seen = os.lstat(tree.path)
+    yield {**_entry(tree.name, tree.path, "", seen, first), "loose": True}, seen
+    waiting = [""]
+    while waiting:
+        inside = waiting.pop()
+        handle = -1 if inside in tree.spared else _unfollowed(tree.path, inside)
+        if handle < 0:
+            continue
+        try:
+            for name in sorted(os.listdir(handle), key=os.fsencode):
+                relative = os.path.join(inside, name)
+                try:
+                    path = f"/proc/self/fd/{handle}/{name}"
+                    seen = os.lstat(path)
+                    entry = _entry(tree.name, path, relative, seen, first)
+                except OSError as error:
+                    if error.errno in _CHANGED:
+                        continue
+                    raise
+                yield {**entry, "loose": True}, seen
+                if stat.S_ISDIR(seen.st_mode):
+                    waiting.append(relative)
+        finally:
+            os.close(handle)
+
+
+def _unfollowed(root: str, relative: str) -> int:
+    """A descriptor of a folder below another one, with no link on the way there; -1 where there is none any more."""
+    handle = os.open(root, _FOLDER)
     try:
-        return os.listdir(path)
-    except FileNotFoundError:
-        if loose:
-            return []
+        for part in relative.split("/") if relative else ():
+            below = os.open(part, _FOLDER, dir_fd=handle)
+            os.close(handle)
+            handle = below
+    except OSError as error:
+        os.close(handle)
+        if error.errno in _CHANGED:
+            return -1
         raise
+    return handle
 
 
 def _entry(name: str, path: str, relative: str, seen: os.stat_result, first: dict[tuple[int, int], str]) -> Entry:

@@ -24,7 +24,7 @@ from ..common.rules import finding
 from ..docker.programs import PATH
 from ..system import files
 from ..system.command import RunCommand, invocation, ran_out_of_time
-from . import cloned, watched
+from . import cloned, unfollowed, watched
 from .progress import Progress
 from .restic_locks import is_dead, said
 from .restic_versions import Abilities, abilities
@@ -50,7 +50,7 @@ class How:
     """``spared``: folders that are saved without what is in them; ``timeout`` in seconds; ``live``: what vanishes meanwhile is no failure;
     ``dry``: only say what would be; ``parent``: the snapshot it is compared with, where restic would take another one; ``view``: clones that
     are read where files are (``cloned``), and are told from what is saved by size and modification time alone; ``whole``: all is read, whatever
-    times say."""
+    times say; ``open_to``: folders that containers may write to meanwhile, below which no link is followed (``unfollowed``)."""
 
     spared: Sequence[str] = ()
     timeout: float | None = None
@@ -59,6 +59,7 @@ class How:
     parent: str = ""
     view: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
+    open_to: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class Restic:
         command += ["--force"] if how.whole else []
         for path in how.spared:
             command += ["--exclude", f"{literal(path)}/*"]
-        code, out, err = self._call([*command, "--", *sources], how.timeout, before=cloned.seen(how.view))
+        code, out, err = self._call([*command, "--", *sources], how.timeout, before=[*unfollowed.seen(how.open_to), *cloned.seen(how.view)])
         if code and not (how.live and code == INCOMPLETE):
             raise self._error("the backup could not be made", code, err)
         summary = next((item for item in reversed(documents(out)) if item.get("message_type") == "summary"), None)

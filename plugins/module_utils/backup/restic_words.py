@@ -30,6 +30,7 @@ _WORDS = (
     ("password", r"wrong password or no key found|an empty password is not a password"),
     ("missing", r"Is there a repository at the following location|unable to open config file"),
     ("locked", r"unable to create lock|repository is already locked"),
+    ("apart", r"^(?:apart|unshare): "),
     (
         "damaged",
         r"ciphertext verification failed|repository contains errors|invalid data returned|unexpected file size|Pack ID does not match"
@@ -42,6 +43,7 @@ REMEDIES = {
     "missing": "Put the repository back, or name another place for it.",
     "locked": "Let whoever uses it end. A lock of a process of this host that is gone goes with the next run; one of another host, or of another"
     " name of this one, stays: where nobody uses it any more, restic -r REPOSITORY unlock (docs/runbooks/backup.md, A lock that stays).",
+    "apart": "What runs is read where no link is followed: with Linux 5.10 or newer, as root. Or stop the node, and back it up while it is down.",
     "full": "Make room where the repository is, run again.",
     "damaged": "Keep the repository as it is, look at its disk, and back up to a new one.",
 }

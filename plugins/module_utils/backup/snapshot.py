@@ -142,7 +142,7 @@ def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None,
         label = kept.label(own.id, kept.FILES, "none", version, kind=kept.LIVE)
         bound = patience.needed(*patience.looked(trees(planned.items), 0))
         with patience.bounded(own.id):
-            how = How(_spared(planned.items), bound, live=True, dry=True)
+            how = How(_spared(planned.items), bound, live=True, dry=True, open_to=_tops(planned.items))
             needed = restic.backup([item.path for item in planned.items], label, how).added
         usable = claims.claim(own, restic.repository, needed, spare)
     if needed > usable:
@@ -159,7 +159,8 @@ def live(restic: Restic, instance: str, planned: Plan, terms: Terms, parent: Par
     since = parent.since if parent is not None and parent.live else time.time_ns()
     again.flush(restic.run, planned.items)
     label = kept.label(instance, kept.FILES, "live", terms.version, kind=kept.LIVE, begun=str(since))
-    how = How(_spared(planned.items), terms.bound, live=True, parent=parent.snapshot if parent is not None else "")
+    named = parent.snapshot if parent is not None else ""
+    how = How(_spared(planned.items), terms.bound, live=True, parent=named, open_to=_tops(planned.items))
     with patience.bounded(instance):
         return restic.backup([item.path for item in planned.items], label, how)
 
@@ -182,10 +183,15 @@ def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction:
     path = os.path.join(stage, LIST)
     # Of a node that is down all of it is still.
     still = [Tree(tree.name, tree.path, tree.spared) for tree in trees(items)]
+    how = How(
+        _spared(items),
+        bound,
+        parent="" if whole else terms.parent.snapshot,
+        whole=whole,
+        open_to=() if kind == kept.STOPPED else _tops(items),
+    )
     with Beside(path, still if kind == kept.STOPPED else trees(items), since, bound) as listed:
-        saved = restic.backup(
-            [item.path for item in items], label, How(_spared(items), bound, parent="" if whole else terms.parent.snapshot, whole=whole)
-        )
+        saved = restic.backup([item.path for item in items], label, how)
     try:
         tree = listed.summary()
     except TimeoutError as error:
@@ -288,6 +294,10 @@ def _version(state: State) -> str | None:
 
 def _spared(items: Sequence[Item]) -> list[str]:
     return [os.path.join(item.path, part) for item in items for part in item.spared]
+
+
+def _tops(items: Sequence[Item]) -> list[str]:
+    return [item.top for item in items]
 
 
 def unsound(instance: str, problem: str) -> HostError:

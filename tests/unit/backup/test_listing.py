@@ -117,3 +117,37 @@ def test_bytes_that_changed_since(tree: Path) -> None:
 
 def test_a_path_is_no_pattern() -> None:
     assert literal("/a*[b]?\\c") == "/a\\*\\[b\\]\\?\\\\c"
+
+
+@pytest.mark.parametrize("level", ["d", "d/e"])
+def test_what_is_put_in_the_place_of_a_folder_leads_nowhere(tmp_path: Path, level: str) -> None:
+    host, volume = tmp_path / "hosts", tmp_path / "volume"
+    (host / "e").mkdir(parents=True)
+    for folder in (host, host / "e"):
+        (folder / "of the host").touch()
+    (volume / "d" / "e").mkdir(parents=True)
+    for name in ("d/file", "d/e/file", "last"):
+        (volume / name).touch()
+    found = []
+    for entry, _seen in listing.entries(Tree("volumes/v", str(volume), loose=True)):
+        found.append(entry["path"])
+        if entry["path"] == level:
+            (volume / "d").rename(volume / "was")
+            (volume / "d").symlink_to(host)
+    assert not [path for path in found if "host" in path] and "last" in found and all(found[1:])
+
+
+def test_what_is_another_thing_by_then_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "link").symlink_to("x")
+    (tmp_path / "rest").touch()
+    lstat = os.lstat
+
+    def exchanged(path: str) -> os.stat_result:
+        seen = lstat(path)
+        if path.endswith("/link"):
+            os.unlink(path)
+            Path(path).touch()
+        return seen
+
+    monkeypatch.setattr(os, "lstat", exchanged)
+    assert [entry["path"] for entry, _seen in listing.entries(Tree("v", str(tmp_path), loose=True))] == ["", "rest"]

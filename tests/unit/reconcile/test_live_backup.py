@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.backup import patience
 from ansible_collections.restaking.avs.plugins.module_utils.backup import restore as swaps
 from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
@@ -95,7 +96,10 @@ def test_a_node_that_keeps_its_reader_waiting_does_not_do_so_for_ever(
     assert len(bounds) == (1 if alone else 2) and None not in bounds and (bounds[0] or 0) >= 3600
     (volume(host) / "rows").unlink()
     saved.ends = {"backup": (124, "")}
-    done = take()
+    with monkeypatch.context() as patch:
+        patch.setattr(patience, "_LEAST", 0.0)
+        patch.setattr(patience, "_LOOKS", 0.0)
+        done = take()
     assert "what runs was not read to its end" in done["error"] and "a disk that hangs" in str(done["findings"])
     assert running(host) == {"node", "gateway"}
     saved.ends = {}

@@ -157,7 +157,7 @@ class ResticInMemory:
 
 def viewed(words: list[str]) -> dict[str, str]:
     """Path -> clone of it, of a command in a mount namespace of its own."""
-    if "unshare" not in words:
+    if "unshare" not in words or "sh" not in words[words.index("unshare") :]:
         return {}
     pairs = words[words.index("sh", words.index("unshare")) + 1 :]
     pairs = pairs[: pairs.index("--")]
