@@ -16,7 +16,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from . import listing
@@ -39,21 +39,27 @@ def flush(run: Run, items: Sequence[Item]) -> None:
     run("sync", "--file-system", "--", *{os.lstat(item.path).st_dev: item.path for item in items}.values())
 
 
-def ready(run: Run, items: Sequence[Item], trees: Sequence[Tree], since: int | None) -> bool:
-    """Before files are saved: whether restic sees all that changed. ``since``: when what it compares them with was begun (nanoseconds since the
-    epoch), ``None`` where nobody wrote meanwhile. Raises ``HostError``, ``OSError``."""
+def ready(run: Run, items: Sequence[Item], found: Iterable[str]) -> bool:
+    """Before files are saved: whether restic sees all that changed. ``found``: what is ``risky``. Raises ``HostError``, ``OSError``."""
     kinds = {kind_of(item.path) for item in items}
     if kinds & _NEVER_TELL:
         return False
     if kinds - _TELL:
         flush(run, items)
-    return since is None or mark(trees, since)
+    return mark(found)
 
 
-def mark(trees: Sequence[Tree], since: int) -> bool:
-    """Have restic read again every file that changed at or after an instant; whether that could be done of all."""
+def risky(trees: Sequence[Tree], begun: int, ended: int = 1 << 62) -> list[str]:
+    """Paths of files that were changed while a pass was made (nanoseconds since the epoch), and not after it: that may have been read in
+    between, and have been changed again. What becomes so later has another change time than was read."""
+    tick = int(TICK * _SECOND)
+    return [path for path, seen in listing.files_changed(trees, begun - tick) if seen.st_ctime_ns <= ended + tick]
+
+
+def mark(found: Iterable[str]) -> bool:
+    """Have restic read these files again; whether that could be done of all."""
     done = True
-    for path, _seen in listing.files_changed(trees, since - int(TICK * _SECOND)):
+    for path in found:
         done = _marked(path) and done
     return done
 

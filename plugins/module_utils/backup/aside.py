@@ -19,7 +19,7 @@ from .again import TICK
 from .cloned import Run
 from .listing import Span, Summary, Tree
 from .restic import How, Restic
-from .snapshot import LIST, Copied, require, stage_of, trees, unsound, written
+from .snapshot import LIST, Copied, require, stage_of, unsound, written
 from .volumes import Item
 
 
@@ -44,7 +44,7 @@ def set_aside(own: InstanceStore, items: Sequence[Item], transaction: str, passe
     require(own.id, items)
     started = time.monotonic()
     # The next live pass is compared with the one before, of the files themselves.
-    if not again.ready(run, items, trees(items), passed.begun):
+    if not again.ready(run, items, passed.risky):
         return None
     begun, since = now(), time.time_ns()
     time.sleep(TICK)

@@ -45,10 +45,6 @@ class Parent:
     since: int = 0
     live: bool = False
 
-    @property
-    def marked_from(self) -> int | None:
-        return self.since if self.live else None
-
 
 @dataclass(frozen=True)
 class Backup:

@@ -55,11 +55,13 @@ class Tree:
 
 @dataclass(frozen=True)
 class Span:
-    """Of a pass that read files which were written meanwhile: nanoseconds since the epoch. ``snapshot`` is what it made."""
+    """Of a pass that read files which were written meanwhile: nanoseconds since the epoch. ``snapshot`` is what it made, ``risky``
+    are files that may have been read in between (``again``)."""
 
     begun: int
     ended: int
     snapshot: str = ""
+    risky: Sequence[str] = ()
 
     def is_odd(self, seen: os.stat_result, now: int) -> bool:
         """Whether a file that changed since it was begun may have the modification time that was read."""

@@ -73,16 +73,19 @@ def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms)
     """Save what can be while the node runs, again where the rest would take too long. Raises ``HostError`` (BAK-003) where the rest would
     still take longer than the node may be down, and ``ResticError``."""
     added, parent, known = 0, terms.parent, read(own)
+    risky = again.risky(snapshot.trees(planned.items), parent.since) if parent.live else []
     for turn in range(1, _PASSES + 1):
         looked, before = patience.looked(snapshot.trees(planned.items), parent.since)
-        if not parent.live or again.mark(snapshot.trees(planned.items), parent.since):
+        if not parent.live or again.mark(risky):
             time.sleep(again.TICK)
             parent = Parent(parent.snapshot, time.time_ns())
         passing = snapshot.Terms(terms.version, patience.needed(looked, before, known.rate), kept.LIVE)
         began = time.monotonic()
         saved = snapshot.live(restic, own.id, planned, passing, parent)
-        added, span = added + saved.added, Span(parent.since, time.time_ns(), saved.snapshot)
-        rate = rate_of(before, time.monotonic() - began) or known.rate
+        ended, took = time.time_ns(), time.monotonic() - began
+        risky = again.risky(snapshot.trees(planned.items), parent.since, ended)
+        added, span = added + saved.added, Span(parent.since, ended, saved.snapshot, risky)
+        rate = rate_of(before, took) or known.rate
         seconds, known, aside = _left(planned, terms, known.but(rate=rate), span.begun)
         if seconds <= terms.bound:
             break

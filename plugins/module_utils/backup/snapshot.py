@@ -44,12 +44,13 @@ _FLOOR = 1 << 30
 @dataclass(frozen=True)
 class Terms:
     """``version`` of the package, ``bound``: seconds the copy may take, ``kind`` of backup; ``parent``: what it is compared with,
-    where restic is not to find it."""
+    where restic is not to find it; ``risky``: what of it is to be read again in any case, ``None`` where that is to be found."""
 
     version: str | None
     bound: float | None
     kind: str = kept.STOPPED
     parent: Parent = field(default_factory=Parent)
+    risky: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,10 @@ def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction:
     require(own.id, items)
     restic.progress.phase(progress.COPY)
     started = time.monotonic()
-    whole = not again.ready(restic.run, items, trees(items), terms.parent.marked_from)
+    risky = terms.risky
+    if risky is None:
+        risky = again.risky(trees(items), terms.parent.since) if terms.parent.live else ()
+    whole = not again.ready(restic.run, items, risky)
     begun, since = now(), time.time_ns()
     time.sleep(TICK)
     if kind != kept.STOPPED:

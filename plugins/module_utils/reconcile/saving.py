@@ -236,8 +236,9 @@ class _Taking:
             self.aside = aside.set_aside(self.own, planned.items, name, passed.span, run)
         if self.aside is None:
             restic = self.restic.holding(*self.restic.hold, *descriptors)
-            parent = pace.again_from(passed.span) if passed is not None else terms.parent
-            how = snapshot.Terms(terms.version, terms.bound, parent=parent)
+            how = snapshot.Terms(terms.version, terms.bound, parent=terms.parent)
+            if passed is not None:
+                how = replace(how, parent=pace.again_from(passed.span), risky=passed.span.risky)
             self.copied = snapshot.copy(restic, self.own, planned.items, name, how)
         if any(map(running, self.host.engine.containers(self.own.id))):
             self.copied = self.aside = None
