@@ -51,7 +51,9 @@ def host(fleet: Fleet) -> Host:
 def placed(fleet: Fleet, host: Host, demo: Any, vault: hvac.Client) -> dict[str, list[dict[str, Any]]]:
     vault.secrets.kv.v2.create_or_update_secret(path="avs/save/backup", secret={"password": PASSWORD}, mount_point="secret")
     fleet.variables.update(VARIABLES)
-    host.run("rm -rf /var/backups/avs; command -v restic >/dev/null || { apt-get -q update && apt-get -q -y install restic; }")
+    host.run(
+        "rm -rf /var/backups/avs /var/backups/avs.lost; command -v restic >/dev/null || { apt-get -q update && apt-get -q -y install restic; }"
+    )
     entries = {host.name: [demo("save")]}
     result = fleet.play("site", entries)
     assert result.code == 0, result.output[-3000:]

@@ -144,7 +144,9 @@ def test_a_restore_is_confirmed_and_gets_the_password(controller: Controller) ->
     ]
     assert run.code == 0 and [item["password"] for item in asked(controller)][1:] == [digest("")]
     run = controller.playbook("restore", avs_restore="b-avs-1", avs_restore_confirm=True)
-    assert run.code != 0 and "no host that answered has b-avs-1" in run.output
+    assert (
+        run.code != 0 and "no host that answered has b-avs-1" in run.output and "-e avs_restore_to=<host>, also the same one" in run.output
+    )
 
 
 def test_a_restore_is_told_what_a_backup_is(controller: Controller) -> None:
