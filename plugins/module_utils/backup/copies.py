@@ -26,6 +26,8 @@ from . import backends
 from .backends import CA, KNOWN_HOSTS, PASSWORD, REST, S3, SECRET, SFTP
 
 HERE, ELSEWHERE = "here", "elsewhere"
+# As a person knows them.
+VARIABLE = "avs_backup_copies"
 FILES = (PASSWORD, SECRET, KNOWN_HOSTS, CA)
 _FIELDS = ("name", "repository", "prune", "user", "region", *FILES)
 # As a module takes them.
@@ -76,18 +78,18 @@ def given(entries: Any, check: bool = False) -> list[Given] | None:
     if entries is None:
         return None
     if not isinstance(entries, (list, tuple)) or len(entries) > _MANY:
-        raise _odd([_problem("copies", f"is no list of at most {_MANY}", "Write - name: and repository: below it.")])
+        raise _odd([_problem(VARIABLE, f"is no list of at most {_MANY}", "Write - name: and repository: below it.")])
     problems: list[Finding] = []
     found = []
     for number, entry in enumerate(entries):
-        place = f"copies[{number}]"
+        place = f"{VARIABLE}[{number}]"
         own = _problems(entry, place, check)
         problems += own
         if not own:
             found.append(_given({name: value for name, value in entry.items() if value}, not check))
     names = [one.copy.name for one in found]
     problems += [
-        _problem(f"copies: {name}", "is the name of several", "Give each a name of its own.")
+        _problem(f"{VARIABLE}: {name}", "is the name of several", "Give each a name of its own.")
         for name in sorted(set(names))
         if names.count(name) > 1
     ]
@@ -148,7 +150,7 @@ def _problem(place: str, message: str, remedy: str) -> Finding:
 
 
 def _odd(problems: Sequence[Finding]) -> HostError:
-    return HostError("avs_backup_copies is not as it should be", problems)
+    return HostError(f"{VARIABLE} is not as it should be", problems)
 
 
 def wanted(known: Sequence[Copy], entries: Sequence[Given] | None) -> tuple[Copy, ...]:

@@ -29,10 +29,13 @@ def table(given: Any) -> dict[int, int]:
     except (TypeError, ValueError):
         found = {-1: -1}
     if not all(0 <= number <= _MOST for pair in found.items() for number in pair):
-        raise HostError("not to be understood", [finding("INV-001", "owners", "is no table of numbers", 'Write {"1000": 2000}.')])
+        raise HostError(
+            "not to be understood", [finding("INV-001", "avs_restore_owners", "is no table of numbers", 'Write {"1000": 2000}.')]
+        )
     if 0 in found or 0 in found.values():
         raise HostError(
-            "not to be understood", [finding("INV-001", "owners", "root is mapped to nobody, and nobody to root", "Take 0 away.")]
+            "not to be understood",
+            [finding("INV-001", "avs_restore_owners", "root is mapped to nobody, and nobody to root", "Take 0 away.")],
         )
     return found
 
@@ -55,7 +58,7 @@ def taken(instance: str, entries: Iterable[Entry], then: Any, owners: Owners) ->
             name = name_of(owners.get(old, old))
             if name and old not in owners and before.get(str(old)) != name:
                 message = f"files of its {kind} {old} belong to {name} on this host"
-                found.append(finding("BAK-012", f"{instance}: owners.{old}", message))
+                found.append(finding("BAK-012", f"{instance}: avs_restore_owners.{old}", message))
     return found
 
 

@@ -36,11 +36,11 @@ def policy(given: Any) -> dict[str, int]:
     problem = f"is not well formed: write {{{', '.join(f'{name}: 7' for name in PERIODS)}}}, or some of them, each 0 to {_MOST}"
     if not isinstance(given, Mapping) or not all(_is_right(name, value) for name, value in given.items()):
         message = f'{problem}, and free: "20GiB"'
-        raise HostError("not to be understood", [finding("INV-001", "keep", message, "Correct avs_backup_keep.")])
+        raise HostError("not to be understood", [finding("INV-001", "avs_backup_keep", message, "Correct avs_backup_keep.")])
     wanted = {str(name): _bytes(value) if name == FREE else int(value) for name, value in given.items() if value}
     if given and not wanted:
         message = "would keep nothing"
-        raise HostError("not to be understood", [finding("INV-001", "keep", message, "Name how many are kept; {} keeps all.")])
+        raise HostError("not to be understood", [finding("INV-001", "avs_backup_keep", message, "Name how many are kept; {} keeps all.")])
     return wanted
 
 

@@ -93,7 +93,9 @@ def offer_password(own: InstanceStore, password: str) -> str:
     Raises ``HostError`` for what restic would take for another one."""
     if not password or password != password.strip() or "\n" in password or "\r" in password or len(password) > _LONGEST:
         message = "the password of a repository is one line without white space at its ends, of 1 to 4096 characters"
-        raise HostError(f"{own.id}: {message}", [finding("INV-001", f"{own.id}: password", message, "Correct it where it is kept.")])
+        raise HostError(
+            f"{own.id}: {message}", [finding("INV-001", f"{own.id}: avs_backup_password", message, "Correct it where it is kept.")]
+        )
     own.make_run()
     files.own_folder(os.path.dirname(password_file(own)), 0o700)
     _sweep_offered(own)
@@ -135,5 +137,7 @@ def require_repository(path: Any) -> str:
     good = isinstance(path, str) and path.startswith("/") and os.path.normpath(path) == path and path.count("/") > 1 and path.isprintable()
     if not good:
         message = f"{str(path)[:80]!r} is no absolute path of a folder on the host"
-        raise HostError(message, [finding("INV-001", "repository", message, "Write /path/of/a/folder; each instance gets one below it.")])
+        raise HostError(
+            message, [finding("INV-001", "avs_backup_repository", message, "Write /path/of/a/folder; each instance gets one below it.")]
+        )
     return str(path)

@@ -70,13 +70,13 @@ def asked(given: Mapping[str, Any], check: bool = False) -> Asked:
             texts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else [None]
             if not isinstance(value, kind) or not all(isinstance(text, str) for text in texts):
                 wanted = "name: class" if name == "classes" else "a list of names"
-                problems.append(finding("INV-001", f"{name}.{instance}", "is not well formed", f"Write {wanted} below it."))
+                problems.append(finding("INV-001", f"avs_backup_{name}.{instance}", "is not well formed", f"Write {wanted} below it."))
     password = given.get("password")
     if password is not None and not isinstance(password, str):
-        problems.append(finding("INV-001", "password", "is no text", "Give it as text, or let the action plugin fetch it."))
+        problems.append(finding("INV-001", "avs_backup_password", "is no text", "Give it as text, or let the action plugin fetch it."))
     bound = given.get("max_stop")
     if bound is not None and not (isinstance(bound, int) and 0 < bound <= 86_400):
-        problems.append(finding("INV-001", "max_stop", "is not a number of seconds (1-86400)", "Correct avs_backup_max_stop."))
+        problems.append(finding("INV-001", "avs_backup_max_stop", "is not a number of seconds (1-86400)", "Correct avs_backup_max_stop."))
     if problems:
         raise HostError("not to be understood", problems)
     keep = retention.policy(given["keep"]) if given.get("keep") is not None else None

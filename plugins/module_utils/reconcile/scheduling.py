@@ -56,12 +56,14 @@ def wanted(given: Mapping[str, Any]) -> Wanted:
     """What a module is given. Raises ``HostError`` (INV-001)."""
     schedules, delay = given.get("schedules") or {}, int(given["random_delay"])
     problems = [
-        finding("INV-001", f"schedules.{name}", "is no text", "Write a calendar text of systemd, in quotes, or never.")
+        finding("INV-001", f"avs_backup_schedules.{name}", "is no text", "Write a calendar text of systemd, in quotes, or never.")
         for name, text in schedules.items()
         if not isinstance(text, str)
     ]
     if not 0 <= delay <= LONGEST_DELAY:
-        problems.append(finding("INV-001", "random_delay", f"is not 0 to {LONGEST_DELAY} seconds", "Correct avs_backup_random_delay."))
+        problems.append(
+            finding("INV-001", "avs_backup_random_delay", f"is not 0 to {LONGEST_DELAY} seconds", "Correct avs_backup_random_delay.")
+        )
     if problems:
         raise HostError("not to be understood", problems)
     return Wanted(str(given.get("schedule") or ""), schedules, delay)

@@ -22,6 +22,7 @@ from ..secrets.base import Need
 from ..secrets.run_folder import RunFolder
 from ..secrets.source import Surroundings
 from ..secrets.sources import Sources, request_of, wishes_of
+from .backup_types import require_types
 from .host import Host, HostAction
 from .long_work import Call, followed, seconds
 from .task import Task
@@ -29,6 +30,9 @@ from .task import Task
 display = Display()
 
 _PLACE, _COPIES = "password", "copies"
+_PREFIX = "avs_backup_"
+# What a person knows it by.
+_VARIABLE = "avs_backup_password"
 _SECRETS = ("password", "secret")
 
 
@@ -51,10 +55,11 @@ class BackupAction(HostAction):
         if self.named:
             arguments.setdefault("inventory_name", task.target)
         elsewhere = plain(arguments.pop(_COPIES, None))
-        wanted = {_PLACE: plain(arguments.pop(_PLACE, None)), **_of_copies(elsewhere)}
+        wanted = {_VARIABLE: plain(arguments.pop(_PLACE, None)), **_of_copies(elsewhere)}
         sends = self.always or not task.check
         try:
             self._misspelt(task)
+            require_types(arguments, self.replaces)
             poll = seconds(plain(arguments.pop("poll", None))) if self.long else 0
             found = _values(task, {place: given for place, given in wanted.items() if given not in (None, "")})
             _require_copies(elsewhere, found)
@@ -63,7 +68,7 @@ class BackupAction(HostAction):
         except AvsError as error:
             return {"failed": True, "changed": False, **error.as_result()}
         sent = found if sends else {}
-        arguments.update({_PLACE: sent[_PLACE]} if _PLACE in sent else {})
+        arguments.update({_PLACE: sent[_VARIABLE]} if _VARIABLE in sent else {})
         arguments.update({_COPIES: _filled(elsewhere, sent)} if elsewhere is not None else {})
 
         def execute(given: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +95,7 @@ def _of_copies(given: Any) -> dict[str, Any]:
     """Place -> what is given there, of whatever is secret of copies. What is no list of mappings is refused below."""
     entries = given if isinstance(given, list) else []
     return {
-        f"{_COPIES}[{number}].{name}": entry.get(name)
+        f"{copies.VARIABLE}[{number}].{name}": entry.get(name)
         for number, entry in enumerate(entries)
         if isinstance(entry, Mapping)
         for name in _SECRETS
@@ -104,7 +109,7 @@ def _filled(given: Any, values: Mapping[str, str]) -> Any:
     return [
         {
             **{name: value for name, value in entry.items() if name not in _SECRETS},
-            **{name: values[f"{_COPIES}[{number}].{name}"] for name in _SECRETS if f"{_COPIES}[{number}].{name}" in values},
+            **{name: values[f"{copies.VARIABLE}[{number}].{name}"] for name in _SECRETS if f"{copies.VARIABLE}[{number}].{name}" in values},
         }
         if isinstance(entry, Mapping)
         else entry
@@ -136,7 +141,7 @@ def _values(task: Task, wanted: Mapping[str, Any]) -> dict[str, str]:
     if not references:
         return known
     needs = {
-        place: Need("backup", place, place, request_of(reference, f"the repositories' {place}"), line=True)
+        place: Need("backup", place, place, request_of(reference, f"the repositories' {place.removeprefix(_PREFIX)}"), line=True)
         for place, reference in references.items()
         if reference is not None
     }

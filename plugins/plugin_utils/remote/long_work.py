@@ -46,7 +46,7 @@ def seconds(given: Any) -> int:
     except ValueError:
         value = -1
     if not 0 <= value <= _LONGEST:
-        problem = finding("INV-001", "poll", f"is not a number of seconds (0-{_LONGEST})", "Correct avs_backup_poll.")
+        problem = finding("INV-001", "avs_backup_poll", f"is not a number of seconds (0-{_LONGEST})", "Correct avs_backup_poll.")
         raise InputError("how often to ask is not to be understood", [problem])
     return value
 

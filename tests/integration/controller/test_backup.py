@@ -125,6 +125,19 @@ def test_what_to_back_up_is_said_once(controller: Controller) -> None:
     assert run.code != 0 and "no host that answered has b-avs-1;" in run.output
 
 
+def test_what_is_of_another_type_is_named_by_its_variable(controller: Controller) -> None:
+    """All at once, and before a host is asked."""
+    wrong = {"avs_backup_classes": ["x"], "avs_backup_max_stop": "1h", "avs_backup_acknowledged": ["/mnt"], "avs_backup_keep": 3}
+    controller.inventory({"h1": []}, {**wrong, "avs_backup_password": CANARY})
+    run = controller.playbook("backup", avs_backup_all=True)
+    assert run.code != 0 and all(f"{name}: is no " in run.output for name in wrong) and asked(controller) == [] and unseen(controller, run)
+    # As `-e name='{...}'` gives them, they are texts.
+    fine = {"avs_backup_classes": "{}", "avs_backup_max_stop": "600", "avs_backup_acknowledged": "{}", "avs_backup_keep": '{"last": 3}'}
+    assert controller.playbook("backup", avs_backup_all=True, **fine).code == 0
+    run = controller.playbook("restore", "--check", avs_restore="a-avs-1", avs_restore_acknowledged={"x": 1})
+    assert run.code != 0 and "avs_restore_acknowledged: is no list" in run.output
+
+
 def test_a_restore_is_confirmed_and_gets_the_password(controller: Controller) -> None:
     controller.inventory({"h1": []}, {"avs_backup_password": CANARY})
     for extra in ({}, {"avs_restore": "a-avs-1"}, {"avs_restore": ["a-avs-1"], "avs_restore_confirm": True}, {"avs_restore_confirm": True}):

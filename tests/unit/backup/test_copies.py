@@ -90,7 +90,7 @@ def test_what_one_needs_has_to_be_there_and_nothing_else_may_be(kind: str) -> No
     for name in backends.KINDS[kind].needs:
         with pytest.raises(HostError) as refused:
             copies.given([{**good, name: None}])
-        assert [item.place for item in refused.value.findings] == [f"copies[0].{name}"]
+        assert [item.place for item in refused.value.findings] == [f"avs_backup_copies[0].{name}"]
     # In check mode nothing secret is sent.
     assert copies.given([{name: value for name, value in good.items() if name != "secret"}], check=True)
     others = {"user", "secret", "known_hosts", "ca", "region"} - {*backends.KINDS[kind].needs, *backends.KINDS[kind].takes}
