@@ -39,6 +39,7 @@ FOREIGN = {
     "mkdir",
     "mv",
     "python3",
+    "restic",
     "rm",
     "sha256sum",
     "ss",
