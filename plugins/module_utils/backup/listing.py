@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -40,6 +41,10 @@ _TICK = 50_000_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # What is said of something that is gone, or another thing than a moment ago.
 _CHANGED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENODATA, errno.ENXIO, errno.ERANGE)
+# Names and targets that are not UTF-8.
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+# In no version of restic are these anything but text.
+NAMES = "names of attributes"
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ class Span:
 class Summary:
     """``sockets`` are never restored; ``size``: bytes of all files, holes included; ``digest`` of the entries; ``written``: names of
     what was changed at or after the instant that was given, the first few; ``odd``: name of its tree, path below it and modification time of
-    each file that restic may take for unchanged by that time alone."""
+    each file that restic may take for unchanged by that time alone; ``doubtful``: one of each kind of thing that some versions of restic save
+    and do not put back."""
 
     entries: int
     sockets: int
@@ -81,6 +87,7 @@ class Summary:
     digest: str
     written: Sequence[str]
     odd: Sequence[tuple[str, str, int]] = ()
+    doubtful: Sequence[Entry] = ()
 
     def but(self, written: Sequence[str]) -> Summary:
         """The same, with what was changed since."""
@@ -164,8 +171,8 @@ def _entry(name: str, path: str, relative: str, seen: os.stat_result, first: dic
             found["sparse"] = True
     if kind == "device":
         found["device"] = seen.st_rdev
-    if seen.st_nlink > 1 and kind != "folder":
-        # Other names of one file: the first in our order stands for all.
+    if seen.st_nlink > 1 and kind == "file":
+        # Other names of one file: the first in our order stands for all. Of anything else restic makes one each, which is the same to a node.
         known = first.setdefault((seen.st_dev, seen.st_ino), relative)
         if known != relative:
             found["same"] = known
@@ -191,6 +198,24 @@ def _attributes(path: str) -> dict[str, str]:
     return {name: os.getxattr(path, name, follow_symlinks=False).hex() for name in sorted(names)} if names else {}
 
 
+def _doubt(entry: Entry) -> str:
+    """Which of the things that may not be put back it is; empty for all others."""
+    if any(map(_NO_TEXT.search, entry.get("attributes", ()))):
+        return NAMES
+    if entry["kind"] != "link":
+        return ""
+    return "attributes of a link" if entry.get("attributes") else "target" if _NO_TEXT.search(entry["to"]) else ""
+
+
+def restored(entry: Entry, path: str) -> str:
+    """How what was put back at a path differs from a doubtful entry; empty where it does not. Raises ``OSError``."""
+    if _doubt(entry) == NAMES:
+        return f"{_name(entry)} has attributes whose names are no text"
+    if not os.path.lexists(path):
+        return f"{_name(entry)} is missing"
+    return _difference(entry, _entry(entry["in"], path, entry["path"], os.lstat(path), {}))
+
+
 def never() -> bool:
     return False
 
@@ -202,6 +227,7 @@ def write(path: str, trees: Iterable[Tree], since: int, passed: Span | None = No
     total = hashlib.sha256()
     odd: list[tuple[str, str, int]] = []
     written: list[str] = []
+    doubtful: dict[str, Entry] = {}
     with open(path, "xb") as raw:
         os.fchmod(raw.fileno(), 0o600)
         with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as out:
@@ -217,13 +243,15 @@ def write(path: str, trees: Iterable[Tree], since: int, passed: Span | None = No
                     size += entry.get("size", 0)
                     if tree.loose:
                         continue
+                    if _doubt(entry):
+                        doubtful.setdefault(_doubt(entry), entry)
                     if passed is not None and passed.is_odd(seen, since):
                         odd.append((tree.name, entry["path"], seen.st_mtime_ns))
                     if seen.st_ctime_ns >= since and len(written) < _SHOWN:
                         written.append(os.path.join(tree.name, entry["path"]))
         raw.flush()
         os.fsync(raw.fileno())
-    return Summary(count, sockets, size, total.hexdigest(), written, odd)
+    return Summary(count, sockets, size, total.hexdigest(), written, odd, list(doubtful.values()))
 
 
 def written_since(trees: Iterable[Tree], since: int, over: Callable[[], bool] = never) -> list[str]:
@@ -317,7 +345,9 @@ def _difference(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) 
         return f"{_name(one or other or {})} is {'missing' if other is None else 'there, and was not'}"
     if _name(one) != _name(other):
         return f"{_name(one)} was expected, {_name(other)} is there"
-    fields = [key for key in sorted({*one, *other}) if one.get(key) != other.get(key) and not (key == "sparse" and other.get(key))]
+    # Releases before noted other names of pipes, devices and links, too.
+    spared = {key for key in ("sparse", "same") if (other.get(key) if key == "sparse" else one.get("kind") != "file")}
+    fields = [key for key in sorted({*one, *other} - spared) if one.get(key) != other.get(key)]
     return f"{_name(one)} differs in {', '.join(fields)}" if fields else ""
 
 

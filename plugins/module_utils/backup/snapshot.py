@@ -227,6 +227,7 @@ def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, plann
     snapshot = kept.whole_id(known, copied.saved.snapshot, copied.transaction)
     if snapshot is None or sorted(snapshot.paths) != sorted(item.path for item in copied.items):
         raise unsound(own.id, "the repository does not list what was saved")
+    _require_restorable(restic, own, copied, snapshot.id)
     manifest = {**_manifest(own, state, copied, planned), "snapshot": snapshot.id, "restic": restic.abilities().version}
     stage = os.path.dirname(copied.listing)
     files.write_json(os.path.join(stage, MANIFEST), manifest)
@@ -238,6 +239,24 @@ def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, plann
             # A repository may take no change of what it has; nothing of these is ever taken for a backup.
             restic.forget([item.id for item in _needless(known, own.id, snapshot)])
     return manifest
+
+
+def _require_restorable(restic: Restic, own: InstanceStore, copied: Copied, snapshot: str) -> None:
+    """What a version of restic may save and not put back is tried: found out at a restore, it would be too late. Raises ``ResticError``,
+    ``HostError`` (BAK-003), ``OSError``."""
+    paths = {item.name: item.path for item in copied.items}
+    scratch = os.path.join(os.path.dirname(copied.listing), "tried")
+    problems = []
+    for entry in copied.tree.doubtful:
+        path = os.path.join(paths[entry["in"]], entry["path"])
+        if entry["kind"] == "link":
+            files.folder(scratch, 0o700)
+            restic.restore(snapshot, scratch, path)
+        problems.append(listing.restored(entry, scratch + path))
+        files.remove(scratch)
+    told = "; ".join(filter(None, problems))
+    if told:
+        raise unsound(own.id, f"restic would not put back what is there: {told}; remove such, or have it lie in a folder of class cache")
 
 
 def _needless(known: Sequence[Snapshot], instance: str, made: Snapshot) -> list[Snapshot]:

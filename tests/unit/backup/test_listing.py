@@ -77,6 +77,31 @@ def test_a_copy_that_differs_is_told(tree: Path, name: str) -> None:
     assert any(CHANGES[name][1] in line for line in problems), problems
 
 
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_other_names_of_what_is_no_file_are_things_of_their_own(tree: Path, kind: str) -> None:
+    os.link(tree / kind, tree / "zz", follow_symlinks=False)
+    other = copied(tree)
+    (other / "zz").unlink()
+    assert os.system(f"cp -a {tree / kind} {other / 'zz'}") == 0  # noqa: S605
+    shutil.copystat(tree, other)
+    assert found(tree, other) == []
+    # As releases before have noted it.
+    before = [{**entry, **({"same": kind} if entry["path"] == "zz" else {})} for entry in listing.read(str(tree.parent / "list"))]
+    assert listing.differences(before, [Tree("data", str(other))]) == []
+
+
+def test_what_may_not_be_put_back_is_picked_out_and_told(tree: Path, tmp_path: Path) -> None:
+    assert listed(tree, tmp_path / "sound").doubtful == []
+    for name in (b"x", b"y"):
+        os.symlink(b"nowhere-\xff", os.fsencode(tree) + b"/" + name)
+    os.setxattr(tree / "a" / "f", b"user.\xff", b"")
+    names, link = sorted(listed(tree, tmp_path / "odd").doubtful, key=lambda entry: str(entry["kind"]))
+    assert (names["path"], link["path"]) == ("a/f", "x")
+    assert "names are no text" in listing.restored(names, str(tree / "a" / "f"))
+    assert listing.restored(link, str(tree / "x")) == "" and "differs in" in listing.restored(link, str(tree / "link"))
+    assert listing.restored(link, str(tree / "gone")) == "data/x is missing"
+
+
 def test_sockets_are_counted_and_not_expected(tree: Path, tmp_path: Path) -> None:
     other = copied(tree)
     with socket.socket(socket.AF_UNIX) as made:
