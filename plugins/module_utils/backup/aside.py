@@ -17,9 +17,10 @@ from ..system.clock import now
 from . import again, cloned, kept, listing, progress
 from .again import TICK
 from .cloned import Run
-from .listing import Span, Summary, Tree
+from .listing import Summary, Tree
 from .restic import How, Restic
 from .snapshot import LIST, Copied, require, stage_of, unsound, written
+from .span import Span
 from .volumes import Item
 
 

@@ -23,6 +23,7 @@ from itertools import zip_longest
 from typing import Any
 
 from ..system import deep
+from .span import Span
 
 Entry = dict[str, Any]
 SOCKET = "socket"
@@ -36,8 +37,6 @@ _KINDS = {
     stat.S_IFBLK: "device",
 }
 _SHOWN = 5
-# Nanoseconds: a change may carry a time of the kernel's last tick.
-_TICK = 50_000_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # What is said of something that is gone, or another thing than a moment ago.
 _CHANGED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENODATA, errno.ENXIO, errno.ERANGE)
@@ -56,22 +55,6 @@ class Tree:
     path: str
     spared: Sequence[str] = ()
     loose: bool = False
-
-
-@dataclass(frozen=True)
-class Span:
-    """Of a pass that read files which were written meanwhile: nanoseconds since the epoch. ``snapshot`` is what it made, ``risky``
-    are files that may have been read in between (``again``)."""
-
-    begun: int
-    ended: int
-    snapshot: str = ""
-    risky: Sequence[str] = ()
-
-    def is_odd(self, seen: os.stat_result, now: int) -> bool:
-        """Whether a file that changed since it was begun may have the modification time that was read."""
-        early, late = self.begun - _TICK, self.ended + _TICK
-        return stat.S_ISREG(seen.st_mode) and seen.st_ctime_ns >= early and not late < seen.st_mtime_ns <= now
 
 
 @dataclass(frozen=True)

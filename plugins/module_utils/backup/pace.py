@@ -22,8 +22,8 @@ from ..instance.store import InstanceStore
 from ..system import files
 from . import again, kept, listing, patience, settings, snapshot
 from .kept import Parent
-from .listing import Span
 from .restic import Restic
+from .span import Span
 from .volumes import Plan
 
 # A pass that saves what changed during the one before takes less time, in which less changes.

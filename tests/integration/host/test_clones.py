@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import again, aside, cloned, kept, settings, snapshot
 from ansible_collections.restaking.avs.plugins.module_utils.backup.cloned import Run
-from ansible_collections.restaking.avs.plugins.module_utils.backup.listing import Span
 from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import Restic, documents
+from ansible_collections.restaking.avs.plugins.module_utils.backup.span import Span
 from ansible_collections.restaking.avs.plugins.module_utils.backup.volumes import Item, Plan
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command

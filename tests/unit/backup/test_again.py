@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import again
 from ansible_collections.restaking.avs.plugins.module_utils.backup.cloned import Run
-from ansible_collections.restaking.avs.plugins.module_utils.backup.listing import Span, Tree
+from ansible_collections.restaking.avs.plugins.module_utils.backup.listing import Tree
+from ansible_collections.restaking.avs.plugins.module_utils.backup.span import Span
 from ansible_collections.restaking.avs.plugins.module_utils.backup.volumes import Item
 
 
