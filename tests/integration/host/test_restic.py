@@ -117,7 +117,9 @@ def test_what_a_node_writes_through_a_mapping_is_in_its_backup(repository: Repos
         view[:8] = b"height 0"
         time.sleep(0.1)
         begun = time.time_ns()
-        snapshot.live(Restic(run, plain.repository, settings.password_file(repository.own)), ID, repository.plan, "v1.0.0")
+        snapshot.live(
+            Restic(run, plain.repository, settings.password_file(repository.own)), ID, repository.plan, snapshot.Terms("v1.0.0", 300)
+        )
         seen = file.stat()
         view[:8] = b"height 2"
     assert meanwhile or file.stat().st_mtime_ns != seen.st_mtime_ns
