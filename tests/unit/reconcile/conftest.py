@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.unit.support.memory_host import MemoryHost
 from tests.unit.support.restic_in_memory import ResticInMemory
 from tests.unit.support.saved_host import Take, taking, with_restic
+from tests.unit.support.two_hosts import Two, two_hosts
 
 
 @pytest.fixture
@@ -22,3 +25,10 @@ def saved(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> ResticInM
 def take(memory_host: MemoryHost, saved: ResticInMemory) -> Take:
     """Back it up."""
     return taking(memory_host, saved)
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
+    """A node with keys that has stored something on the one, and its repository on both."""
+    with two_hosts(monkeypatch) as found:
+        yield found

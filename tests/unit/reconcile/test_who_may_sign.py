@@ -26,9 +26,9 @@ from ansible_collections.restaking.avs.plugins.module_utils.system.processes imp
 from ansible_collections.restaking.avs.plugins.modules import instance_move
 from ansible_collections.restaking.avs.plugins.modules.instance_move import said
 
-from tests.unit.reconcile.test_moving import CHECK, Two, contents, keyed, two  # noqa: F401
 from tests.unit.support.memory_host import ID, MemoryHost, in_memory, rules_of
 from tests.unit.support.saved_host import PASSWORD, WAY, keyless, running
+from tests.unit.support.two_hosts import CHECK, Two, contents, keyed
 
 ONE = Origin("one", "inventory-one", "machine one")
 EARLY, LATE = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
@@ -67,7 +67,7 @@ OTHERS: dict[str, tuple[dict[str, Any], bool]] = {
 }
 
 
-def words(two: Two, holds: str, dead: list[str]) -> dict[str, Any]:  # noqa: F811
+def words(two: Two, holds: str, dead: list[str]) -> dict[str, Any]:
     """What a task registers of its old host."""
     own, known = two.old.store.instance(ID), HOLDS[holds][0]
     hold.lift(own)
@@ -77,7 +77,7 @@ def words(two: Two, holds: str, dead: list[str]) -> dict[str, Any]:  # noqa: F81
     return dict(giving_up.given_up(two.at(two.old), ID, CHECK, two.asked(two.old), given))
 
 
-def test_who_may_sign_is_the_same_whatever_comes_together(two: Two) -> None:  # noqa: F811
+def test_who_may_sign_is_the_same_whatever_comes_together(two: Two) -> None:
     rows = 0
     for holds, dead in product(HOLDS, DEAD):
         _known, between, since = HOLDS[holds]
@@ -151,7 +151,7 @@ class Third:
         return [text for text in (gone["error"], done["error"]) if text]
 
 
-def hold_before_the_backup(two: Two) -> None:  # noqa: F811
+def hold_before_the_backup(two: Two) -> None:
     two.classes = (("node-data", "monotonic"),)
     control.stop(two.old.store, two.old.engine.connect(), [ID], WAY)
     two.patch.setattr(saving.snapshot, "now", lambda: "2999-01-01T00:00:00Z")
@@ -161,7 +161,7 @@ def hold_before_the_backup(two: Two) -> None:  # noqa: F811
 
 
 @pytest.fixture
-def third(two: Two) -> Iterator[Third]:  # noqa: F811
+def third(two: Two) -> Iterator[Third]:
     """Host one gave it to host two, which runs it; three has the repository of one."""
     hold_before_the_backup(two)
     two.move()
@@ -190,7 +190,7 @@ def test_where_the_second_one_is_named_dead_what_must_not_go_back_is_asked_for(t
 
 
 def test_an_older_backup_is_asked_of_the_host_that_had_the_node_last(third: Third) -> None:
-    two = third.two  # noqa: F811
+    two = third.two
     host, asked = third.at("two")
     assert saving.take(host, [ID], WAY, asked)["instances"][0]["error"] is None
     place = Path(third.host.store.root, "backup", ID)
@@ -210,7 +210,7 @@ def test_an_older_backup_is_asked_of_the_host_that_had_the_node_last(third: Thir
     assert running(third.host) and not running(two.new) and contents(third.host)[0] == "41"
 
 
-def test_the_newest_backup_that_cannot_be_read_is_told_of(two: Two) -> None:  # noqa: F811
+def test_the_newest_backup_that_cannot_be_read_is_told_of(two: Two) -> None:
     two.back_up()
     two.carry()
     backups = saving.listed(two.at(two.new), [ID], WAY, two.asked(two.new))["instances"][0]["backups"]
@@ -223,7 +223,7 @@ def test_the_newest_backup_that_cannot_be_read_is_told_of(two: Two) -> None:  # 
     assert seen["error"] is None and any("does not say which host it is of" in item["message"] for item in seen["findings"])
 
 
-def test_what_was_started_on_the_old_host_while_it_was_restored_does_not_go_back(two: Two) -> None:  # noqa: F811
+def test_what_was_started_on_the_old_host_while_it_was_restored_does_not_go_back(two: Two) -> None:
     old, new = two.old, two.new
     hold_before_the_backup(two)
     promised = two.step("given_up", CHECK)["move"]
@@ -247,7 +247,7 @@ def test_what_was_started_on_the_old_host_while_it_was_restored_does_not_go_back
 
 
 @pytest.mark.parametrize("machine", ["the same", ""])
-def test_copies_of_one_machine_with_one_name_are_two_hosts(two: Two, machine: str) -> None:  # noqa: F811
+def test_copies_of_one_machine_with_one_name_are_two_hosts(two: Two, machine: str) -> None:
     def at(host: MemoryHost) -> Host:
         two.patch.setattr(origin.machine, "identity", lambda: machine)
         two.patch.setattr(origin.socket, "gethostname", lambda: "debian")
@@ -261,7 +261,7 @@ def test_copies_of_one_machine_with_one_name_are_two_hosts(two: Two, machine: st
     assert running(two.old) == {"node", "gateway"}
 
 
-def test_keys_that_came_after_the_backup_count(two: Two) -> None:  # noqa: F811
+def test_keys_that_came_after_the_backup_count(two: Two) -> None:
     old, new = two.old, two.new
     old.well(keyless(old))
     two.back_up()
@@ -279,7 +279,7 @@ def test_keys_that_came_after_the_backup_count(two: Two) -> None:  # noqa: F811
     assert running(new) == {"node", "gateway"}
 
 
-def test_what_nobody_confirmed_is_not_installed_whoever_lifts_its_hold(two: Two) -> None:  # noqa: F811
+def test_what_nobody_confirmed_is_not_installed_whoever_lifts_its_hold(two: Two) -> None:
     new = two.new
     assert two.step("brought", old=two.step("given_up", CHECK)["move"])["error"] is None
     two.start(Way("tester", 0, take_back="inventory-one"), host=new)
@@ -293,7 +293,7 @@ def test_what_nobody_confirmed_is_not_installed_whoever_lifts_its_hold(two: Two)
     assert running(new) == {"node", "gateway"}
 
 
-def test_a_look_is_in_nobodys_way_who_brings_it(two: Two) -> None:  # noqa: F811
+def test_a_look_is_in_nobodys_way_who_brings_it(two: Two) -> None:
     promised = two.step("given_up", CHECK)["move"]
     looks: list[dict[str, Any]] = []
 

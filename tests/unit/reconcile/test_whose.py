@@ -19,10 +19,9 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile import rep
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.restoring import Back
 
-from tests.unit.reconcile.test_moving import CHECK, Two, contents, keyed, nothing
-from tests.unit.reconcile.test_moving import two as two
 from tests.unit.support.memory_host import ID, MemoryHost, rules_of
 from tests.unit.support.saved_host import WAY, keyless, running
+from tests.unit.support.two_hosts import CHECK, Two, contents, keyed, nothing
 
 WHOSE = "is of another host, one"
 
