@@ -209,6 +209,8 @@ class Ground:
             **(more or {}),
             "HOME": str(self.folders["home"]),
             "TMPDIR": str(self.folders["temporary"]),
+            # A socket's path has 107 bytes at most.
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.folders["home"] / ".c"),
             "ANSIBLE_LOG_PATH": str(self.log),
             "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",
             "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(self.folders["facts"]),

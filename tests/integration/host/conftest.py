@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import Restic
 
 from tests.integration.host.support import IMAGE, RUN, Bench, docker, lab_image, package
+from tests.integration.quick_keys import quicken
 from tests.lab.keystores import make_keystore
 
 
@@ -19,6 +21,20 @@ def image() -> Iterator[None]:
     docker("tag", lab_image("1.0.0"), IMAGE)
     yield
     docker("rmi", IMAGE, check=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_keys() -> Iterator[None]:
+    """Repositories made here are opened in a moment. On lab hosts they are as restic makes them."""
+    make = Restic.make
+
+    def quick(self: Restic) -> None:
+        make(self)
+        quicken(Path(self.repository), Path(self._password).read_text())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Restic, "make", quick)
+        yield
 
 
 @pytest.fixture(scope="module")
