@@ -35,7 +35,7 @@ def saved(own: InstanceStore, installed: bool) -> tuple[dict[str, Any] | None, l
     waiting = bool(schedule) and not has_password(own)
     lock = os.path.join(os.path.dirname(own.lock), f"{own.id}.backup.lock")
     # Of what is gone nothing more is expected.
-    problems = _problems(found, waiting, schedule, bool(found.begun) and lock_is_free(lock)) if installed else ()
+    problems = _problems(own.id, found, waiting, schedule, bool(found.begun) and lock_is_free(lock)) if installed else ()
     age = seconds_since(found.time) if found.time else None
     told = {
         "schedule": schedule or None,
@@ -52,13 +52,22 @@ def saved(own: InstanceStore, installed: bool) -> tuple[dict[str, Any] | None, l
     return told, [finding("BAK-010", own.id, text, remedy) for text, remedy in problems]
 
 
-def _problems(known: Last, waiting: bool, schedule: str, idle: bool) -> Sequence[tuple[str, str]]:
+def _again(instance: str, operation: str) -> str:
+    """What does it again, on the host: a proof of the repository takes back nothing that was said of a copy."""
+    if not operation.startswith(last.PROOF):
+        return f"avsctl backup {instance}"
+    copy = operation.partition(" of ")[2]
+    return f"avsctl prove {instance} --from {copy}" if copy else f"avsctl prove {instance}"
+
+
+def _problems(instance: str, known: Last, waiting: bool, schedule: str, idle: bool) -> Sequence[tuple[str, str]]:
     """What is wrong and what to do. ``idle``: nobody works on its backups, whatever was begun."""
     problems = [(f"its backup ({schedule}) {_WAITS}", _BRING)] if waiting else []
     for name, item in sorted(known.failures.items()):
         if not (item.waiting and waiting):
-            remedy = "Mend what it names, and: avsctl prove." if name.startswith(last.PROOF) else "Mend what it names, and: avsctl backup."
-            problems.append((f"its last {name}, at {item.time}, failed: {item.reason}", remedy))
+            problems.append(
+                (f"its last {name}, at {item.time}, failed: {item.reason}", f"Mend what it names, and: {_again(instance, name)}.")
+            )
     if idle:
         for name, since in sorted(known.begun.items()):
             remedy = "The node runs again with the next run (or avsctl up). Back up again."

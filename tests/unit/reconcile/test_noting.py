@@ -201,6 +201,10 @@ def test_what_a_copy_is_worth_says_nothing_of_the_repository(memory_host: Memory
     assert list(told["failures"]) == ["proof", "proof of other"]
     prove(host, saved)
     told = seen(host)[0]
+    (entry,) = read_host(host.engine.connect(), [ID], host.store).instances
+    assert [item["remedy"] for item in entry["findings"] if item["id"] == "BAK-010"] == [
+        f"Mend what it names, and: avsctl prove {ID} --from other."
+    ]
     assert list(told["failures"]) == ["proof of other"] and "its last proof of other" in told["problem"] and told["verified"]
     # Of a copy that is given up nothing is to be mended.
     take(copies=[])
