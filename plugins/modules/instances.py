@@ -225,7 +225,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.avsctl import install
-from ..module_utils.reconcile.call import answer
+from ..module_utils.transaction.call import answer
 
 
 def main() -> None:

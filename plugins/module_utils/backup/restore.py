@@ -198,6 +198,12 @@ def finish(own: InstanceStore, swapped: Swap) -> None:
     files.remove(_record(own))
 
 
+def let_go(own: InstanceStore, swapped: Swap) -> None:
+    """What was replaced is somebody else's to keep. Raises ``OSError``."""
+    sweep(swapped.places)
+    files.remove(_record(own))
+
+
 def sweep(wanted: Sequence[Place]) -> None:
     for place in wanted:
         files.remove(place.scratch)

@@ -138,6 +138,11 @@ class InstanceStore:
         return self.path("backup", "arrived.json")
 
     @property
+    def upgrade(self) -> str:
+        """There while it goes to another version (``transaction``)."""
+        return self.path("upgrade")
+
+    @property
     def wanted_file(self) -> str:
         """The spec that is being made so, until it is committed."""
         return self.path("wanted.json")

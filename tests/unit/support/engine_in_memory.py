@@ -26,7 +26,7 @@ from tests.unit.support.memory_world import Refused, World
 ENGINE, COMPOSE = "26.1.5", "2.26.1"
 Answer = tuple[int, str, str]
 # Commands that change nothing: whether one is cut before or after it is the same.
-QUESTIONS = ("ps", "inspect", "ls", "version", "info", "logs", "events", "config", "manifest")
+QUESTIONS = ("diff", "ps", "inspect", "ls", "version", "info", "logs", "events", "config", "manifest")
 
 
 class EngineInMemory:
@@ -96,7 +96,7 @@ class EngineInMemory:
             "volume": self._volume, "image": self._image, "pull": self._pull, "manifest": self._manifest, "logs": self._logs,
             "events": self._events, "compose": self._composed, "stop": self._stop, "rm": self._rm, "rename": self._rename,
             "pause": self._pause, "unpause": self._pause, "start": self._start, "update": self._update,
-            "exec": self._exec,
+            "exec": self._exec, "diff": self._diff,
         }.get(words[0])  # fmt: skip
         if command is None:
             raise unknown(words)
@@ -276,6 +276,10 @@ class EngineInMemory:
         if not item.alive:
             raise Refused(f"container {item.id} is not running")
         return self.commanded(str(item.labels["avs.service"]), words[3:])
+
+    def _diff(self, words: list[str]) -> Answer:
+        expect(words[1:2], ["--"])
+        return 0, "".join(f"{line}\n" for line in self.world.find(words[2]).written), ""
 
     def _stop(self, words: list[str]) -> Answer:
         expect(words[1:2], ["-t"])
