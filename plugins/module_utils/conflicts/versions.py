@@ -39,15 +39,16 @@ def version_problems(spec: InstanceSpec, state: State | None, upgrade: bool = Fa
     kept = f"version back to {installed}, which stays installed" if have.version else "package back to the folder, without a version"
     on = "or remove the data with purge: true." if removed else "or take the upgrade: restaking.avs.upgrade."
     back = f"Set {kept}, {on}"
-    if upgrade and have.name == want.name and state.profile in (None, spec.profile):
+    same = have.name == want.name and state.profile in (None, spec.profile)
+    if upgrade and same:
         return _backwards(place, have, want)
-    if installed != wanted:
+    if installed != wanted and not upgrade:
         return [finding("UPG-005", place, f"{what} {installed}, wanted is {wanted}; nothing was changed", back)]
-    if have.commit and want.commit and have.commit != want.commit:
+    if have.commit and want.commit and have.commit != want.commit and not upgrade:
         message = f"{what} {installed} at commit {have.commit}, wanted is commit {want.commit} of the same version; nothing was changed"
         remedy = "Pin the installed commit (avs_instances[].commit), or take the upgrade: restaking.avs.upgrade."
         return [finding("UPG-005", place, message, remedy)]
-    if have.name != want.name or state.profile not in (None, spec.profile):
+    if not same:
         message = f"{what} {have.name}, profile {state.profile}; wanted is {want.name}, profile {spec.profile}"
         return [finding("INV-001", f"{spec.id}: profile", message, "Give the other profile a tag of its own.")]
     return []

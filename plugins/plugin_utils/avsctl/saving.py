@@ -34,7 +34,7 @@ def _backup(arguments: argparse.Namespace, place: Place) -> Outcome:
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
     with shown() as told:
         data = harmless_deep(
-            dict(take(_host(place, told), chosen(arguments, place), way, Asked(bound=arguments.max_stop), bool(arguments.all)))
+            dict(take(host_of(place, told), chosen(arguments, place), way, Asked(bound=arguments.max_stop), bool(arguments.all)))
         )
     lines = [line for entry in data["instances"] for line in (*lines_of(entry), *_saved(entry))]
     return Outcome(code_of(data), data, lines)
@@ -64,7 +64,7 @@ def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
 
     there = known(place)
     require(arguments.ids, there)
-    data = harmless_deep(dict(listed(_host(place), arguments.ids or there, Way(holder()), Asked(copy=arguments.copy))))
+    data = harmless_deep(dict(listed(host_of(place), arguments.ids or there, Way(holder()), Asked(copy=arguments.copy))))
     rows = [
         (entry["id"], item["time"][:19] + "Z", item["id"], item["version"], item["verified"][:19] + "Z" if item["verified"] else "never")
         for entry in data["instances"]
@@ -95,7 +95,7 @@ def _prove(arguments: argparse.Namespace, place: Place) -> Outcome:
     require([arguments.id], known(place))
     way = Way(holder(), arguments.lock_timeout)
     with shown() as told:
-        data = harmless_deep(dict(proven(_host(place, told), [arguments.id], way, Asked(copy=arguments.copy), arguments.backup)))
+        data = harmless_deep(dict(proven(host_of(place, told), [arguments.id], way, Asked(copy=arguments.copy), arguments.backup)))
     entry, code = data["instances"][0], code_of(data)
     if code != DONE:
         return Outcome(code, data, lines_of(entry))
@@ -116,7 +116,7 @@ def _restore(arguments: argparse.Namespace, place: Place) -> Outcome:
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
     back = Back(arguments.backup, arguments.acknowledge)
     with shown() as told:
-        data = harmless_deep(dict(restore(_host(place, told), [arguments.id], way, Asked(copy=arguments.copy), back)))
+        data = harmless_deep(dict(restore(host_of(place, told), [arguments.id], way, Asked(copy=arguments.copy), back)))
     entry = data["instances"][0]
     kept = [f"{entry['id']}: what was there is kept: {path}" for path in (entry.get("replaced") or {}).values()]
     return Outcome(code_of(data), data, [*lines_of(entry), *kept])
@@ -130,7 +130,8 @@ def _takes_restore(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _host(place: Place, told: Callable[[str, Any], None] | None = None) -> Any:
+def host_of(place: Place, told: Callable[[str, Any], None] | None = None) -> Any:
+    """The host as commands about what is stored know it."""
     from ...module_utils.backup.progress import unheard
     from ...module_utils.reconcile.repositories import Host
     from .process import run_command

@@ -9,11 +9,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.transaction import work
+from ansible_collections.restaking.avs.plugins.module_utils.transaction.rollback import rollback
 
-from tests.unit.support.memory_host import ID, PACKAGE, MemoryHost, with_service
+from tests.unit.support.memory_host import ID, PACKAGE, MemoryHost, rules_of, with_service
 from tests.unit.support.restic_in_memory import ResticInMemory
-from tests.unit.support.saved_host import PASSWORD, keyless, running
+from tests.unit.support.saved_host import PASSWORD, WAY, keyless, running
 from tests.unit.transaction.conftest import rows
 
 
@@ -36,12 +42,8 @@ def upgrade(host: MemoryHost, tool: ResticInMemory, spec: dict[str, Any], check:
         "upgrade": {"acknowledged": said.pop("acknowledged", {})},
     }  # fmt: skip
     document["trees"] = {spec["package"]["tree_sha256"]: host.trees[spec["package"]["tree_sha256"]]}
-    call = {
-        "document": json.loads(json.dumps(document)),
-        "secret_values": {},
-        "check": check,
-        "backup": {"repository": None, "password": PASSWORD},
-    }
+    backup = {"repository": None, "password": said.pop("password", PASSWORD)}
+    call = {"document": json.loads(json.dumps(document)), "secret_values": {}, "check": check, "backup": backup}
     try:
         found: dict[str, Any] = work.upgrade(call, tool, host.store, host.engine.connect())
     finally:
@@ -84,3 +86,85 @@ def test_one_that_never_becomes_well_is_put_back(memory_host: MemoryHost, saved:
     # What the other version wrote is gone; the old one has gone on.
     assert rows(host) == f"{before} info"
     assert host.call(keyless(host))["changed"] is False
+
+
+def taken_back(host: MemoryHost, tool: ResticInMemory, way: Way = WAY, confirmed: bool = True, password: str = PASSWORD) -> dict[str, Any]:
+    return entry(rollback(Host(host.store, host.engine.connect(), tool), [ID], way, Asked(password=password), confirmed))
+
+
+def test_a_committed_upgrade_goes_back_when_that_is_confirmed(memory_host: MemoryHost, saved: ResticInMemory, writing: None) -> None:
+    host = memory_host
+    assert "nothing to go back to" in taken_back(host, saved)["error"]
+    upgrade(host, saved, newer(host))
+    assert rows(host) == "committed debug"
+    asked = taken_back(host, saved, confirmed=False)
+    assert "discards what was stored since" in asked["error"] and version(host) == "v1.1.0"
+    announced = taken_back(host, saved, Way("tester", 0, check=True))
+    assert (announced["error"], announced["changed"], version(host)) == (None, True, "v1.1.0")
+    done = taken_back(host, saved)
+    assert (done["error"], done["upgrade"]["rolled_back"], version(host)) == (None, True, "v1.0.0")
+    assert (rows(host), running(host)) == ("committed info", {"node", "gateway"})
+    # What was discarded is kept until the next version is committed.
+    aside = json.loads(Path(host.store.instance(ID).path("discarded.json")).read_text())["places"]
+    assert any((Path(path) / "rows").exists() and "debug" in (Path(path) / "rows").read_text() for path in aside)
+    assert host.call(keyless(host))["changed"] is False
+    assert "nothing to go back to" in taken_back(host, saved)["error"]
+    assert entry(upgrade(host, saved, newer(host)))["error"] is None
+    assert not any(Path(path).exists() for path in aside)
+
+
+def test_one_that_is_well_with_neither_version_is_held_down(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    host.world.broken = {"start node": "no such device"}
+    done = entry(upgrade(host, saved, newer(host)))
+    assert done["upgrade"]["rolled_back"] and done["upgrade"]["quarantined"], done
+    assert "UPG-013" in rules_of(done) and "is held down" in done["error"]
+    assert (version(host), running(host)) == ("v1.0.0", set())
+    host.world.broken = {}
+    assert host.well(keyless(host))["hold"]["reason"].startswith("quarantined")
+    assert running(host) == set()
+
+
+def test_what_cannot_be_upgraded_is_told_before_anything_is_touched(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    ids = host.ids()
+    container = host.container("node")
+    container.written = [
+        "C /var",
+        "C /var/lib",
+        "A /var/lib/rows",
+        "A /var/lib/rows/1",
+        "A /tmp/x",
+        "C /etc",
+        "C /etc/node.conf",
+        "A /data",
+    ]
+    with pytest.raises(HostError) as raised:
+        upgrade(host, saved, newer(host))
+    assert [item.id for item in raised.value.findings] == ["UPG-011"]
+    assert "/etc/node.conf, /var/lib/rows of service node" in raised.value.findings[0].message
+    done = entry(upgrade(host, saved, newer(host), acknowledged={ID: ["node:/etc", "node:/var/lib/rows"]}))
+    assert done["error"] is None and host.ids() != ids
+    for spec, words in ((keyless(host), "which is older"), ({**newer(host, "v1.2.0"), "profile": "mainnet"}, "profile mainnet")):
+        with pytest.raises(HostError, match=words):
+            upgrade(host, saved, spec)
+    assert version(host) == "v1.1.0"
+
+
+def test_a_node_that_is_to_be_down_is_not_upgraded(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    control.stop(host.store, host.engine.connect(), [ID], WAY)
+    with pytest.raises(HostError, match="is to be down"):
+        upgrade(host, saved, newer(host))
+    control.start(host.store, host.engine.connect(), [ID], WAY)
+    saved.ends = {"check": (1, "Fatal: repository contains errors")}
+    done = entry(upgrade(host, saved, newer(host)))
+    assert "failed at BACKUP" in done["error"] and "v1.0.0 runs again" in done["error"], done["error"]
+    assert running(host) == {"node", "gateway"}
+
+
+def test_an_upgrade_without_a_password_for_its_backup_is_none(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    done = entry(upgrade(host, saved, newer(host), password=""))
+    assert "failed at LIVE COPY" in done["error"] and "nothing of it was changed" in done["error"], done["error"]
+    assert (version(host), running(host)) == ("v1.0.0", {"node", "gateway"})
