@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..backup import copies, kept, remote, retention, settings, spare, whose
+from ..backup import anew, copies, kept, remote, retention, settings, spare, whose
 from ..backup.backends import PASSWORD
 from ..backup.copies import Copy, Given
+from ..backup.kept import Backup
 from ..backup.progress import Progress, Told, unheard
-from ..backup.restic import Restic
+from ..backup.restic import Restic, ResticError
 from ..backup.settings import Settings
 from ..common.errors import HostError
 from ..common.rules import finding
@@ -48,7 +49,8 @@ class Asked:
     ``password`` of the repositories (empty: the one the host has); ``classes`` and ``acknowledged``: by instance, ``None``: as before;
     ``max_stop``: seconds a node may be down for the copy, and ``keep``: how many backups stay, ``None``: as before;
     ``copies``: where else backups are to be, ``None``: as before; ``copy``: the name of the one that is read instead of the repository;
-    ``bound``: ``max_stop`` for this once; ``host``: what the inventory calls this one (empty: as before)."""
+    ``bound``: ``max_stop`` for this once; ``host``: what the inventory calls this one (empty: as before); ``left``: places whose backups may be
+    left behind; ``brings``: in check mode, that there is a password, which is not sent."""
 
     repository: str | None = None
     password: str = field(default="", repr=False)
@@ -60,6 +62,8 @@ class Asked:
     copy: str = ""
     bound: float | None = None
     host: str = ""
+    left: Sequence[str] = ()
+    brings: bool = False
 
 
 def asked(given: Mapping[str, Any], check: bool = False) -> Asked:
@@ -82,6 +86,7 @@ def asked(given: Mapping[str, Any], check: bool = False) -> Asked:
     keep = retention.policy(given["keep"]) if given.get("keep") is not None else None
     where = copies.given(given.get("copies"), check), given.get("copy") or ""
     found = Asked(given["repository"], password or "", given.get("classes"), given.get("acknowledged"), bound, keep, *where)
+    found = replace(found, left=tuple(given.get("backups_left") or ()), brings=bool(given.get("password_given")))
     return replace(found, host=str(given.get("inventory_name") or ""))
 
 
@@ -94,7 +99,7 @@ def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
     classes = (asked.classes.get(own.id) or {}) if asked.classes is not None else known.classes if known is not None else {}
     left = (asked.acknowledged.get(own.id) or ()) if asked.acknowledged is not None else known.acknowledged if known is not None else ()
     keep = asked.keep if asked.keep is not None else known.keep if known is not None else {}
-    elsewhere = copies.wanted(known.copies if known is not None else (), asked.copies)
+    elsewhere = anew.given_up(copies.wanted(known.copies if known is not None else (), asked.copies), asked.left)
     # Left out where nobody said it, as in the records of releases before.
     more: dict[str, Any] = {
         "max_stop": asked.max_stop or (known.max_stop if known is not None else 0),
@@ -115,18 +120,19 @@ def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: 
         spare.give(wanted.repository)
     offered = settings.offer_password(own, asked.password) if asked.password else ""
     try:
-        if not offered and not settings.has_password(own):
-            message, remedy = "waits for the password of its repository", _NO_PASSWORD
-            if settings.read(own) is None:
-                message, remedy = "has no password for its repository, and none was given", _NONE_YET
-            raise WaitingError(f"{own.id} {message}", [finding("BAK-003", own.id, message, remedy)])
+        if not offered:
+            _require_password(own)
         restic = Restic(host.run_command, wanted.repository, offered or settings.password_file(own))
         restic.abilities()
-        if make and not restic.exists():
-            _require_new(own, wanted)
-            restic.make()
+        there = restic.exists()
+        if not there:
+            anew.require(own, restic, asked.left if make else None)
+            if make:
+                restic.make()
         # Says whether the password is the right one, before a node is stopped for it.
         found = kept.backups(restic.snapshots(), own.id)
+        if there and not found:
+            anew.require(own, restic, asked.left if make else None)
         if make:
             whose.require_own(own.id, found, wanted, wanted.repository)
         if offered:
@@ -140,6 +146,42 @@ def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: 
     restic.progress = Progress(own, host.told)
     restic.clear_locks()
     return restic
+
+
+def foreseen(host: Host, own: InstanceStore, wanted: Settings, asked: Asked) -> None:
+    """In check mode: what ``ready`` would refuse before it makes anything, as far as it can be known with the password the host has. Another
+    one that is given is not here, and may be the right one."""
+    has, given = settings.has_password(own), asked.brings or bool(asked.password)
+    if not given:
+        _require_password(own)
+    restic = Restic(host.run_command, wanted.repository, settings.password_file(own))
+    restic.abilities()
+    found: list[Backup] = []
+    if has and restic.exists():
+        try:
+            found = kept.backups(restic.snapshots(), own.id)
+        except ResticError as error:
+            if not given or error.kind != "password":
+                raise
+            return
+        whose.require_own(own.id, found, wanted, wanted.repository)
+    if not found:
+        anew.require(own, restic, asked.left, has)
+
+
+def require_none(host: Host, own: InstanceStore, wanted: Settings) -> None:
+    """No repository at all is "no backups"; one that was there is not. Raises ``HostError`` (BAK-003)."""
+    restic = Restic(host.run_command, wanted.repository, settings.password_file(own))
+    anew.require(own, restic, None, settings.has_password(own))
+
+
+def _require_password(own: InstanceStore) -> None:
+    """Raises ``WaitingError`` where none is kept."""
+    if not settings.has_password(own):
+        message, remedy = "waits for the password of its repository", _NO_PASSWORD
+        if settings.read(own) is None:
+            message, remedy = "has no password for its repository, and none was given", _NONE_YET
+        raise WaitingError(f"{own.id} {message}", [finding("BAK-003", own.id, message, remedy)])
 
 
 def copy_of(host: Host, own: InstanceStore, wanted: Settings, asked: Asked) -> Restic:
@@ -173,20 +215,6 @@ def keep_files(own: InstanceStore, asked: Asked) -> None:
         copies.keep(own, asked.copies)
 
 
-def require_unknown(own: InstanceStore, repository: str) -> None:
-    """No repository at all is "no backups"; one that was there is not. Raises ``HostError`` (BAK-003)."""
-    known = settings.read(own)
-    if known is None or known.unmade:
-        return
-    if known.repository == repository:
-        message = f"its repository {repository} was there, and is gone"
-        remedy = "Mount its disk, or put it back. If it was moved, name its place (avs_backup_repository)."
-    else:
-        message = f"there is no repository {repository}; its backups were made in {known.repository}"
-        remedy = "Correct avs_backup_repository, or move the repository there."
-    raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])
-
-
 def require_files(own: InstanceStore, copy: Copy, offered: bool = False) -> None:
     """Raises ``WaitingError`` where something a copy is reached by is gone since the host was started."""
     gone = copies.missing(own, copy)
@@ -195,12 +223,3 @@ def require_files(own: InstanceStore, copy: Copy, offered: bool = False) -> None
     if gone:
         message = f"the copy {copy.name} waits for {', '.join(gone)}"
         raise WaitingError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, _NO_PASSWORD)])
-
-
-def _require_new(own: InstanceStore, wanted: Settings) -> None:
-    """A disk that is not mounted is no reason to begin anew on another one."""
-    known = settings.read(own)
-    if known is not None and known.repository == wanted.repository and not known.unmade:
-        message = f"its repository {wanted.repository} was there, and is gone"
-        remedy = f"Mount its disk. If it was moved away for good, remove {settings.folder(own)}/settings.json, and back up anew."
-        raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])

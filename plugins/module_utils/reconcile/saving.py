@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..backup import aside, claims, cloned, last, pace, progress, snapshot, verify
+from ..backup import anew, aside, claims, cloned, last, pace, progress, settings, snapshot, verify
 from ..backup.restic import Restic
 from ..backup.restore import half
 from ..backup.volumes import Plan
@@ -45,7 +45,7 @@ from .noting import noted, noting, turn
 from .one_disk import one_disk
 from .own import Way, refused, result_of
 from .package_commands import Node, dumped
-from .repositories import MAX_STOP, Asked, Host, keep_files, ready, require_unknown, wanted_settings
+from .repositories import MAX_STOP, Asked, Host, foreseen, keep_files, ready, require_none, wanted_settings
 from .repository_place import require_apart
 from .standstill import Ending, halt
 from .takedown import alone
@@ -140,7 +140,9 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     if not planned.items:
         raise HostError(f"{name} has nothing that is backed up", [finding("BAK-002", name, "has no volume and no data folder of its own")])
     require_apart(host, own, wanted)
+    planned = replace(planned, findings=[*planned.findings, *anew.told(own, settings.read(own), wanted)])
     if way.check:
+        foreseen(host, own, wanted, asked)
         entry = _announced(host, own, state, planned)
         acted(entry, *(Action("copy", one.name, "create") for one in wanted.copies))
         return entry
@@ -296,7 +298,7 @@ def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
     wanted = wanted_settings(host.store, own, asked)
     there = bool(asked.copy) or os.path.isdir(wanted.repository)
     if not there:
-        require_unknown(own, wanted.repository)
+        require_none(host, own, wanted)
     restic = ready(host, own, wanted, asked, make=False) if there else None
     found = backups_of(restic, name) if restic is not None else []
     tell(entry, unread(restic, name) if restic is not None else [])

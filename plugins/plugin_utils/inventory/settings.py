@@ -77,6 +77,7 @@ VARIABLES = (
         "avs_restore_to",
         "avs_restore_owners",
         "avs_ack_old_host_dead",
+        "avs_ack_backups_left",
         "avs_start_take_back",
     ),
     *("avs_prune_confirm", "avs_prune_format", "avs_prune_file"),

@@ -23,6 +23,7 @@ _TYPES: Mapping[str, tuple[str, Callable[[Any], Any], str]] = {
     "ids": ("avs_backup", check_type_list, _LIST),
     "classes": ("avs_backup_classes", check_type_dict, _TABLE),
     "acknowledged": ("avs_backup_acknowledged", check_type_dict, _TABLE),
+    "backups_left": ("avs_ack_backups_left", check_type_list, _LIST),
     "keep": ("avs_backup_keep", check_type_dict, _TABLE),
     "schedules": ("avs_backup_schedules", check_type_dict, _TABLE),
     "owners": ("avs_restore_owners", check_type_dict, _TABLE),

@@ -52,7 +52,7 @@ def test_the_node_is_stopped_copied_and_started_and_what_was_announced_is_done(m
     host = memory_host
     ids, before = host.ids(), Kept(host)
     announced = take(Way("tester", 0, check=True))
-    assert announced["changed"] and saved.asked == [] and not os.path.exists(settings.folder(host.store.instance(ID)))
+    assert announced["changed"] and saved.asked == [["version"]] and not os.path.exists(settings.folder(host.store.instance(ID)))
     before.restore()
     seen: list[set[str]] = []
     saved.during = lambda words: seen.append(running(host)) if words[0] == "backup" else None
@@ -210,9 +210,8 @@ def test_a_repository_that_was_there_and_is_gone_is_not_begun_anew(memory_host: 
     place.rename(f"{place}.away")
     done = take()
     assert "was there, and is gone" in done["error"] and not place.exists() and running(host) == {"node", "gateway"}
-    # Another place is another wish.
-    assert take(repository=str(host.roots / "elsewhere"))["error"] is None
-    assert len(there(host, saved)) == 1
+    place.with_name(f"{ID}.away").rename(place)
+    assert take()["error"] is None and len(there(host, saved)) == 2
 
 
 def test_what_cannot_be_in_it_is_named_and_has_to_be_acknowledged(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:

@@ -95,6 +95,18 @@ def test_a_repository_is_of_one_host(two: Two) -> None:
     assert settings.read(two.new.store.instance(ID)) is None and not settings.has_password(two.new.store.instance(ID))
 
 
+def test_who_had_one_place_with_others_begins_its_own(two: Two) -> None:
+    both(two)
+    shutil.rmtree(place(two.new))
+    assert taken(two, two.new)["error"] is None
+    # By releases before; and the other one was first to write there since.
+    shutil.rmtree(place(two.new))
+    shutil.copytree(place(two.old), place(two.new), symlinks=True)
+    assert WHOSE in taken(two, two.new)["error"]
+    done = taken(two, two.new, repository=str(two.new.roots / "two"))
+    assert done["error"] is None and any(f"stays in {place(two.new)}" in item["message"] for item in done["findings"])
+
+
 def test_what_a_release_before_made_goes_on(two: Two) -> None:
     without_marks(place(two.old))
     assert put_back(two, two.old)["error"] is None
