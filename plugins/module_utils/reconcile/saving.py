@@ -109,11 +109,11 @@ def _guarded(host: Host, name: str, step: Callable[[str], dict[str, Any]]) -> di
     try:
         return step(name)
     except LockedError as error:
-        return refused(name, own, LockedError(f"{error.message}{_at_work(own)}", error.findings))
+        return refused(name, own, LockedError(f"{error.message}{_at_work(own)}", error.findings), host.engine)
     except OSError as error:
-        return refused(name, own, of_the_system(name, error, host.store.root))
+        return refused(name, own, of_the_system(name, error, host.store.root), host.engine)
     except AvsError as error:
-        return refused(name, own, error if isinstance(error, HostError) else HostError(error.message, error.findings))
+        return refused(name, own, error if isinstance(error, HostError) else HostError(error.message, error.findings), host.engine)
 
 
 def _at_work(own: InstanceStore) -> str:

@@ -172,7 +172,8 @@ def test_a_wrong_or_a_missing_password_is_told_before_anything_is_stopped(
     assert "waits for the password" in done["error"] and done["waiting"] and "avs_backup_password" in done["findings"][0]["remedy"]
     take()
     stops = len([words for words in host.engine.asked if words[0] == "stop"])
-    assert "wrong password" in take(password="another")["error"]
+    refused = take(password="another")
+    assert "wrong password" in refused["error"] and (refused["state"], refused["health"]["status"]) == ("started", "healthy")
     # One that does not open it is not kept.
     assert take(password="")["error"] is None
     for bad in ("two\nlines", " spaces "):
