@@ -30,6 +30,10 @@ MAX_STOP = 1800.0
 _NO_PASSWORD = (
     "Name it as avs_backup_password in the inventory, and run restaking.avs.backup, which brings it; memory keeps it until a restart."
 )
+_GONE = (
+    "To list them name the password as avs_backup_password in the inventory, install it again, and run restaking.avs.backups; to have one back: "
+    "restaking.avs.restore with avs_restore_to (docs/backup.md)."
+)
 _NONE_YET = "Name one as avs_backup_password in the inventory (docs/backup.md, Set it up), and run it again."
 
 
@@ -175,12 +179,23 @@ def require_none(host: Host, own: InstanceStore, wanted: Settings) -> None:
     anew.require(own, restic, None, settings.has_password(own))
 
 
+def removed_from(own: InstanceStore) -> str:
+    """Where backups of one are that was removed from this host, with nothing to open them by; empty of any other."""
+    known, state = settings.read(own), own.known()
+    if known is None or state is None or state.installed or settings.has_password(own):
+        return ""
+    return f"is not installed on this host; its backups stay in {known.repository}"
+
+
 def _require_password(own: InstanceStore) -> None:
     """Raises ``WaitingError`` where none is kept."""
     if not settings.has_password(own):
+        known = settings.read(own)
         message, remedy = "waits for the password of its repository", _NO_PASSWORD
-        if settings.read(own) is None:
+        if known is None:
             message, remedy = "has no password for its repository, and none was given", _NONE_YET
+        elif removed_from(own):
+            message, remedy = f"{removed_from(own)}, and the password is gone from memory", _GONE
         raise WaitingError(f"{own.id} {message}", [finding("BAK-003", own.id, message, remedy)])
 
 

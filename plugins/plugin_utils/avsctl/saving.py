@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from .acting import chosen, code_of, holder, lines_of, seconds, several
@@ -55,8 +56,21 @@ def _saved(entry: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _removed(place: Place, there: Sequence[str]) -> dict[str, str]:
+    """Those that are gone from this host, and where their backups stay: nothing here opens them, and nothing is wrong with that."""
+    from ...module_utils.common.errors import HostError
+    from ...module_utils.reconcile.repositories import removed_from
+
+    found = {}
+    for name in there:
+        # What cannot be read is told by who lists it.
+        with suppress(HostError):
+            found[name] = removed_from(place.store.instance(name))
+    return {name: text for name, text in found.items() if text}
+
+
 def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
-    from ...module_utils.common.harmless import harmless_deep
+    from ...module_utils.common.harmless import harmless, harmless_deep
     from ...module_utils.reconcile.own import Way
     from ...module_utils.reconcile.repositories import Asked
     from ...module_utils.reconcile.saving import listed
@@ -64,13 +78,18 @@ def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
 
     there = known(place)
     require(arguments.ids, there)
-    data = harmless_deep(dict(listed(host_of(place), arguments.ids or there, Way(holder()), Asked(copy=arguments.copy))))
+    gone = {} if arguments.ids else _removed(place, there)
+    asked = [name for name in arguments.ids or there if name not in gone]
+    data = harmless_deep(dict(listed(host_of(place), asked, Way(holder()), Asked(copy=arguments.copy))))
     rows = [
         (entry["id"], item["time"][:19] + "Z", item["id"], item["version"], item["verified"][:19] + "Z" if item["verified"] else "never")
         for entry in data["instances"]
         for item in entry.get("backups") or ()
     ]
-    lines = table(("INSTANCE", "TIME", "BACKUP", "VERSION", "PROVEN"), rows, room()) if rows else ["no backups on this host"]
+    lines = table(("INSTANCE", "TIME", "BACKUP", "VERSION", "PROVEN"), rows, room()) if rows else []
+    if not rows and not gone and code_of(data) == DONE:
+        lines = ["no backups on this host"]
+    lines += [f"{name}: {harmless(text)}" for name, text in gone.items()]
     lines += going_on(place.store, arguments.ids or there)
     return Outcome(code_of(data), data, [*lines, *(line for entry in data["instances"] for line in _off(place, entry))])
 

@@ -207,7 +207,10 @@ def test_what_runs_is_told_to_run_whatever_was_refused(memory_host: MemoryHost) 
     own_, engine = host.store.instance(ID), host.engine.connect()
     found = [own.recover(host.store, engine, [ID], WAY)["instances"][0]]
     with Lock(own_.lock, "somebody", 0):
-        found += [control.restart(host.store, engine, [ID], WAY)["instances"][0], own.recover(host.store, engine, [ID], WAY)["instances"][0]]
+        found += [
+            control.restart(host.store, engine, [ID], WAY)["instances"][0],
+            own.recover(host.store, engine, [ID], WAY)["instances"][0],
+        ]
     os.unlink(own_.path("spec.json"))
     found += [do(host.store, engine, [ID], WAY)["instances"][0] for do in (control.start, control.restart)]
     assert [(bool(item["error"]), item["state"], item["health"]["status"]) for item in found] == [
