@@ -45,6 +45,7 @@ _ARGUMENTS = {
     "partial": {"type": "bool", "default": False},
     "inventory_only": {"type": "bool", "default": False},
     "ask_host": {"type": "bool", "default": True},
+    "given_up_by": {"type": "list", "elements": "str", "default": []},
 }
 
 display = Display()
@@ -87,7 +88,8 @@ def _reconciled(task: Task, host: Host, arguments: Mapping[str, Any], names: dic
     findings += [*wrong, *misspelt(task.variables)]
     folder = RunFolder(task.temp)
     files = task.files
-    fleet = Fleet(folder, task.host, folder.once(f"survey-{task.id}", lambda: _survey(task, files.find)), files.find, task.turn)
+    turn = task.turn.without(arguments["given_up_by"])
+    fleet = Fleet(folder, task.host, folder.once(f"survey-{task.id}", lambda: _survey(task, files.find)), files.find, turn)
     findings += fleet.shared(entries)
     fetched = Cache(Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(task.temp))
     offers = Offers(_taps(task, arguments["taps"], findings), fetched, task.base)
