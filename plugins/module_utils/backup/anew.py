@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Backups are begun anew where nobody says so by nobody: a host knows where those of an instance are. A place that is misspelt, a disk that is
-not mounted and a repository that was not moved with its variable all look like a first backup; and to who reads, like none."""
+"""A host knows where the backups of an instance are, and begins none in another place unless somebody says so. A place that is misspelt, a disk
+that is not mounted, and a repository that was not moved with its variable all look like a first backup, and to who reads like none."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ def require(own: InstanceStore, restic: Restic, left: Sequence[str] | None, open
         message, remedy = f"{restic.repository} {'has no backup of it' if there else 'is not there'}; its backups are {what}", _CORRECT
     if left is not None:
         remedy = f"{remedy} {_begun(os.path.dirname(known.repository))}"
+    elif known.copies:
+        names = ", ".join(one.name for one in known.copies)
+        remedy = f"{remedy} Or read a copy, {names} (avs_backups_from, avs_restore_from, or --from on the host)."
     raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])
 
 

@@ -139,6 +139,14 @@ def test_in_check_mode_what_lies_in_one_nobody_can_open_is_taken_for_backups(mem
     assert f"in {first}/{ID}" in message(take(CHECK, password="", brings=True, repository=f"{first}-tpyo"))
 
 
+def test_who_reads_is_told_of_copies(take: Take, tmp_path: Path, first: str, readers: list[Callable[..., Entry]]) -> None:
+    assert "Or read a copy" not in message(readers[0](f"{first}-tpyo"))
+    assert take(copies=copies.given([{"name": "offsite", "repository": str(tmp_path / "offsite")}]))["error"] is None
+    shutil.rmtree(first)
+    for read in readers:
+        assert "Or read a copy, offsite (" in message(read())
+
+
 def test_a_copy_that_is_somewhere_else_is_told(memory_host: MemoryHost, take: Take, tmp_path: Path) -> None:
     def at(name: str) -> Any:
         return copies.given([{"name": "offsite", "repository": str(tmp_path / name)}])
