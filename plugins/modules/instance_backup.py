@@ -97,6 +97,17 @@ options:
       - Seconds a node may be down for the copy. One that takes longer is ended, the node is started, and there is no backup.
       - Where it is left out, what was said last counts, or V(1800).
     type: int
+  prove:
+    description:
+      - Days after which a backup that a timer makes (P(restaking.avs.backup_schedule#module)) is followed by a proof of the newest one, as
+        O(state=verified) makes it. V(0) is never. A proof that is overdue is a finding (BAK-010).
+      - Where it is left out, what was said last counts, or V(30).
+    type: int
+  prove_copies:
+    description:
+      - The same for each of O(copies), which is read as a whole then, through the network. V(0) is never.
+      - Where it is left out, what was said last counts, or what O(prove) says.
+    type: int
   holder:
     description: Who does it, for those who wait for the lock. By default the user of the connection.
     type: str
@@ -255,6 +266,8 @@ def main() -> None:
             "keep": {"type": "dict"},
             "inventory_name": {"type": "str"},
             "max_stop": {"type": "int"},
+            "prove": {"type": "int"},
+            "prove_copies": {"type": "int"},
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 60},
             "stop_timeout": {"type": "int", "default": 300},

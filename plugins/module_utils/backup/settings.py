@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..common.errors import HostError
-from ..common.records import Odd, Record, flag, item, many, newer_than, plain, table, text, whole
+from ..common.records import Odd, Record, flag, item, many, newer_than, nullable, plain, table, text, whole
 from ..common.rules import finding
 from ..instance.store import InstanceStore, Store
 from ..system import files
@@ -27,8 +27,9 @@ _OFFERED = ".offered"
 class Settings(Record, loose=True):
     """``repository``: a folder of this host; ``classes``: volume or ``data/<folder>`` -> class, as the operator wants it;
     ``acknowledged``: what is not in the backup, and may be so; ``keep``: how many backups stay (``retention``),
-    empty: all; ``copies``: where else they are to be; ``max_stop``: seconds a node may be down for the copy, 0: nobody said; ``host``: what
-    the inventory calls this one; ``taken``: marks of hosts whose backups of it are its own
+    empty: all; ``copies``: where else they are to be; ``max_stop``: seconds a node may be down for the copy, 0: nobody said; ``prove``: days
+    between two proofs the timer's run makes of the repository, and ``prove_copies`` of each copy, ``None``: nobody said, 0: none (``proofs``);
+    ``host``: what the inventory calls this one; ``taken``: marks of hosts whose backups of it are its own
     (``whose``); ``unmade``: its repository never was on this host, to which it came by a copy."""
 
     schema: int = item(whole, default=SCHEMA)
@@ -37,6 +38,8 @@ class Settings(Record, loose=True):
     acknowledged: Sequence[str] = item(many(text), default=())
     keep: Mapping[str, int] = item(table(whole), default={})
     max_stop: int = item(whole, default=0)
+    prove: int | None = item(nullable(whole), default=None)
+    prove_copies: int | None = item(nullable(whole), default=None)
     copies: Sequence[Copy] = item(many(Copy.read), default=())
     host: str = item(text, default="")
     taken: Sequence[str] = item(many(text), default=())

@@ -38,7 +38,7 @@ from .volumes import Item, Plan, There, plan, require_folders
 MANIFEST, LIST = "manifest.json", "files.jsonl.gz"
 _STAGE = "making-"
 # Bytes that stay free in any case, less on a small file system.
-_FLOOR = 1 << 30
+FLOOR = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None,
     """Whether what is to be saved has room where the repository is, and leaves some; from now on it is claimed. ``known``: what it has, where
     that was asked just now. Raises ``ResticError``. Returns what a live pass is compared with."""
     disk = shutil.disk_usage(restic.repository)
-    spare = disk.free - min(disk.total // 20, _FLOOR)
+    spare = disk.free - min(disk.total // 20, FLOOR)
     known = restic.snapshots() if known is None else known
     # One that was made while the clock was wrong says nothing of what changed since.
     backups = [item for item in kept.backups(known, own.id) if not is_ahead(item.time)]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..backup import anew, copies, kept, remote, retention, settings, spare, whose
+from ..backup import anew, copies, kept, proofs, remote, retention, settings, spare, whose
 from ..backup.backends import PASSWORD
 from ..backup.copies import Copy, Given
 from ..backup.kept import Backup
@@ -51,7 +51,8 @@ class Host:
 class Asked:
     """What is asked beyond what the host keeps. ``repository``: a folder in which each instance has one of its own (``None``: as before);
     ``password`` of the repositories (empty: the one the host has); ``classes`` and ``acknowledged``: by instance, ``None``: as before;
-    ``max_stop``: seconds a node may be down for the copy, and ``keep``: how many backups stay, ``None``: as before;
+    ``max_stop``: seconds a node may be down for the copy, and ``keep``: how many backups stay, ``None``: as before; so ``prove`` and
+    ``prove_copies``: days between two proofs (``proofs``);
     ``copies``: where else backups are to be, ``None``: as before; ``copy``: the name of the one that is read instead of the repository;
     ``bound``: ``max_stop`` for this once; ``host``: what the inventory calls this one (empty: as before); ``left``: places whose backups may be
     left behind; ``brings``: in check mode, that there is a password, which is not sent."""
@@ -68,6 +69,8 @@ class Asked:
     host: str = ""
     left: Sequence[str] = ()
     brings: bool = False
+    prove: int | None = None
+    prove_copies: int | None = None
 
 
 def asked(given: Mapping[str, Any], check: bool = False) -> Asked:
@@ -85,13 +88,18 @@ def asked(given: Mapping[str, Any], check: bool = False) -> Asked:
     bound = given.get("max_stop")
     if bound is not None and not (isinstance(bound, int) and 0 < bound <= 86_400):
         problems.append(finding("INV-001", "avs_backup_max_stop", "is not a number of seconds (1-86400)", "Correct avs_backup_max_stop."))
+    days: dict[str, Any] = {name: given.get(name) for name in ("prove", "prove_copies")}
+    for name, value in days.items():
+        if value is not None and not (isinstance(value, int) and 0 <= value <= proofs.LONGEST):
+            message, remedy = f"is not a number of days (0-{proofs.LONGEST})", f"Correct avs_backup_{name}; 0 is never."
+            problems.append(finding("INV-001", f"avs_backup_{name}", message, remedy))
     if problems:
         raise HostError("not to be understood", problems)
     keep = retention.policy(given["keep"]) if given.get("keep") is not None else None
     where = copies.given(given.get("copies"), check), given.get("copy") or ""
     found = Asked(given["repository"], password or "", given.get("classes"), given.get("acknowledged"), bound, keep, *where)
     found = replace(found, left=tuple(given.get("backups_left") or ()), brings=bool(given.get("password_given")))
-    return replace(found, host=str(given.get("inventory_name") or ""))
+    return replace(found, host=str(given.get("inventory_name") or ""), **days)
 
 
 def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
@@ -112,7 +120,11 @@ def wanted_settings(store: Store, own: InstanceStore, asked: Asked) -> Settings:
         "taken": list(known.taken) if known is not None else [],
     }
     wanted = Settings(schema=settings.SCHEMA, repository=repository, classes=dict(classes), acknowledged=list(left), keep=dict(keep))
-    return wanted.but(**{name: value for name, value in more.items() if value})
+    days = {"prove": asked.prove, "prove_copies": asked.prove_copies}
+    for name, value in days.items():
+        before = getattr(known, name) if known is not None else None
+        more[name] = before if value is None else value
+    return wanted.but(**{name: value for name, value in more.items() if value or (name in days and value is not None)})
 
 
 def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: bool) -> Restic:

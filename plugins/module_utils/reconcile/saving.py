@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..backup import anew, aside, claims, cloned, last, pace, progress, settings, snapshot, verify
+from ..backup.kept import Backup
 from ..backup.restic import Restic
 from ..backup.restore import half
 from ..backup.volumes import Plan
@@ -315,15 +316,19 @@ def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple
     chosen = chosen_of(restic, name, what[1])
     entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
     if not way.check:
-        verify.sweep(own)
-        proof = last.proof_of(what[0].copy)
-        with noting(own, proof):
-            manifest = verify.prove(restic, host.run_command, own, chosen)
-        last.proven(own, chosen.id, proof)
-        entry["backup"] = {**chosen.as_dict(), "files": manifest["files"], "size": manifest["size"]}
+        entry["backup"] = prove(host, own, restic, chosen, last.proof_of(what[0].copy))
     # Nothing of the node changes; that it was proven is noted in the repository.
     acted(entry, Action("backup", name, "update"))
     return entry
+
+
+def prove(host: Host, own: InstanceStore, restic: Restic, chosen: Backup, proof: str) -> dict[str, Any]:
+    """``proof``: what its host notes it as. Returns what is said of the backup. Raises as ``verify.prove``."""
+    verify.sweep(own)
+    with noting(own, proof):
+        manifest = verify.prove(restic, host.run_command, own, chosen)
+    last.proven(own, chosen.id, proof)
+    return {**chosen.as_dict(), "files": manifest["files"], "size": manifest["size"]}
 
 
 def told(manifest: Mapping[str, Any], copied: snapshot.Copied) -> dict[str, Any]:

@@ -24,20 +24,22 @@ def _takes_bound(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-stop", type=seconds, metavar="SECONDS", help="a node is down for the copy so long at most (as it was set up, or 1800)"
     )
+    parser.add_argument("--prove-due", action="store_true", help="then prove what is due, as a timer's backup does (avs_backup_prove)")
 
 
 def _backup(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.common.harmless import harmless_deep
     from ...module_utils.reconcile.own import Way
+    from ...module_utils.reconcile.proving import prove_due
     from ...module_utils.reconcile.repositories import Asked
     from ...module_utils.reconcile.saving import take
 
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
     with shown() as told:
-        data = harmless_deep(
-            dict(take(host_of(place, told), chosen(arguments, place), way, Asked(bound=arguments.max_stop), bool(arguments.all)))
-        )
-    lines = [line for entry in data["instances"] for line in (*lines_of(entry), *_saved(entry))]
+        host = host_of(place, told)
+        done = take(host, chosen(arguments, place), way, Asked(bound=arguments.max_stop), bool(arguments.all))
+        data = harmless_deep(dict(prove_due(host, way, done) if arguments.prove_due else done))
+    lines = [line for entry in data["instances"] for line in (*lines_of(entry), *_saved(entry), *_proofs(entry))]
     return Outcome(code_of(data), data, lines)
 
 
@@ -67,6 +69,22 @@ def _removed(place: Place, there: Sequence[str]) -> dict[str, str]:
         with suppress(HostError):
             found[name] = removed_from(place.store.instance(name))
     return {name: text for name, text in found.items() if text}
+
+
+def _proofs(entry: Mapping[str, Any]) -> list[str]:
+    """What became of proofs that were due; one that failed is an error, and told as that."""
+    return [
+        f"{entry['id']}: its proof{f' of {copy}' if copy else ''} was put off: {told['put_off']}"
+        if "put_off" in told
+        else _is_proven(entry["id"], told, copy)
+        for copy, told in sorted(entry.get("proofs", {}).items())
+        if told
+    ]
+
+
+def _is_proven(instance: str, made: Mapping[str, Any], copy: str = "") -> str:
+    where, size = f" in {copy}" if copy else "", f"{int(made['size']) / (1 << 20):.1f} MiB"
+    return f"{instance}: backup {made['id']}{where} was restored aside and is what was saved: {made['files']} files, {size}"
 
 
 def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
@@ -118,11 +136,7 @@ def _prove(arguments: argparse.Namespace, place: Place) -> Outcome:
     entry, code = data["instances"][0], code_of(data)
     if code != DONE:
         return Outcome(code, data, lines_of(entry))
-    made = entry["backup"]
-    size = f"{int(made['size']) / (1 << 20):.1f} MiB"
-    return Outcome(
-        code, data, [f"{entry['id']}: backup {made['id']} was restored aside and is what was saved: {made['files']} files, {size}"]
-    )
+    return Outcome(code, data, [_is_proven(entry["id"], entry["backup"])])
 
 
 def _restore(arguments: argparse.Namespace, place: Place) -> Outcome:

@@ -63,6 +63,8 @@ VARIABLES = (
         "avs_backup_copies",
         "avs_backup_keep",
         "avs_backup_max_stop",
+        "avs_backup_prove",
+        "avs_backup_prove_copies",
         "avs_backup_schedule",
         "avs_backup_schedules",
         "avs_backup_random_delay",

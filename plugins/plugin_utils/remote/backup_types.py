@@ -28,6 +28,8 @@ _TYPES: Mapping[str, tuple[str, Callable[[Any], Any], str]] = {
     "schedules": ("avs_backup_schedules", check_type_dict, _TABLE),
     "owners": ("avs_restore_owners", check_type_dict, _TABLE),
     "max_stop": ("avs_backup_max_stop", check_type_int, _NUMBER),
+    "prove": ("avs_backup_prove", check_type_int, _NUMBER),
+    "prove_copies": ("avs_backup_prove_copies", check_type_int, _NUMBER),
     "random_delay": ("avs_backup_random_delay", check_type_int, _NUMBER),
     "lock_timeout": ("avs_lock_timeout", check_type_int, _NUMBER),
     "stop_timeout": ("avs_stop_timeout", check_type_int, _NUMBER),

@@ -287,10 +287,13 @@ def test_nobody_gives_a_class_to_what_is_not_there(memory_host: MemoryHost, save
 def test_what_a_module_is_given_is_checked() -> None:
     good = {"repository": None, "password": None, "max_stop": 5}
     assert asked(good) == Asked(max_stop=5)
+    assert asked({**good, "prove": 0, "prove_copies": 3650}) == Asked(max_stop=5, prove=0, prove_copies=3650)
     for wrong in (
         {"classes": {ID: ["x"]}},
         {"acknowledged": {ID: {"x": 1}}},
         {"max_stop": 0},
+        {"prove": -1},
+        {"prove_copies": 3651},
         {"password": {"source": "vault"}},
         {"classes": {ID: {"x": 1}}},
     ):
