@@ -5,7 +5,8 @@
 """How long a node would be down for its copy: known before it is stopped, from what earlier copies took and what passes read meanwhile.
 
 A copy looks at every file (``fixed`` seconds), and reads those that changed since the live pass began (at ``rate``). Where nobody can tell yet,
-nothing is refused: the copy has its bound all the same.
+nothing is refused: the copy has its bound all the same. Nor is anything refused for what was slow once: who is refused for it makes no copy by
+which it could be known better, so a pass of this night counts that took less.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms)
         ended, took = time.time_ns(), time.monotonic() - began
         risky = again.risky(snapshot.trees(planned.items), parent.since, ended)
         added, span = added + saved.added, Span(parent.since, ended, saved.snapshot, risky)
-        rate = rate_of(before, took) or known.rate
-        seconds, known, aside = _left(planned, terms, known.but(rate=rate), span.begun)
+        rate = rate_of(before, took) or _at_least(known.rate, before, took)
+        seconds, known, aside = _left(planned, terms, known.but(rate=rate), span.begun, took)
         if seconds <= terms.bound:
             break
         if turn == _PASSES:
@@ -114,18 +115,31 @@ def again_from(span: Span) -> Parent:
     return Parent(span.snapshot, span.begun, live=True)
 
 
-def _left(planned: Plan, terms: Terms, known: Pace, since: int) -> tuple[float, Pace, bool]:
-    """Seconds a node would be down now, by what is known then, and whether its files are to be set aside."""
+def _left(planned: Plan, terms: Terms, known: Pace, since: int, took: float | None = None) -> tuple[float, Pace, bool]:
+    """Seconds a node would be down now, by what is known then, and whether its files are to be set aside. ``took``: seconds of the pass
+    that was made just now."""
     began = time.monotonic()
     known = known.but(to_read=listing.to_read_since(snapshot.trees(planned.items), since))
     looking = (time.monotonic() - began) * _LOOKS
     aside = terms.aside and gains(known, looking)
-    return expected(known.but(to_read=0) if aside else known, looking), known, aside
+
+    def seconds() -> float:
+        return expected(known.but(to_read=0) if aside else known, looking)
+
+    if took is not None and known.fixed is not None and seconds() > terms.bound and again.goes_by_times(planned.items):
+        # It has looked at every file, too, and read what had changed.
+        known = known.but(fixed=min(known.fixed, round(max(looking, took), 3)))
+    return seconds(), known, aside
 
 
 def rate_of(size: int, seconds: float) -> float | None:
     """Bytes a second, where a pass was long enough to tell."""
     return size / seconds if size >= _TELLING and seconds >= _LONG_ENOUGH else None
+
+
+def _at_least(known: float | None, size: int, seconds: float) -> float | None:
+    """A pass that was too short to tell how fast it reads reads that fast at least."""
+    return max(known, size / seconds) if known is not None and seconds > 0 else known
 
 
 def gains(pace: Pace, looking: float) -> bool:
