@@ -20,7 +20,7 @@ from ..common.errors import HostError
 from ..common.records import Odd, Record, item, nullable, number, plain
 from ..common.rules import finding
 from ..instance.store import InstanceStore
-from ..system import files
+from ..system import clock, files
 from . import again, kept, listing, patience, settings, snapshot
 from .kept import Parent
 from .restic import Restic
@@ -74,18 +74,21 @@ def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms)
     """Save what can be while the node runs, again where the rest would take too long. Raises ``HostError`` (BAK-003) where the rest would
     still take longer than the node may be down, and ``ResticError``."""
     added, parent, known = 0, terms.parent, read(own)
+    mark: int | None = clock.mark()
     risky = again.risky(snapshot.trees(planned.items), parent.since) if parent.live else []
     for turn in range(1, _PASSES + 1):
         looked, before = patience.looked(snapshot.trees(planned.items), parent.since)
         if not parent.live or again.mark(risky):
             time.sleep(again.TICK)
+            mark = clock.mark()
             parent = Parent(parent.snapshot, time.time_ns())
         passing = snapshot.Terms(terms.version, patience.needed(looked, before, known.rate), kept.LIVE)
         began = time.monotonic()
         saved = snapshot.live(restic, own.id, planned, passing, parent)
-        ended, took = time.time_ns(), time.monotonic() - began
-        risky = again.risky(snapshot.trees(planned.items), parent.since, ended)
-        added, span = added + saved.added, Span(parent.since, ended, saved.snapshot, risky)
+        took = time.monotonic() - began
+        span = Span(parent.since, time.time_ns(), saved.snapshot, mark=mark).by_now()
+        risky = again.risky(snapshot.trees(planned.items), span.begun, span.ended)
+        added, span, mark = added + saved.added, replace(span, risky=risky), span.mark
         rate = rate_of(before, took) or _at_least(known.rate, before, took)
         seconds, known, aside = _left(planned, terms, known.but(rate=rate), span.begun, took)
         if seconds <= terms.bound:
@@ -102,12 +105,13 @@ def after_a_wait(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms
     """Once it is a node's turn: the same, or what more passes made of it, where too much was written meanwhile. Raises as they do."""
     if time.monotonic() - passed.at < _WAIT:
         return passed
-    seconds, known, aside = _left(planned, terms, read(own), passed.span.begun)
+    span = passed.span.by_now()
+    seconds, known, aside = _left(planned, terms, read(own), span.begun)
     if seconds > terms.bound:
-        more = live_passes(restic, own, planned, replace(terms, parent=again_from(passed.span)))
+        more = live_passes(restic, own, planned, replace(terms, parent=again_from(span.by_now())))
         return replace(more, added=more.added + passed.added)
     keep(own, known)
-    return replace(passed, aside=aside, at=time.monotonic())
+    return replace(passed, span=span, aside=aside, at=time.monotonic())
 
 
 def again_from(span: Span) -> Parent:

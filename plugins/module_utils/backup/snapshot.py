@@ -25,7 +25,7 @@ from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..policy.mounts import below
 from ..policy.unnamed_volumes import is_unnamed
-from ..system import files
+from ..system import clock, files
 from ..system.clock import is_ahead, moment_of, now
 from . import again, claims, cloned, kept, listing, origin, owners, patience, progress, settings, uses
 from .again import TICK
@@ -178,7 +178,7 @@ def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction:
     if risky is None:
         risky = again.risky(trees(items), terms.parent.since) if terms.parent.live else ()
     whole = not again.ready(restic.run, items, risky)
-    begun, since = now(), time.time_ns()
+    mark, begun, since = clock.mark(), now(), time.time_ns()
     time.sleep(TICK)
     if kind != kept.STOPPED:
         again.flush(restic.run, items)
@@ -200,8 +200,7 @@ def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction:
         tree = listed.summary()
     except TimeoutError as error:
         raise unsound(own.id, str(error)) from None
-    if tree.written:
-        raise unsound(own.id, written(tree))
+    require_still(own.id, tree, mark)
     if kind == kept.STOPPED:
         items = [replace(item, live=False) for item in items]
     return Copied(transaction, saved, tree, items, path, begun, time.monotonic() - started, kind)
@@ -214,8 +213,15 @@ def stage_of(own: InstanceStore, transaction: str) -> str:
     return stage
 
 
-def written(tree: Summary) -> str:
-    return f"written while it was copied: {', '.join(tree.written)}; something beside the node uses it"
+def require_still(instance: str, tree: Summary, mark: int) -> None:
+    """``mark`` of the clock by which files say that nobody wrote meanwhile. Raises ``HostError`` (BAK-003)."""
+    if tree.written:
+        raise unsound(instance, f"written while it was copied: {', '.join(tree.written)}; something beside the node uses it")
+    back = clock.set_back(mark) / 1e9
+    if back > TICK:
+        raise unsound(
+            instance, f"the host's clock was set back by {back:.1f} s while it was copied, so nobody can tell what was written then"
+        )
 
 
 def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:

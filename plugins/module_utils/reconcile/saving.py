@@ -234,6 +234,8 @@ class _Taking:
         if self.ended:
             self.item.told += halt(self.host.engine, self.own.id, containers, Ending(self.way.stop_timeout, descriptors))
         name, terms, passed = self.item.transaction, self.terms, self.passed
+        if passed is not None:
+            passed = replace(passed, span=passed.span.by_now())
         if passed is not None and passed.aside:
             run = cloned.Run(self.host.run_command, descriptors, terms.bound)
             self.aside = aside.set_aside(self.own, planned.items, name, passed.span, run)
