@@ -114,8 +114,8 @@ def _astray(model: Mapping[str, Any], own: InstanceStore) -> list[str]:
 
 
 def trees(items: Sequence[Item], root: str = "") -> list[Tree]:
-    """``root``: a folder below which the items lie by their own paths."""
-    return [Tree(item.name, root + item.path, item.spared, item.live) for item in items]
+    """``root``: a folder below which the items lie by their own paths. What a package left in a volume lies where its node can write."""
+    return [Tree(item.name, root + item.path, item.spared, item.live, bool(item.volume_path)) for item in items]
 
 
 def require(instance: str, items: Sequence[Item]) -> None:
