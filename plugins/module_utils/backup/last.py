@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The last backup of an instance, and what went wrong since: a small record its host keeps, so that how old a backup is can be told without
-a password and without starting restic. It tells; nothing is decided by it, and a full disk keeps no backup from being made."""
+a password and without starting restic. It tells; nothing is decided by it but when a proof is due, and a full disk keeps no backup from
+being made."""
 
 from __future__ import annotations
 

@@ -24,10 +24,9 @@ from ..common.actions import Action
 from ..common.errors import AvsError, HostError, LockedError
 from ..common.findings import WARNING
 from ..common.rules import finding
-from ..common.spec import InstanceSpec
 from ..instance.hold import is_moved
 from ..instance.store import InstanceStore
-from ..status.entry import entry_of, tell
+from ..status.entry import tell
 from ..system.lock import Lock
 from .by_record import WaitingError
 from .choosing import backups_of, chosen_of
@@ -61,7 +60,7 @@ def _in_turn(host: Host, own: InstanceStore, way: Way, place: Place) -> dict[str
         with Lock(os.path.join(host.store.locks, _TURN), f"{way.holder} for {own.id}", way.lock_timeout):
             done: dict[str, Any] = each(host, [own.id], way, step)["instances"][0]
     except LockedError as error:
-        return _put_off(_entry(host, own), own, place, error.message, noted=False)
+        return _put_off(_entry(own.id), own, place, error.message, noted=False)
     return _put_off(done, own, place, done["error"], noted=False) if done.get("locked") else done
 
 
@@ -83,13 +82,14 @@ def _installed(own: InstanceStore) -> bool:
     return state is not None and state.installed
 
 
-def _entry(host: Host, own: InstanceStore) -> dict[str, Any]:
-    return entry_of(InstanceSpec(id=own.id), own.known(), host.engine.containers(own.id))
+def _entry(name: str) -> dict[str, Any]:
+    """What becomes of the node is told by the backup before."""
+    return {"id": name, "changed": False, "actions": [], "findings": [], "error": None}
 
 
 def _prove(host: Host, name: str, place: Place, hold: tuple[int, ...]) -> dict[str, Any]:
     own = host.store.instance(name)
-    entry = _entry(host, own)
+    entry = _entry(name)
     try:
         restic, chosen = _opened(host, own, place, hold)
     except AvsError as error:
