@@ -15,6 +15,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..common.errors import HostError
 from ..common.records import Odd, Record, item, nullable, number, plain
@@ -39,13 +40,19 @@ _WAIT = 5.0
 _USUAL = float(256 << 20)
 
 
+def _amount(value: Any) -> Any:
+    if number(value) < 0:
+        raise Odd("is less than nothing")
+    return value
+
+
 class Pace(Record, loose=True):
     """``rate``: bytes a second; ``fixed``: seconds a copy takes of which nothing changed; ``to_read``: bytes that were still to be read when the
     node was stopped last. What is not known is ``None``."""
 
-    rate: float | None = item(nullable(number), default=None)
-    fixed: float | None = item(nullable(number), default=None)
-    to_read: int = item(number, default=0)
+    rate: float | None = item(nullable(_amount), default=None)
+    fixed: float | None = item(nullable(_amount), default=None)
+    to_read: int = item(_amount, default=0)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,14 @@ def keep(own: InstanceStore, settings: Settings) -> bool:
 def offer_password(own: InstanceStore, password: str) -> str:
     """Write it to a file in memory and return its path; ``keep_password`` makes it the one that counts, once it has opened the repository.
     Raises ``HostError`` for what restic would take for another one."""
-    if not password or password != password.strip() or "\n" in password or "\r" in password or len(password) > _LONGEST:
+    if (
+        not password
+        or not _is_text(password)
+        or password != password.strip()
+        or "\n" in password
+        or "\r" in password
+        or len(password) > _LONGEST
+    ):
         message = "the password of a repository is one line without white space at its ends, of 1 to 4096 characters"
         raise HostError(
             f"{own.id}: {message}", [finding("INV-001", f"{own.id}: avs_backup_password", message, "Correct it where it is kept.")]
@@ -106,6 +113,13 @@ def offer_password(own: InstanceStore, password: str) -> str:
     path = f"{password_file(own)}{_OFFERED}-{os.getpid()}-{os.urandom(8).hex()}"
     files.write(path, password.encode())
     return path
+
+
+def _is_text(value: str) -> bool:
+    try:
+        return bool(value.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _sweep_offered(own: InstanceStore) -> None:
@@ -137,7 +151,14 @@ def same_password(own: InstanceStore, password: str) -> bool:
 
 def require_repository(path: Any) -> str:
     """A folder of this host that nothing else is in. Raises ``HostError`` (INV-001)."""
-    good = isinstance(path, str) and path.startswith("/") and os.path.normpath(path) == path and path.count("/") > 1 and path.isprintable()
+    good = (
+        isinstance(path, str)
+        and path.startswith("/")
+        and path[1:2] != "/"
+        and os.path.normpath(path) == path
+        and path.count("/") > 1
+        and path.isprintable()
+    )
     if not good:
         message = f"{str(path)[:80]!r} is no absolute path of a folder on the host"
         raise HostError(
