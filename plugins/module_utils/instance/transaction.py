@@ -14,7 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from ..common.errors import HostError
-from ..common.records import Odd, Record, flag, item, many, newer_than, nullable, plain, table, text, whole
+from ..common.records import Record, flag, item, many, newer_than, nullable, plain, table, text, whole
 from ..common.rules import finding
 from ..common.words import COMMITTED
 from ..system import files
@@ -30,8 +30,6 @@ SWITCH, MIGRATE, START, GATE, COMMIT, PRUNE = "SWITCH", "MIGRATE", "START", "GAT
 ROLL_BACK = "ROLL BACK"
 STEPS = (PLAN, VERIFY, PULL, LOCK, CHECK_AGAIN, LIVE_COPY, STOP, BACKUP, SWITCH, MIGRATE, START, GATE, COMMIT, PRUNE)
 _HARMLESS = STEPS[: STEPS.index(SWITCH)]
-# What is kept of the version before, beside its release.
-KEPT = ("state.json", "spec.json", "artifacts.json")
 _RECORD = "record.json"
 
 
@@ -119,41 +117,6 @@ def half(own: InstanceStore, state: State | None) -> Transaction | None:
     """One that was cut where neither version may be started. Raises as ``read``."""
     known = begun(own)
     return known if known is not None and is_half(known, state) else None
-
-
-def keep_before(own: InstanceStore) -> None:
-    """Keep what is recorded of the version before. Raises ``OSError``."""
-    place = own.upgrade
-    files.folder(place, 0o700)
-    for name in KEPT:
-        if files.is_file(own.path(name)):
-            files.write(os.path.join(place, name), files.read(own.path(name)))
-
-
-def state_before(own: InstanceStore) -> State:
-    """The state that is gone back to. Raises ``HostError`` (UPG-012)."""
-    path = os.path.join(own.upgrade, "state.json")
-    try:
-        return State.read(files.read_json(path))
-    except (OSError, ValueError, Odd):
-        message = f"{path} does not tell what there was before"
-        raise HostError(f"{own.id}: {message}", [finding("UPG-012", own.id, message)]) from None
-
-
-def put_back(own: InstanceStore) -> None:
-    """What is recorded of the version before, but for its state, which is the last thing to be put back. Raises ``OSError``, ``HostError``."""
-    state = state_before(own)
-    if state.release is None or state.release not in own.release_names():
-        message = f"its release {state.release} is not there any more"
-        raise HostError(f"{own.id}: {message}", [finding("UPG-012", own.id, message)])
-    own.switch(state.release)
-    for name in KEPT[1:]:
-        kept = os.path.join(own.upgrade, name)
-        if files.is_file(kept):
-            files.write(own.path(name), files.read(kept))
-        else:
-            files.remove(own.path(name))
-    files.remove(own.wanted_file)
 
 
 def drop(own: InstanceStore) -> None:

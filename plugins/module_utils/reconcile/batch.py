@@ -32,12 +32,12 @@ from ..system import resources
 from ..system.lock import Lock
 from ..system.prefetch import Ahead
 from ..system.scratch import Scratch
-from . import apply
+from . import apply, way_back
 from .by_record import going_on
 from .diff import differences
 from .draft import Draft, Surroundings, draft, follow_the_version, with_images
 from .job import Call, Job, look
-from .prepare import prepare
+from .prepare import Prepared, prepare
 from .refusal import distribute, settle
 from .report import announce, leave_alone, report
 from .standstill import Ending
@@ -287,13 +287,25 @@ def _steps(around: Surroundings, terms: Terms, hold: tuple[int, ...], room: thre
         own = item.prepared.draft.files
         own.make()
         item.begin(own, "apply", terms, version=item.job.spec.package.version)
+        can_go_back = way_back.keep(own, item)
+        try:
+            make_so(item, item.prepared)
+        except AvsError:
+            if can_go_back:
+                item.told += way_back.go(around.engine, own, Ending(terms.bound, hold))
+                item.went_back = True
+            raise
+
+    def make_so(item: Work, prepared: Prepared) -> None:
         with room:
-            item.told += apply.place(around.store, around.engine, item.prepared, hold, terms.bound)
+            item.told += apply.place(around.store, around.engine, prepared, hold, terms.bound)
             around.scratch.drop(item.id)
         if not terms.gate:
-            apply.leave(item.prepared)
+            apply.leave(prepared)
             return
-        item.health = apply.gate(around.engine, item.prepared, Ending(terms.bound, hold))
-        item.told += apply.commit(around.engine, item.prepared)
+        item.health = apply.gate(around.engine, prepared, Ending(terms.bound, hold))
+        # It is well: nobody goes back any more.
+        way_back.drop(prepared.draft.files)
+        item.told += apply.commit(around.engine, prepared)
 
     return bring_up

@@ -79,8 +79,20 @@ def _bring_up(store: Store, engine: Engine, ids: Sequence[str], way: Way, lifted
                 named = not isinstance(error, LockedError) or error.message.startswith(f"{spec.id} ")
                 message = error.message if named else f"{spec.id} was not begun: {error.message}"
                 entries[spec.id] = refused(spec.id, store.instance(spec.id), type(error)(message, mine or error.findings), engine)
+    start_what_went_back(store, engine, result["instances"], way)
     entries.update({entry["id"]: entry for entry in result["instances"]})
     return entries
+
+
+def start_what_went_back(store: Store, engine: Engine, entries: Sequence[dict[str, Any]], way: Way) -> None:
+    """What a change came to nothing for runs as it was before. What became of that stands beside the error of each."""
+    for entry in entries:
+        if not entry.pop("went_back", False):
+            continue
+        then = _bring_up(store, engine, [entry["id"]], way)[entry["id"]]
+        said = f"what was there before does not run either: {then['error']}" if then["error"] else "what was there before runs again"
+        entry["error"] = f"{entry['error']}\n{entry['id']}: {said}"
+        entry["health"], entry["changed"] = then["health"], True
 
 
 def stop(store: Store, engine: Engine, ids: Sequence[str], way: Way, reason: str = "") -> dict[str, Any]:

@@ -71,6 +71,9 @@ def report(engine: Engine, store: Store, work: Sequence[Work], mask: Mask) -> No
             _put_error(entry, item.id, item.error, mask)
             entry["health"] = {"status": UNHEALTHY, "detail": mask(item.error.message)}
             item.ended(own, FAILED, error=entry["error"])
+            if item.went_back:
+                # To be started once nobody holds its lock (``control.start_what_went_back``).
+                entry["went_back"] = True
         else:
             item.ended(own, DONE, release=own.release(), health=entry["health"]["detail"])
         item.job.entry = entry

@@ -25,6 +25,7 @@ from ..status.jobs import jobs_in
 
 # What is there of one that is installed, beside its record, its journal and its data.
 RELEASE = (
+    "before",
     "upgrade",
     "previous",
     "discarded.json",

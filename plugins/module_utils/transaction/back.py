@@ -20,7 +20,8 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
-from ..instance import hold, journal, secrets_before, transaction
+from ..docker.names import project
+from ..instance import before, hold, journal, secrets_before, transaction
 from ..instance.store import InstanceStore
 from ..instance.transaction import ROLL_BACK, Migration, Transaction
 from ..reconcile.control import start
@@ -48,8 +49,7 @@ def roll_back(host: Host, own: InstanceStore, way: Way, asked: Asked, hold_open:
     own.note("step", transaction=known.name, step=ROLL_BACK, phase="begin")
     told = halt(host.engine, own.id, host.engine.containers(own.id), Ending(way.stop_timeout, hold_open))
     known = _reverted(host, own, known, hold_open)
-    state = transaction.state_before(own)
-    transaction.put_back(own)
+    state = before.put_back(own, own.upgrade)
     if known.touched and known.backup and not known.restored:
         aside = restoring.restore(host, own, asked, known, state)
         known = known.but(restored=True, discarded=aside)
@@ -70,8 +70,8 @@ def roll_back(host: Host, own: InstanceStore, way: Way, asked: Asked, hold_open:
 
 
 def _made_since(host: Host, own: InstanceStore, known: Transaction) -> set[str]:
-    before = set(known.volumes)
-    return {name for name, owner in host.engine.volumes().items() if owner == f"avs-{own.id}" and name not in before} if before else set()
+    had, there = set(known.volumes), host.engine.volumes()
+    return {name for name, owner in there.items() if owner == project(own.id) and name not in had} if had else set()
 
 
 def _reverted(host: Host, own: InstanceStore, known: Transaction, hold_open: tuple[int, ...]) -> Transaction:
@@ -155,12 +155,12 @@ def settle(host: Host, own: InstanceStore, way: Way, asked: Asked) -> list[Findi
 
 def tidy(own: InstanceStore) -> None:
     """After a commit. Raises ``OSError``."""
-    before = None
+    last = None
     with suppress(HostError):
-        before = transaction.read(own, transaction.previous(own))
+        last = transaction.read(own, transaction.previous(own))
     restoring.drop_discarded(own)
     transaction.settle(own)
     secrets_before.drop(own)
-    if before is not None and before.backup:
+    if last is not None and last.backup:
         with suppress(HostError, OSError):
-            retention.need_no_more(own, before.backup)
+            retention.need_no_more(own, last.backup)

@@ -44,6 +44,8 @@ def answer(
             if not asked.dry:
                 end_what_was_cut(call, run_command)
         result = reconcile(asked, Engine(run_command))
+        if any(entry.get("went_back") for entry in result["instances"]):
+            put_right(call, run_command, result)
         if "upgrade" in call["document"]:
             result["installed"] = installed(asked)
         if leave is not None:
@@ -58,6 +60,16 @@ def answer(
 
         # No findings: as of any call that died, how far it came is not known.
         return {"failed": True, "msg": f"{os_error_text(error, host_store().root)}; how far it came is not known, run again"}
+
+
+def put_right(call: Mapping[str, Any], run_command: RunCommand, result: dict[str, Any]) -> None:
+    """What a change came to nothing for is started as it was, and the result says so."""
+    from ..reconcile.control import start_what_went_back
+    from ..reconcile.reconcile import failures
+    from .cut import way_of
+
+    start_what_went_back(host_store(), Engine(run_command), result["instances"], way_of(call))
+    result.update(failures(result["instances"]))
 
 
 def installed(asked: Call) -> dict[str, str | None]:

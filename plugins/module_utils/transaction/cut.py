@@ -27,8 +27,14 @@ def end_what_was_cut(call: Mapping[str, Any], run_command: RunCommand, store: St
     ids = [str(spec.get("id")) for spec in document.get("specs") or () if spec.get("state", "started") == "started"]
     if not any(os.path.lexists(store.instance(name).upgrade) for name in ids):
         return
-    way = Way(str(document.get("holder") or "a run"), float(document.get("lock_timeout", 60)), stop_bound(document.get("settings") or {}))
-    end(Host(store, engine or Engine(run_command), run_command), ids, way, asked({"repository": None, **(call.get("backup") or {})}))
+    wanted = asked({"repository": None, **(call.get("backup") or {})})
+    end(Host(store, engine or Engine(run_command), run_command), ids, way_of(call), wanted)
+
+
+def way_of(call: Mapping[str, Any]) -> Way:
+    """How what a call asks for is done. Raises ``HostError`` for a setting that is none."""
+    document = call["document"]
+    return Way(str(document.get("holder") or "a run"), float(document.get("lock_timeout", 60)), stop_bound(document.get("settings") or {}))
 
 
 def end(host: Host, ids: Sequence[str], way: Way, wanted: Asked) -> None:

@@ -21,7 +21,7 @@ from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..docker.containers import running
 from ..docker.names import project
-from ..instance import journal, secrets_before, transaction
+from ..instance import before, journal, secrets_before, transaction
 from ..instance.transaction import BACKUP, CHECK_AGAIN, COMMIT, GATE, LIVE_COPY, MIGRATE, PRUNE, START, STEPS, STOP, SWITCH, Transaction
 from ..reconcile import apply, copying, retaining
 from ..reconcile.control import acted
@@ -142,7 +142,7 @@ class Upgrading:
         self.step = name
         self.own.note("step", transaction=self.work.transaction, step=name, phase="begin")
         if name == LIVE_COPY:
-            transaction.keep_before(self.own)
+            before.keep(self.own, self.own.upgrade)
             self.known = Transaction(
                 name=self.work.transaction, old=self.planned.old, new=self.planned.new, digest="", step=name, holder=self.way.holder,
                 began=now(), volumes=sorted(self._volumes()), migrations=list(self.planned.migrations), stays=list(self.planned.stays),

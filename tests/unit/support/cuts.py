@@ -212,7 +212,8 @@ def end_of(host: MemoryHost) -> dict[str, Any]:
                 continue
             if "..v" in name or base == "..data":
                 name, seen = name.replace(_version(name), "..v"), seen if base != "..data" else ""
-            found["files"][name] = seen
+            # Half a record has the time in it, too.
+            found["files"][name] = seen.partition(" ")[0] if base == ".state.json.tmp" else seen
         if release is not None:
             found["release"] = dict(_files(Path(own.releases) / release))
             noted = {release, state.get("previous_release"), *(r for c in (state.get("containers") or {}).values() for r in c["releases"])}
