@@ -108,9 +108,11 @@ def _opened(host: Host, own: InstanceStore, place: Place, hold: tuple[int, ...])
     asked = Asked(copy=place.copy)
     wanted = wanted_settings(host.store, own, asked)
     restic = ready(host, own, wanted, asked, make=False).holding(*hold)
-    chosen = chosen_of(restic, own.id, "")
-    whose.require_own(own.id, backups_of(restic, own.id), wanted, restic.repository)
-    return restic, chosen
+    found, noted = backups_of(restic, own.id), last.read(own)
+    whose.require_own(own.id, found, wanted, restic.repository)
+    # The one that was made last, also where a clock that was wrong has another one be the newest.
+    made = next((one for one in found if noted is not None and one.id == noted.id), None)
+    return restic, made or chosen_of(restic, own.id, "")
 
 
 def _lacks_room(own: InstanceStore, chosen: Backup) -> str:

@@ -153,6 +153,15 @@ def test_one_without_room_is_put_off_and_told(memory_host: MemoryHost, saved: Re
     assert night()["proofs"][""]["id"] and told(host)[1] == []
 
 
+def test_a_clock_that_was_ahead_keeps_no_proof_from_being_made(memory_host: MemoryHost, night: Night) -> None:
+    host = memory_host
+    first = night(prove=0)["backup"]["id"]
+    for path in Path(host.store.root, "backup", ID).glob("snapshots/*/snapshot.json"):
+        path.write_text(path.read_text().replace('"time": "2026', '"time": "2999'))
+    done = night(prove=30)
+    assert done["error"] is None and done["proofs"][""]["id"] == done["backup"]["id"] != first
+
+
 def test_a_copy_out_of_reach_and_a_proof_beside_it_put_off_no_other(memory_host: MemoryHost, saved: ResticInMemory, night: Night) -> None:
     host = memory_host
     night(copies=elsewhere(host), prove=0)
