@@ -143,6 +143,7 @@ def test_what_is_of_another_type_is_named_by_its_variable(controller: Controller
     wrong = {
         "avs_backup_classes": ["x"],
         "avs_backup_max_stop": "1h",
+        "avs_backup_prove": "weekly",
         "avs_backup_acknowledged": ["/mnt"],
         "avs_backup_keep": 3,
         "avs_ack_backups_left": {"x": 1},
