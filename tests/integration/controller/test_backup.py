@@ -155,6 +155,7 @@ def test_what_is_of_another_type_is_named_by_its_variable(controller: Controller
     fine = {
         "avs_backup_classes": "{}",
         "avs_backup_max_stop": "600",
+        "avs_backup_prove": "7",
         "avs_backup_acknowledged": "{}",
         "avs_backup_keep": '{"last": 3}',
         "avs_ack_backups_left": "/mnt",
