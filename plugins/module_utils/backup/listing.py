@@ -264,7 +264,7 @@ def _changes(tree: Tree) -> Iterator[tuple[str, int]]:
     if tree.held:
         gone: list[str] = []
         yield from ((entry["path"], seen.st_ctime_ns) for entry, seen in _unchanged(tree, gone))
-        yield from (("", 1 << 63) for _name in gone)
+        yield from [("", 1 << 63)] * len(gone)
         return
     yield "", os.lstat(tree.path).st_ctime_ns
     spared = {os.path.join(tree.path, part) for part in tree.spared}
