@@ -10,11 +10,12 @@ Each part can be done twice: whatever cuts it, it is begun anew, and ends the sa
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from ..backup import retention
+from ..commands.declared import one_off, run_declared
 from ..common.errors import AvsError, HostError
 from ..common.findings import Finding
 from ..common.rules import finding
@@ -34,7 +35,8 @@ from ..reconcile.work import Work
 from ..status.entry import tell
 from . import migrations, restoring
 
-Run = Callable[[InstanceStore, str, tuple[int, ...]], None]
+# Characters of what a command said that are told.
+_SAID = 1000
 
 
 def roll_back(host: Host, own: InstanceStore, way: Way, asked: Asked, hold_open: tuple[int, ...]) -> list[Finding]:
@@ -93,15 +95,23 @@ def _reverted(host: Host, own: InstanceStore, known: Transaction, hold_open: tup
     return left["known"]
 
 
+def require(host: Host, own: InstanceStore, names: Sequence[str]) -> None:
+    """Whether commands of the release that is current can be run. Raises ``HostError`` (CMD-001)."""
+    spec = own.wanted() or own.spec()
+    for name in names:
+        if spec is not None:
+            one_off(host.engine, own, spec, name)
+
+
 def declared(host: Host, own: InstanceStore, name: str, hold_open: tuple[int, ...]) -> None:
     """Run a command of the release that is current, by what is wanted of it. Raises ``HostError`` where it does not end with 0."""
-    from ..reconcile.package_commands import Node
-
     spec = own.wanted() or own.spec()
-    command = (spec.commands if spec is not None else {}).get(name)
-    if command is None:
+    if spec is None:
         raise HostError(f"{name} is not one of the package's commands")
-    Node(host.engine, own, hold_open).run(command)
+    ended = run_declared(host.engine, own, spec, name, hold_open)
+    if ended.failed:
+        why = f"it took longer than it may ({ended.seconds:.0f} s)" if ended.timed_out else f"it ended with {ended.code}"
+        raise HostError(f"{why}: {ended.output.strip()[-_SAID:] or 'it said nothing'}")
 
 
 def started(host: Host, own: InstanceStore, way: Way) -> dict[str, Any]:

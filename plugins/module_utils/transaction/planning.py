@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..backup.volumes import DATA
+from ..commands.images import ensure, would_pull
 from ..common.errors import AvsError, HostError
 from ..common.findings import Finding, errors_of
 from ..common.rules import finding
@@ -117,12 +118,19 @@ def _planned(item: Work, call: Call, host: Host, asked: Asked) -> Planned:
     acknowledged: Mapping[str, Any] = (call.document.get("upgrade") or {}).get("acknowledged") or {}
     up = [one for one in item.job.containers if running(one)]
     planned.findings += left_behind(host.engine, item.id, up, list(acknowledged.get(item.id) or ()))
+    if any(_is_of_the_plugin(item, one.command) or _is_of_the_plugin(item, one.revert) for one in between):
+        (would_pull if call.dry else ensure)(host.engine, own, item.job.spec)
     planned.findings += migrations.judged(item.id, between, item.job.spec.commands, stays)
     planned.findings += [
         finding("BAK-003", item.id, text, "Make room there: an upgrade without a way back is none.")
         for text in restoring.require_room(own, saved.planned.items)
     ]
     return planned
+
+
+def _is_of_the_plugin(item: Work, name: str | None) -> bool:
+    command = item.job.spec.commands.get(name or "")
+    return isinstance(command, Mapping) and command.get("run") == "plugin"
 
 
 def _inner(saved: Saved) -> list[str]:

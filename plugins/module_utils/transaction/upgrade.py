@@ -186,6 +186,8 @@ class Upgrading:
         if not self.planned.migrations:
             return
         self.progress.phase(progress.MIGRATE)
+        # What cannot be run has changed nothing.
+        back.require(self.host, self.own, [name for one in self.planned.migrations for name in (one.command, one.revert) if name])
         for number, one in enumerate(self.planned.migrations):
             begun = [item.but(begun=True) if place <= number else item for place, item in enumerate(self.planned.migrations)]
             self._note(touched=True, migrations=begun)

@@ -28,7 +28,7 @@ ENGINE, COMPOSE = "26.1.5", "2.26.1"
 Answer = tuple[int, str, str]
 # With what ``timeout`` ends where it ended its command.
 LATE = 124
-# Commands that change nothing: whether one is cut before or after it is the same.
+# Commands that change nothing.
 QUESTIONS = ("diff", "ps", "inspect", "ls", "version", "info", "logs", "events", "config", "manifest")
 
 
@@ -41,9 +41,8 @@ class EngineInMemory:
         self.world = world or World()
         self.at: Callable[[str], None] = lambda _what: None
         self.asked: list[list[str]] = []
-        # What it was asked and does not know: whoever asks may take any error for one of the engine.
+        # What it does not know: whoever asks may take any error for one of the engine.
         self.unknown: list[str] = []
-        # Where the folders of volumes would be; a test that needs one makes it.
         self.volumes = folder / "host" / "docker" / "volumes"
         # What becomes of a command of a package: of its service and its words.
         self.commanded: Callable[[str, list[str]], Answer] = lambda _service, _words: (0, "", "")

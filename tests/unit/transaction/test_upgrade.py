@@ -18,6 +18,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.transaction import w
 from ansible_collections.restaking.avs.plugins.module_utils.transaction.rollback import rollback
 
 from tests.unit.support.memory_host import ID, PACKAGE, MemoryHost, rules_of, with_service
+from tests.unit.support.memory_world import Container, World
 from tests.unit.support.restic_in_memory import ResticInMemory
 from tests.unit.support.saved_host import PASSWORD, WAY, keyless, running
 from tests.unit.transaction.conftest import rows
@@ -42,7 +43,7 @@ def upgrade(host: MemoryHost, tool: ResticInMemory, spec: dict[str, Any], check:
         "upgrade": {"acknowledged": said.pop("acknowledged", {})},
     }  # fmt: skip
     document["trees"] = {spec["package"]["tree_sha256"]: host.trees[spec["package"]["tree_sha256"]]}
-    backup = {"repository": None, "password": said.pop("password", PASSWORD)}
+    backup = said.pop("backup", {"repository": None, "password": said.pop("password", PASSWORD)})
     call = {"document": json.loads(json.dumps(document)), "secret_values": {}, "check": check, "backup": backup}
     try:
         found: dict[str, Any] = work.upgrade(call, tool, host.store, host.engine.connect())
@@ -168,3 +169,69 @@ def test_an_upgrade_without_a_password_for_its_backup_is_none(memory_host: Memor
     done = entry(upgrade(host, saved, newer(host), password=""))
     assert "failed at LIVE COPY" in done["error"] and "nothing of it was changed" in done["error"], done["error"]
     assert (version(host), running(host)) == ("v1.0.0", {"node", "gateway"})
+
+
+PLUGIN = "registry.example.org/demo-avs:1.0.0"
+Ran = list[tuple[str, set[str]]]
+
+
+@pytest.fixture
+def ran(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> Ran:
+    """Commands of the package that were run, and what of the node ran then. Each writes into what is stored."""
+    found: Ran = []
+    start = World.start
+
+    def note(world: World, item: Container) -> None:
+        name = item.labels.get("avs.command.name")
+        if name is not None:
+            found.append((name, running(memory_host)))
+            place = Path(memory_host.engine.volumes / f"avs-{ID}_node-data" / "_data" / "rows")
+            place.write_text(f"{place.read_text()} {name}")
+        start(world, item)
+
+    monkeypatch.setattr(World, "start", note)
+    return found
+
+
+def migrating(host: MemoryHost, up: int = 0, down: int = 0, revert: bool = True, **changes: Any) -> dict[str, Any]:
+    """``up`` and ``down``: with what the commands end."""
+    ends = {
+        name: ["true"] if not code else ["sh", "-c", f"echo no such column; exit {code}"] for name, code in (("up", up), ("down", down))
+    }
+    found = newer(host, "v2.0.0", **changes)
+    return {
+        **found, "plugin": {"image": PLUGIN}, "commands": {name: {"run": "plugin", "network": "none", "args": args} for name, args in ends.items()},
+        "migrations": [{"to": "v2.0.0", "command": "up", "revert": "down" if revert else None}, {"to": "v0.9.0", "command": "down"}],
+    }  # fmt: skip
+
+
+def test_a_migration_runs_between_the_versions(memory_host: MemoryHost, saved: ResticInMemory, ran: Ran) -> None:
+    host = memory_host
+    done = entry(upgrade(host, saved, migrating(host)))
+    assert (done["error"], ran) == (None, [("up", set())])
+    assert done["upgrade"]["migrations"] == [{"to": "v2.0.0", "command": "up", "revert": "down"}]
+
+
+@pytest.mark.parametrize("revert", [True, False])
+def test_a_migration_that_fails_is_undone_by_what_was_stored(
+    memory_host: MemoryHost, saved: ResticInMemory, writing: None, ran: Ran, revert: bool
+) -> None:
+    host = memory_host
+    done = entry(upgrade(host, saved, migrating(host, up=4, revert=revert)))
+    assert "failed at MIGRATE" in done["error"] and "no such column" in done["error"] and "v1.0.0 runs again" in done["error"], done[
+        "error"
+    ]
+    # Nothing stays that a restore does not bring back.
+    assert ([name for name, _up in ran], rows(host)) == (["up"], "committed info")
+    assert ("UPG-004" in rules_of(done)) is not revert
+
+
+def test_what_a_restore_does_not_bring_back_is_reverted(memory_host: MemoryHost, saved: ResticInMemory, ran: Ran) -> None:
+    host, never = memory_host, {"entrypoint": ["sh", "-c", "exit 3"], "restart": "no"}
+    monotonic = {"repository": None, "password": PASSWORD, "classes": {ID: {"node-data": "monotonic"}}}
+    done = entry(upgrade(host, saved, migrating(host, **never), backup=monotonic))
+    assert "failed at GATE" in done["error"] and "v1.0.0 runs again" in done["error"], done["error"]
+    assert [name for name, _up in ran] == ["up", "down"] and rows(host) == "committed up down"
+    done = entry(upgrade(host, saved, migrating(host, down=1, **never), backup=monotonic))
+    assert "could not be gone" in done["error"] and running(host) == set() and "UPG-013" in rules_of(done), done["error"]
+    assert "cannot be started" in str(control.start(host.store, host.engine.connect(), [ID], WAY)["instances"][0]["error"])
