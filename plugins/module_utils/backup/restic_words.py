@@ -45,7 +45,7 @@ REMEDIES = {
     " name of this one, stays: where nobody uses it any more, restic -r REPOSITORY unlock (docs/runbooks/backup.md, A lock that stays).",
     "apart": "What runs is read where no link is followed: with Linux 5.10 or newer, as root. Or stop the node, and back it up while it is down.",
     "full": "Make room where the repository is, run again.",
-    "damaged": "Keep the repository as it is, look at its disk, and back up to a new one.",
+    "damaged": "Keep the repository as it is, look at its disk, and back up to a new one (docs/backup.md, Another place).",
 }
 
 
