@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What takes its time: an emulated machine, an engine that is upgraded, a fleet of six hosts, beside the lab's hosts and gone again afterwards; and
-# more of what the other tests try once.
+# more of what the other tests try once; the oldest core's own linters at the end.
 # Starts the lab where it is down.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,5 +9,7 @@ cd "$(dirname "$0")/.."
 [ -e .lab/inventory.yml ] || python -m tests.lab up --hosts 2
 failed=0
 python -m pytest tests/integration/test_machine.py tests/integration/test_engine_upgrade.py tests/integration/test_emergency_stop.py -q -s --durations=15 "$@" || failed=1
+AVS_TEST_KILLS=20 python -m pytest tests/integration/test_interrupted.py -k converge -q -s || failed=1
 python -m pytest tests/integration/host -m soak -q --durations=15 || failed=1
+bash tests/sanity.sh core || failed=1
 exit "$failed"

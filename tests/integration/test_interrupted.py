@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shlex
@@ -19,7 +20,8 @@ from typing import Any
 from tests.integration.power import settled as units_at_rest
 from tests.integration.support import Fleet, Host, Result
 
-KILLS = 20
+# Every cut there is: tests/unit/reconcile/test_cuts.py. Here it is shown on a host, and more often by tests/soak.sh.
+KILLS = int(os.environ.get("AVS_TEST_KILLS", "10"))
 SEED = 20
 PROBE = (Path(__file__).parent / "probes" / "module.py").read_text()
 EARLY, LATE = {"look", "verify", "removal", "applying"}, {"containers", "committed"}

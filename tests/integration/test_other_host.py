@@ -15,6 +15,7 @@ import hvac
 import pytest
 
 from tests.integration.power import running, unit
+from tests.integration.quick_keys import quicken_at
 from tests.integration.support import Fleet, Host, Result
 from tests.tools.blocks import ROOT, blocks_of
 
@@ -86,6 +87,8 @@ def test_it_is_restored_on_a_new_host_by_the_page(move: Move) -> None:
     reached = height(old)
     old.run(f"cd {place(old)}; echo x >odd; chown 12345:12345 odd; chmod 4755 odd")
     assert move.play(stop).code == 0 and move.play(backup).code == 0
+    # What is done with a key as restic makes it: test_backup.py.
+    quicken_at(old.run, f"{FOLDER}/{ID}", PASSWORD)
     move.carry(carry)
     move.moved()
     # Out of reach, and not named dead: nothing is changed anywhere.

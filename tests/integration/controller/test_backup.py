@@ -167,8 +167,14 @@ def test_what_is_of_another_type_is_named_by_its_variable(controller: Controller
 
 def test_a_restore_is_confirmed_and_gets_the_password(controller: Controller) -> None:
     controller.inventory({"h1": []}, {"avs_backup_password": CANARY})
-    for extra in ({}, {"avs_restore": "a-avs-1"}, {"avs_restore": ["a-avs-1"], "avs_restore_confirm": True}, {"avs_restore_confirm": True}):
-        assert controller.playbook("restore", **extra).code != 0
+    for extra, why in (
+        ({}, ""),
+        ({"avs_restore": "a-avs-1"}, "confirm with"),
+        ({"avs_restore": ["a-avs-1"], "avs_restore_confirm": True}, ""),
+        ({"avs_restore_confirm": True}, ""),
+    ):
+        run = controller.playbook("restore", **extra)
+        assert run.code != 0 and why in run.output
     assert asked(controller) == []
     run = controller.playbook("restore", avs_restore="a-avs-1", avs_restore_confirm=True)
     assert run.code == 0 and [item["password"] for item in asked(controller)] == [digest(CANARY)] and unseen(controller, run)
