@@ -6,5 +6,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PWD/.venv/bin:$PATH" ANSIBLE_COLLECTIONS_PATH="$PWD/.cache/collections"
 unset PYTHONDONTWRITEBYTECODE
 
-python -m pytest -q -n auto --dist worksteal -p tests.tools.measured tests/unit examples/images
+# One more than there are processors: many tests wait for a moment, for a thread or for a program.
+python -m pytest -q -n "$(($(nproc) + 1))" --dist worksteal -p tests.tools.measured tests/unit examples/images
 python -m tests.tools.covered .cache/coverage.json
