@@ -16,6 +16,7 @@ short_description: Say what P(restaking.avs.instance_control#module) did on all 
 description:
   - Of results of P(restaking.avs.instance_backup#module) and P(restaking.avs.instance_restore#module) it also says which backup was made, proven
     or put back, what is not in it, and what is still kept of what a restore replaced.
+  - Of results of P(restaking.avs.instance_plugin#module) it also says what a command wrote, or would be run with, and what a package offers.
   - Every host that could not be reached is a problem, named with its address; so is an id that no host has, and an instance that runs and
     of which nothing tells which keys it has.
   - What failed on a host was told by its task, and is not told again.
@@ -64,6 +65,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.restaking.avs.plugins.plugin_utils.reports.asked import first_line, named
+from ansible_collections.restaking.avs.plugins.plugin_utils.reports.commands import ran
 from ansible_collections.restaking.avs.plugins.plugin_utils.reports.saved import came_to, proved
 from ansible_collections.restaking.avs.plugins.plugin_utils.reports.text import one_line
 
@@ -109,7 +111,7 @@ def _entries(result: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def _lines(host: str, entry: Mapping[str, Any], check: bool) -> list[str]:
-    return [_line(host, entry, check), *(f"{host} {entry['id']}: {line}" for line in came_to(entry, check))]
+    return [_line(host, entry, check), *(f"{host} {entry['id']}: {line}" for line in (*came_to(entry, check), *ran(entry)))]
 
 
 def _line(host: str, entry: Mapping[str, Any], check: bool) -> str:

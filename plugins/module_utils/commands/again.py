@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from ..docker.dotenv import quote
-from ..docker.engine import Engine
 from ..docker.model import texts
 from ..policy.mounts import host_grant
 from ..system import files
@@ -29,7 +28,7 @@ _SAME = frozenset((
 ))  # fmt: skip
 
 
-def service_again(_engine: Engine, release: Release, command: Mapping[str, Any], base: OneOff) -> OneOff:
+def service_again(release: Release, command: Mapping[str, Any], base: OneOff) -> OneOff:
     """Where the command names networks or mounts it has these, else those of its service; of keys those it needs. Raises ``Undeclared``."""
     name = str(command.get("service") or "")
     service = release.service(name)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..common.errors import HostError
@@ -42,25 +42,60 @@ def commands_of(spec: InstanceSpec) -> dict[str, Mapping[str, Any]]:
     return dict(sorted(offered.items()))
 
 
+def shown(spec: InstanceSpec, command: Mapping[str, Any]) -> dict[str, Any]:
+    """What a command declares, as a person or a program asks for it."""
+    run = str(command.get("run"))
+    return {
+        "run": run,
+        "service": command.get("service"),
+        "image": images.plugin_of(spec) if run == "plugin" else None,
+        "args": [str(word) for word in command.get("args") or ()],
+        "chain": bool(command.get("chain")),
+        "needs": list(command.get("needs") or ()),
+        "network": command.get("network"),
+        "mounts": list(command["mounts"]) if command.get("mounts") is not None else None,
+        "user": command.get("user"),
+        "timeout": int(command.get("timeout") or TIMEOUT),
+    }
+
+
+@dataclass(frozen=True)
+class Named:
+    """A command by its name, with ``args`` behind its own; ``absent``: the plugin's image may still have to be pulled."""
+
+    name: str
+    args: Sequence[str] = ()
+    absent: bool = False
+
+
 def one_off(engine: Engine, own: InstanceStore, spec: InstanceSpec, name: str, extra_args: Sequence[str] = ()) -> OneOff:
     """A command of ``spec``, in the release ``own.current`` points to. ``extra_args`` come after its own. Changes nothing.
 
     Raises ``HostError`` (CMD-001) for one that is not there, or asks for what its package does not have.
     """
+    return settled(engine, own, spec, Named(name, extra_args))
+
+
+def settled(engine: Engine, own: InstanceStore, spec: InstanceSpec, named: Named) -> OneOff:
+    """The same."""
+    name = named.name
     command = commands_of(spec).get(name)
     if command is None:
         problem = f"the package has no command {name}"
         remedy = f"It has: {', '.join(commands_of(spec)) or 'none'}."
         raise HostError(f"{own.id}: {problem}", [finding("CMD-001", f"{own.id}: commands.{name}", problem, remedy)])
     values = key_files.stored(own)
-    args = [str(word) for word in (*(command.get("args") or ()), *extra_args)]
+    args = [str(word) for word in (*(command.get("args") or ()), *named.args)]
     base = OneOff(own.id, name, args, timeout=float(command.get("timeout") or TIMEOUT))
     try:
         if command.get("run") == "exec":
             return _inside(engine, own, command, base)
         release = Release.of(own, spec, values)
-        made = _plugin if command.get("run") == "plugin" else service_again
-        what = made(engine, release, command, base)
+        if command.get("run") == "plugin":
+            image = images.named(own, spec) if named.absent else images.here(engine, own, spec)
+            what = _plugin(image, release, command, base)
+        else:
+            what = service_again(release, command, base)
     except Undeclared as wrong:
         raise _undeclared(own.id, name, wrong) from None
     _require(engine, own, what, values)
@@ -88,9 +123,8 @@ def _inside(engine: Engine, own: InstanceStore, command: Mapping[str, Any], base
     return replace(base, container=found[0])
 
 
-def _plugin(engine: Engine, release: Release, command: Mapping[str, Any], base: OneOff) -> OneOff:
+def _plugin(image: images.Image, release: Release, command: Mapping[str, Any], base: OneOff) -> OneOff:
     """The package's plugin: least privilege, whatever it is."""
-    image = images.here(engine, release.own, release.spec)
     service = command.get("service")
     user = str(command.get("user") or image.user or (release.service(service).get("user") if service else "") or "")
     known = release.own.known()

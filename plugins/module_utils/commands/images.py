@@ -45,6 +45,12 @@ def here(engine: Engine, own: InstanceStore, spec: InstanceSpec) -> Image:
     return found
 
 
+def named(own: InstanceStore, spec: InstanceSpec) -> Image:
+    """The same before it is there: by what it is asked for, as nobody knows yet."""
+    reference = _wanted(own, spec)
+    return Image(reference, _recorded(own).get(reference, reference), "")
+
+
 def ensure(engine: Engine, own: InstanceStore, spec: InstanceSpec) -> Image:
     """The same, pulled where it is missing, and kept from now on. Raises ``HostError`` where it cannot be had."""
     reference = _wanted(own, spec)

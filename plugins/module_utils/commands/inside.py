@@ -60,6 +60,10 @@ def end_left(own: InstanceStore) -> int:
     return ended
 
 
+def is_left(own: InstanceStore) -> bool:
+    return os.path.lexists(_file(own))
+
+
 def _file(own: InstanceStore) -> str:
     return os.path.join(own.run, "command.mark")
 

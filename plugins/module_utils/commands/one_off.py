@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..common.contents import as_bytes
-from ..common.errors import HostError
+from ..common.errors import HostError, LockedError
 from ..common.harmless import harmless
 from ..common.masking import Mask
 from ..common.rules import finding
@@ -29,6 +29,7 @@ from ..docker.model import written_as_json
 from ..instance import key_files
 from ..instance.store import InstanceStore
 from ..system import files
+from ..system.lock import Lock
 from . import inside
 
 LABEL = "avs.command"
@@ -144,7 +145,7 @@ def run(engine: Engine, own: InstanceStore, what: OneOff, hold: tuple[int, ...] 
 def sweep(engine: Engine, own: InstanceStore) -> bool:
     """Remove what a call that was killed has left: its container, its files in memory, what it began in a container that runs. Returns
     whether there was a container. Raises ``HostError``."""
-    found = engine.ask(["ps", "-aq", "--no-trunc", "--filter", f"label={LABEL}={own.id}"]).split()
+    found = _containers(engine, own)
     if found:
         done = engine.run(["rm", "-f", "--", *found], timeout=REMOVAL)
         if done.code:
@@ -153,6 +154,21 @@ def sweep(engine: Engine, own: InstanceStore) -> bool:
     inside.end_left(own)
     files.remove(_folder(own))
     return bool(found)
+
+
+def sweep_left(engine: Engine, own: InstanceStore, holder: str) -> bool:
+    """The same, unless somebody is at it, and where there is anything."""
+    if not (_containers(engine, own) or os.path.lexists(_folder(own)) or inside.is_left(own)):
+        return False
+    try:
+        with Lock(command_lock(own), holder, 0):
+            return sweep(engine, own)
+    except LockedError:
+        return False
+
+
+def _containers(engine: Engine, own: InstanceStore) -> list[str]:
+    return engine.ask(["ps", "-aq", "--no-trunc", "--filter", f"label={LABEL}={own.id}"]).split()
 
 
 def _folder(own: InstanceStore) -> str:
@@ -184,7 +200,7 @@ def model_of(what: OneOff, mounts: Sequence[Mount]) -> dict[str, Any]:
         "command": [_plain(word) for word in what.args],
         "container_name": container_of(what.instance),
         "labels": {LABEL: what.instance, f"{LABEL}.name": what.name},
-        "security_opt": [*what.service.get("security_opt", ()), "no-new-privileges:true"],
+        "security_opt": [*dict.fromkeys([*what.service.get("security_opt", ()), "no-new-privileges:true"])],
         "cap_drop": ["ALL"],
         "logging": {"driver": "none"},
         "restart": "no",

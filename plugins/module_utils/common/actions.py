@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-_ORDER = ("hold", "image", "files", "unit", "keys", "volume", "network", "container", "backup", "copy")
+_ORDER = ("hold", "image", "files", "unit", "keys", "volume", "network", "container", "backup", "copy", "command")
 # What is restarted was stopped first.
-_FIRST = ("stop", "recreate", "create", "start", "update", "remove", "pull")
+_FIRST = ("stop", "recreate", "create", "start", "update", "remove", "pull", "run")
 
 
 @dataclass(frozen=True)

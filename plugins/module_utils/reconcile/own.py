@@ -14,6 +14,7 @@ from typing import Any
 
 from ..backup import cloned, restore
 from ..backup.progress import at_work
+from ..commands import one_off
 from ..common.errors import AvsError
 from ..common.findings import Finding
 from ..common.masking import Mask
@@ -81,6 +82,7 @@ def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
             for record in journal.opened(own):
                 journal.end(own, str(record["transaction"]), journal.CUT)
         own.sweep()
+        one_off.sweep_left(engine, own, way.holder)
         state = own.known()
         if to_be_down(own, state):
             item.told += halt(engine, own.id, item.job.containers, Ending(terms.bound, hold_open))

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from ..commands.one_off import command_lock, sweep
 from ..common.actions import Action, ordered
 from ..common.errors import HostError
 from ..common.findings import Finding
@@ -78,6 +79,8 @@ def remove(engine: Engine, own: InstanceStore, job: Job, hold: tuple[int, ...]) 
     unnamed: list[str] = []
     # What is kept is whole, whatever was cut before.
     _attempt(problems, lambda: settle(own))
+    # A command of its package has its networks and volumes.
+    _attempt(problems, lambda: sweep(engine, own))
     _attempt(problems, lambda: unnamed.extend(in_use(engine, own.id)))
     if unnamed and job.state is not None:
         # With the containers goes all that says whose they are.
@@ -93,11 +96,12 @@ def remove(engine: Engine, own: InstanceStore, job: Job, hold: tuple[int, ...]) 
         files.remove(own.root)
         # Nothing of the instance is left that a run could hold; one that waits for this file takes a new one.
         files.remove(own.lock)
+        files.remove(command_lock(own))
         return {"volumes": [], "data": None}
     return _keep(own, job.state, volumes)
 
 
-def _attempt(problems: list[Finding], step: Callable[[], None]) -> None:
+def _attempt(problems: list[Finding], step: Callable[[], object]) -> None:
     try:
         step()
     except HostError as error:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..common.words import COMMITTED
+from ..instance import plugin_images
 from ..instance.state import DamagedError, State
 from ..instance.store import InstanceStore, Store
 from ..system import deep, files
@@ -71,9 +72,12 @@ def read_records(store: Store) -> Records:
 
 def _read(found: Records, own: InstanceStore, state: State) -> None:
     found.was_used(own.id, {reference: image for image, reference in state.old_images.items()})
+    plugins = plugin_images.recorded(own)
+    found.was_used(own.id, plugins)
     if not state.installed:
         found.was_used(own.id, state.images)
         return
+    found.needed.update(name for pair in [*plugins.items()][-plugin_images.KEPT :] for name in pair)
     old = set(_old_releases(own, state)) if state.phase == COMMITTED else set()
     found.needed.update(state.images, state.images.values(), filter(None, (item.image for item in state.containers.values())))
     for name in own.release_names():

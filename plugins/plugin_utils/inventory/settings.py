@@ -82,6 +82,7 @@ VARIABLES = (
         "avs_ack_backups_left",
         "avs_start_take_back",
     ),
+    *("avs_plugin", "avs_plugin_ids", "avs_plugin_args", "avs_plugin_confirmed", "avs_plugin_poll"),
     *("avs_prune_confirm", "avs_prune_format", "avs_prune_file"),
     *(
         f"avs_{playbook}_{what}"

@@ -39,14 +39,14 @@ class Call:
     target: str
 
 
-def seconds(given: Any) -> int:
-    """``poll``, as it is meant. Raises ``InputError``."""
+def seconds(given: Any, variable: str = "avs_backup_poll") -> int:
+    """``poll``, as it is meant; ``variable`` is where a person says it. Raises ``InputError``."""
     try:
         value = int(str(POLL if given is None else given))
     except ValueError:
         value = -1
     if not 0 <= value <= _LONGEST:
-        problem = finding("INV-001", "avs_backup_poll", f"is not a number of seconds (0-{_LONGEST})", "Correct avs_backup_poll.")
+        problem = finding("INV-001", variable, f"is not a number of seconds (0-{_LONGEST})", f"Correct {variable}.")
         raise InputError("how often to ask is not to be understood", [problem])
     return value
 
