@@ -135,6 +135,13 @@ NODES = (
         "Add CHANGELOG.md to the package.",
     ),
     Rule(
+        "UPG-003",
+        WARNING,
+        "A node is upgraded before its network moves on",
+        "From that moment on a node of this version does not do its duty, which may be slashed.",
+        "Upgrade before (restaking.avs.upgrade), with time left for a second try.",
+    ),
+    Rule(
         "UPG-004",
         WARNING,
         "Migrations can be reverted",
@@ -154,6 +161,20 @@ NODES = (
         "A volume stays what it was made of",
         "The engine never changes a volume that is there, and to make it anew would lose what it holds.",
         "Set the option back, or remove the volume yourself while the instance is absent.",
+    ),
+    Rule(
+        "UPG-007",
+        WARNING,
+        "An option is called by the name it has now",
+        "A version may rename an option; a value under the old name is carried over, until a later version knows that name no more.",
+        "Call the option by its new name in the inventory.",
+    ),
+    Rule(
+        "UPG-008",
+        ERROR,
+        "An upgrade leads to a newer version",
+        "What an older version finds stored by a newer one it may not read, or sign what it signed before.",
+        "Name a newer version; back leads restaking.avs.rollback, with what the older version had stored.",
     ),
     Rule(
         "NET-001",

@@ -19,6 +19,7 @@ from ...module_utils.common.rules import finding
 from ...module_utils.common.spec import SCHEMA, read_spec
 from ..packages.option_values import Resolved, resolve_options
 from ..packages.options import Option
+from ..packages.renames import carry
 from ..parsing.report import did_you_mean
 from ..secrets.base import Need, SecretValue
 from ..secrets.literal import LiteralRequest
@@ -173,7 +174,8 @@ def _draft(entry: Entry, load: Load) -> tuple[_Draft | None, list[Finding]]:
 def _paths(profile: Profile, entry: Entry) -> list[str]:
     """Absolute host paths the operator chose: a package's own default is no consent to mount a part of the host."""
     chosen = {option.name for option in profile.options if option.type in ("path_dir", "path_file")}
-    values = (value for name, value in entry.options.items() if name in chosen)
+    given = carry(profile.runtime.renames, entry.options, entry.place).values
+    values = (value for name, value in given.items() if name in chosen)
     return sorted({str(value) for value in values if isinstance(value, str) and value.startswith("/")})
 
 
@@ -260,7 +262,8 @@ def _option_secrets(instance: str, entry: Entry, profile: Profile, resolved: Res
         secret = _secret_of(name)
         request = LiteralRequest(given) if isinstance(given, SecretValue) else request_of(given, f"{instance} {secret}")
         secrets[secret] = {"ref": {}, "env": [targets[name]], "services": None}
-        needs.append(Need(instance, secret, f"{entry.place}.options.{name}", request, line=True))
+        place = f"{entry.place}.options.{resolved.written.get(name, name)}"
+        needs.append(Need(instance, secret, place, request, line=True))
     return needs
 
 

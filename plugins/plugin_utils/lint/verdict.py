@@ -16,6 +16,7 @@ from ..fetching.cache import Cache
 from ..packages.option_values import resolve_options
 from ..packages.package import Package, inspect_package
 from ..packages.profile import Profile
+from ..packages.renames import carry
 from ..taps.locate import PackageRequest
 from ..taps.tap import TapConfig
 from .host_rules import Wishes
@@ -74,7 +75,8 @@ def _wishes(package: Package, chosen: Profile | None, intent: Intent) -> dict[st
     options = intent.options
     if chosen is not None and options is not None:
         filled = resolve_options(chosen, options).env
-        given = {option.name: filled[option.target] for option in chosen.options if option.name in options and option.target in filled}
+        named = carry(chosen.runtime.renames, options, "").values
+        given = {option.name: filled[option.target] for option in chosen.options if option.name in named and option.target in filled}
         found[chosen.name] = Wishes(given, intent.exceptions)
     return found
 

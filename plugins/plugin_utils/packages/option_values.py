@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...module_utils.common.findings import Finding
@@ -17,6 +17,7 @@ from ..parsing.report import did_you_mean, shown
 from ..secrets.base import SecretValue, without_newline
 from .option_types import Invalid, check_value
 from .options import Option, _raw
+from .renames import carry
 
 if TYPE_CHECKING:
     from .profile import Profile
@@ -26,11 +27,13 @@ _MASK = "(hidden, not shown)"
 
 @dataclass(frozen=True)
 class Resolved:
-    """``env``: target -> text, literal values only. ``secrets``: option name -> ``SecretValue`` or the secret reference as given."""
+    """``env``: target -> text, literal values only. ``secrets``: option name -> ``SecretValue`` or the secret reference as given.
+    ``written``: option name -> the older name its value was given under."""
 
     env: Mapping[str, str]
     secrets: Mapping[str, SecretValue | Mapping[str, Any]]
     findings: tuple[Finding, ...]
+    written: Mapping[str, str] = field(default_factory=dict)
 
 
 def resolve_options(
@@ -38,23 +41,24 @@ def resolve_options(
 ) -> Resolved:
     """Values for a profile's variables: the operator's, else the option's default, else what the package's ``.env`` says.
 
-    ``values`` maps option names to values or secret references (``{source: ...}``); ``None`` counts as not given. ``place`` is where
-    they were written (``avs_instances[0]``). Every problem comes back as a finding, nothing is raised; hidden values are never shown.
-    ``keyed``: variable -> the key that fills it instead of an option; ``encrypted``: options whose values Ansible Vault encrypts where they stand.
+    ``values``: option name, also an older one (``renames``) -> value or secret reference (``{source: ...}``); ``None`` counts as not given.
+    ``place``: where they were written (``avs_instances[0]``). Every problem is a finding, nothing is raised; hidden values are never shown.
+    ``keyed``: variable -> the key that fills it instead of an option; ``encrypted``: options whose values Ansible Vault encrypts.
     """
     where = f"{place}.options" if place else "options"
     known = {option.name: option for option in profile.options}
-    findings = [_unknown(name, known, where) for name in values if name not in known]
+    carried = carry(profile.runtime.renames, values, where)
+    values, written, findings = carried.values, carried.written, list(carried.findings)
+    findings += [_unknown(name, known, where) for name in values if name not in known]
     env: dict[str, str] = {}
     secrets: dict[str, SecretValue | Mapping[str, Any]] = {}
     given_targets = {option.target for option in profile.options if values.get(option.name) is not None}
     for option in profile.options:
-        spot = f"{where}.{option.name}"
+        spot = f"{where}.{written.get(option.name, option.name)}"
         given = values.get(option.name)
         if option.target in (keyed or {}):
             env.pop(option.target, None)
-            if given is not None:
-                findings.append(_filled_twice(spot, option, (keyed or {})[option.target]))
+            findings += [_filled_twice(spot, option, (keyed or {})[option.target])] if given is not None else []
             continue
         if given is None:
             missing = _fill_default(option, profile.env_values, env, given_targets, spot)
@@ -84,14 +88,14 @@ def resolve_options(
             continue
         if option.hidden:
             secrets[option.name] = SecretValue(checked.text)
-            if option.name not in encrypted:
+            if written.get(option.name, option.name) not in encrypted:
                 findings.append(finding("SEC-004", spot, "a hidden option's value stands in the inventory in clear"))
         else:
             env[option.target] = checked.text
     for option in profile.options:
         if option.name in secrets:
             env.pop(option.target, None)
-    return Resolved(env, secrets, tuple(findings))
+    return Resolved(env, secrets, tuple(findings), written)
 
 
 def _filled_twice(spot: str, option: Option, key: str) -> Finding:

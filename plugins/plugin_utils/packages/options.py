@@ -41,6 +41,11 @@ class Option:
         return {**{name: getattr(self, name) for name in FIELDS}, "validate": dict(self.validate)}
 
 
+def is_option(text: object) -> bool:
+    """What an option may be called."""
+    return isinstance(text, str) and _NAME.match(text) is not None
+
+
 def parse_options(declared: Any, report: Report) -> tuple[Option, ...]:
     """The options of ``profile.yml``; a badly declared one is reported and left out."""
     if declared is None:

@@ -21,6 +21,7 @@ from ..parsing.yaml_file import MAX_BYTES, load_mapping
 from .compose_reach import check_reach
 from .manifest import Manifest, Requirements, parse_plugin, parse_requirements
 from .options import VERBATIM, Option, parse_options
+from .renames import check_renames
 from .runtime import COMPOSE_FILE, ENV_FILE, RULES, Runtime, parse_runtime, with_health
 
 FIELDS = ("name", "options", "monitoring", "api", "hardware_requirements_overrides", "plugin_overrides")
@@ -120,8 +121,8 @@ def load_profile(
     if fields.get("hardware_requirements_overrides") is not None:
         requirements = parse_requirements(fields["hardware_requirements_overrides"], "hardware_requirements_overrides", report)
     plugin = parse_plugin(fields.get("plugin_overrides"), "plugin_overrides", report) or plugin
-    declared = read("runtime.yml")
-    runtime = parse_runtime(declared, runtime_report)
+    runtime = parse_runtime(read("runtime.yml"), runtime_report)
+    check_renames(runtime.renames, {option.name for option in options}, runtime_report)
     if not runtime.contact:
         runtime_report.add("OPS-001", "contact", "names no way to reach the AVS team")
     health = with_health(runtime, api, runtime_report)

@@ -17,6 +17,7 @@ from ..parsing import schema
 from ..parsing.report import Report, Rules, kind_of, path_of, shown
 from ..parsing.schema import Field, list_of, map_of, one_of, record, text
 from ..parsing.yaml_file import load_mapping
+from .options import is_option
 from .volume_uses import check_uses, volume_use
 
 RULES = Rules("PKG-016", "PKG-016", "PKG-016")
@@ -160,6 +161,8 @@ _migrations = list_of(record({
     "command": Field(_name, required=True),
     "revert": Field(_name),
 }), unique="to")  # fmt: skip
+# Which names an option may have: packages.options; whether there are such options is for the profile to say (renames.py).
+_renames = map_of(text(is_option, "the name of an option"), text(is_option, "the name of an option"))
 _upgrade_before = record({"time": Field(schema.instant, required=True)})
 _contacts = record({name: Field(_contact) for name in ("security", "announcements", "support")})
 
@@ -232,6 +235,7 @@ _FIELDS = {
     "metrics": Field(_metrics, default=list),
     "commands": Field(_commands, default=dict),
     "migrations": Field(_migrations, default=list),
+    "renames": Field(_renames, default=dict),
     "volumes": Field(map_of(_volume_name, volume_use), default=dict),
     "upgrade_before": Field(_upgrade_before),
     "contact": Field(_contacts, default=dict),
@@ -256,6 +260,7 @@ class Runtime:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     commands: Mapping[str, Any] = field(default_factory=dict)
     migrations: list[dict[str, Any]] = field(default_factory=list)
+    renames: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, Any] = field(default_factory=dict)
     upgrade_before: Mapping[str, str] | None = None
     contact: Mapping[str, str] = field(default_factory=dict)

@@ -77,6 +77,7 @@ RUNTIME_FULL: dict[str, Any] = {
     "commands": {"go": {"run": "exec", "service": "main", "args": ["a"], "needs": ["bls"]}},
     "migrations": [{"to": "v2.0.0", "command": "go", "revert": "go"}],
     "volumes": {"v": "data"},
+    "renames": {"old": "main-port"},
     "upgrade_before": {"time": "2027-01-15T00:00:00Z"},
 }
 COMPOSE: dict[str, Any] = {

@@ -27,6 +27,7 @@ commands:
   opt-in: {run: plugin, args: [opt-in, 5, true], chain: true, needs: [bls]}
   migrate: {run: run, service: node}
 migrations: [{to: v2.0.0, command: migrate, revert: migrate}]
+renames: {old-port: port}
 volumes: {node-data: data, signer-db: monotonic, cache: cache, s: secret}
 upgrade_before: {time: 2027-01-15T00:00:00Z}
 contact: {security: "mailto:s@example.org", announcements: "https://example.org/a"}
@@ -55,6 +56,7 @@ def test_every_section() -> None:
     assert runtime.health == {"type": "http", "timeout": 60, "service": "node", "port": 8080, "path": "/ready", "status": [200]}
     assert runtime.metrics == [{"service": "node", "port": 9092, "path": "/metrics"}]
     assert runtime.commands["opt-in"]["args"] == ["opt-in", "5", "true"]
+    assert runtime.renames == {"old-port": "port"}
     assert runtime.upgrade_before == {"time": "2027-01-15T00:00:00Z"}
 
 
@@ -118,6 +120,7 @@ def key(**fields: Any) -> dict[str, Any]:
     ({"volumes": {"v": {"class": "data", "backup": "c"}}, "commands": {"c": {"run": "plugin"}}}, "volumes.v.backup"),
     ({"volumes": {"v": {"class": "data", "backup": "c"}}, "commands": {"c": {"run": "exec", "service": "n", "chain": True}}}, "volumes.v.backup"),
     ({"volumes": {"v": "precious"}}, "volumes.v"), ({"volumes": ["v"]}, "volumes"),
+    ({"renames": ["a"]}, "renames"), ({"renames": {"a": "/b"}}, "renames.a"), ({"renames": {"/a": "b"}}, "renames./a"),
     ({"upgrade_before": {"time": "2027-01-15"}}, "upgrade_before.time"), ({"upgrade_before": {"block": 5}}, "upgrade_before.block"),
     ({"contact": {"twitter": "https://x"}}, "contact.twitter"), ({"contact": {"security": "call us"}}, "contact.security"),
     ({"source": {"git": "https://x/y", "commit": "main"}}, "source.commit"), ({"source": {"commit": "a" * 40}}, "source.git"),

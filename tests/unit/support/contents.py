@@ -97,6 +97,7 @@ RUNTIME = {
         "signer-db": "monotonic",
         "records": {"class": "monotonic", "live": True, "backup": "keep", "watermark": "keep"},
     },
+    "renames": {"an-old-name": "port"},
     "upgrade_before": {"time": "2027-01-15T00:00:00Z"},
     "contact": {"security": "mailto:s@example.org", "announcements": "https://example.org/a", "support": "https://example.org/s"},
 }

@@ -235,7 +235,7 @@ DOCUMENTS = [
             "artifacts[0].path", "directories[0].path", "configs[0].path", "configs[0].format", "configs[0].merge", "health.type",
             "health.service", "health.port", "metrics[0].service", "metrics[0].port", "commands.migrate.run", "commands.migrate.service",
             "migrations[0].to", "migrations[0].command", "upgrade_before.time", "commands.keep.run", "commands.keep.service",
-            "volumes.records.class",
+            "volumes.records.class", "renames.an-old-name",
         )),
         accepts={
             "privileges.node": _NULL_TOO,
@@ -257,7 +257,7 @@ DOCUMENTS = [
                 ("migrations[0].command", "migrations[0].revert", "volumes.records.backup", "volumes.records.watermark")
             ),
         },
-        names=frozenset(("privileges", "privileges.node.ports", "commands", "volumes")),
+        names=frozenset(("privileges", "privileges.node.ports", "commands", "volumes", "renames")),
         opaque=frozenset(("configs[0].merge",)),
     ),
     *(_health_document(kind) for kind in HEALTH),
