@@ -78,6 +78,12 @@ VARIABLES = (
         "avs_restore_owners",
         "avs_ack_old_host_dead",
         "avs_start_take_back",
+        "avs_upgrade",
+        "avs_upgrade_all",
+        "avs_upgrade_acknowledged",
+        "avs_upgrade_poll",
+        "avs_rollback",
+        "avs_rollback_confirmed",
     ),
     *("avs_prune_confirm", "avs_prune_format", "avs_prune_file"),
     *(
