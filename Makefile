@@ -10,6 +10,8 @@ LAB := .venv/bin/python -m tests.lab
 
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Where somebody has it set, each start of a Python compiles all of the project's again, and each run of pytest all of the tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help env lab lab-images lab-status lab-down lab-purge demo test lint unit sanity integration scenarios molecule soak bench build clean
 

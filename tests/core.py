@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 OLDEST, NEWEST = "oldest", "newest"
 # Collections that tests use beside ours (callbacks, modules of roles) come with the project's environment, whichever core runs.
 OTHER_COLLECTIONS = Path(sysconfig.get_paths()["purelib"])
+# For ``PYTHONPATH`` of playbooks that are started by the hundred: what they compiled of a collection is kept.
+COMPILED = ROOT / "tests" / "tools" / "compiled"
 _NONE = 3
 
 

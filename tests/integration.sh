@@ -22,6 +22,10 @@ if [ -z "${AVS_TEST_CORE:-}" ] && [ -n "$(bash tests/tools/newest_core.sh --pyth
   export AVS_TEST_CORE=newest
 fi
 
+# What the tests' playbooks compile is kept for this run: of files that change, all that they ever were would be.
+rm -rf .cache/compiled
+unset PYTHONDONTWRITEBYTECODE
+
 failed=0
 quietly() { python -m pytest -q --durations=15 "$@"; }
 last=(tests/integration/host/test_[s-z]*.py)

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PWD/.venv/bin:$PATH" ANSIBLE_COLLECTIONS_PATH="$PWD/.cache/collections"
+unset PYTHONDONTWRITEBYTECODE
 
 python -m pytest -q -n auto --dist worksteal -p tests.tools.measured tests/unit examples/images
 python -m tests.tools.covered .cache/coverage.json

@@ -21,3 +21,4 @@ class ActionModule(BackupAction):
     module = "restaking.avs.instance_backup"
     long = True
     named = True
+    announces = True

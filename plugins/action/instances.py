@@ -27,6 +27,7 @@ _ARGUMENTS = {
     "partial": {"type": "bool", "default": False},
     "inventory_only": {"type": "bool", "default": False},
     "ask_host": {"type": "bool", "default": True},
+    "given_up_by": {"type": "list", "elements": "str", "default": []},
 }
 
 display = Display()

@@ -62,6 +62,12 @@ options:
   max_stop:
     description: Seconds a node may be down for the copy, as for P(restaking.avs.instance_backup#module).
     type: int
+  prove:
+    description: Days between two proofs a timer's backup makes, as for P(restaking.avs.instance_backup#module).
+    type: int
+  prove_copies:
+    description: The same for each of the copies, as for P(restaking.avs.instance_backup#module).
+    type: int
   holder:
     description: Who does it, for those who wait for the lock. By default the user of the connection.
     type: str
@@ -164,6 +170,8 @@ def main() -> None:
             "acknowledged": {"type": "dict"},
             "keep": {"type": "dict"},
             "max_stop": {"type": "int"},
+            "prove": {"type": "int"},
+            "prove_copies": {"type": "int"},
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 60},
         },

@@ -55,6 +55,18 @@ options:
       - A folder of the host; each instance has a repository of its own below it, C(<repository>/<id>).
       - Where none is named, the one of the backup before, or C(/var/lib/avs/backup).
     type: path
+  backups_left:
+    description:
+      - Places, as C(/mnt/backup/avs), whose backups are lost, or are meant to stay where they are. Where
+        a host knows an instance's backups to be in another place than O(repository), or in one that is gone, none are begun anew but where
+        that one is among these. A copy is named by its C(repository).
+    type: list
+    elements: str
+    default: []
+  password_given:
+    description: In check mode, that there is a password, which is not sent. The action plugin says so.
+    type: bool
+    default: false
   password:
     description:
       - The password of the repositories; a text, or where it is, as secret options of an instance say it (C({source, ...}), docs/secrets.md).
@@ -85,6 +97,17 @@ options:
       - Seconds a node may be down for the copy. One that takes longer is ended, the node is started, and there is no backup.
       - Where it is left out, what was said last counts, or V(1800).
     type: int
+  prove:
+    description:
+      - Days after which a backup that a timer makes (P(restaking.avs.backup_schedule#module)) is followed by a proof of the newest one, as
+        O(state=verified) makes it. V(0) is never. A proof that is overdue is a finding (BAK-010).
+      - Where it is left out, what was said last counts, or V(30).
+    type: int
+  prove_copies:
+    description:
+      - The same for each of O(copies), which is read as a whole then, through the network. V(0) is never.
+      - Where it is left out, what was said last counts, or what O(prove) says.
+    type: int
   holder:
     description: Who does it, for those who wait for the lock. By default the user of the connection.
     type: str
@@ -101,8 +124,9 @@ attributes:
     description: The password is resolved on the controller.
     support: full
   check_mode:
-    description: Announces the very actions a run takes. A password is looked for, and not sent.
+    description: Announces the very actions a run takes, and says what it would be refused for before a node is stopped.
     support: full
+    details: A password is looked for, and not sent; whether one the host does not have yet opens the repository is not known.
   diff_mode:
     description: There is nothing to compare.
     support: none
@@ -232,7 +256,9 @@ def main() -> None:
             "state": {"type": "str", "choices": ["taken", "listed", "verified"], "required": True},
             "backup": {"type": "str"},
             "repository": {"type": "path"},
+            "backups_left": {"type": "list", "elements": "str", "default": []},
             "password": {"type": "raw", "no_log": True},
+            "password_given": {"type": "bool", "default": False, "no_log": False},
             "copies": {"type": "list", "elements": "dict", "options": copies.OPTIONS},
             "copy": {"type": "str"},
             "classes": {"type": "dict"},
@@ -240,6 +266,8 @@ def main() -> None:
             "keep": {"type": "dict"},
             "inventory_name": {"type": "str"},
             "max_stop": {"type": "int"},
+            "prove": {"type": "int"},
+            "prove_copies": {"type": "int"},
             "holder": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 60},
             "stop_timeout": {"type": "int", "default": 300},

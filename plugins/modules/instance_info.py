@@ -209,6 +209,12 @@ instances:
         proven:
           description: Which one that was.
           type: str
+        proof_age:
+          description: Seconds since then, by the host's clock; null where none was, and where that was set back.
+          type: int
+        proofs:
+          description: Of copies that were proven, by their names, when one was last (C(verified)), and seconds since (C(age)).
+          type: dict
         failures:
           description: >-
             Of C(backup), C(proof) and C(proof of <copy>), where the last try failed, its C(time) and C(reason). The next one that succeeds

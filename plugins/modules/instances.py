@@ -63,6 +63,13 @@ options:
         contacted at all, which suits a check of the inventory on a machine that reaches none.
     type: bool
     default: true
+  given_up_by:
+    description:
+      - Hosts that gave up in this run what is to be installed here, and have none of its keys any more (P(restaking.avs.instance_move#module)). A new
+        key is compared with what others say (KEY-012), and these have said it.
+    type: list
+    elements: str
+    default: []
   document:
     description: What the action plugin sends to the host. Not for playbooks.
     type: dict
@@ -225,7 +232,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.avsctl import install
-from ..module_utils.reconcile.call import answer
+from ..module_utils.transaction.call import answer
 
 
 def main() -> None:
@@ -248,6 +255,7 @@ def main() -> None:
             "partial": {"type": "bool", "default": False},
             "inventory_only": {"type": "bool", "default": False},
             "ask_host": {"type": "bool", "default": True},
+            "given_up_by": {"type": "list", "elements": "str", "default": []},
             "cache_dir": {"type": "path"},
             "document": {"type": "dict"},
             "secret_values": {"type": "dict", "no_log": True},

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.core import bin_folder, collections_path
+from tests.core import COMPILED, bin_folder, collections_path
 from tests.integration.terminal import at_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -165,6 +165,7 @@ class Fleet:
         return {
             **keep,
             "PATH": f"{bin_folder(self.core)}:{os.environ['PATH']}",
+            "PYTHONPATH": str(COMPILED),
             "ANSIBLE_COLLECTIONS_PATH": collections_path(ROOT / ".cache" / "collections"),
             "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_RETRY_FILES_ENABLED": "0",

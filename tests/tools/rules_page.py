@@ -23,6 +23,7 @@ _AREAS = {
     "NET": "Network",
     "OPS": "Operation",
     "BAK": "Backups",
+    "CMD": "Plugins and commands",
     "MON": "Monitoring",
     "INV": "Inventory",
     "OPT": "Options",

@@ -41,12 +41,21 @@ def flush(run: Run, items: Sequence[Item]) -> None:
 
 def ready(run: Run, items: Sequence[Item], found: Iterable[str]) -> bool:
     """Before files are saved: whether restic sees all that changed. ``found``: what is ``risky``. Raises ``HostError``, ``OSError``."""
-    kinds = {kind_of(item.path) for item in items}
+    kinds = _kinds(items)
     if kinds & _NEVER_TELL:
         return False
     if kinds - _TELL:
         flush(run, items)
     return mark(found)
+
+
+def goes_by_times(items: Iterable[Item]) -> bool:
+    """Whether what did not change is not read again while a node is down."""
+    return not _kinds(items) & _NEVER_TELL
+
+
+def _kinds(items: Iterable[Item]) -> set[str]:
+    return {kind_of(item.path) for item in items}
 
 
 def risky(trees: Sequence[Tree], begun: int, ended: int = 1 << 62) -> list[str]:

@@ -25,7 +25,8 @@ from .volumes import CACHE, DATA, MONOTONIC, Item
 class Arrival:
     """``package`` and ``version`` the data is of, ``keys``: whether the node signs; ``origin``, as a document: the host that had it last.
     ``time``: when the backup was begun, empty where the node was elsewhere since; ``rests``: name -> class of what is taken to be as its
-    old host left it, because nothing was written since; ``confirmed``: whether it may start here."""
+    old host left it, because nothing was written since; ``other``: the host its own backup is of, where nobody knows whether that one gave the
+    node to ``origin``, or has one of its own; ``confirmed``: whether it may start here."""
 
     backup: str
     package: str
@@ -35,6 +36,7 @@ class Arrival:
     time: str = ""
     rests: Mapping[str, str] = field(default_factory=dict)
     confirmed: bool = False
+    other: Mapping[str, str] = field(default_factory=dict)
 
 
 def of(manifest: Mapping[str, Any]) -> Arrival:
@@ -47,13 +49,14 @@ def of(manifest: Mapping[str, Any]) -> Arrival:
     return Arrival(str(manifest["id"]), *names, keys, origin, str(manifest.get("time") or ""))
 
 
-def with_newest(arrived: Arrival, manifest: Mapping[str, Any]) -> Arrival:
-    """``manifest``: of the newest backup there is. Where another host made that one, the node is there, and wrote what nobody knows."""
+def with_newest(arrived: Arrival, manifest: Mapping[str, Any], marked: bool) -> Arrival:
+    """``manifest``: of the newest backup there is. Where another host made that one, the node is there, and wrote what nobody knows. ``marked``:
+    whether both were made where no host writes but who took the node over (``whose``); before, several may have written to one place."""
     newest = of(manifest)
     keys = arrived.keys or newest.keys
     if Origin.of(newest.origin).is_that(Origin.of(arrived.origin)):
         return replace(arrived, keys=keys)
-    return replace(arrived, keys=keys, origin=newest.origin, time="")
+    return replace(arrived, keys=keys, origin=newest.origin, time="", other={} if marked else arrived.origin)
 
 
 def note(own: InstanceStore, arrived: Arrival) -> None:
@@ -71,7 +74,7 @@ def noted(own: InstanceStore) -> Arrival | None:
         words = str(found["backup"]), str(found["package"]), str(found["version"])
         # What is missing was written before any of it counted: nothing rests on it, and nobody confirmed it.
         more = str(found.get("time") or ""), dict(found.get("rests") or {}), found.get("confirmed") is True
-        return Arrival(*words, bool(found["keys"]), dict(found["origin"]), *more)
+        return Arrival(*words, bool(found["keys"]), dict(found["origin"]), *more, dict(found.get("other") or {}))
     except (OSError, ValueError, KeyError, TypeError):
         message = f"{own.arrived_file} cannot be used, and tells what was restored here from another host"
         remedy = "Remove the instance with its data (restaking.avs.uninstall, purge), and restore again."
@@ -109,8 +112,25 @@ def why_not(arrived: Arrival, own: Origin, old: Mapping[str, Any], dead: object)
     """Why it may not start here. ``own``: this host; ``old``: what its old host said (``down``, and who that is; ``answers``: it was
     reached, and said nothing of the kind); ``dead``: hosts that are named so."""
     origin = Origin.of(arrived.origin)
-    if not arrived.keys or origin.is_surely(own):
+    if not arrived.keys:
         return []
+    found = _unclear(arrived, own, dead)
+    return found if origin.is_surely(own) else [*found, *_unconfirmed(origin, old, dead)]
+
+
+def _unclear(arrived: Arrival, own: Origin, dead: object) -> list[Finding]:
+    other = Origin.of(arrived.other)
+    if not arrived.other or other.is_surely(own) or other.is_named(dead):
+        return []
+    message = (
+        f"the backup {arrived.backup} is of {other.name}, and the newest one there of {Origin.of(arrived.origin).name}, from before backups "
+        f"were of one host: whether {other.name} gave that one the node, or runs one of its own, nobody knows"
+    )
+    remedy = f"Restore the newest backup; or see that {other.name} runs none, and name it in avs_ack_old_host_dead, too."
+    return [finding("KEY-013", other.name, message, remedy)]
+
+
+def _unconfirmed(origin: Origin, old: Mapping[str, Any], dead: object) -> list[Finding]:
     said = str(old.get("problem") or "")
     if _is_from(old, origin) or old.get("answers"):
         if _is_from(old, origin) and old.get("down"):

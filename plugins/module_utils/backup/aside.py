@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 
 from ..common.errors import HostError
 from ..instance.store import InstanceStore
+from ..system import clock
 from ..system.clock import now
 from . import again, cloned, kept, listing, progress
 from .again import TICK
 from .cloned import Run
 from .listing import Summary, Tree
 from .restic import How, Restic
-from .snapshot import LIST, Copied, require, stage_of, unsound, written
+from .snapshot import LIST, Copied, require, require_still, stage_of, unsound
 from .span import Span
 from .volumes import Item
 
@@ -47,7 +48,7 @@ def set_aside(own: InstanceStore, items: Sequence[Item], transaction: str, passe
     # The next live pass is compared with the one before, of the files themselves.
     if not again.ready(run, items, passed.risky):
         return None
-    begun, since = now(), time.time_ns()
+    mark, begun, since = clock.mark(), now(), time.time_ns()
     time.sleep(TICK)
     try:
         view = cloned.make(own, items, transaction, run)
@@ -60,8 +61,7 @@ def set_aside(own: InstanceStore, items: Sequence[Item], transaction: str, passe
         )
     except InterruptedError:
         raise unsound(own.id, f"to set all files aside and look at them took longer than {run.bound:g} s") from None
-    if tree.written:
-        raise unsound(own.id, written(tree))
+    require_still(own.id, tree, mark)
     # Of a node that is down all of it is still.
     items = [replace(item, live=False) for item in items]
     return Aside(transaction, view, tree, items, path, begun, time.monotonic() - started, passed.snapshot)

@@ -18,6 +18,7 @@ _HOST = r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:
 _PORT = r"(?::(?P<port>[1-9][0-9]{0,4}))?"
 _USER = r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]{0,63})@)?"
 _PATH = r"(?P<path>[A-Za-z0-9._/+=,@~-]+)"
+_PORTS = 65_535
 # A request to these leaves no host.
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
@@ -83,7 +84,8 @@ def address_of(text: object) -> Address:
     match = next(filter(None, (re.fullmatch(form, text) for form in kind.forms)), None)
     found = match.groupdict() if match else {}
     path = found.get("path") or ""
-    if match is None or (scheme == LOCAL and not text.isprintable()) or _wanders(path):
+    odd = scheme == LOCAL and (not text.isprintable() or text.startswith("//"))
+    if match is None or odd or _wanders(path) or int(found.get("port") or 0) > _PORTS:
         secret = " (user and password have fields of their own)" if scheme == REST and "@" in text else ""
         raise ValueError(f"is no address of a repository by {scheme}{secret}")
     if found.get("tls") == "http" and found["host"] not in _LOOPBACK:

@@ -45,7 +45,10 @@ def bring(source: Restic, target: Restic, copy: Copy, made: Backup) -> list[Back
 
 
 def lacking(here: Sequence[Backup], there: Sequence[Backup], made: str) -> list[Backup]:
-    """Those that are newer than all a copy has, and the one that was ``made`` (an id): what it had and has no more was not to be kept."""
+    """Those that are newer than all a copy has, and the one that was ``made`` (an id): what it had and has no more was not to be kept. What
+    is newer than the one that was made just now is of a clock that was wrong, and says nothing of those before."""
     known = {item.id for item in there}
+    until = max((item.time for item in here if item.id == made), default="")
     newest = max((item.time for item in there), default="")
-    return [item for item in here if item.id not in known and (item.time > newest or item.id == made)]
+    sound = max((item.time for item in there if item.time <= until), default="")
+    return [item for item in here if item.id not in known and (item.time > newest or sound < item.time <= until or item.id == made)]

@@ -18,7 +18,7 @@ from typing import Any
 from ..common.errors import HostError
 from ..common.findings import Finding
 from ..common.names import is_name
-from ..common.records import Record, flag, item, many, one_of, text
+from ..common.records import Odd, Record, flag, item, many, one_of, text
 from ..common.rules import finding
 from ..instance.store import InstanceStore
 from ..system import files
@@ -46,12 +46,26 @@ _LONGEST = 65_536
 _MANY = 10
 
 
+def _called(value: Any) -> Any:
+    if not is_name(text(value)):
+        raise Odd("is no name")
+    return value
+
+
+def _addressed(value: Any) -> Any:
+    try:
+        backends.address_of(value)
+    except ValueError as error:
+        raise Odd(str(error)) from None
+    return value
+
+
 class Copy(Record, loose=True):
     """``repository``: an address, below which each instance has one of its own; ``prune``: who removes what is no longer kept;
     ``needs``: files it cannot do without; ``made``: it was there once, so that one that is gone is no reason to begin anew."""
 
-    name: str = item(text)
-    repository: str = item(text)
+    name: str = item(_called)
+    repository: str = item(_addressed)
     prune: str = item(one_of(HERE, ELSEWHERE), default=HERE)
     user: str = item(text, default="")
     region: str = item(text, default="")

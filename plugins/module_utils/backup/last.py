@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The last backup of an instance, and what went wrong since: a small record its host keeps, so that how old a backup is can be told without
-a password and without starting restic. It tells; nothing is decided by it, and a full disk keeps no backup from being made."""
+a password and without starting restic. It tells; nothing is decided by it but when a proof is due, and a full disk keeps no backup from
+being made."""
 
 from __future__ import annotations
 
@@ -26,16 +27,18 @@ _REASON = 500
 
 
 class Failure(Record, loose=True):
-    """``waiting``: only the repository's password was missing."""
+    """``waiting``: only the repository's password was missing; ``untried``: it was put off, before anything was looked at."""
 
     time: str = item(text)
     reason: str = item(text)
     waiting: bool = item(flag, default=False)
+    untried: bool = item(flag, default=False)
 
 
 class Last(Record, loose=True):
     """``id`` to ``seconds`` are of the newest backup, empty where there is none: instants in UTC, sizes in bytes, seconds of the copy while
-    the node was down. ``verified``: when one was proven last, and ``proven`` which. ``failures``: operation -> what became of the last try,
+    the node was down. ``verified``: when one was proven last, and ``proven`` which. ``proofs``: operation -> when a copy was
+    proven last, ``awaited``: operation -> since when the first proof is. ``failures``: operation -> what became of the last try,
     where that failed. ``begun``: operation -> since when one is on its way, or was when it was cut."""
 
     schema: int = item(whole, default=SCHEMA)
@@ -47,6 +50,8 @@ class Last(Record, loose=True):
     seconds: float = item(number, default=0)
     verified: str = item(text, default="")
     proven: str = item(text, default="")
+    proofs: Mapping[str, str] = item(table(text), default={})
+    awaited: Mapping[str, str] = item(table(text), default={})
     failures: Mapping[str, Failure] = item(table(Failure.read), default={})
     begun: Mapping[str, str] = item(table(text), default={})
 
@@ -80,8 +85,7 @@ def begin(own: InstanceStore, operation: str) -> None:
 def failed(own: InstanceStore, operation: str, reason: str, waiting: bool) -> None:
     """``reason``: what a person was told; its first line is kept."""
     known = read(own) or Last(schema=SCHEMA)
-    said = bounded(harmless((reason.strip() or "it did not say why").splitlines()[0]), _REASON)
-    failure = Failure(time=now(), reason=said, waiting=waiting)
+    failure = Failure(time=now(), reason=_said(reason), waiting=waiting)
     _write(own, _ended(known, operation).but(failures={**known.failures, operation: failure}))
 
 
@@ -91,8 +95,14 @@ def made(own: InstanceStore, backup: Mapping[str, Any]) -> None:
     # Nobody can mend what is said of a copy that is given up.
     settings = read_settings(own)
     there = {PROOF, *(proof_of(copy.name) for copy in (settings.copies if settings is not None else ()))}
-    failures, begun = ({name: what for name, what in found.items() if name in there} for found in (known.failures, known.begun))
-    _write(own, known.but(failures=failures, begun=begun, **{name: backup[name] for name in _MADE}))
+    failures, begun, proofs, awaited = (
+        {name: what for name, what in found.items() if name in there}
+        for found in (known.failures, known.begun, known.proofs, known.awaited)
+    )
+    never = sorted(name for name in there if not proven_at(known, name) and name not in awaited)
+    waiting = {**awaited, **dict.fromkeys(never, now())}
+    found = known.but(failures=failures, begun=begun, proofs=proofs, awaited=waiting)
+    _write(own, found.but(**{name: backup[name] for name in _MADE}))
 
 
 def missed(own: InstanceStore) -> bool:
@@ -116,8 +126,26 @@ def proof_of(copy: str) -> str:
 
 def proven(own: InstanceStore, backup: str, operation: str = PROOF) -> None:
     known = _ended(read(own) or Last(schema=SCHEMA), operation)
-    here = {"verified": now(), "proven": backup} if operation == PROOF else {}
-    _write(own, known.but(failures=_without(known.failures, operation), **here))
+    here = {"verified": now(), "proven": backup} if operation == PROOF else {"proofs": {**known.proofs, operation: now()}}
+    _write(own, known.but(failures=_without(known.failures, operation), awaited=_without(known.awaited, operation), **here))
+
+
+def proven_at(known: Last, operation: str) -> str:
+    """When that proof was made last, empty where it never was."""
+    return known.verified if operation == PROOF else known.proofs.get(operation, "")
+
+
+def put_off(own: InstanceStore, operation: str, reason: str) -> None:
+    """It was not tried, and why. What went wrong before says more."""
+    known = read(own) or Last(schema=SCHEMA)
+    before = known.failures.get(operation)
+    if before is None or before.untried:
+        failure = Failure(time=now(), reason=_said(reason), untried=True)
+        _write(own, known.but(failures={**known.failures, operation: failure}))
+
+
+def _said(reason: str) -> str:
+    return bounded(harmless((reason.strip() or "it did not say why").splitlines()[0]), _REASON)
 
 
 def _ended(known: Last, operation: str) -> Last:

@@ -9,7 +9,6 @@ What is in files is not part of it: restic knows that by its own digests, and re
 
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import json
@@ -23,6 +22,7 @@ from itertools import zip_longest
 from typing import Any
 
 from ..system import deep
+from . import descriptors
 from .span import Span
 
 Entry = dict[str, Any]
@@ -37,9 +37,6 @@ _KINDS = {
     stat.S_IFBLK: "device",
 }
 _SHOWN = 5
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# What is said of something that is gone, or another thing than a moment ago.
-_CHANGED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENODATA, errno.ENXIO, errno.ERANGE)
 # Names and targets that are not UTF-8.
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # In no version of restic are these anything but text.
@@ -49,12 +46,14 @@ NAMES = "names of attributes"
 @dataclass(frozen=True)
 class Tree:
     """``name`` of what is saved, where it is, and paths below it whose content is not looked at. ``loose``: somebody writes there meanwhile,
-    so what is listed says how much there is, and no more."""
+    so what is listed says how much there is, and no more. ``held``: somebody may write there, and is not to: what changes while it is looked
+    at is told as written, and leads nowhere."""
 
     name: str
     path: str
     spared: Sequence[str] = ()
     loose: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,9 @@ class Summary:
 
 def entries(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
     """Everything in a tree, folders before what is in them, in one order always. Raises ``OSError``."""
-    return _entries_of_loose(tree) if tree.loose else _entries_of_still(tree)
+    if tree.loose:
+        return _entries_of_loose(tree)
+    return _entries_of_held(tree) if tree.held else _entries_of_still(tree)
 
 
 def _entries_of_still(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
@@ -95,6 +96,13 @@ def _entries_of_still(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
             waiting += [(os.path.join(path, name), os.path.join(relative, name)) for name in names]
 
 
+def _entries_of_held(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
+    first: dict[tuple[int, int], str] = {}
+    for relative, path in descriptors.walk(tree.path, tree.spared):
+        seen = os.lstat(path)
+        yield _entry(tree.name, path, relative, seen, first), seen
+
+
 def _entries_of_loose(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
     """Whoever writes there may put a link in the place of a folder: each is looked at by a descriptor of its own, and what is another thing
     by then, or gone, is left out."""
@@ -104,9 +112,14 @@ def _entries_of_loose(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
     waiting = [""]
     while waiting:
         inside = waiting.pop()
-        handle = -1 if inside in tree.spared else _unfollowed(tree.path, inside)
-        if handle < 0:
+        if inside in tree.spared:
             continue
+        try:
+            handle = descriptors.folder(tree.path, inside)
+        except OSError as error:
+            if error.errno in descriptors.CHANGED:
+                continue
+            raise
         try:
             for name in sorted(os.listdir(handle), key=os.fsencode):
                 relative = os.path.join(inside, name)
@@ -115,7 +128,7 @@ def _entries_of_loose(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
                     seen = os.lstat(path)
                     entry = _entry(tree.name, path, relative, seen, first)
                 except OSError as error:
-                    if error.errno in _CHANGED:
+                    if error.errno in descriptors.CHANGED:
                         continue
                     raise
                 yield {**entry, "loose": True}, seen
@@ -123,22 +136,6 @@ def _entries_of_loose(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
                     waiting.append(relative)
         finally:
             os.close(handle)
-
-
-def _unfollowed(root: str, relative: str) -> int:
-    """A descriptor of a folder below another one, with no link on the way there; -1 where there is none any more."""
-    handle = os.open(root, _FOLDER)
-    try:
-        for part in relative.split("/") if relative else ():
-            below = os.open(part, _FOLDER, dir_fd=handle)
-            os.close(handle)
-            handle = below
-    except OSError as error:
-        os.close(handle)
-        if error.errno in _CHANGED:
-            return -1
-        raise
-    return handle
 
 
 def _entry(name: str, path: str, relative: str, seen: os.stat_result, first: dict[tuple[int, int], str]) -> Entry:
@@ -215,7 +212,7 @@ def write(path: str, trees: Iterable[Tree], since: int, passed: Span | None = No
         os.fchmod(raw.fileno(), 0o600)
         with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as out:
             for tree in trees:
-                for entry, seen in entries(tree):
+                for entry, seen in _unchanged(tree, written):
                     if over():
                         raise InterruptedError(f"{path} is wanted by nobody any more")
                     line = (json.dumps(entry, sort_keys=True) + "\n").encode()
@@ -237,6 +234,16 @@ def write(path: str, trees: Iterable[Tree], since: int, passed: Span | None = No
     return Summary(count, sockets, size, total.hexdigest(), written, odd, list(doubtful.values()))
 
 
+def _unchanged(tree: Tree, written: list[str]) -> Iterator[tuple[Entry, os.stat_result]]:
+    """As ``entries``; of a tree that is held one that is gone, or another thing, ends them, and is ``written``."""
+    try:
+        yield from entries(tree)
+    except OSError as error:
+        if not tree.held or error.errno not in descriptors.CHANGED:
+            raise
+        written.append(tree.name)
+
+
 def written_since(trees: Iterable[Tree], since: int, over: Callable[[], bool] = never) -> list[str]:
     """Names of what was changed at or after an instant (nanoseconds since the epoch), the first few: a look at times alone, which is
     quicker than a list by far. Of a loose tree nothing is. ``over`` as of ``write``. Raises ``OSError``."""
@@ -253,7 +260,12 @@ def written_since(trees: Iterable[Tree], since: int, over: Callable[[], bool] = 
 
 
 def _changes(tree: Tree) -> Iterator[tuple[str, int]]:
-    """Each path of a tree, and when it was changed."""
+    """Each path of a tree, and when it was changed: of one that is held, at any time, where it is another thing by now."""
+    if tree.held:
+        gone: list[str] = []
+        yield from ((entry["path"], seen.st_ctime_ns) for entry, seen in _unchanged(tree, gone))
+        yield from [("", 1 << 63)] * len(gone)
+        return
     yield "", os.lstat(tree.path).st_ctime_ns
     spared = {os.path.join(tree.path, part) for part in tree.spared}
     waiting = [tree.path] if tree.path not in spared else []

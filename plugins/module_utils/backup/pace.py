@@ -5,7 +5,8 @@
 """How long a node would be down for its copy: known before it is stopped, from what earlier copies took and what passes read meanwhile.
 
 A copy looks at every file (``fixed`` seconds), and reads those that changed since the live pass began (at ``rate``). Where nobody can tell yet,
-nothing is refused: the copy has its bound all the same.
+nothing is refused: the copy has its bound all the same. Nor is anything refused for what was slow once: who is refused for it makes no copy by
+which it could be known better, so a pass of this night counts that took less.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..common.errors import HostError
 from ..common.records import Odd, Record, item, nullable, number, plain
 from ..common.rules import finding
 from ..instance.store import InstanceStore
-from ..system import files
+from ..system import clock, files
 from . import again, kept, listing, patience, settings, snapshot
 from .kept import Parent
 from .restic import Restic
@@ -38,13 +40,19 @@ _WAIT = 5.0
 _USUAL = float(256 << 20)
 
 
+def _amount(value: Any) -> Any:
+    if number(value) < 0:
+        raise Odd("is less than nothing")
+    return value
+
+
 class Pace(Record, loose=True):
     """``rate``: bytes a second; ``fixed``: seconds a copy takes of which nothing changed; ``to_read``: bytes that were still to be read when the
     node was stopped last. What is not known is ``None``."""
 
-    rate: float | None = item(nullable(number), default=None)
-    fixed: float | None = item(nullable(number), default=None)
-    to_read: int = item(number, default=0)
+    rate: float | None = item(nullable(_amount), default=None)
+    fixed: float | None = item(nullable(_amount), default=None)
+    to_read: int = item(_amount, default=0)
 
 
 @dataclass(frozen=True)
@@ -73,20 +81,23 @@ def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms)
     """Save what can be while the node runs, again where the rest would take too long. Raises ``HostError`` (BAK-003) where the rest would
     still take longer than the node may be down, and ``ResticError``."""
     added, parent, known = 0, terms.parent, read(own)
+    mark: int | None = clock.mark()
     risky = again.risky(snapshot.trees(planned.items), parent.since) if parent.live else []
     for turn in range(1, _PASSES + 1):
         looked, before = patience.looked(snapshot.trees(planned.items), parent.since)
         if not parent.live or again.mark(risky):
             time.sleep(again.TICK)
+            mark = clock.mark()
             parent = Parent(parent.snapshot, time.time_ns())
         passing = snapshot.Terms(terms.version, patience.needed(looked, before, known.rate), kept.LIVE)
         began = time.monotonic()
         saved = snapshot.live(restic, own.id, planned, passing, parent)
-        ended, took = time.time_ns(), time.monotonic() - began
-        risky = again.risky(snapshot.trees(planned.items), parent.since, ended)
-        added, span = added + saved.added, Span(parent.since, ended, saved.snapshot, risky)
-        rate = rate_of(before, took) or known.rate
-        seconds, known, aside = _left(planned, terms, known.but(rate=rate), span.begun)
+        took = time.monotonic() - began
+        span = Span(parent.since, time.time_ns(), saved.snapshot, mark=mark).by_now()
+        risky = again.risky(snapshot.trees(planned.items), span.begun, span.ended)
+        added, span, mark = added + saved.added, replace(span, risky=risky), span.mark
+        rate = rate_of(before, took) or _at_least(known.rate, before, took)
+        seconds, known, aside = _left(planned, terms, known.but(rate=rate), span.begun, took)
         if seconds <= terms.bound:
             break
         if turn == _PASSES:
@@ -101,12 +112,13 @@ def after_a_wait(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms
     """Once it is a node's turn: the same, or what more passes made of it, where too much was written meanwhile. Raises as they do."""
     if time.monotonic() - passed.at < _WAIT:
         return passed
-    seconds, known, aside = _left(planned, terms, read(own), passed.span.begun)
+    span = passed.span.by_now()
+    seconds, known, aside = _left(planned, terms, read(own), span.begun)
     if seconds > terms.bound:
-        more = live_passes(restic, own, planned, replace(terms, parent=again_from(passed.span)))
+        more = live_passes(restic, own, planned, replace(terms, parent=again_from(span.by_now())))
         return replace(more, added=more.added + passed.added)
     keep(own, known)
-    return replace(passed, aside=aside, at=time.monotonic())
+    return replace(passed, span=span, aside=aside, at=time.monotonic())
 
 
 def again_from(span: Span) -> Parent:
@@ -114,18 +126,31 @@ def again_from(span: Span) -> Parent:
     return Parent(span.snapshot, span.begun, live=True)
 
 
-def _left(planned: Plan, terms: Terms, known: Pace, since: int) -> tuple[float, Pace, bool]:
-    """Seconds a node would be down now, by what is known then, and whether its files are to be set aside."""
+def _left(planned: Plan, terms: Terms, known: Pace, since: int, took: float | None = None) -> tuple[float, Pace, bool]:
+    """Seconds a node would be down now, by what is known then, and whether its files are to be set aside. ``took``: seconds of the pass
+    that was made just now."""
     began = time.monotonic()
     known = known.but(to_read=listing.to_read_since(snapshot.trees(planned.items), since))
     looking = (time.monotonic() - began) * _LOOKS
     aside = terms.aside and gains(known, looking)
-    return expected(known.but(to_read=0) if aside else known, looking), known, aside
+
+    def seconds() -> float:
+        return expected(known.but(to_read=0) if aside else known, looking)
+
+    if took is not None and known.fixed is not None and seconds() > terms.bound and again.goes_by_times(planned.items):
+        # It has looked at every file, too, and read what had changed.
+        known = known.but(fixed=min(known.fixed, round(max(looking, took), 3)))
+    return seconds(), known, aside
 
 
 def rate_of(size: int, seconds: float) -> float | None:
     """Bytes a second, where a pass was long enough to tell."""
     return size / seconds if size >= _TELLING and seconds >= _LONG_ENOUGH else None
+
+
+def _at_least(known: float | None, size: int, seconds: float) -> float | None:
+    """A pass that was too short to tell how fast it reads reads that fast at least."""
+    return max(known, size / seconds) if known is not None and seconds > 0 else known
 
 
 def gains(pace: Pace, looking: float) -> bool:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How far a backup, a proof or a restore has come: a small file in memory, for whoever asks while it is at work.
+"""How far a backup, a proof, a restore or an upgrade has come: a small file in memory, for whoever asks while it is at work.
 
 Only its writer removes it; of one that was killed it stays, and says nothing any more (``at_work``).
 """
@@ -27,7 +27,9 @@ from ..system.processes import birth
 
 LIVE, COPY, START, READ, CHECK, SEAL = "live pass", "stopped copy", "start", "copy", "check", "seal"
 PROOF, PROOF_RESTORE, RESTORE = "proof", "proof restore", "restore"
-PHASES = (LIVE, COPY, START, READ, CHECK, SEAL, PROOF, PROOF_RESTORE, RESTORE)
+# Of an upgrade, beside those of its backup.
+SWITCH, MIGRATE, GATE, BACK = "switch", "migrate", "gate", "way back"
+PHASES = (LIVE, COPY, START, READ, CHECK, SEAL, PROOF, PROOF_RESTORE, RESTORE, SWITCH, MIGRATE, GATE, BACK)
 # Seconds between two writes, and what a phase has to last until a rest of it is computed.
 _PAUSE, _EARLY = 1.0, 3.0
 # No count of anything is larger; what is said to be is no count.

@@ -28,7 +28,7 @@ from . import cloned, unfollowed, watched
 from .progress import Progress
 from .restic_locks import is_dead, said
 from .restic_versions import Abilities, abilities
-from .restic_words import INCOMPLETE, REMEDIES, kind_of, last_words
+from .restic_words import INCOMPLETE, REMEDIES, kind_of, last_words, listed, whole
 
 # Seconds; a question to a repository on this host takes one.
 ANSWER = 600.0
@@ -149,14 +149,10 @@ class Restic:
         if code and not (how.live and code == INCOMPLETE):
             raise self._error("the backup could not be made", code, err)
         summary = next((item for item in reversed(documents(out)) if item.get("message_type") == "summary"), None)
-        if summary is None:
+        sizes = whole(summary, "total_files_processed", "total_bytes_processed", "data_added") if summary is not None else None
+        if summary is None or sizes is None:
             raise self._error("the backup could not be made", code, "restic did not say what it saved")
-        return Saved(
-            str(summary.get("snapshot_id") or ""),
-            int(summary.get("total_files_processed") or 0),
-            int(summary.get("total_bytes_processed") or 0),
-            int(summary.get("data_added") or 0),
-        )
+        return Saved(str(summary.get("snapshot_id") or ""), *sizes)
 
     def snapshots(self) -> list[Snapshot]:
         """The oldest first. Names of those that are there and cannot be read are in ``unread`` afterwards."""
@@ -340,7 +336,7 @@ def _array(out: str) -> list[dict[str, Any]] | None:
 
 
 def _snapshot(item: Mapping[str, Any]) -> Snapshot:
-    tags = dict(tag.split("=", 1) for tag in item.get("tags") or () if isinstance(tag, str) and "=" in tag)
-    paths = [str(path) for path in item.get("paths") or ()]
+    tags = dict(tag.split("=", 1) for tag in listed(item.get("tags")) if isinstance(tag, str) and "=" in tag)
+    paths = [str(path) for path in listed(item.get("paths"))]
     name = str(item.get("id") or "")
     return Snapshot(name, str(item.get("time") or ""), str(item.get("hostname") or ""), tags, paths, str(item.get("original") or ""))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -45,7 +45,7 @@ REMEDIES = {
     " name of this one, stays: where nobody uses it any more, restic -r REPOSITORY unlock (docs/runbooks/backup.md, A lock that stays).",
     "apart": "What runs is read where no link is followed: with Linux 5.10 or newer, as root. Or stop the node, and back it up while it is down.",
     "full": "Make room where the repository is, run again.",
-    "damaged": "Keep the repository as it is, look at its disk, and back up to a new one.",
+    "damaged": "Keep the repository as it is, look at its disk, and back up to a new one (docs/backup.md, Another place).",
 }
 
 
@@ -56,6 +56,17 @@ def kind_of(code: int, said: str) -> str:
         # Of a lock that could not be written, too.
         return "full"
     return _CODES.get(code) or next((kind for kind, pattern in _WORDS if re.search(pattern, said)), "other")
+
+
+def whole(summary: Mapping[str, Any], *names: str) -> list[int] | None:
+    """Numbers of a summary, 0 for what it says nothing of; ``None`` where one of them is none."""
+    found = [summary.get(name) or 0 for name in names]
+    return None if any(type(one) is not int or one < 0 for one in found) else found
+
+
+def listed(value: Any) -> Sequence[Any]:
+    """What is no list of a snapshot's has nothing in it."""
+    return value if isinstance(value, list) else ()
 
 
 def last_words(said: str) -> str:

@@ -103,13 +103,15 @@ def require_room(own: InstanceStore, seal: Seal, wanted: Sequence[Place]) -> Non
         sizes[entry["in"]] = sizes.get(entry["in"], 0) + int(entry.get("size", 0))
     needed: dict[int, int] = {}
     free: dict[int, int] = {}
-    for place in wanted:
-        device = os.stat(place.path).st_dev
-        needed[device] = needed.get(device, 0) + sizes.get(place.name, 0)
-        free[device] = shutil.disk_usage(place.path).free
+    # Where it is restored to; a cut may have left nothing in the place itself.
+    beside = {place.name: os.path.dirname(place.path) for place in wanted}
+    devices = {name: os.stat(folder).st_dev for name, folder in beside.items()}
+    for name, device in devices.items():
+        needed[device] = needed.get(device, 0) + sizes.get(name, 0)
+        free[device] = shutil.disk_usage(beside[name]).free
     short = [device for device, size in needed.items() if size > free[device]]
     if short:
-        names = ", ".join(place.name for place in wanted if os.stat(place.path).st_dev in short)
+        names = ", ".join(name for name, device in devices.items() if device in short)
         message = f"{needed[short[0]] >> 20} MiB are needed beside {names}, {free[short[0]] >> 20} are free there"
         raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, "Make room there, and try again.")])
 
@@ -195,6 +197,12 @@ def finish(own: InstanceStore, swapped: Swap) -> None:
             problems.append(error)
     if problems:
         raise problems[0]
+    files.remove(_record(own))
+
+
+def let_go(own: InstanceStore, swapped: Swap) -> None:
+    """What was replaced is somebody else's to keep. Raises ``OSError``."""
+    sweep(swapped.places)
     files.remove(_record(own))
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..common.errors import HostError
-from ..common.records import Odd, Record, flag, item, many, newer_than, plain, table, text, whole
+from ..common.records import Odd, Record, flag, item, many, newer_than, nullable, plain, table, text, whole
 from ..common.rules import finding
 from ..instance.store import InstanceStore, Store
 from ..system import files
@@ -27,8 +27,9 @@ _OFFERED = ".offered"
 class Settings(Record, loose=True):
     """``repository``: a folder of this host; ``classes``: volume or ``data/<folder>`` -> class, as the operator wants it;
     ``acknowledged``: what is not in the backup, and may be so; ``keep``: how many backups stay (``retention``),
-    empty: all; ``copies``: where else they are to be; ``max_stop``: seconds a node may be down for the copy, 0: nobody said; ``host``: what
-    the inventory calls this one; ``taken``: marks of hosts whose backups of it are its own
+    empty: all; ``copies``: where else they are to be; ``max_stop``: seconds a node may be down for the copy, 0: nobody said; ``prove``: days
+    between two proofs the timer's run makes of the repository, and ``prove_copies`` of each copy, ``None``: nobody said, 0: none (``proofs``);
+    ``host``: what the inventory calls this one; ``taken``: marks of hosts whose backups of it are its own
     (``whose``); ``unmade``: its repository never was on this host, to which it came by a copy."""
 
     schema: int = item(whole, default=SCHEMA)
@@ -37,6 +38,8 @@ class Settings(Record, loose=True):
     acknowledged: Sequence[str] = item(many(text), default=())
     keep: Mapping[str, int] = item(table(whole), default={})
     max_stop: int = item(whole, default=0)
+    prove: int | None = item(nullable(whole), default=None)
+    prove_copies: int | None = item(nullable(whole), default=None)
     copies: Sequence[Copy] = item(many(Copy.read), default=())
     host: str = item(text, default="")
     taken: Sequence[str] = item(many(text), default=())
@@ -91,7 +94,14 @@ def keep(own: InstanceStore, settings: Settings) -> bool:
 def offer_password(own: InstanceStore, password: str) -> str:
     """Write it to a file in memory and return its path; ``keep_password`` makes it the one that counts, once it has opened the repository.
     Raises ``HostError`` for what restic would take for another one."""
-    if not password or password != password.strip() or "\n" in password or "\r" in password or len(password) > _LONGEST:
+    if (
+        not password
+        or not _is_text(password)
+        or password != password.strip()
+        or "\n" in password
+        or "\r" in password
+        or len(password) > _LONGEST
+    ):
         message = "the password of a repository is one line without white space at its ends, of 1 to 4096 characters"
         raise HostError(
             f"{own.id}: {message}", [finding("INV-001", f"{own.id}: avs_backup_password", message, "Correct it where it is kept.")]
@@ -103,6 +113,13 @@ def offer_password(own: InstanceStore, password: str) -> str:
     path = f"{password_file(own)}{_OFFERED}-{os.getpid()}-{os.urandom(8).hex()}"
     files.write(path, password.encode())
     return path
+
+
+def _is_text(value: str) -> bool:
+    try:
+        return bool(value.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _sweep_offered(own: InstanceStore) -> None:
@@ -134,7 +151,14 @@ def same_password(own: InstanceStore, password: str) -> bool:
 
 def require_repository(path: Any) -> str:
     """A folder of this host that nothing else is in. Raises ``HostError`` (INV-001)."""
-    good = isinstance(path, str) and path.startswith("/") and os.path.normpath(path) == path and path.count("/") > 1 and path.isprintable()
+    good = (
+        isinstance(path, str)
+        and path.startswith("/")
+        and path[1:2] != "/"
+        and os.path.normpath(path) == path
+        and path.count("/") > 1
+        and path.isprintable()
+    )
     if not good:
         message = f"{str(path)[:80]!r} is no absolute path of a folder on the host"
         raise HostError(

@@ -25,7 +25,7 @@ from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..policy.mounts import below
 from ..policy.unnamed_volumes import is_unnamed
-from ..system import files
+from ..system import clock, files
 from ..system.clock import is_ahead, moment_of, now
 from . import again, claims, cloned, kept, listing, origin, owners, patience, progress, settings, uses
 from .again import TICK
@@ -38,7 +38,7 @@ from .volumes import Item, Plan, There, plan, require_folders
 MANIFEST, LIST = "manifest.json", "files.jsonl.gz"
 _STAGE = "making-"
 # Bytes that stay free in any case, less on a small file system.
-_FLOOR = 1 << 30
+FLOOR = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ def _astray(model: Mapping[str, Any], own: InstanceStore) -> list[str]:
 
 
 def trees(items: Sequence[Item], root: str = "") -> list[Tree]:
-    """``root``: a folder below which the items lie by their own paths."""
-    return [Tree(item.name, root + item.path, item.spared, item.live) for item in items]
+    """``root``: a folder below which the items lie by their own paths. What a package left in a volume lies where its node can write."""
+    return [Tree(item.name, root + item.path, item.spared, item.live, bool(item.volume_path)) for item in items]
 
 
 def require(instance: str, items: Sequence[Item]) -> None:
@@ -131,7 +131,7 @@ def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None,
     """Whether what is to be saved has room where the repository is, and leaves some; from now on it is claimed. ``known``: what it has, where
     that was asked just now. Raises ``ResticError``. Returns what a live pass is compared with."""
     disk = shutil.disk_usage(restic.repository)
-    spare = disk.free - min(disk.total // 20, _FLOOR)
+    spare = disk.free - min(disk.total // 20, FLOOR)
     known = restic.snapshots() if known is None else known
     # One that was made while the clock was wrong says nothing of what changed since.
     backups = [item for item in kept.backups(known, own.id) if not is_ahead(item.time)]
@@ -178,7 +178,7 @@ def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction:
     if risky is None:
         risky = again.risky(trees(items), terms.parent.since) if terms.parent.live else ()
     whole = not again.ready(restic.run, items, risky)
-    begun, since = now(), time.time_ns()
+    mark, begun, since = clock.mark(), now(), time.time_ns()
     time.sleep(TICK)
     if kind != kept.STOPPED:
         again.flush(restic.run, items)
@@ -200,8 +200,7 @@ def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction:
         tree = listed.summary()
     except TimeoutError as error:
         raise unsound(own.id, str(error)) from None
-    if tree.written:
-        raise unsound(own.id, written(tree))
+    require_still(own.id, tree, mark)
     if kind == kept.STOPPED:
         items = [replace(item, live=False) for item in items]
     return Copied(transaction, saved, tree, items, path, begun, time.monotonic() - started, kind)
@@ -214,8 +213,15 @@ def stage_of(own: InstanceStore, transaction: str) -> str:
     return stage
 
 
-def written(tree: Summary) -> str:
-    return f"written while it was copied: {', '.join(tree.written)}; something beside the node uses it"
+def require_still(instance: str, tree: Summary, mark: int) -> None:
+    """``mark`` of the clock by which files say that nobody wrote meanwhile. Raises ``HostError`` (BAK-003)."""
+    if tree.written:
+        raise unsound(instance, f"written while it was copied: {', '.join(tree.written)}; something beside the node uses it")
+    back = clock.set_back(mark) / 1e9
+    if back > TICK:
+        raise unsound(
+            instance, f"the host's clock was set back by {back:.1f} s while it was copied, so nobody can tell what was written then"
+        )
 
 
 def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def _require(there: There, known: Mapping[str, Any], wanted: Mapping[str, str], 
         if cls not in CLASSES:
             problems.append(finding("BAK-002", place, f"{cls!r} is no class", f"Say one of {', '.join(CLASSES)}."))
         folder = name[len(FOLDER) + 1 :] if name.startswith(f"{FOLDER}/") else ""
-        if folder and (posixpath.normpath(folder) != folder or folder.startswith(("../", "/")) or folder == ".."):
+        if folder and (posixpath.normpath(folder) != folder or folder.startswith(("../", "/")) or folder in (".", "..")):
             problems.append(finding("BAK-002", place, "is no folder below data/", "Write data/<folder>, as it is below data/ on the host."))
         if not folder and name not in known:
             have = ", ".join(sorted(known)) or "none"

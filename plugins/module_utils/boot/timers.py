@@ -41,12 +41,12 @@ After=docker.service {RECOVER} avs@%i.service
 [Service]
 Type=oneshot
 # It takes its turn behind other nodes of this host, and waits for a run that works on this one.
-ExecStart={PROGRAM} backup --lock-timeout 3600 %i
+ExecStart={PROGRAM} backup --lock-timeout 3600 --prove-due %i
 # It waits for its password, which is told by avsctl status, and is no failure.
 SuccessExitStatus=3
 # One that was killed may have left its node down.
 ExecStopPost=-/bin/sh -c 'case "$$SERVICE_RESULT" in success|exit-code) ;; *) exec {PROGRAM} up %i ;; esac'
-# More than avs_backup_max_stop may be. A backup that hangs would keep all later ones from being made.
+# More than avs_backup_max_stop and a proof may be. One that hangs would keep all later ones from being made.
 TimeoutStartSec=2d
 TimeoutStopSec=15min
 # Nodes go first; but nothing idle, as the node is down for a part of it.

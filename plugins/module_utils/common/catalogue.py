@@ -9,5 +9,6 @@ from __future__ import annotations
 from .rules_of_backups import BACKUPS
 from .rules_of_inputs import INPUTS
 from .rules_of_nodes import NODES
+from .rules_of_upgrades import UPGRADES
 
-RULES = {rule.id: rule for rule in (*NODES, *BACKUPS, *INPUTS)}
+RULES = {rule.id: rule for rule in (*NODES, *UPGRADES, *BACKUPS, *INPUTS)}

@@ -148,10 +148,19 @@ def _of(words: str, *kinds: type) -> Read:
 
 text = _of("a text", str)
 whole = _of("a whole number", int)
-number = _of("a number", int, float)
 flag = _of("true or false", bool)
+_quantity = _of("a number", int, float)
 # A number, or the name of a compose variable that holds one.
 port = _of("a port or the name of a variable", int, str)
+
+
+def number(value: Any) -> Any:
+    """What JSON, unlike Python's reader of it, has a word for."""
+    found = _quantity(value)
+    # Of what is infinite, and of what is no number, this is no number.
+    if isinstance(found, float) and found - found != 0:
+        raise Odd("is not a number")
+    return found
 
 
 def anything(value: Any) -> Any:

@@ -36,7 +36,7 @@ BACKUPS = (
         WARNING,
         "A backup lies on another disk than the data",
         "A disk that dies takes both.",
-        "Name a repository on another disk (avs_backup_repository).",
+        "Move the repository to another disk, and name that (avs_backup_repository; docs/runbooks/backup.md, Moving a repository).",
     ),
     Rule(
         "BAK-005",

@@ -305,4 +305,25 @@ NODES = (
         "Without its unit, what is down after a restart of the host stays down until the next run.",
         "Look at what systemd says on the host, and run again.",
     ),
+    Rule(
+        "CMD-001",
+        ERROR,
+        "A command of a package gets what it declares, and what is there",
+        "Whatever it is given beside that, a hostile one has.",
+        "Look at the command in the package's runtime.yml (docs/plugins.md); what a package leaves out is for its authors to add.",
+    ),
+    Rule(
+        "CMD-002",
+        ERROR,
+        "What acts on the chain is asked for twice",
+        "A registration, an exit or a vote that nobody meant cannot be taken back.",
+        "Read what it does, then name it once more: avs_plugin_confirmed (avsctl: --confirm).",
+    ),
+    Rule(
+        "CMD-003",
+        ERROR,
+        "A command of a package ends well",
+        "One that failed, or was ended because its time was over, has perhaps done half of its work.",
+        "Read what it wrote; the package's authors know what its exit code means. Run it again, or do what undoes it.",
+    ),
 )

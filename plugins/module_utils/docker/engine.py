@@ -19,6 +19,7 @@ from ..common.rules import finding
 from ..system import confinement
 from ..system.command import RunCommand, await_the_end, invocation, ran_out_of_time
 from . import programs
+from .attended import Attended, Watch
 from .containers import COLUMNS, Container, columns, is_ours, label
 from .names import project
 
@@ -30,6 +31,8 @@ ANSWER = 60
 # Seconds; a volume may hold millions of files.
 REMOVAL = 1800
 _ONE_OFF = "True"
+# Characters of what stands where something else was to be.
+_LONG = 500
 # What a problem of the host itself is in.
 _ENGINE, _COMPOSE = "engine", "compose"
 
@@ -92,14 +95,24 @@ class Engine:
         if self._compose is not None and arguments[0] == "compose":
             # The command line would look through all of its plugins first, and start this one twice.
             command = [self._compose, *arguments[1:]]
-        environment = {"PATH": programs.PATH, "HOME": programs.home(), "LC_ALL": "C"}
         started = time.monotonic()
-        result = self._start(invocation(command, environment, timeout), hold)
+        result = self._start(invocation(command, _environment(), timeout), hold)
         if ran_out_of_time(result.code, timeout, time.monotonic() - started):
             raise Unanswered(arguments, timeout)
         if result.code:
             _require_engine(result.message)
         return result
+
+    def attended(self, arguments: Sequence[str], timeout: float, most: int, hold: Sequence[int] = ()) -> Attended:
+        """Run ``docker <arguments>``, which show what a program of a package writes, for ``timeout`` seconds at most, and keep the last
+        ``most`` bytes of that."""
+        watch = Watch.of(timeout, most)
+        started = time.monotonic()
+        _code, out, err = self._raw(watch.line([self.binary, *arguments], _environment()), hold)
+        found = watch.read(out, time.monotonic() - started)
+        if found is None:
+            raise _unusable(f"`docker {arguments[0]}` was cut: {err.decode('utf-8', 'replace')[-_LONG:]}")
+        return found
 
     def _confined(self, arguments: Sequence[str], cell: confinement.Cell) -> Done:
         """``docker compose <arguments>`` apart from the host. Raises ``HostError`` (OPS-008) where that cannot be had."""
@@ -124,6 +137,10 @@ class Engine:
         return Done(code, result.out, messages, confinement.exceeded(code, messages, full))
 
     def _start(self, line: list[str], hold: Sequence[int] = ()) -> Done:
+        code, out, err = self._raw(line, hold)
+        return Done(code, *(text.decode("utf-8", errors="replace") for text in (out, err)))
+
+    def _raw(self, line: list[str], hold: Sequence[int]) -> tuple[int, bytes, bytes]:
         try:
             code, out, err = self._run_command(
                 line,
@@ -136,7 +153,7 @@ class Engine:
             )
         except OSError as error:
             raise _unusable(f"{error.filename} cannot be run: {error.strerror}") from None
-        return Done(code, *(text.decode("utf-8", errors="replace") for text in (out, err)))
+        return code, out, err
 
     def ask(self, arguments: Sequence[str]) -> str:
         """Output of a command that should not fail."""
@@ -257,6 +274,10 @@ class Engine:
         """``linux/amd64``."""
         self.versions()
         return self._platform
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": programs.PATH, "HOME": programs.home(), "LC_ALL": "C"}
 
 
 def _unusable(message: str, place: str = _ENGINE) -> HostError:

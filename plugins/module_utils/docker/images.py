@@ -42,6 +42,7 @@ class ImageKeeper:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._known: dict[str, Any] = {}
+        self._pulled: set[str] = set()
         self._failed: dict[str, tuple[str, str]] = {}
         self._asked: dict[str, tuple[str, str] | None] = {}
         self._ways: dict[str, Any] | None = None
@@ -90,11 +91,12 @@ class ImageKeeper:
         found = []
         for reference in references:
             name = _from_a_registry(reference, recorded)
-            if name not in self._known and name not in self._failed:
+            if name not in self._pulled and name not in self._failed:
                 done = self.engine.run(["pull", "--quiet", "--", name], timeout=None)
                 if done.code:
                     self._failed[name] = pull_problem(name, done, self.engine.platform())
                 else:
+                    self._pulled.add(name)
                     self._known.update(self.engine.images([name]))
             if name in self._failed:
                 rule, message = self._failed[name]

@@ -138,6 +138,16 @@ class InstanceStore:
         return self.path("backup", "arrived.json")
 
     @property
+    def before(self) -> str:
+        """There while it is changed (``before``)."""
+        return self.path("before")
+
+    @property
+    def upgrade(self) -> str:
+        """There while it goes to another version (``transaction``)."""
+        return self.path("upgrade")
+
+    @property
     def wanted_file(self) -> str:
         """The spec that is being made so, until it is committed."""
         return self.path("wanted.json")

@@ -55,6 +55,12 @@ STARTING_UP = 300.0
 def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...], bound: float) -> list[Finding]:
     """Files, keys and containers; ``bound``: seconds a node has to end in at most. Returns what is to be said of it. Raises
     ``HostError`` (OPS-005) with the engine's message, secrets masked."""
+    lay(store, item)
+    return bring_up(engine, item, hold, bound)
+
+
+def lay(store: Store, item: Prepared) -> None:
+    """All that its containers are made of; the release is current then. Raises ``HostError``, ``OSError``."""
     draft = item.draft
     own, spec = draft.files, draft.spec
     missing = sorted(set(spec.secrets) - set(draft.values))
@@ -72,7 +78,6 @@ def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...], b
     if item.fresh_release:
         configs = item.shaped.resolved.configs
         own.switch(own.stage(draft.tree, item.text, configs, spec.package.version, item.shaped.points.tree))
-    return _containers(engine, item, hold, bound)
 
 
 def _keys(item: Prepared) -> None:
@@ -95,8 +100,9 @@ def _data(store: Store, item: Prepared, settled: Folders) -> None:
     artifacts.place(store, own, artifacts.missing(own, item.draft.spec.artifacts))
 
 
-def _containers(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: float) -> list[Finding]:
-    """Make and start what the plan names, and nothing else. Returns what is to be said of nodes that had to be killed."""
+def bring_up(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: float) -> list[Finding]:
+    """Make and start what the plan names, and nothing else. Returns what is to be said of nodes that had to be killed. Raises ``HostError``
+    (OPS-005)."""
     plan, own = item.containers, item.draft.files
     mask = Mask(item.draft.values.values())
     # Services may wait for each other while they start, as long as the gate would wait for them.

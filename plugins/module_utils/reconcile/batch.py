@@ -32,12 +32,12 @@ from ..system import resources
 from ..system.lock import Lock
 from ..system.prefetch import Ahead
 from ..system.scratch import Scratch
-from . import apply
+from . import apply, way_back
 from .by_record import going_on
 from .diff import differences
-from .draft import Draft, Surroundings, draft, with_images
+from .draft import Draft, Surroundings, draft, follow_the_version, with_images
 from .job import Call, Job, look
-from .prepare import prepare
+from .prepare import Prepared, prepare
 from .refusal import distribute, settle
 from .report import announce, leave_alone, report
 from .standstill import Ending
@@ -48,7 +48,7 @@ from .work import Terms, Work, of_the_system, problems_of, side_by_side, terms_o
 _AT_ONCE = 2
 
 
-class _Asked:
+class Asked:
     """What the engine is asked as soon as the locks are held: nobody else changes these instances from then on."""
 
     def __init__(self, store: Store, engine: Engine) -> None:
@@ -128,10 +128,10 @@ def _bring_up_all(jobs: Sequence[Job], call: Call, terms: Terms, host: _Host) ->
         locked: dict[str, LockedError] = {}
         hold = () if call.dry else _lock_all(stack, jobs, terms, store, locked)
         scratch = stack.enter_context(Scratch())
-        asked = _Asked(store, engine)
+        asked = Asked(store, engine)
         work = _look_again(jobs, store, asked.listing.answer(), call)
         around = asked.surroundings(call, scratch, host.gone)
-        _verify(around, work, locked)
+        verify(around, work, locked)
         shown = [part for item in work if item.prepared is not None for part in differences(item.prepared)] if call.diff else []
         if call.dry:
             for item in work:
@@ -141,10 +141,10 @@ def _bring_up_all(jobs: Sequence[Job], call: Call, terms: Terms, host: _Host) ->
                     leave_alone(item, terms.mask)
             return _Up(work, shown)
         told: list[Finding] = []
-        fetching = _wants_artifacts(work)
+        fetching = wants_artifacts(work)
         if fetching:
             stack.enter_context(Lock(os.path.join(store.locks, "artifacts.lock"), terms.holder, terms.timeout))
-            _fetch(around, work)
+            fetch(around, work)
         _apply(around, work, terms, hold)
         if fetching:
             told += artifacts.sweep(store)
@@ -196,7 +196,7 @@ def _spec(job: Job, store: Store, call: Call) -> InstanceSpec:
     return job.spec
 
 
-def _verify(around: Surroundings, work: Sequence[Work], locked: Mapping[str, LockedError]) -> None:
+def verify(around: Surroundings, work: Sequence[Work], locked: Mapping[str, LockedError]) -> None:
     """Draft all, pull, plan all. Raises ``AvsError`` with every problem of every instance where none goes on; see ``settle``."""
     for item in work:
         if item.id in locked:
@@ -208,6 +208,8 @@ def _verify(around: Surroundings, work: Sequence[Work], locked: Mapping[str, Loc
             item.problems += problems_of(item.id, error)
             continue
         item.problems += errors_of(item.draft.findings)
+        if item.job.upgrade:
+            item.draft = follow_the_version(around, item.draft)
     _among_themselves(work)
     failing = not all(item.sound for item in work)
     for item in work:
@@ -251,11 +253,11 @@ def _going(work: Sequence[Work]) -> list[Work]:
     return [item for item in work if item.prepared is not None and item.sound]
 
 
-def _wants_artifacts(work: Sequence[Work]) -> bool:
+def wants_artifacts(work: Sequence[Work]) -> bool:
     return any(item.prepared and artifacts.missing(item.prepared.draft.files, item.job.spec.artifacts) for item in _going(work))
 
 
-def _fetch(around: Surroundings, work: Sequence[Work]) -> None:
+def fetch(around: Surroundings, work: Sequence[Work]) -> None:
     free = around.settings.get("artifact_redirects") == "any"
     for item in _going(work):
         if item.prepared is not None:
@@ -285,13 +287,25 @@ def _steps(around: Surroundings, terms: Terms, hold: tuple[int, ...], room: thre
         own = item.prepared.draft.files
         own.make()
         item.begin(own, "apply", terms, version=item.job.spec.package.version)
+        can_go_back = way_back.keep(own, item)
+        try:
+            make_so(item, item.prepared)
+        except AvsError:
+            if can_go_back:
+                item.told += way_back.go(around.engine, own, Ending(terms.bound, hold))
+                item.went_back = True
+            raise
+
+    def make_so(item: Work, prepared: Prepared) -> None:
         with room:
-            item.told += apply.place(around.store, around.engine, item.prepared, hold, terms.bound)
+            item.told += apply.place(around.store, around.engine, prepared, hold, terms.bound)
             around.scratch.drop(item.id)
         if not terms.gate:
-            apply.leave(item.prepared)
+            apply.leave(prepared)
             return
-        item.health = apply.gate(around.engine, item.prepared, Ending(terms.bound, hold))
-        item.told += apply.commit(around.engine, item.prepared)
+        item.health = apply.gate(around.engine, prepared, Ending(terms.bound, hold))
+        # It is well: nobody goes back any more.
+        way_back.drop(prepared.draft.files)
+        item.told += apply.commit(around.engine, prepared)
 
     return bring_up

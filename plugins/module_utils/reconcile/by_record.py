@@ -29,6 +29,22 @@ def to_be_down(own: InstanceStore, state: State | None) -> bool:
     return hold.hold_of(own) is not None or (state is not None and (not state.installed or state.desired == STOPPED))
 
 
+def require_whole(own: InstanceStore, state: State | None) -> None:
+    """Raises ``HostError`` (UPG-012) where an upgrade was cut, and what lies there is of neither version."""
+    if not os.path.lexists(own.upgrade):
+        return
+    from ..instance.transaction import half
+
+    cut = half(own, state)
+    if cut is not None:
+        from ..backup.progress import at_work
+
+        if at_work(own) is not None:
+            raise HostError(f"{own.id} is being upgraded from {cut.old} to {cut.new} just now, for {cut.holder} ({cut.step})")
+        message = f"an upgrade from {cut.old} to {cut.new} was cut at {cut.step}, and is not taken back yet"
+        raise HostError(f"{own.id} cannot be started", [finding("UPG-012", own.id, message)])
+
+
 def going_on(own: InstanceStore, state: State | None) -> InstanceSpec:
     """The spec a host can bring an instance up by: of an apply that was cut, where all it needs is here, else the committed one.
 
@@ -38,6 +54,7 @@ def going_on(own: InstanceStore, state: State | None) -> InstanceSpec:
         raise HostError(
             f"{own.id} is not installed on this host", [finding("INV-001", own.id, "is not installed on this host", "See avsctl ls.")]
         )
+    require_whole(own, state)
     # Read by a run that has nothing to do, which reads no more than it needs.
     from ..backup.restore import half
 

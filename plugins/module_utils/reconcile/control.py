@@ -40,9 +40,9 @@ def start(store: Store, engine: Engine, ids: Sequence[str], way: Way, lifts: boo
         try:
             lifted += [name] if lifts and not way.boot and _lift(own, way) else []
         except OSError as error:
-            entries[name] = refused(name, own, of_the_system(name, error, own.root))
+            entries[name] = refused(name, own, of_the_system(name, error, own.root), engine)
         except HostError as error:
-            entries[name] = refused(name, own, error)
+            entries[name] = refused(name, own, error, engine)
     entries.update(_bring_up(store, engine, [name for name in ids if name not in entries], way, lifted))
     for name in lifted:
         acted(entries[name], Action("hold", name, "remove"))
@@ -62,7 +62,7 @@ def _bring_up(store: Store, engine: Engine, ids: Sequence[str], way: Way, lifted
         try:
             specs.append(going_on(own, own.state()))
         except HostError as error:
-            entries[name] = refused(name, own, error)
+            entries[name] = refused(name, own, error, engine)
     waiting = [name for name, entry in entries.items() if entry["waiting"]]
     if way.boot and waiting and not way.check:
         # Power that was cut leaves the engine to start what needs no secret of it. All of a node runs, or nothing.
@@ -78,9 +78,21 @@ def _bring_up(store: Store, engine: Engine, ids: Sequence[str], way: Way, lifted
                 # Of several that somebody works on, one is named.
                 named = not isinstance(error, LockedError) or error.message.startswith(f"{spec.id} ")
                 message = error.message if named else f"{spec.id} was not begun: {error.message}"
-                entries[spec.id] = refused(spec.id, store.instance(spec.id), type(error)(message, mine or error.findings))
+                entries[spec.id] = refused(spec.id, store.instance(spec.id), type(error)(message, mine or error.findings), engine)
+    start_what_went_back(store, engine, result["instances"], way)
     entries.update({entry["id"]: entry for entry in result["instances"]})
     return entries
+
+
+def start_what_went_back(store: Store, engine: Engine, entries: Sequence[dict[str, Any]], way: Way) -> None:
+    """What a change came to nothing for runs as it was before. What became of that stands beside the error of each."""
+    for entry in entries:
+        if not entry.pop("went_back", False):
+            continue
+        then = _bring_up(store, engine, [entry["id"]], way)[entry["id"]]
+        said = f"what was there before does not run either: {then['error']}" if then["error"] else "what was there before runs again"
+        entry["error"] = f"{entry['error']}\n{entry['id']}: {said}"
+        entry["health"], entry["changed"] = then["health"], True
 
 
 def stop(store: Store, engine: Engine, ids: Sequence[str], way: Way, reason: str = "") -> dict[str, Any]:
@@ -166,7 +178,7 @@ def restart(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
             going_on(own, state)
             going.append(name)
         except HostError as error:
-            entries[name] = refused(name, own, error)
+            entries[name] = refused(name, own, error, engine)
     listing = engine.containers()
     ended = {
         name: [Action("container", item.service, "stop") for item in listing if item.instance == name and running(item)] for name in going

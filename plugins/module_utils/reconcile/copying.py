@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..backup import bringing, kept, remote, retention, settings, whose
+from ..backup import anew, bringing, kept, remote, retention, settings, whose
 from ..backup.copies import Copy, with_made
 from ..backup.kept import Backup
 from ..backup.restic import Restic
@@ -56,9 +56,7 @@ def _copy(host: Host, own: InstanceStore, restic: Restic, what: tuple[Settings, 
     target.abilities()
     if not target.exists():
         if copy.made:
-            message = f"its repository {target.repository} was there, and is gone"
-            remedy = f"Bring it back. If it was given up, remove {copy.name} from copies in {settings.folder(own)}/settings.json."
-            raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])
+            raise anew.copy_is_gone(own, copy, target.repository)
         target.make()
     whose.require_own(own.id, kept.backups(target.snapshots(), own.id), wanted, target.repository)
     _remember(own, copy)

@@ -27,6 +27,7 @@ from ..docker.engine import Engine
 from ..docker.images import ImageKeeper, Images, asked_platforms
 from ..docker.model import Model, services
 from ..docker.names import project
+from ..docker.references import floats
 from ..instance.identity import Seen, identify
 from ..instance.state import NONE, State
 from ..instance.store import InstanceStore, Store
@@ -85,7 +86,10 @@ class Draft:
 def draft(around: Surroundings, job: Job) -> Draft:
     """Resolve and judge. Raises ``HostError`` where that cannot even be done; findings of severity error are the caller's to act on."""
     installed = job.state is not None and job.state.installed
-    known = [*version_problems(job.spec, job.state), *resources.check(job.id, job.spec.requirements, around.resources, installed)]
+    known = [
+        *version_problems(job.spec, job.state, job.upgrade),
+        *resources.check(job.id, job.spec.requirements, around.resources, installed),
+    ]
     try:
         item = _judged(_resolved(around, job), around)
     except HostError as error:
@@ -165,6 +169,15 @@ def with_images(around: Surroundings, item: Draft) -> Draft:
     found = _found_images(around, item, item.shaped)
     found = recorded.lenient(found) if item.recorded else found
     return replace(item, images=replace(found, missing=item.images.missing), findings=(*item.findings, *found.findings))
+
+
+def follow_the_version(around: Surroundings, item: Draft) -> Draft:
+    """An upgrade's draft, with names of images that the installed version has as well, and that name no release, to be asked for anew: what
+    is here under such a name may be the old version's."""
+    known = (item.state or NONE).images
+    moved = [name for name in item.images.lock if floats(name) and name in known and not known[name].startswith("sha256:")]
+    images = item.images
+    return replace(item, images=replace(images, missing=[*images.missing, *(name for name in moved if name not in images.missing)]))
 
 
 def _found_images(around: Surroundings, item: Job | Draft, shaped: Shaped) -> Images:

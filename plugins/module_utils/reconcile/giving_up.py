@@ -31,13 +31,13 @@ def given_up(host: Host, name: str, way: Way, asked: Asked, wanted: Wanted) -> d
     who = origin.here(own, asked.host)
     if wanted.machine and wanted.machine != who.machine:
         message = f"is another machine than the one {name} was backed up on"
-        entry = refused(name, own, HostError(f"{who.name} {message}", [finding("KEY-013", who.name, message)]))
+        entry = refused(name, own, HostError(f"{who.name} {message}", [finding("KEY-013", who.name, message)]), host.engine)
         entry["move"] = {**who.as_dict(), "problem": f"{who.name} {message}"}
         return result_of([entry])
     try:
         before, since = _bound(host, own, way, who, wanted)
     except HostError as error:
-        return result_of([refused(name, own, error)])
+        return result_of([refused(name, own, error, host.engine)])
     result = stop(host.store, host.engine, [name], way)
     entry = result["instances"][0]
     wiped = [] if key_files.is_wiped(own) else [Action("keys", "secrets", "remove")]

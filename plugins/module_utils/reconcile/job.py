@@ -14,7 +14,8 @@ from typing import Any
 from ..common.errors import HostError
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
-from ..common.words import GONE, STARTED, STOPPED
+from ..common.words import APPLYING, GONE, STARTED, STOPPED
+from ..conflicts.versions import is_upgrade
 from ..docker.containers import Container
 from ..instance.hold import Hold, hold_of
 from ..instance.key_files import with_marks
@@ -27,10 +28,13 @@ from .unchanged import why_work
 @dataclass(frozen=True)
 class Regard:
     """How instances are looked at. ``renew``: what an older release made is to be made by the rules of this one, and a job whose container
-    is gone is to run again; ``lifted``: those that are not to be held any more."""
+    is gone is to run again; ``lifted``: those that are not to be held any more; ``upgrades``: another version than the installed one is
+    what is asked for; ``last``: it is not asked again what it needs, so that a cut upgrade of it was to be ended by now."""
 
     renew: bool = False
     lifted: Collection[str] = ()
+    upgrades: bool = False
+    last: bool = True
 
 
 class Call:
@@ -48,7 +52,12 @@ class Call:
 
     @property
     def regard(self) -> Regard:
-        return Regard(bool(self.settings.get("renew")), self.document.get("lifted") or ())
+        return Regard(
+            bool(self.settings.get("renew")),
+            self.document.get("lifted") or (),
+            "upgrade" in self.document,
+            bool(self.document.get("complete")),
+        )
 
     @property
     def dry(self) -> bool:
@@ -58,7 +67,8 @@ class Call:
 @dataclass
 class Job:
     """One instance of a call. ``reason`` says why there is work; ``entry`` is its part of the result once that is known; ``refusal``
-    is why nothing can be done for this one, whatever becomes of the others. ``hold``: it is to be down, whatever was asked for."""
+    is why nothing can be done for this one, whatever becomes of the others. ``hold``: it is to be down, whatever was asked for;
+    ``upgrade``: it goes to another version."""
 
     spec: InstanceSpec
     state: State | None
@@ -67,6 +77,7 @@ class Job:
     entry: dict[str, Any] = field(default_factory=dict)
     refusal: HostError | None = None
     hold: Hold | None = None
+    upgrade: bool = False
 
     @property
     def id(self) -> str:
@@ -90,10 +101,44 @@ def look(spec: InstanceSpec, store: Store, listing: Sequence[Container], host_ke
     other = _other_package(spec, state) or _other_version(spec, state, own)
     if other is not None:
         return Job(spec, state, containers, refusal=other, hold=hold)
+    cut = _cut_upgrade(spec, state, own)
+    if cut is not None:
+        return Job(spec, state, containers, None if regard.last else "an upgrade was cut", refusal=cut if regard.last else None, hold=hold)
+    if regard.upgrades:
+        return _look_for_upgrade(Job(spec, state, containers, hold=hold))
     reason = why_work(spec, state, containers, own, host_key)
     if reason is None and regard.renew and spec.state == STARTED and state is not None:
         reason = _to_renew(state, containers)
     return Job(spec, state, containers, reason, hold=hold)
+
+
+def _cut_upgrade(spec: InstanceSpec, state: State | None, own: InstanceStore) -> HostError | None:
+    """Taking it down needs nothing of either version."""
+    if spec.state != STARTED or not os.path.lexists(own.upgrade):
+        return None
+    from .by_record import require_whole
+
+    try:
+        require_whole(own, state)
+    except HostError as error:
+        return error
+    return None
+
+
+def _look_for_upgrade(job: Job) -> Job:
+    """Only what is installed, was well once and is to run goes to another version; what has the wanted one is left as it is."""
+    state, why, remedy = job.state, "", "Run restaking.avs.install first."
+    if state is None or not state.installed:
+        why = "is not installed on this host"
+    elif job.hold is not None or state.desired == STOPPED:
+        why, remedy = "is to be down, and nobody could see whether the other version is well", "Start it first: restaking.avs.start."
+    elif state.phase == APPLYING:
+        why = "is half installed: a run was cut, or it never became healthy"
+    elif is_upgrade(job.spec, state):
+        job.reason, job.upgrade = "another version is asked for", True
+    if why:
+        job.refusal = HostError(f"{job.id} {why}", [finding("UPG-010", job.id, why, remedy)])
+    return job
 
 
 def _to_renew(state: State, containers: Sequence[Container]) -> str | None:

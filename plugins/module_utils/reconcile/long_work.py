@@ -64,11 +64,17 @@ def answer(asked: Asked, run_command: RunCommand, work: Work, store: Store | Non
     result = detached.result(name, min(max(float(job["wait"]), 0.0), _LONGEST))
     if result is not None:
         return result
-    return {"changed": False, "going_on": {"name": name, "joined": name != str(job["name"]), "steps": _steps(store, given)}}
+    return {
+        "changed": False,
+        "going_on": {"name": name, "joined": name != str(job["name"]), "steps": steps_of(store, _meant(store, given))},
+    }
 
 
-def _steps(store: Store, given: Mapping[str, Any]) -> dict[str, Any]:
+def _meant(store: Store, given: Mapping[str, Any]) -> Sequence[str]:
+    return given.get("ids") or [name for name in (given.get("id"),) if name] or store.ids()
+
+
+def steps_of(store: Store, meant: Sequence[str]) -> dict[str, Any]:
     """Of those that were meant, what is being done."""
-    meant = given.get("ids") or [name for name in (given.get("id"),) if name] or store.ids()
     found = {name: at_work(store.instance(name)) for name in store.ids() if name in meant}
     return {name: plain(step) for name, step in found.items() if step is not None}

@@ -226,7 +226,7 @@ def _visit(host: Host, name: str, asked: Asked, wanted: Wanted, descriptors: tup
         files.folder(stage, 0o700)
         classes = wanted_settings(host.store, own, asked).classes
         seal = replace(verify.read_seal(restic, chosen, stage), owners=wanted.owners, classes=classes)
-        arrived, found = _arrived(restic, seal, newest, f"{stage}/newest")
+        arrived, found = _arrived(restic, seal, (chosen, newest), f"{stage}/newest")
         arrived = replace(arrived, keys=arrived.keys or wanted.keys)
         if wanted.version is not None:
             arrival.require_version(name, arrived, arrived.package, wanted.version)
@@ -246,13 +246,13 @@ def _kept(visit: _Visit, asked: Asked) -> Settings:
     return wanted.but(unmade=True, copies=copies.with_made(wanted.copies, asked.copy)) if asked.copy else wanted
 
 
-def _arrived(restic: Restic, seal: Seal, newest: Backup, stage: str) -> tuple[arrival.Arrival, list[Finding]]:
+def _arrived(restic: Restic, seal: Seal, backups: tuple[Backup, Backup], stage: str) -> tuple[arrival.Arrival, list[Finding]]:
     """Of a backup that is not the newest, the newest says which host had the node last."""
-    arrived = arrival.of(seal.manifest)
+    (chosen, newest), arrived = backups, arrival.of(seal.manifest)
     if newest.id == arrived.backup:
         return arrived, []
     try:
-        return arrival.with_newest(arrived, verify.read_seal(restic, newest, stage).manifest), []
+        return arrival.with_newest(arrived, verify.read_seal(restic, newest, stage).manifest, bool(chosen.host and newest.host)), []
     except (HostError, OSError) as error:
         message = f"the newest backup {newest.id} does not say which host it is of ({error}): see that no other one runs the node"
         return arrived, [finding("BAK-003", newest.instance, message, severity=WARNING)]

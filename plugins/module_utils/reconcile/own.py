@@ -19,6 +19,7 @@ from ..common.findings import Finding
 from ..common.masking import Mask
 from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
+from ..docker.containers import Container
 from ..docker.engine import Engine
 from ..instance import journal
 from ..instance.store import InstanceStore, Store
@@ -85,7 +86,8 @@ def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
             item.told += halt(engine, own.id, item.job.containers, Ending(terms.bound, hold_open))
 
     done = take_alone(store, engine, ids, way, resolve)
-    return result_of([done.entry(store, name) for name in ids])
+    listing = engine.containers()
+    return result_of([done.entry(store, name, [item for item in listing if item.instance == name]) for name in ids])
 
 
 def halted(store: Store, engine: Engine, operation: str) -> Callable[[Work, Terms, tuple[int, ...]], None]:
@@ -101,9 +103,13 @@ def halted(store: Store, engine: Engine, operation: str) -> Callable[[Work, Term
     return step
 
 
-def refused(name: str, own: InstanceStore, error: AvsError) -> dict[str, Any]:
-    """The entry of an instance nothing is done to."""
-    item = Work(Job(InstanceSpec(id=name), own.known(), ()), error=error)
+def refused(name: str, own: InstanceStore, error: AvsError, engine: Engine | None = None) -> dict[str, Any]:
+    """The entry of an instance nothing is done to. ``engine``: tells what of it runs, ``None`` where it does not answer."""
+    there: Sequence[Container] = ()
+    if engine is not None:
+        with suppress(AvsError):
+            there = engine.containers(name)
+    item = Work(Job(InstanceSpec(id=name), own.known(), there), error=error)
     leave_alone(item, Mask(()))
     item.job.entry["waiting"] = isinstance(error, WaitingError)
     return item.job.entry
@@ -121,8 +127,9 @@ class Alone:
     failed: Mapping[str, dict[str, Any]]
     told: Mapping[str, Sequence[Finding]]
 
-    def entry(self, store: Store, name: str) -> dict[str, Any]:
-        entry = self.failed.get(name) or entry_of(InstanceSpec(id=name), store.instance(name).known(), ())
+    def entry(self, store: Store, name: str, containers: Sequence[Container] = ()) -> dict[str, Any]:
+        """``containers``: those it has now."""
+        entry = self.failed.get(name) or entry_of(InstanceSpec(id=name), store.instance(name).known(), containers)
         tell(entry, self.told.get(name, ()))
         return entry
 

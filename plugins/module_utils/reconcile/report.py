@@ -29,7 +29,7 @@ def announce(item: Work) -> None:
     entry = entry_of(item.job.spec, item.job.state, item.job.containers)
     entry.update(changed=bool(item.actions), actions=[action.as_dict() for action in item.actions], state=item.state)
     if item.prepared is not None:
-        entry.update(_told_of(item.prepared))
+        entry.update(told_of(item.prepared))
     item.job.entry = entry
 
 
@@ -61,7 +61,7 @@ def report(engine: Engine, store: Store, work: Sequence[Work], mask: Mask) -> No
         entry = entry_of(item.job.spec, own.known(), after)
         entry.update(changed=bool(actions), actions=[action.as_dict() for action in actions])
         if item.prepared is not None:
-            entry.update(_told_of(item.prepared))
+            entry.update(told_of(item.prepared))
         if item.health is not None:
             entry["health"] = item.health.as_dict()
         if item.kept is not None:
@@ -71,6 +71,9 @@ def report(engine: Engine, store: Store, work: Sequence[Work], mask: Mask) -> No
             _put_error(entry, item.id, item.error, mask)
             entry["health"] = {"status": UNHEALTHY, "detail": mask(item.error.message)}
             item.ended(own, FAILED, error=entry["error"])
+            if item.went_back:
+                # To be started once nobody holds its lock (``control.start_what_went_back``).
+                entry["went_back"] = True
         else:
             item.ended(own, DONE, release=own.release(), health=entry["health"]["detail"])
         item.job.entry = entry
@@ -84,7 +87,8 @@ def _put_error(entry: dict[str, Any], instance: str, error: AvsError, mask: Mask
     tell(entry, (Finding.from_dict(mask.deep(problem.as_dict())) for problem in problems))
 
 
-def _told_of(item: Prepared) -> dict[str, Any]:
+def told_of(item: Prepared) -> dict[str, Any]:
+    """What is said of an instance that was prepared."""
     spec = item.draft.spec
     return {
         "version": spec.package.version,

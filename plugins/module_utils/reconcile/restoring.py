@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backup import restore as swaps
@@ -32,6 +32,7 @@ from ..docker.containers import running
 from ..instance import hold
 from ..instance.state import State
 from ..instance.store import InstanceStore
+from ..status.ended import recorded_jobs
 from ..status.entry import entry_of, tell
 from ..system import files
 from ..system.signals import held_back
@@ -68,8 +69,7 @@ def _restore(host: Host, name: str, way: Way, what: tuple[Asked, Back], descript
     own = host.store.instance(name)
     asked, back = what
     state = installed(own)
-    if not way.check:
-        _settled(host, own, way)
+    _settled(host, own, way)
     if not to_be_down(own, state):
         going_on(own, state)
     kept = wanted_settings(host.store, own, asked)
@@ -78,19 +78,21 @@ def _restore(host: Host, name: str, way: Way, what: tuple[Asked, Back], descript
         require_apart(host, own, kept)
     restic = ready(host, own, kept, asked, make=False).holding(*descriptors)
     chosen = chosen_of(restic, name, back.backup)
-    stage = os.path.join(folder(own), f"{verify.SCRATCH}{chosen.id}")
+    # Who only looks has no lock: another one may be at work on the same backup.
+    looks = os.path.join(own.run, "backup", f"looking-{os.getpid()}")
+    stage = looks if way.check else os.path.join(folder(own), f"{verify.SCRATCH}{chosen.id}")
     files.remove(stage)
     files.folder(stage, 0o700)
     try:
         seal = verify.read_seal(restic, chosen, stage)
         whose.require_from_here(own, chosen, seal.manifest, kept)
-        here = snapshot.planned(host.engine, own, state, kept).items
+        here = _with_aside(own, snapshot.planned(host.engine, own, state, kept).items, seal.items)
         _require_same(own, state, seal)
         wanted = _wanted(own, here, seal.items, back)
         places = swaps.places(own, here, wanted, chosen.id)
+        swaps.require_room(own, seal, places)
         if way.check:
             return {**_announced(host, own, state, places), "restored": chosen.as_dict()}
-        swaps.require_room(own, seal, places)
         try:
             swaps.bring(restic, host.run_command, chosen, seal, places)
             restoring = _Restoring(host, own, way, chosen)
@@ -185,6 +187,14 @@ def _not_removed(own: InstanceStore, error: OSError) -> Finding:
     return finding("BAK-003", own.id, message, remedy, severity=WARNING)
 
 
+def _with_aside(own: InstanceStore, here: Sequence[Item], saved: Sequence[Item]) -> list[Item]:
+    """What the host has, with what a restore that was cut has put aside, as who only looks finds it."""
+    cut = swaps.half(own)
+    aside = {place.name: place.path for place in cut.places} if cut is not None else {}
+    there = {item.name for item in here}
+    return [*here, *(replace(item, path=aside[item.name]) for item in saved if item.name in aside and item.name not in there)]
+
+
 def _settled(host: Host, own: InstanceStore, way: Way) -> None:
     """What a restore left that was cut is put back first. One that is done, and of which what it replaced is still kept, stays."""
     known = swaps.begun(own)
@@ -195,6 +205,8 @@ def _settled(host: Host, own: InstanceStore, way: Way) -> None:
         message = f"what the restore of {known.backup} replaced is still kept: {names}"
         remedy = f"Look whether the node is well; then remove these folders and {folder(own)}/restore.json, and restore again."
         raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, remedy)])
+    if way.check:
+        return
     item = Work(look(InstanceSpec(id=own.id, state=STOPPED), host.store, host.engine.containers(own.id), None))
     alone(item, way.terms(host.store), host.store, lambda _descriptors: swaps.settle(own))
     if item.error is not None:
@@ -237,10 +249,15 @@ def _actions(places: Sequence[Place]) -> list[Action]:
 
 
 def _announced(host: Host, own: InstanceStore, state: State, places: Sequence[Place]) -> dict[str, Any]:
+    """Of one that was cut, as the run does it: what was there is put back first, and its hold lifted."""
     containers = host.engine.containers(own.id)
     up = [item.service for item in containers if running(item)]
     entry = entry_of(InstanceSpec(id=own.id), state, containers)
+    known = hold.hold_of(own)
     again = up if not to_be_down(own, state) else []
+    if known is not None and known.passing and state.desired != STOPPED:
+        jobs = recorded_jobs(state)
+        again = sorted(item.service for item in containers if item.service not in jobs)
     acted(
         entry, *_actions(places), *(Action("container", one, "stop") for one in up), *(Action("container", one, "start") for one in again)
     )

@@ -16,7 +16,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..backup import aside, claims, cloned, last, pace, progress, snapshot, verify
+from ..backup import anew, aside, claims, cloned, last, pace, progress, settings, snapshot, verify
+from ..backup.kept import Backup
 from ..backup.restic import Restic
 from ..backup.restore import half
 from ..backup.volumes import Plan
@@ -45,7 +46,7 @@ from .noting import noted, noting, turn
 from .one_disk import one_disk
 from .own import Way, refused, result_of
 from .package_commands import Node, dumped
-from .repositories import MAX_STOP, Asked, Host, keep_files, ready, require_unknown, wanted_settings
+from .repositories import MAX_STOP, Asked, Host, foreseen, keep_files, ready, require_none, wanted_settings
 from .repository_place import require_apart
 from .standstill import Ending, halt
 from .takedown import alone
@@ -109,11 +110,11 @@ def _guarded(host: Host, name: str, step: Callable[[str], dict[str, Any]]) -> di
     try:
         return step(name)
     except LockedError as error:
-        return refused(name, own, LockedError(f"{error.message}{_at_work(own)}", error.findings))
+        return refused(name, own, LockedError(f"{error.message}{_at_work(own)}", error.findings), host.engine)
     except OSError as error:
-        return refused(name, own, of_the_system(name, error, host.store.root))
+        return refused(name, own, of_the_system(name, error, host.store.root), host.engine)
     except AvsError as error:
-        return refused(name, own, error if isinstance(error, HostError) else HostError(error.message, error.findings))
+        return refused(name, own, error if isinstance(error, HostError) else HostError(error.message, error.findings), host.engine)
 
 
 def _at_work(own: InstanceStore) -> str:
@@ -140,7 +141,9 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     if not planned.items:
         raise HostError(f"{name} has nothing that is backed up", [finding("BAK-002", name, "has no volume and no data folder of its own")])
     require_apart(host, own, wanted)
+    planned = replace(planned, findings=[*planned.findings, *anew.told(own, settings.read(own), wanted)])
     if way.check:
+        foreseen(host, own, wanted, asked)
         entry = _announced(host, own, state, planned)
         acted(entry, *(Action("copy", one.name, "create") for one in wanted.copies))
         return entry
@@ -231,6 +234,8 @@ class _Taking:
         if self.ended:
             self.item.told += halt(self.host.engine, self.own.id, containers, Ending(self.way.stop_timeout, descriptors))
         name, terms, passed = self.item.transaction, self.terms, self.passed
+        if passed is not None:
+            passed = replace(passed, span=passed.span.by_now())
         if passed is not None and passed.aside:
             run = cloned.Run(self.host.run_command, descriptors, terms.bound)
             self.aside = aside.set_aside(self.own, planned.items, name, passed.span, run)
@@ -296,7 +301,7 @@ def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
     wanted = wanted_settings(host.store, own, asked)
     there = bool(asked.copy) or os.path.isdir(wanted.repository)
     if not there:
-        require_unknown(own, wanted.repository)
+        require_none(host, own, wanted)
     restic = ready(host, own, wanted, asked, make=False) if there else None
     found = backups_of(restic, name) if restic is not None else []
     tell(entry, unread(restic, name) if restic is not None else [])
@@ -313,15 +318,19 @@ def _prove(host: Host, name: str, way: Way, what: tuple[Asked, str], hold: tuple
     chosen = chosen_of(restic, name, what[1])
     entry = entry_of(InstanceSpec(id=name), own.known(), host.engine.containers(name))
     if not way.check:
-        verify.sweep(own)
-        proof = last.proof_of(what[0].copy)
-        with noting(own, proof):
-            manifest = verify.prove(restic, host.run_command, own, chosen)
-        last.proven(own, chosen.id, proof)
-        entry["backup"] = {**chosen.as_dict(), "files": manifest["files"], "size": manifest["size"]}
+        entry["backup"] = prove(host, own, restic, chosen, last.proof_of(what[0].copy))
     # Nothing of the node changes; that it was proven is noted in the repository.
     acted(entry, Action("backup", name, "update"))
     return entry
+
+
+def prove(host: Host, own: InstanceStore, restic: Restic, chosen: Backup, proof: str) -> dict[str, Any]:
+    """``proof``: what its host notes it as. Returns what is said of the backup. Raises as ``verify.prove``."""
+    verify.sweep(own)
+    with noting(own, proof):
+        manifest = verify.prove(restic, host.run_command, own, chosen)
+    last.proven(own, chosen.id, proof)
+    return {**chosen.as_dict(), "files": manifest["files"], "size": manifest["size"]}
 
 
 def told(manifest: Mapping[str, Any], copied: snapshot.Copied) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..backup import copies, last, settings, snapshot
+from ..backup import anew, copies, last, settings, snapshot
 from ..backup.settings import Settings
 from ..backup.timer import service_of, timer_of
 from ..boot.timers import TimerPlan, Timers, Timing, calendar_problem
@@ -30,7 +30,7 @@ from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..system.lock import Lock
 from .own import Way, result_of
-from .repositories import Asked, Host, keep_files, ready, wanted_settings
+from .repositories import Asked, Host, foreseen, keep_files, ready, wanted_settings
 from .repository_place import require_apart
 from .work import of_the_system
 
@@ -168,7 +168,10 @@ class _One:
         if differs:
             # What would keep every backup from being made is told today, and not at night.
             self.findings += snapshot.to_save(self.host.engine, own, self.state, wish).findings
+            self.findings += anew.told(own, known, wish)
             require_apart(self.host, own, wish)
+            if self.way.check and known is not None and known.repository != wish.repository:
+                foreseen(self.host, own, wish, replace(self.asked, brings=True))
             self.actions.append(Action("files", "backup settings", "update" if known is not None else "create"))
             self.diff.append(_settings_diff(own, known, wish))
         if fresh:

@@ -24,7 +24,18 @@ from ..status.ended import as_it_should, may_go
 from ..status.jobs import jobs_in
 
 # What is there of one that is installed, beside its record, its journal and its data.
-RELEASE = ("releases", "current", "spec.json", "wanted.json", "hold.json", os.path.join("backup", "arrived.json"))
+RELEASE = (
+    "before",
+    "upgrade",
+    "previous",
+    "discarded.json",
+    "releases",
+    "current",
+    "spec.json",
+    "wanted.json",
+    "hold.json",
+    os.path.join("backup", "arrived.json"),
+)
 
 
 def why_work(

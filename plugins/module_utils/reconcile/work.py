@@ -37,7 +37,8 @@ def unsaid(_text: str) -> None:
 @dataclass
 class Work:
     """A job on its way. ``kept`` is what a removal left, ``told`` what the run itself has to say, ``problems`` are why it may not be
-    made; ``error`` is what became of it, ``held_back``: because of others; ``transaction`` is what the journal calls it."""
+    made; ``error`` is what became of it, ``held_back``: because of others; ``transaction`` is what the journal calls it; ``went_back``: what
+    was there before is in its place again."""
 
     job: Job
     draft: Draft | None = None
@@ -51,6 +52,7 @@ class Work:
     begun: bool = False
     told: list[Finding] = field(default_factory=list)
     transaction: str = ""
+    went_back: bool = False
 
     def begin(self, own: InstanceStore, operation: str, terms: Terms, **details: Any) -> None:
         """From here on something is changed: the journal says what was to be done until ``ended`` says what became of it."""

@@ -32,6 +32,7 @@ from .entry import entry_of, strange, tell
 from .jobs import jobs_in
 from .restarts import restarted
 from .saved import saved
+from .upgrades import upgrades
 
 DAMAGED = "damaged"
 
@@ -126,6 +127,8 @@ class _Look:
         elif not gone:
             entry["health"], problems = self._health(known, entry["health"])
             tell(entry, problems)
+        entry["upgrade"], problems = upgrades(files, state)
+        tell(entry, problems)
         entry["backup"], problems = saved(files, not gone and broken is None)
         tell(entry, problems)
         if held is not None:

@@ -17,6 +17,22 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
+def mark() -> int:
+    """By how much the time of day is ahead of the time since the host was started, in nanoseconds: the same until somebody sets the clock."""
+    looks = []
+    for _number in range(3):
+        before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        day, after = time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        # Between two looks others may have their turn.
+        looks.append((after - before, day - before))
+    return min(looks)[1]
+
+
+def set_back(since: int) -> int:
+    """Nanoseconds the clock was set back by since a ``mark``; 0 where it was not."""
+    return max(since - mark(), 0)
+
+
 def seconds_since(instant: str) -> float | None:
     """Seconds since an instant as this library or the engine writes it (``2026-01-15T08:00:00.123456789Z``), by the host's clock;
     ``None`` for what is none, and for one still to come: the clock was wrong then or is now, so nothing can be counted from it."""

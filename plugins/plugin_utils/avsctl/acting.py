@@ -236,7 +236,20 @@ def _recover(arguments: argparse.Namespace, place: Place) -> Outcome:
         _await_engine(place)
     done = _handed_over(place, ids)
     left = [name for name in ids if name not in done]
+    _end_upgrades(place, left)
     return _told(recover(place.store, place.engine, left, Way("avs-recover.service", _BOOT_PATIENCE)))
+
+
+def _end_upgrades(place: Place, ids: Sequence[str]) -> None:
+    """What a cut left of them; what cannot be ended now waits, and is not started."""
+    if not any(os.path.lexists(place.store.instance(name).upgrade) for name in ids):
+        return
+    from ...module_utils.reconcile.own import Way
+    from ...module_utils.reconcile.repositories import Asked, Host
+    from ...module_utils.transaction.cut import end
+    from .process import run_command
+
+    end(Host(place.store, place.engine, run_command), ids, Way("avs-recover.service", _BOOT_PATIENCE, boot=True), Asked())
 
 
 def _handed_over(place: Place, ids: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...module_utils.boot.units import PROGRAM
 from ...module_utils.common.masking import Mask
-from ...module_utils.reconcile.call import answer
+from ...module_utils.transaction.call import answer
 from .process import run_command
 
 # As avsctl with arguments ends (commands.py).

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from .acting import chosen, code_of, holder, lines_of, seconds, several
@@ -23,20 +24,22 @@ def _takes_bound(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-stop", type=seconds, metavar="SECONDS", help="a node is down for the copy so long at most (as it was set up, or 1800)"
     )
+    parser.add_argument("--prove-due", action="store_true", help="then prove what is due, as a timer's backup does (avs_backup_prove)")
 
 
 def _backup(arguments: argparse.Namespace, place: Place) -> Outcome:
     from ...module_utils.common.harmless import harmless_deep
     from ...module_utils.reconcile.own import Way
+    from ...module_utils.reconcile.proving import prove_due
     from ...module_utils.reconcile.repositories import Asked
     from ...module_utils.reconcile.saving import take
 
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
     with shown() as told:
-        data = harmless_deep(
-            dict(take(_host(place, told), chosen(arguments, place), way, Asked(bound=arguments.max_stop), bool(arguments.all)))
-        )
-    lines = [line for entry in data["instances"] for line in (*lines_of(entry), *_saved(entry))]
+        host = host_of(place, told)
+        done = take(host, chosen(arguments, place), way, Asked(bound=arguments.max_stop), bool(arguments.all))
+        data = harmless_deep(dict(prove_due(host, way, done) if arguments.prove_due else done))
+    lines = [line for entry in data["instances"] for line in (*lines_of(entry), *_saved(entry), *_proofs(entry))]
     return Outcome(code_of(data), data, lines)
 
 
@@ -55,8 +58,37 @@ def _saved(entry: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _removed(place: Place, there: Sequence[str]) -> dict[str, str]:
+    """Those that are gone from this host, and where their backups stay: nothing here opens them, and nothing is wrong with that."""
+    from ...module_utils.common.errors import HostError
+    from ...module_utils.reconcile.repositories import removed_from
+
+    found = {}
+    for name in there:
+        # What cannot be read is told by who lists it.
+        with suppress(HostError):
+            found[name] = removed_from(place.store.instance(name))
+    return {name: text for name, text in found.items() if text}
+
+
+def _proofs(entry: Mapping[str, Any]) -> list[str]:
+    """What became of proofs that were due; one that failed is an error, and told as that."""
+    return [
+        f"{entry['id']}: its proof{f' of {copy}' if copy else ''} was put off: {told['put_off']}"
+        if "put_off" in told
+        else _is_proven(entry["id"], told, copy)
+        for copy, told in sorted(entry.get("proofs", {}).items())
+        if told
+    ]
+
+
+def _is_proven(instance: str, made: Mapping[str, Any], copy: str = "") -> str:
+    where, size = f" in {copy}" if copy else "", f"{int(made['size']) / (1 << 20):.1f} MiB"
+    return f"{instance}: backup {made['id']}{where} was restored aside and is what was saved: {made['files']} files, {size}"
+
+
 def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
-    from ...module_utils.common.harmless import harmless_deep
+    from ...module_utils.common.harmless import harmless, harmless_deep
     from ...module_utils.reconcile.own import Way
     from ...module_utils.reconcile.repositories import Asked
     from ...module_utils.reconcile.saving import listed
@@ -64,13 +96,18 @@ def _backups(arguments: argparse.Namespace, place: Place) -> Outcome:
 
     there = known(place)
     require(arguments.ids, there)
-    data = harmless_deep(dict(listed(_host(place), arguments.ids or there, Way(holder()), Asked(copy=arguments.copy))))
+    gone = {} if arguments.ids else _removed(place, there)
+    asked = [name for name in arguments.ids or there if name not in gone]
+    data = harmless_deep(dict(listed(host_of(place), asked, Way(holder()), Asked(copy=arguments.copy))))
     rows = [
         (entry["id"], item["time"][:19] + "Z", item["id"], item["version"], item["verified"][:19] + "Z" if item["verified"] else "never")
         for entry in data["instances"]
         for item in entry.get("backups") or ()
     ]
-    lines = table(("INSTANCE", "TIME", "BACKUP", "VERSION", "PROVEN"), rows, room()) if rows else ["no backups on this host"]
+    lines = table(("INSTANCE", "TIME", "BACKUP", "VERSION", "PROVEN"), rows, room()) if rows else []
+    if not rows and not gone and code_of(data) == DONE:
+        lines = ["no backups on this host"]
+    lines += [f"{name}: {harmless(text)}" for name, text in gone.items()]
     lines += going_on(place.store, arguments.ids or there)
     return Outcome(code_of(data), data, [*lines, *(line for entry in data["instances"] for line in _off(place, entry))])
 
@@ -95,15 +132,11 @@ def _prove(arguments: argparse.Namespace, place: Place) -> Outcome:
     require([arguments.id], known(place))
     way = Way(holder(), arguments.lock_timeout)
     with shown() as told:
-        data = harmless_deep(dict(proven(_host(place, told), [arguments.id], way, Asked(copy=arguments.copy), arguments.backup)))
+        data = harmless_deep(dict(proven(host_of(place, told), [arguments.id], way, Asked(copy=arguments.copy), arguments.backup)))
     entry, code = data["instances"][0], code_of(data)
     if code != DONE:
         return Outcome(code, data, lines_of(entry))
-    made = entry["backup"]
-    size = f"{int(made['size']) / (1 << 20):.1f} MiB"
-    return Outcome(
-        code, data, [f"{entry['id']}: backup {made['id']} was restored aside and is what was saved: {made['files']} files, {size}"]
-    )
+    return Outcome(code, data, [_is_proven(entry["id"], entry["backup"])])
 
 
 def _restore(arguments: argparse.Namespace, place: Place) -> Outcome:
@@ -116,7 +149,7 @@ def _restore(arguments: argparse.Namespace, place: Place) -> Outcome:
     way = Way(holder(), arguments.lock_timeout, arguments.stop_timeout)
     back = Back(arguments.backup, arguments.acknowledge)
     with shown() as told:
-        data = harmless_deep(dict(restore(_host(place, told), [arguments.id], way, Asked(copy=arguments.copy), back)))
+        data = harmless_deep(dict(restore(host_of(place, told), [arguments.id], way, Asked(copy=arguments.copy), back)))
     entry = data["instances"][0]
     kept = [f"{entry['id']}: what was there is kept: {path}" for path in (entry.get("replaced") or {}).values()]
     return Outcome(code_of(data), data, [*lines_of(entry), *kept])
@@ -130,7 +163,8 @@ def _takes_restore(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _host(place: Place, told: Callable[[str, Any], None] | None = None) -> Any:
+def host_of(place: Place, told: Callable[[str, Any], None] | None = None) -> Any:
+    """The host as commands about what is stored know it."""
     from ...module_utils.backup.progress import unheard
     from ...module_utils.reconcile.repositories import Host
     from .process import run_command

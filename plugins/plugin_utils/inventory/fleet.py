@@ -104,7 +104,7 @@ class Fleet:
     def _unasked(self, new: Collection[Use], others: Mapping[str, Answer]) -> list[Finding]:
         """The one finding on those a new key could not be compared with."""
         heard = {host for host, answer in others.items() if answer.heard}
-        silent = sorted({*self._record.get("hosts", ()), *self._turn.hosts} - heard - {self._host})
+        silent = sorted({*self._record.get("hosts", ()), *self._turn.hosts} - heard - {self._host, *self._turn.gone})
         dark = sorted(f"{instance} on {host}" for host, answer in others.items() for instance in answer.unknown)
         if not new or not (silent or dark):
             return []

@@ -10,7 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,17 @@ _RECORD, _WAITING = "public", "waiting"
 @dataclass(frozen=True)
 class Turn:
     """A task on the hosts that are worked on together (those of a wave that have not failed yet), at most ``forks`` at a time.
-    ``target``: the host that is asked, where that is another one than whose variables the task has."""
+    ``target``: the host that is asked, where that is another one than whose variables the task has; ``gone``: hosts that gave up in this run
+    what is to come, and were asked then."""
 
     task: str = ""
     hosts: Collection[str] = ()
     forks: int = 1
     target: str = ""
+    gone: Collection[str] = ()
+
+    def without(self, gone: Collection[str]) -> Turn:
+        return replace(self, hosts=[host for host in self.hosts if host not in gone], gone=tuple(gone))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...module_utils.common.names import is_inside, is_name, is_variable
+from ...module_utils.common import command_mounts
+from ...module_utils.common.names import is_inside, is_name, is_part, is_variable
 from ..parsing import schema
 from ..parsing.report import Report, Rules, kind_of, path_of, shown
 from ..parsing.schema import Field, list_of, map_of, one_of, record, text
@@ -90,8 +91,18 @@ def _key(value: Any, path: str, report: Report) -> Any:
 
 def _command(value: Any, path: str, report: Report) -> Any:
     checked = _COMMAND(value, path, report)
-    if checked and checked["run"] in ("exec", "run") and value.get("service") is None:
+    if not checked:
+        return checked
+    if checked["run"] in ("exec", "run") and value.get("service") is None:
         report.add(RULES.missing, path_of(path, "service"), f"is missing: {checked['run']} needs a service")
+    for name in _CONTAINER if checked["run"] == "exec" else ():
+        if value.get(name) is not None:
+            problem = "is not for exec: it runs in the container of its service, as that is"
+            report.add(RULES.type, path_of(path, name), problem, "Take it away, or write run: run.")
+    for name in (*_CONTAINER, "timeout"):
+        if checked[name] is None or (name == "read_only" and checked[name]):
+            # Part of the spec only where it says something: what was installed before it was known is not to change.
+            del checked[name]
     return checked
 
 
@@ -148,13 +159,21 @@ _metrics = list_of(record({
     "port": Field(_listening_port, required=True),
     "path": Field(schema.url_path, default=lambda: "/metrics"),
 }))  # fmt: skip
+_MOUNT = "a volume, or a folder as data/<path>, with :/place in the container and :ro behind it where they are meant"
 _COMMAND = record({
     "run": Field(one_of("plugin", "exec", "run"), required=True),
     "service": Field(schema.service),
     "args": Field(list_of(_argument), default=list),
     "chain": Field(schema.boolean, default=lambda: False),
     "needs": Field(list_of(_name, unique=""), default=list),
+    "network": Field(text(is_part, "none, or the name of a network of the compose file")),
+    "mounts": Field(list_of(text(lambda value: command_mounts.read(value) is not None, _MOUNT), unique="")),
+    "timeout": Field(_timeout),
+    "user": Field(schema.owner),
+    "read_only": Field(schema.boolean),
 })  # fmt: skip
+# What says how its container is made.
+_CONTAINER = ("network", "mounts", "user", "read_only")
 _commands = map_of(_name, _command)
 _migrations = list_of(record({
     "to": Field(schema.version, required=True),

@@ -37,15 +37,17 @@ _SECRETS = ("password", "secret")
 
 
 class BackupAction(HostAction):
-    """Runs ``module`` with what is secret in place of where it is. In check mode it is looked for, and not sent, unless it is ``always``.
-    ``named``: with what the inventory calls the host, too; ``long``: what it does goes on on the host by itself, and is asked for, but for
-    states that are ``short``; ``replaces``: what is there now is lost by it, so that nothing that was said for it may be passed over."""
+    """Runs ``module`` with what is secret in place of where it is. In check mode it is looked for, and not sent, unless it is ``always``;
+    ``announces``: that there is a password is said then. ``named``: with what the inventory calls the host, too; ``long``: what it does goes on
+    on the host by itself, and is asked for, but for states that are ``short``; ``replaces``: what is there now is lost by it, so that nothing
+    that was said for it may be passed over."""
 
     module: ClassVar[str]
     always: ClassVar[bool] = False
     named: ClassVar[bool] = False
     long: ClassVar[bool] = False
     short: ClassVar[tuple[str, ...]] = ("listed",)
+    announces: ClassVar[bool] = False
     replaces: ClassVar[bool] = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -69,6 +71,7 @@ class BackupAction(HostAction):
             return {"failed": True, "changed": False, **error.as_result()}
         sent = found if sends else {}
         arguments.update({_PLACE: sent[_VARIABLE]} if _VARIABLE in sent else {})
+        arguments.update({"password_given": True} if self.announces and _VARIABLE in found and not sends else {})
         arguments.update({_COPIES: _filled(elsewhere, sent)} if elsewhere is not None else {})
 
         def execute(given: dict[str, Any]) -> dict[str, Any]:

@@ -71,7 +71,8 @@ class Run:
         folder = RunFolder(task.temp)
         files = task.files
         survey_of = folder.once(f"survey-{task.id}", lambda: _survey(task, files.find))
-        self.fleet = Fleet(folder, task.host, survey_of, files.find, task.turn)
+        turn = task.turn.without(arguments.get("given_up_by") or ())
+        self.fleet = Fleet(folder, task.host, survey_of, files.find, turn)
         self.findings += self.fleet.shared(self.entries)
         fetched = Cache(Path(arguments["cache_dir"]).expanduser() if arguments["cache_dir"] else None, Path(task.temp))
         self.offers = Offers(_taps(task, arguments["taps"], self.findings), fetched, task.base)

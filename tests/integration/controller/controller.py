@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from ansible_collections.restaking.avs.plugins.module_utils.avsctl.install import FOLDER
 
-from tests.core import OLDEST, bin_folder, collections_path
+from tests.core import COMPILED, OLDEST, bin_folder, collections_path
 from tests.integration.controller import stand_ins
 from tests.integration.controller.openbao import OpenBao
 from tests.integration.terminal import at_terminal
@@ -117,6 +117,7 @@ class Controller:
         (self.folder / "play.yml").write_text(play)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "BAO_"))}
         own = {
+            "PYTHONPATH": str(COMPILED),
             "ANSIBLE_COLLECTIONS_PATH": collections_path(self.folder / "collections"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_LOG_PATH": str(self.log),

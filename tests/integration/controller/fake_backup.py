@@ -60,7 +60,11 @@ def main() -> None:
             for copy in given["copies"]
         ]
         asked["copy"] = given.get("copy")
-    said = {name: given.get(name) for name in ("classes", "acknowledged", "backup_acknowledged") if given.get(name)}
+    said = {
+        name: given.get(name)
+        for name in ("classes", "acknowledged", "backup_acknowledged", "backups_left", "password_given")
+        if given.get(name)
+    }
     asked.update({"said": said} if said else {})
     with open(os.path.join(module._remote_tmp, "asked.memory"), "a") as handle:
         handle.write(json.dumps(asked) + "\n")

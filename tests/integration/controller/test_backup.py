@@ -13,6 +13,7 @@ import pytest
 
 from tests.core import OLDEST
 from tests.integration.controller.controller import Controller, Run
+from tests.integration.controller.stand_ins import arguments
 
 CANARY = "canary-of-a-repository-0123456789"
 
@@ -48,8 +49,10 @@ def test_the_password_comes_from_its_source_and_is_sent_unseen(controller: Contr
     assert asked(controller) == [{"state": "taken", "repository": "/mnt/backup", "password": digest(CANARY), "check": False}]
     assert "create backup a-avs-1" in run.output and unseen(controller, run)
     run = controller.playbook("backup", "--check", avs_backup_all=True, avs_backup_verify=True)
-    # Looked for, and not sent.
-    assert run.code == 0 and [(item["password"], item["check"]) for item in asked(controller)[1:]] == [(digest(""), True)]
+    # Looked for, and not sent; that there is one is said.
+    assert run.code == 0 and [(item["password"], item["check"], item["said"]) for item in asked(controller)[1:]] == [
+        (digest(""), True, {"password_given": True})
+    ]
     secret.unlink()
     run = controller.playbook("backup", "--check", avs_backup_all=True)
     assert run.code != 0 and len(asked(controller)) == 2 and "backup.password" in run.output
@@ -125,14 +128,38 @@ def test_what_to_back_up_is_said_once(controller: Controller) -> None:
     assert run.code != 0 and "no host that answered has b-avs-1;" in run.output
 
 
+def test_places_that_are_left_behind_are_named_for_a_run(controller: Controller) -> None:
+    controller.inventory({"h1": []}, {"avs_backup_schedule": "daily"})
+    left = ["/mnt/backup/avs", "s3:https://s3.example.org/avs"]
+    for given in (left, ",".join(left)):
+        assert controller.playbook("backup", avs_backup_all=True, avs_ack_backups_left=given).code == 0
+        assert asked(controller)[-1]["said"] == {"backups_left": left}
+    # What every run does has no such option.
+    assert "backups_left" not in arguments("backup_schedule")["argument_spec"]
+
+
 def test_what_is_of_another_type_is_named_by_its_variable(controller: Controller) -> None:
     """All at once, and before a host is asked."""
-    wrong = {"avs_backup_classes": ["x"], "avs_backup_max_stop": "1h", "avs_backup_acknowledged": ["/mnt"], "avs_backup_keep": 3}
+    wrong = {
+        "avs_backup_classes": ["x"],
+        "avs_backup_max_stop": "1h",
+        "avs_backup_prove": "weekly",
+        "avs_backup_acknowledged": ["/mnt"],
+        "avs_backup_keep": 3,
+        "avs_ack_backups_left": {"x": 1},
+    }
     controller.inventory({"h1": []}, {**wrong, "avs_backup_password": CANARY})
     run = controller.playbook("backup", avs_backup_all=True)
     assert run.code != 0 and all(f"{name}: is no " in run.output for name in wrong) and asked(controller) == [] and unseen(controller, run)
     # As `-e name='{...}'` gives them, they are texts.
-    fine = {"avs_backup_classes": "{}", "avs_backup_max_stop": "600", "avs_backup_acknowledged": "{}", "avs_backup_keep": '{"last": 3}'}
+    fine = {
+        "avs_backup_classes": "{}",
+        "avs_backup_max_stop": "600",
+        "avs_backup_prove": "7",
+        "avs_backup_acknowledged": "{}",
+        "avs_backup_keep": '{"last": 3}',
+        "avs_ack_backups_left": "/mnt",
+    }
     assert controller.playbook("backup", avs_backup_all=True, **fine).code == 0
     run = controller.playbook("restore", "--check", avs_restore="a-avs-1", avs_restore_acknowledged={"x": 1})
     assert run.code != 0 and "avs_restore_acknowledged: is no list" in run.output

@@ -79,6 +79,9 @@ def test_its_old_host_is_asked_twice_and_gives_what_it_promised(hosts: Hosts) ->
     assert looked["keys"] is True and (gone[1]["to"], gone[1]["machine"], gone[1]["since"]) == ("h2", "m1", SINCE)
     assert brought["old"]["instances"][0]["move"]["trial"] is True  # type: ignore[index]
     assert confirmed["old"]["instances"][0]["move"]["trial"] is False  # type: ignore[index]
+    # Nor is it said of it, which gave the keys up, that it was not asked.
+    told = [item["message"] for item in run.tasks("h2")["Install and start it"]["findings"] if item["id"] == "KEY-012"]
+    assert len(told) == 1 and "the keys of h3," in told[0] and "h1" not in told[0]
 
 
 def test_who_cannot_give_it_up_is_not_asked_again(hosts: Hosts) -> None:

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import listing
+from ansible_collections.restaking.avs.plugins.module_utils.backup import last, listing
 from ansible_collections.restaking.avs.plugins.module_utils.backup.listing import Tree
+from ansible_collections.restaking.avs.plugins.module_utils.common.records import plain
 from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, restoring, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.restoring import Back
+from ansible_collections.restaking.avs.plugins.module_utils.system import files
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import people
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.commands import Place
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
@@ -179,11 +181,18 @@ def test_killed_anywhere_the_next_run_has_the_node_up_and_what_counts_can_be_pro
 
 def test_avsctl_backs_up_lists_and_proves_by_what_the_host_keeps(bench: Bench, node: str, capsys: pytest.CaptureFixture[str]) -> None:
     place = Place(bench.store, bench.engine)
-    assert people.main(["backup", node, "--json"], place) == 0
-    made = json.loads(capsys.readouterr().out)["instances"][0]["backup"]
+    own = bench.store.instance(node)
+    noted = last.read(own)
+    assert noted is not None
+    files.write_json(last.place(own), plain(noted.but(verified="2026-01-01T00:00:00Z")))
+    # As its timer does, after a long time without a proof.
+    assert people.main(["backup", node, "--prove-due", "--json"], place) == 0
+    done = json.loads(capsys.readouterr().out)["instances"][0]
+    made = done["backup"]
+    assert done["proofs"][""]["id"] == made["id"]
     assert people.main(["backups", node], place) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last.split()[2] == made["id"] and last.split()[-1] == "never"
+    row = capsys.readouterr().out.splitlines()[-1]
+    assert row.split()[2] == made["id"] and row.split()[-1] != "never"
     assert people.main(["prove", node], place) == 0
     assert f"{made['id']} was restored aside and is what was saved" in capsys.readouterr().out
     (Path(bench.store.run) / node / "backup" / "password").unlink()

@@ -261,7 +261,7 @@ def test_an_unexpected_error_before_anything_was_done_is_no_answer(call: dict[st
 
 
 def test_a_refusal_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.restaking.avs.plugins.module_utils.reconcile import call as answers
+    from ansible_collections.restaking.avs.plugins.module_utils.transaction import call as answers
 
     def refused(*_arguments: Any) -> dict[str, Any]:
         raise HostError("no")

@@ -203,6 +203,12 @@ def test_what_a_server_says_is_told_without_the_login(own: InstanceStore) -> Non
         ("abc", "c", "c", ""),
         ("abc", "c", "a", "a"),
         ("bc", "a", "c", "bc"),
+        # One of a clock that was ahead, on both, on the copy alone, here alone; and a clock that is behind by now.
+        ("abcz", "az", "c", "bc"),
+        ("abcz", "z", "c", "abc"),
+        ("abc", "az", "c", "bc"),
+        ("abcz", "a", "c", "bcz"),
+        ("acde", "de", "a", "a"),
     ],
 )
 def test_what_a_copy_lacks(here: str, there: str, made: str, wanted: str) -> None:

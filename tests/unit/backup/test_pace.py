@@ -30,6 +30,13 @@ def test_a_pass_tells_its_rate_when_it_was_long_enough() -> None:
     assert pace.rate_of(10 * MIB, 4.0) is None and pace.rate_of(200 * MIB, 0.5) is None
 
 
+def test_a_pass_that_reads_much_in_a_moment_is_as_fast_at_least() -> None:
+    # 60 MiB in a second are too few to tell how fast it is, and enough to tell that it is not as slow as it was once.
+    assert pace._at_least(0.1 * MIB, 60 * MIB, 1.0) == 60 * MIB
+    assert pace._at_least(100.0 * MIB, 60 * MIB, 1.0) == 100 * MIB and pace._at_least(None, 60 * MIB, 1.0) is None
+    assert pace._at_least(5.0, 60, 0.0) == 5.0
+
+
 @pytest.mark.parametrize(
     ("known", "looking", "seconds"),
     [

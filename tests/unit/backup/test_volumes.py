@@ -84,7 +84,15 @@ def test_a_volume_of_a_version_before_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted", [{"x": "data"}, {"d": "gold"}, {"data/../x": "cache"}, {"data//x": "cache"}, {"data/a": "cache", "data/a/b": "data"}]
+    "wanted",
+    [
+        {"x": "data"},
+        {"d": "gold"},
+        {"data/../x": "cache"},
+        {"data//x": "cache"},
+        {"data/.": "cache"},
+        {"data/a": "cache", "data/a/b": "data"},
+    ],
 )
 def test_a_class_that_means_nothing_is_refused(wanted: dict[str, str]) -> None:
     with pytest.raises(HostError):

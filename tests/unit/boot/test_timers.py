@@ -58,7 +58,7 @@ def test_a_timer_is_made_started_and_found_unchanged(timers: Timers) -> None:
 def test_the_service_is_bounded_takes_its_turn_and_leaves_no_node_down(timers: Timers) -> None:
     made(timers, Systemd(), node_a=DAILY)
     text = path(timers, SERVICE).read_text()
-    assert "ExecStart=/usr/local/sbin/avsctl backup --lock-timeout 3600 %i\n" in text and "SuccessExitStatus=3\n" in text
+    assert "ExecStart=/usr/local/sbin/avsctl backup --lock-timeout 3600 --prove-due %i\n" in text and "SuccessExitStatus=3\n" in text
     assert "exec /usr/local/sbin/avsctl up %i" in text and "Nice=10" in text and "TimeoutStartSec=2d" in text
     assert "Requires=" not in text and "{" not in text and "infinity" not in text
 

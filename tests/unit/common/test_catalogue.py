@@ -11,10 +11,11 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.rules import 
 from ansible_collections.restaking.avs.plugins.module_utils.common.rules_of_backups import BACKUPS
 from ansible_collections.restaking.avs.plugins.module_utils.common.rules_of_inputs import INPUTS
 from ansible_collections.restaking.avs.plugins.module_utils.common.rules_of_nodes import NODES
+from ansible_collections.restaking.avs.plugins.module_utils.common.rules_of_upgrades import UPGRADES
 
 
 def test_every_rule_is_in_one_table_and_there_once() -> None:
-    assert [rule.id for rule in (*NODES, *BACKUPS, *INPUTS)] == list(RULES)
+    assert [rule.id for rule in (*NODES, *UPGRADES, *BACKUPS, *INPUTS)] == list(RULES)
 
 
 def test_a_finding_has_its_rules_words_unless_others_are_given() -> None:

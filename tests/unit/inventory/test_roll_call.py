@@ -160,6 +160,21 @@ def test_hosts_that_were_not_asked_are_named_once_and_for_new_keys_alone(tmp_pat
     assert "n09 and 20 more" in many.answer("h1", [], {"a": ONE})[0].message
 
 
+def test_who_gave_it_up_in_this_run_is_neither_waited_for_nor_called_silent(tmp_path: Path) -> None:
+    run = Run(tmp_path, ["h1", "h2"], ["h1", "h2", "h3"])
+    run.turn = run.turn.without(["h2"])
+    (warning,) = run.answer("h1", [], {"a": ONE})
+    assert "h3," in warning.message and "h2" not in warning.message
+    alone = Run(tmp_path / "alone", ["h1", "h2"], ["h1", "h2"])
+    alone.turn = alone.turn.without(["h2"])
+    assert alone.answer("h1", [], {"a": ONE}) == []
+    # Whoever answers is heard.
+    told = Run(tmp_path / "told", ["h1", "h2"], ["h1", "h2"])
+    told.turn = told.turn.without(["h2"])
+    told.answer("h2", [running("b", ONE)])
+    assert [item.id for item in told.answer("h1", [], {"a": ONE})] == ["KEY-006"]
+
+
 def test_the_survey_names_who_may_run_instances() -> None:
     def variables(host: str) -> dict[str, Any]:
         if host == "broken":

@@ -60,6 +60,38 @@ def test_every_section() -> None:
     assert runtime.upgrade_before == {"time": "2027-01-15T00:00:00Z"}
 
 
+NO_MOUNTS = (
+    "/etc", "../x", "data/", "data/.", "data/../x", "data/a/../../x", "v:x", "v:/etc", "v:/etc/x", "v:/x:rw", "v:/x:ro:ro", "v:/..", "v:/a b",
+    "v:", ":ro", "-v", "v,x", "v:/x,y:z", "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("run", "field", "value"), [
+    *[("plugin", "mounts[0]", [one]) for one in NO_MOUNTS], ("plugin", "mounts", "v"), ("plugin", "network", "a b"), ("plugin", "network", "-x"),
+    ("plugin", "user", "node"), ("plugin", "timeout", 0), ("plugin", "timeout", 86401), ("plugin", "read_only", "sometimes"),
+    ("exec", "network", "none"), ("exec", "mounts", []), ("exec", "user", "1"), ("exec", "read_only", True),
+])  # fmt: skip
+def test_problems_of_a_container_of_a_command(run: str, field: str, value: Any) -> None:
+    _runtime, problems = parse({"schema": 1, "commands": {"c": {"run": run, "service": "n", field.partition("[")[0]: value}}})
+    assert problems == [("PKG-016", f"commands.c.{field}")]
+
+
+def test_what_a_command_does_not_say_is_no_part_of_it() -> None:
+    """An instance that was installed before there were these fields has none of them in its spec."""
+    before = {"run": "plugin", "service": None, "args": [], "chain": False, "needs": []}
+    runtime, problems = parse(
+        {"schema": 1, "commands": {"old": {"run": "plugin"}, "plain": {"run": "plugin", "read_only": True, "user": None}}}
+    )
+    assert problems == [] and runtime.commands == {"old": before, "plain": before}
+    mounts = ["v", "v.1:ro", "data/db", "data/db/x:/srv/x:ro", "v:/data"]
+    said = {"network": "avs", "mounts": mounts, "timeout": 60, "user": "1000:1000", "read_only": False}
+    runtime, problems = parse(
+        {"schema": 1, "commands": {"new": {"run": "plugin", **said}, "exec": {"run": "exec", "service": "n", "timeout": 5}}}
+    )
+    assert problems == [] and runtime.commands["new"] == {**before, **said}
+    assert runtime.commands["exec"] == {**before, "run": "exec", "service": "n", "timeout": 5}
+
+
 def test_without_the_file_everything_has_a_default() -> None:
     runtime, problems = parse(None)
     assert problems == []

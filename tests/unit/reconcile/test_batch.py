@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import call
+from ansible_collections.restaking.avs.plugins.module_utils.transaction import call
 
 from tests.unit.support.cuts import fingerprint
 from tests.unit.support.memory_host import GATEWAY, ID, IMAGE, OTHER, PACKAGE, SECRETS, MemoryHost, acted, image, rules_of, second

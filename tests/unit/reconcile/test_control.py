@@ -201,6 +201,24 @@ def test_what_was_removed_is_not_held_when_it_is_made_again(memory_host: MemoryH
     assert host.well(spec)["state"] == "started"
 
 
+def test_what_runs_is_told_to_run_whatever_was_refused(memory_host: MemoryHost) -> None:
+    host = memory_host
+    host.well(host.spec())
+    own_, engine = host.store.instance(ID), host.engine.connect()
+    found = [own.recover(host.store, engine, [ID], WAY)["instances"][0]]
+    with Lock(own_.lock, "somebody", 0):
+        found += [
+            control.restart(host.store, engine, [ID], WAY)["instances"][0],
+            own.recover(host.store, engine, [ID], WAY)["instances"][0],
+        ]
+    os.unlink(own_.path("spec.json"))
+    found += [do(host.store, engine, [ID], WAY)["instances"][0] for do in (control.start, control.restart)]
+    assert [(bool(item["error"]), item["state"], item["health"]["status"]) for item in found] == [
+        (False, "started", "healthy"),
+        *[(True, "started", "healthy")] * 4,
+    ]
+
+
 def test_a_full_disk_keeps_no_node_running(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
     host = memory_host
     host.well(host.spec())

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,13 @@ class Scene:
     act: Step
     loses: bool = False
     fails: str = ""
+
+
+def _why(error: str | None) -> str | None:
+    """An end of a job is told by the engine, where another service waits for it, and else by the gate."""
+    told = "demo-avs-op1 did not become healthy\n  demo-avs-op1: job has exited with code 3"
+    ended = re.sub(r"demo-avs-op1 could not be started\n.*service \"job\" didn't complete successfully: exit 3.*", told, error or "")
+    return ended or None
 
 
 def run(**changes: Any) -> Step:
@@ -109,7 +117,7 @@ def test_a_run_that_is_cut_is_finished_by_the_next(memory_host: MemoryHost, name
         cuts += 1
         _nothing_lost(host, scene, had, what)
         left = volumes_of(host.world)
-        assert _error(scene.act(host)) == errors[0], what
+        assert _why(_error(scene.act(host))) == _why(errors[0]), what
         assert differences(end_of(host), wanted) == [], what
         assert scene.loses or set({**left, **had}.values()) <= made(host), what
         assert scene.fails or not scene.act(host)["changed"], what

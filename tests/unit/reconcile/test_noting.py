@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, last, timer
+from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, last, settings, timer
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import LockedError
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.noting import turn
@@ -101,6 +101,26 @@ def test_one_that_waits_for_its_password_says_so_before_and_after_its_time(
     assert out[0].split()[-1] == "BACKUP" and out[1].split()[-1] == seen(host)[0]["time"]
     people.main(["ls", "--json"], place)
     assert json.loads(capsys.readouterr().out)["instances"][0]["backup"] == seen(host)[0]["time"]
+
+
+def test_of_one_that_was_removed_it_is_said_where_its_backups_are(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, capsys: Any
+) -> None:
+    host = memory_host
+    place = Place(host.store, host.engine.connect())
+    made = take()["backup"]["id"]
+    host.call(host.gone())
+    assert not os.path.exists(settings.password_file(host.store.instance(ID)))
+    where = f"{host.store.root}/backup/{ID}"
+    assert people.main(["backups"], place) == 0
+    out = capsys.readouterr().out
+    assert f"{ID}: is not installed on this host; its backups stay in {where}" in out and "waits" not in out
+    # Who asks for it is told what is to be done, and nothing that could not be.
+    assert people.main(["backups", ID], place) == 3
+    out = capsys.readouterr().out
+    assert f"its backups stay in {where}" in out and "install it again" in out and "no backups" not in out
+    entry = saving.listed(Host(host.store, host.engine.connect(), saved), [ID], WAY, Asked(password=PASSWORD))["instances"][0]
+    assert [item["id"] for item in entry["backups"]] == [made]
 
 
 def test_one_that_was_cut_is_told_and_one_that_is_on_its_way_is_not(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:

@@ -52,7 +52,7 @@ def test_the_node_is_stopped_copied_and_started_and_what_was_announced_is_done(m
     host = memory_host
     ids, before = host.ids(), Kept(host)
     announced = take(Way("tester", 0, check=True))
-    assert announced["changed"] and saved.asked == [] and not os.path.exists(settings.folder(host.store.instance(ID)))
+    assert announced["changed"] and saved.asked == [["version"]] and not os.path.exists(settings.folder(host.store.instance(ID)))
     before.restore()
     seen: list[set[str]] = []
     saved.during = lambda words: seen.append(running(host)) if words[0] == "backup" else None
@@ -172,7 +172,8 @@ def test_a_wrong_or_a_missing_password_is_told_before_anything_is_stopped(
     assert "waits for the password" in done["error"] and done["waiting"] and "avs_backup_password" in done["findings"][0]["remedy"]
     take()
     stops = len([words for words in host.engine.asked if words[0] == "stop"])
-    assert "wrong password" in take(password="another")["error"]
+    refused = take(password="another")
+    assert "wrong password" in refused["error"] and (refused["state"], refused["health"]["status"]) == ("started", "healthy")
     # One that does not open it is not kept.
     assert take(password="")["error"] is None
     for bad in ("two\nlines", " spaces "):
@@ -210,9 +211,8 @@ def test_a_repository_that_was_there_and_is_gone_is_not_begun_anew(memory_host: 
     place.rename(f"{place}.away")
     done = take()
     assert "was there, and is gone" in done["error"] and not place.exists() and running(host) == {"node", "gateway"}
-    # Another place is another wish.
-    assert take(repository=str(host.roots / "elsewhere"))["error"] is None
-    assert len(there(host, saved)) == 1
+    place.with_name(f"{ID}.away").rename(place)
+    assert take()["error"] is None and len(there(host, saved)) == 2
 
 
 def test_what_cannot_be_in_it_is_named_and_has_to_be_acknowledged(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
@@ -287,10 +287,13 @@ def test_nobody_gives_a_class_to_what_is_not_there(memory_host: MemoryHost, save
 def test_what_a_module_is_given_is_checked() -> None:
     good = {"repository": None, "password": None, "max_stop": 5}
     assert asked(good) == Asked(max_stop=5)
+    assert asked({**good, "prove": 0, "prove_copies": 3650}) == Asked(max_stop=5, prove=0, prove_copies=3650)
     for wrong in (
         {"classes": {ID: ["x"]}},
         {"acknowledged": {ID: {"x": 1}}},
         {"max_stop": 0},
+        {"prove": -1},
+        {"prove_copies": 3651},
         {"password": {"source": "vault"}},
         {"classes": {ID: {"x": 1}}},
     ):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import cloned, listing, pace, progress, settings
+from ansible_collections.restaking.avs.plugins.module_utils.backup import again, cloned, listing, pace, progress, settings
 from ansible_collections.restaking.avs.plugins.module_utils.backup.progress import Step
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
@@ -110,6 +110,29 @@ def test_another_pass_may_leave_less(memory_host: MemoryHost, saved: ResticInMem
     assert done["error"] is None and len(passes) == 2
     # Five bytes a pass that way.
     assert done["backup"]["added"] == 15
+
+
+@pytest.mark.parametrize("kind", ["ext4", "tmpfs"])
+def test_a_copy_that_was_slow_once_keeps_no_backup_from_being_made(
+    memory_host: MemoryHost, take: Take, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    own = memory_host.store.instance(ID)
+    assert take()["error"] is None
+    # A disk that hung for 25 minutes, within its bound; then the bound was set to ten.
+    pace.keep(own, pace.read(own).but(fixed=1500.0))
+    monkeypatch.setattr(again, "kind_of", lambda _path: kind)
+    error = take(bound=600.0)["error"]
+    if kind == "tmpfs":
+        # A pass tells nothing of a copy that reads all of it.
+        assert "would take about 1500 s" in error
+        return
+    assert error is None and pace.read(own).fixed < 600
+    # What is within its bound is believed.
+    pace.keep(own, pace.read(own).but(fixed=500.0))
+    seen: list[float | None] = []
+    real = pace.learn
+    monkeypatch.setattr(pace, "learn", lambda mine, *more: (seen.append(pace.read(mine).fixed), real(mine, *more)))
+    assert take(bound=600.0)["error"] is None and seen == [500.0]
 
 
 @pytest.mark.parametrize("other", [PASSWORD, "the wrong one"])

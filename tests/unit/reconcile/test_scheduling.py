@@ -192,6 +192,18 @@ def test_what_would_fail_at_night_is_told_today_and_the_timer_stays(memory_host:
     assert set_up(acknowledged={ID: ["node:/cache"]})["instances"][0]["error"] is None
 
 
+def test_another_place_is_not_begun_by_a_timer(memory_host: MemoryHost, timers: Timers, set_up: Set, take: Take) -> None:
+    set_up()
+    old, new = os.path.join(memory_host.store.root, "backup"), str(memory_host.roots / "elsewhere")
+    # Nothing is in it yet.
+    assert set_up(repository=new)["instances"][0]["error"] is None and set_up(repository=old)["instances"][0]["error"] is None
+    assert take(password="")["error"] is None
+    for way in (CHECK, WAY):
+        (entry,) = set_up(repository=f"{new}-2", way=way)["instances"]
+        assert f"its backups are 1 in {old}/{ID}" in entry["error"] and not entry["changed"] and timers.has(ID)
+    assert take(password="")["error"] is None and len(os.listdir(f"{old}/{ID}/snapshots")) == 4
+
+
 def test_what_copies_are_reached_by_is_brought_again_once_it_is_gone(memory_host: MemoryHost, set_up: Set) -> None:
     where = {"name": "offsite", "repository": "sftp:me@backup.example.org:/avs", "known_hosts": "backup.example.org ssh-ed25519 AAAA"}
     whole, public = given([{**where, "secret": "a private key"}], False), given([where], True)

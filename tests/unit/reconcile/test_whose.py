@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, origin, settings
+from ansible_collections.restaking.avs.plugins.module_utils.backup import copies, origin, settings, whose
 from ansible_collections.restaking.avs.plugins.module_utils.backup.copies import Given
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import repositories, restoring, saving
@@ -95,6 +95,18 @@ def test_a_repository_is_of_one_host(two: Two) -> None:
     assert settings.read(two.new.store.instance(ID)) is None and not settings.has_password(two.new.store.instance(ID))
 
 
+def test_who_had_one_place_with_others_begins_its_own(two: Two) -> None:
+    both(two)
+    shutil.rmtree(place(two.new))
+    assert taken(two, two.new)["error"] is None
+    # By releases before; and the other one was first to write there since.
+    shutil.rmtree(place(two.new))
+    shutil.copytree(place(two.old), place(two.new), symlinks=True)
+    assert WHOSE in taken(two, two.new)["error"]
+    done = taken(two, two.new, repository=str(two.new.roots / "two"))
+    assert done["error"] is None and any(f"stays in {place(two.new)}" in item["message"] for item in done["findings"])
+
+
 def test_what_a_release_before_made_goes_on(two: Two) -> None:
     without_marks(place(two.old))
     assert put_back(two, two.old)["error"] is None
@@ -165,6 +177,41 @@ def test_who_takes_an_older_backup_goes_on_after_the_newest(two: Two) -> None:
     two.new.well(keyed(two.new))
     done = taken(two, two.new)
     assert done["error"] is None, done["error"]
+
+
+@pytest.mark.parametrize("marks", ["of both", "of the newest", "of none"])
+def test_who_of_two_that_had_one_place_has_the_node_is_not_guessed(two: Two, marks: str) -> None:
+    """Host one has a node, which runs; another host made a newer backup in the same place, of one that may be another."""
+    older = listed(two, two.old)[0]
+    if marks == "of the newest":
+        without_marks(place(two.old))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whose, "require_own", lambda *_given: None)
+        patch.setattr(two, "at", lambda host: as_third(two, host))
+        asked = Asked(**{**vars(two.asked(two.old)), "host": "inventory-three"})
+        assert saving.take(two.at(two.old), [ID], WAY, asked)["instances"][0]["error"] is None
+    if marks == "of none":
+        without_marks(place(two.old))
+    two.carry()
+    three = {"host": "three", "inventory": "inventory-three", "machine": "machine three", "down": True}
+    done = two.step("brought", backup=older, old=three)
+    if marks == "of both":
+        # There, none but who took the node over wrote.
+        assert done["error"] is None
+        return
+    assert "KEY-013" in rules_of(done) and "inventory-one" in done["error"] and nothing(two.new), done["error"]
+    assert "inventory-one" in two.step("brought", backup=older, old=three, dead=["inventory-three"])["error"]
+    # What is known of the other one is asked for all the same.
+    assert "inventory-three" in two.step("brought", backup=older, dead=["inventory-one"])["error"]
+    assert two.step("brought", backup=older, old=three, dead=["inventory-one"])["error"] is None
+    assert "inventory-one" in two.step("confirmed", old=three)["error"]
+    assert two.step("confirmed", old=three, dead=["inventory-one"])["error"] is None
+
+
+def as_third(two: Two, host: MemoryHost) -> Host:
+    two.patch.setattr(origin.machine, "identity", lambda: "machine three")
+    two.patch.setattr(origin.socket, "gethostname", lambda: "three")
+    return Host(host.store, host.engine.connect(), two.tool)
 
 
 def test_what_the_inventory_calls_monotonic_by_now_goes_to_no_other_host(two: Two) -> None:

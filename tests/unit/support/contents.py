@@ -55,6 +55,12 @@ HEALTH: dict[str, dict[str, Any]] = {
     "metric": {"service": "node", "port": 9092, "path": "/metrics", "name": "up", "min": 1, "max": 2.5},
     "container": {"service": "node"},
 }
+
+
+def _container() -> dict[str, Any]:
+    return {"network": "default", "mounts": ["node-data:/data:ro", "data/db"], "timeout": 60, "user": "1000:1000", "read_only": False}
+
+
 RUNTIME = {
     "schema": 1,
     "source": {"git": "https://git.example.org/x.git", "commit": COMMIT, "path": "mainnet", "tree_sha256": SHA256},
@@ -88,8 +94,8 @@ RUNTIME = {
     "health": {"type": "http", **HEALTH["http"], "timeout": 60, "steady": 15, "ends": ["init"]},
     "metrics": [{"service": "node", "port": 9092, "path": "/metrics"}],
     "commands": {
-        "migrate": {"run": "exec", "service": "node", "args": ["up", "5"], "chain": True, "needs": ["bls"]},
-        "keep": {"run": "run", "service": "node", "args": ["keep"], "chain": False, "needs": []},
+        "migrate": {"run": "run", "service": "node", "args": ["up", "5"], "chain": True, "needs": ["bls"], **_container()},
+        "keep": {"run": "run", "service": "node", "args": ["keep"], "chain": False, "needs": [], **_container()},
     },
     "migrations": [{"to": "v2.0.0", "command": "migrate", "revert": "migrate"}],
     "volumes": {

@@ -17,6 +17,7 @@ import hashlib
 import os
 import pickle
 import shutil
+import stat
 import sys
 import threading
 import traceback
@@ -161,17 +162,20 @@ def _anonymous(volume: Mapping[str, Any]) -> bool:
     return "com.docker.volume.anonymous" in volume["Labels"]
 
 
-def _files(root: Path) -> Iterator[tuple[str, str]]:
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        for name in sorted([*folders, *names]):
-            path = os.path.join(folder, name)
-            seen = os.lstat(path)
-            content = os.readlink(path) if os.path.islink(path) else ""
-            if os.path.isfile(path) and not os.path.islink(path):
-                with open(path, "rb") as handle:
-                    content = hashlib.sha256(handle.read()).hexdigest()
-            yield os.path.relpath(path, root), f"{seen.st_mode:o} {content}"
+def _files(root: str | Path, below: str = "") -> Iterator[tuple[str, str]]:
+    """Name and kind, mode and content of all there is, each folder before what is in it. Asked for at every moment of a run."""
+    with os.scandir(root) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        mode, content = entry.stat(follow_symlinks=False).st_mode, ""
+        if stat.S_ISLNK(mode):
+            content = os.readlink(entry.path)
+        elif stat.S_ISREG(mode):
+            with open(entry.path, "rb") as handle:
+                content = hashlib.sha256(handle.read()).hexdigest()
+        yield f"{below}{entry.name}", f"{mode:o} {content}"
+        if stat.S_ISDIR(mode):
+            yield from _files(entry.path, f"{below}{entry.name}/")
 
 
 def volumes_of(world: World) -> dict[str, str]:
@@ -212,7 +216,8 @@ def end_of(host: MemoryHost) -> dict[str, Any]:
                 continue
             if "..v" in name or base == "..data":
                 name, seen = name.replace(_version(name), "..v"), seen if base != "..data" else ""
-            found["files"][name] = seen
+            # Half a record has the time in it, too.
+            found["files"][name] = seen.partition(" ")[0] if base == ".state.json.tmp" else seen
         if release is not None:
             found["release"] = dict(_files(Path(own.releases) / release))
             noted = {release, state.get("previous_release"), *(r for c in (state.get("containers") or {}).values() for r in c["releases"])}

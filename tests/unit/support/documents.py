@@ -241,6 +241,7 @@ DOCUMENTS = [
             "privileges.node": _NULL_TOO,
             # A uid alone is a user and an owner.
             **dict.fromkeys(("privileges.node.user", "keys[0].owner", "directories[0].owner"), _NUMBER_TOO),
+            **dict.fromkeys(("commands.migrate.user", "commands.keep.user"), _NUMBER_TOO),
             "commands.migrate.args[0]": _SCALARS,
             "commands.migrate.args[1]": _SCALARS,
             "commands.keep.args[0]": _SCALARS,

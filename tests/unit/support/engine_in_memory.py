@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.restaking.avs.plugins.module_utils.docker.attended import SCRIPT
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
 
 from tests.unit.support import memory_compose
@@ -25,8 +26,10 @@ from tests.unit.support.memory_world import Refused, World
 
 ENGINE, COMPOSE = "26.1.5", "2.26.1"
 Answer = tuple[int, str, str]
-# Commands that change nothing: whether one is cut before or after it is the same.
-QUESTIONS = ("ps", "inspect", "ls", "version", "info", "logs", "events", "config", "manifest")
+# With what ``timeout`` ends where it ended its command.
+LATE = 124
+# Commands that change nothing.
+QUESTIONS = ("diff", "ps", "inspect", "ls", "version", "info", "logs", "events", "config", "manifest")
 
 
 class EngineInMemory:
@@ -38,9 +41,8 @@ class EngineInMemory:
         self.world = world or World()
         self.at: Callable[[str], None] = lambda _what: None
         self.asked: list[list[str]] = []
-        # What it was asked and does not know: whoever asks may take any error for one of the engine.
+        # What it does not know: whoever asks may take any error for one of the engine.
         self.unknown: list[str] = []
-        # Where the folders of volumes would be; a test that needs one makes it.
         self.volumes = folder / "host" / "docker" / "volumes"
         # What becomes of a command of a package: of its service and its words.
         self.commanded: Callable[[str, list[str]], Answer] = lambda _service, _words: (0, "", "")
@@ -57,8 +59,8 @@ class EngineInMemory:
 
     def __call__(self, args: list[str], **_options: Any) -> tuple[int, bytes, bytes]:
         with self._turn:
-            confined = "/usr/bin/unshare" in args
-            words = self._confined(args) if confined else self._plain(args)
+            confined, attended = "/usr/bin/unshare" in args, SCRIPT in args
+            words = self._confined(args) if confined else self._attended(args) if attended else self._plain(args)
             self.asked.append(words)
             self.at(f"before {' '.join(words[:3])}")
             self.world.touch = lambda what: self.at(f"in {words[0]}: {what}")
@@ -73,6 +75,9 @@ class EngineInMemory:
                 mark = args[args.index(str(self._compose)) + 3]
                 err += f"\n{mark} {code} no\n"
                 code = 0
+            if attended:
+                mark, most = args[args.index(SCRIPT) + 2 : args.index(SCRIPT) + 4]
+                return 0, f"{out}{err}\n{mark} {code}\n".encode()[-int(most) :], b""
             return code, out.encode(), err.encode()
 
     def _plain(self, args: list[str]) -> list[str]:
@@ -87,6 +92,10 @@ class EngineInMemory:
         assert rest[0] in (str(self._docker), str(self._compose)), args
         return ["compose", *rest[1:]] if rest[0] == str(self._compose) else rest[1:]
 
+    def _attended(self, args: list[str]) -> list[str]:
+        """Out of a shell that keeps the end of what is said."""
+        return self._plain([*args[:2], *args[args.index(SCRIPT) + 4 :]])
+
     def _confined(self, args: list[str]) -> list[str]:
         return ["compose", *args[args.index("/program") + 1 :]]
 
@@ -96,7 +105,7 @@ class EngineInMemory:
             "volume": self._volume, "image": self._image, "pull": self._pull, "manifest": self._manifest, "logs": self._logs,
             "events": self._events, "compose": self._composed, "stop": self._stop, "rm": self._rm, "rename": self._rename,
             "pause": self._pause, "unpause": self._pause, "start": self._start, "update": self._update,
-            "exec": self._exec,
+            "exec": self._exec, "diff": self._diff,
         }.get(words[0])  # fmt: skip
         if command is None:
             raise unknown(words)
@@ -271,11 +280,16 @@ class EngineInMemory:
         raise unknown(words)
 
     def _exec(self, words: list[str]) -> Answer:
-        expect(words[1:2], ["--"])
-        item = self.world.find(words[2])
+        rest = words[3:] if words[1] == "--env" else words[1:]
+        expect(rest[:1], ["--"])
+        item = self.world.find(rest[1])
         if not item.alive:
             raise Refused(f"container {item.id} is not running")
-        return self.commanded(str(item.labels["avs.service"]), words[3:])
+        return self.commanded(str(item.labels["avs.service"]), rest[2:])
+
+    def _diff(self, words: list[str]) -> Answer:
+        expect(words[1:2], ["--"])
+        return 0, "".join(f"{line}\n" for line in self.world.find(words[2]).written), ""
 
     def _stop(self, words: list[str]) -> Answer:
         expect(words[1:2], ["-t"])
@@ -307,6 +321,12 @@ class EngineInMemory:
         return self._one_by_one([word for word in words[1:] if word != "--"], act)
 
     def _start(self, words: list[str]) -> Answer:
+        if words[1] == "--attach":
+            expect(words[1:3], ["--attach", "--"])
+            item = self.world.find(words[3])
+            self.world.start(item)
+            # One that runs on is waited for until somebody's time is over.
+            return LATE if item.alive else item.code, "".join(f"{line}\n" for line in item.log), ""
         return self._one_by_one(words[1:], lambda name: self.world.start(self.world.find(name)))
 
     def _update(self, words: list[str]) -> Answer:

@@ -25,8 +25,10 @@ from ansible_collections.restaking.avs.plugins.module_utils.health import gate
 from ansible_collections.restaking.avs.plugins.module_utils.instance.identity import spec_digest
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import read_state
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.control import start_what_went_back
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import Call
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import failures, reconcile
 from ansible_collections.restaking.avs.plugins.module_utils.status.read import Found, read_host
 from ansible_collections.restaking.avs.plugins.module_utils.system import scratch
 from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
@@ -181,7 +183,9 @@ class MemoryHost:
         known = SECRETS if values is None else values
         given = {name: {secret: known[secret] for secret in need["secrets"]} for name, need in first["needs"].items()}
         try:
-            return reconcile(Call(document, {} if check else given, check, diff), self.engine.connect(), self.store)
+            found = reconcile(Call(document, {} if check else given, check, diff), self.engine.connect(), self.store)
+            start_what_went_back(self.store, self.engine.connect(), found["instances"], Way("test", 0))
+            return {**found, **failures(found["instances"])}
         finally:
             assert self.engine.unknown == []
 

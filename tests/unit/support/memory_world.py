@@ -51,6 +51,7 @@ class Container:
     finished: float = 0.0
     check: str = ""
     log: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
     image_id: str = ""
 
     @property

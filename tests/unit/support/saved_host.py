@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import again, cloned, progress, restic
+from ansible_collections.restaking.avs.plugins.module_utils.backup import again, aside, cloned, progress, restic, snapshot, span, spare
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
@@ -20,6 +20,8 @@ from tests.unit.support.restic_in_memory import ResticInMemory
 
 WAY, BOOT = Way("tester", 0), Way("unit", 0, boot=True)
 PASSWORD = "the repository's"
+# Seconds: just more than any kernel's tick, to which times of files are rounded.
+_TICK = 0.012
 Take = Callable[..., dict[str, Any]]
 
 
@@ -29,12 +31,21 @@ def keyless(host: MemoryHost) -> dict[str, Any]:
     return {**host.spec(with_service(PACKAGE, "node", volumes=mounts)), "secrets": {}, "keys": []}
 
 
+def in_short(patch: pytest.MonkeyPatch) -> None:
+    """Backups wait for the next tick of the clock often, and all that is kept is copied at each cut: as little as will do."""
+    for module in (again, aside, snapshot):
+        patch.setattr(module, "TICK", _TICK)
+    patch.setattr(span, "_TICK", int(_TICK * 10**9))
+    patch.setattr(spare, "SIZE", 1 << 12)
+
+
 def with_restic(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> ResticInMemory:
     """A host with a node that has stored something, and the restic it has."""
     monkeypatch.setattr(restic, "program", lambda: "/usr/bin/restic")
     # Whatever file system the tests are run on.
     monkeypatch.setattr(cloned, "possible", lambda _items, _run: False)
     monkeypatch.setattr(again, "kind_of", lambda _path: "ext4")
+    in_short(monkeypatch)
     host, tool = memory_host, ResticInMemory()
     host.well(keyless(host))
     content = host.engine.volumes / f"avs-{ID}_node-data" / "_data"

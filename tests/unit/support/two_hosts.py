@@ -21,7 +21,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositori
 
 from tests.unit.support.memory_host import ID, MemoryHost, in_memory
 from tests.unit.support.restic_in_memory import ResticInMemory
-from tests.unit.support.saved_host import PASSWORD, WAY, keyless
+from tests.unit.support.saved_host import PASSWORD, WAY, in_short, keyless
 
 CHECK = Way("tester", 0, check=True)
 
@@ -93,6 +93,7 @@ class Two:
 def two_hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
     """A node with keys that has stored something on the one, and its repository on both."""
     monkeypatch.setattr(restic, "program", lambda: "/usr/bin/restic")
+    in_short(monkeypatch)
     with in_memory(monkeypatch) as old, in_memory(monkeypatch) as new:
         old.well(keyed(old))
         content = old.engine.volumes / f"avs-{ID}_node-data" / "_data"

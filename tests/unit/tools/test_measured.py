@@ -39,11 +39,13 @@ def test_it_looks_while_the_measured_rooms_own_tests_run_and_at_nothing_else() -
         "../../examples/x.py",
         "instance/inner/test_a.py",
         "reconcile/test_cuts.py",
+        "reconcile/test_a.py::test_a_cut_leaves_nothing",
+        "reconcile/test_a.py::test_an_executed_one",
         "reconcile/test_a.py",
     ):
-        item: Any = SimpleNamespace(path=UNIT / name)
+        item: Any = SimpleNamespace(path=UNIT / name.partition("::")[0], nodeid=f"tests/unit/{name}")
         next(measured.pytest_runtest_protocol(item))
         seen.append(coverage.said[-1])
-    assert seen == ["start", "start", "stop", "stop", "start", "stop", "start"]
+    assert seen == ["start", "start", "stop", "stop", "start", "stop", "stop", "start", "start"]
     measured.pytest_sessionfinish()
     assert coverage.said == ["start", "stop", "start", "stop", "start", "stop", "save"]

@@ -8,7 +8,7 @@ import errno
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import call
+from ansible_collections.restaking.avs.plugins.module_utils.transaction import call
 
 
 def test_a_full_file_system_is_named_and_nothing_is_said_of_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An upgrade that was begun, as the disk has it: how far it came, and what there was before.
+
+``upgrade/`` is there from before the node is stopped until it is committed or put back; then it is ``previous/``, which a later rollback goes
+back to. Each step is written before it is begun: what a cut leaves is of that step, or of the one before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from ..common.errors import HostError
+from ..common.records import Record, flag, item, many, newer_than, nullable, plain, table, text, whole
+from ..common.rules import finding
+from ..common.words import COMMITTED
+from ..system import files
+from .state import State
+from .store import InstanceStore
+
+SCHEMA = 1
+# Until the last of these the old version is all there is; it only has to be started.
+PLAN, VERIFY, PULL, LOCK, CHECK_AGAIN, LIVE_COPY, STOP, BACKUP = (
+    "PLAN", "VERIFY", "PULL", "LOCK", "CHECK AGAIN", "LIVE COPY", "STOP", "BACKUP",
+)  # fmt: skip
+SWITCH, MIGRATE, START, GATE, COMMIT, PRUNE = "SWITCH", "MIGRATE", "START", "GATE", "COMMIT", "PRUNE"
+ROLL_BACK = "ROLL BACK"
+STEPS = (PLAN, VERIFY, PULL, LOCK, CHECK_AGAIN, LIVE_COPY, STOP, BACKUP, SWITCH, MIGRATE, START, GATE, COMMIT, PRUNE)
+_HARMLESS = STEPS[: STEPS.index(SWITCH)]
+_RECORD = "record.json"
+
+
+class Migration(Record):
+    """``command`` and ``revert`` are names of commands the package declares; ``begun``: it may have changed something."""
+
+    to: str = item(text)
+    command: str = item(text)
+    revert: str | None = item(nullable(text), default=None)
+    begun: bool = item(flag, default=False)
+
+
+class Transaction(Record, loose=True):
+    """``name`` is the journal's; ``old`` and ``new`` are versions; ``digest`` of the spec that is to be committed. ``touched``: the new version,
+    or a migration, may have written to what is stored; ``backup``: what is put back then, ``restored``: that it was. ``volumes``: of the engine,
+    that were there before. ``discarded``: item -> where what was put aside lies; ``stays``: what a restore does not bring back."""
+
+    schema: int = item(whole, default=SCHEMA)
+    name: str = item(text)
+    old: str | None = item(nullable(text), default=None)
+    new: str | None = item(nullable(text), default=None)
+    digest: str = item(text, default="")
+    step: str = item(text)
+    holder: str = item(text, default="")
+    began: str = item(text, default="")
+    backup: str | None = item(nullable(text), default=None)
+    touched: bool = item(flag, default=False)
+    restored: bool = item(flag, default=False)
+    volumes: Sequence[str] = item(many(text), default=())
+    stays: Sequence[str] = item(many(text), default=())
+    migrations: Sequence[Migration] = item(many(Migration.read), default=())
+    discarded: Mapping[str, str] = item(table(text), default={})
+    why: str = item(text, default="")
+
+
+def previous(own: InstanceStore) -> str:
+    """What the last upgrade that was committed came from."""
+    return own.path("previous")
+
+
+def read(own: InstanceStore, place: str) -> Transaction | None:
+    """``place``: ``own.upgrade`` or ``previous``. Raises ``HostError`` (UPG-012, OPS-014) for one that cannot be used: nobody knows then what
+    a node would find."""
+    path = os.path.join(place, _RECORD)
+    try:
+        found = files.read_json(path)
+        if found is None and not os.path.lexists(path):
+            return None
+        if newer_than(found, SCHEMA) is not None:
+            message = f"{path} is of a newer release of restaking.avs; it was left alone"
+            raise HostError(f"{own.id}: {message}", [finding("OPS-014", own.id, message)])
+        return Transaction.read(found)
+    except (OSError, ValueError):
+        message = f"{path} cannot be used, and tells of an upgrade"
+        remedy = f"Put it back from a backup of the host; if the node is well with what it has, remove {place}."
+        raise HostError(f"{own.id}: {message}", [finding("UPG-012", own.id, message, remedy)]) from None
+
+
+def write(own: InstanceStore, known: Transaction) -> None:
+    """Raises ``OSError``."""
+    files.folder(own.upgrade, 0o700)
+    files.write_json(os.path.join(own.upgrade, _RECORD), plain(known))
+
+
+def begun(own: InstanceStore) -> Transaction | None:
+    """One that was begun and has not ended. Raises as ``read``."""
+    return read(own, own.upgrade)
+
+
+def is_half(known: Transaction, state: State | None) -> bool:
+    """Whether what lies there is of neither version: nothing of it may be started."""
+    if known.step in _HARMLESS:
+        return False
+    return not is_committed(known, state)
+
+
+def is_committed(known: Transaction, state: State | None) -> bool:
+    """Whether it was cut after the commit, and only has to be tidied."""
+    if known.step not in (COMMIT, PRUNE) or state is None:
+        return False
+    return state.phase == COMMITTED and state.spec_digest == known.digest
+
+
+def half(own: InstanceStore, state: State | None) -> Transaction | None:
+    """One that was cut where neither version may be started. Raises as ``read``."""
+    known = begun(own)
+    return known if known is not None and is_half(known, state) else None
+
+
+def drop(own: InstanceStore) -> None:
+    """It never was, or is put back. The record goes first: without it the rest says nothing."""
+    files.remove(os.path.join(own.upgrade, _RECORD))
+    files.remove(own.upgrade)
+
+
+def settle(own: InstanceStore) -> None:
+    """It was committed: what it came from is what a rollback goes back to from now on. Raises ``OSError``."""
+    files.remove(previous(own))
+    for path in files.leftovers(own.upgrade):
+        files.remove(path)
+    os.rename(own.upgrade, previous(own))
+    files.sync_folder(own.root)
+
+
+def take_up(own: InstanceStore, known: Transaction) -> None:
+    """Go back to what the last upgrade came from. Raises ``OSError``."""
+    # One that ended leaves no folder; what is there without a record is of nothing.
+    files.remove(own.upgrade)
+    os.rename(previous(own), own.upgrade)
+    files.sync_folder(own.root)
+    write(own, known)

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a cut left of upgrades, ended by whoever comes next: a run, a start of the host, a person."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ..common.errors import AvsError
+from ..docker.engine import Engine
+from ..instance.store import Store, host_store
+from ..reconcile.own import Way
+from ..reconcile.repositories import Asked, Host, asked
+from ..reconcile.stopping import stop_bound
+from ..system.command import RunCommand
+from . import back
+
+
+def end_what_was_cut(call: Mapping[str, Any], run_command: RunCommand, store: Store | None = None, engine: Engine | None = None) -> None:
+    """Of the instances a document names. Where it cannot be ended now, or somebody is at work on it, that is told by who looks at it next."""
+    document, store = call["document"], store or host_store()
+    ids = [str(spec.get("id")) for spec in document.get("specs") or () if spec.get("state", "started") == "started"]
+    if not any(os.path.lexists(store.instance(name).upgrade) for name in ids):
+        return
+    wanted = asked({"repository": None, **(call.get("backup") or {})})
+    end(Host(store, engine or Engine(run_command), run_command), ids, way_of(call), wanted)
+
+
+def way_of(call: Mapping[str, Any]) -> Way:
+    """How what a call asks for is done. Raises ``HostError`` for a setting that is none."""
+    document = call["document"]
+    return Way(str(document.get("holder") or "a run"), float(document.get("lock_timeout", 60)), stop_bound(document.get("settings") or {}))
+
+
+def end(host: Host, ids: Sequence[str], way: Way, wanted: Asked) -> None:
+    """The nodes are not started: whoever called does what is to be done with them."""
+    for name in ids:
+        with suppress(AvsError, OSError):
+            back.settle(host, host.store.instance(name), way, wanted)

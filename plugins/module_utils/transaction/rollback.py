@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Back to what the last upgrade came from, though it was committed: what was stored since is put aside, and that has to be confirmed. What a
+cut left of an upgrade is ended in the same way, and needs no word of anybody."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ..backup import progress
+from ..common.actions import Action
+from ..common.errors import AvsError, HostError
+from ..common.rules import finding
+from ..common.spec import InstanceSpec
+from ..common.words import STOPPED
+from ..docker.containers import running
+from ..instance import journal, transaction
+from ..instance.state import State
+from ..instance.store import InstanceStore
+from ..instance.transaction import ROLL_BACK, Transaction
+from ..reconcile.control import acted
+from ..reconcile.job import look
+from ..reconcile.noting import turn
+from ..reconcile.own import Way, refused, result_of
+from ..reconcile.repositories import Asked, Host
+from ..reconcile.takedown import alone
+from ..reconcile.work import Work, of_the_system
+from ..status.entry import entry_of, tell
+from ..system.lock import Lock
+from ..system.signals import held_back
+from . import back
+
+OPERATION = "rollback"
+
+
+def rollback(host: Host, ids: Sequence[str], way: Way, asked: Asked, confirmed: bool = False) -> dict[str, Any]:
+    """The result is that of a run; an entry has ``upgrade``: from where to where it went, and what that discards. Without ``confirmed`` that is
+    an error which says it, but in check mode."""
+    return result_of([_guarded(host, name, way, (asked, confirmed)) for name in ids])
+
+
+def _guarded(host: Host, name: str, way: Way, what: tuple[Asked, bool]) -> dict[str, Any]:
+    own = host.store.instance(name)
+    try:
+        if os.path.lexists(own.upgrade):
+            return _of_a_cut(host, own, way, what[0])
+        return _back(host, own, way, what)
+    except OSError as error:
+        return refused(name, own, of_the_system(name, error, host.store.root))
+    except AvsError as error:
+        return refused(name, own, error)
+    finally:
+        if not way.check:
+            progress.clear(own)
+
+
+def _of_a_cut(host: Host, own: InstanceStore, way: Way, asked: Asked) -> dict[str, Any]:
+    known = transaction.begun(own)
+    if way.check:
+        entry = _entry(host, own)
+        acted(entry, Action("files", "release", "update"))
+        return {**entry, "upgrade": _told(known)}
+    told = back.settle(host, own, way, asked)
+    with held_back():
+        entry = back.started(host, own, way)
+    tell(entry, told)
+    return {**entry, "changed": True, "upgrade": {**_told(known), "rolled_back": True}}
+
+
+def _back(host: Host, own: InstanceStore, way: Way, what: tuple[Asked, bool]) -> dict[str, Any]:
+    asked, confirmed = what
+    state = own.state()
+    known = _known(own, state)
+    entry = _entry(host, own)
+    up = [item.service for item in host.engine.containers(own.id) if running(item)]
+    if way.check:
+        acted(entry, *(Action("container", name, "stop") for name in up), Action("files", "release", "update"))
+        return {**entry, "upgrade": _told(known)}
+    if not confirmed:
+        message = f"{_discards(known)}; nothing was changed"
+        raise HostError(f"{own.id}: {message}", [finding("UPG-010", own.id, message, "Confirm it: avs_rollback_confirmed=true.")])
+    return _taken_back(host, own, way, asked, known)
+
+
+def _known(own: InstanceStore, state: State | None) -> Transaction:
+    """What is gone back to. Raises ``HostError`` (UPG-010) where there is nothing."""
+    known = transaction.read(own, transaction.previous(own))
+    installed = state.package.version if state is not None and state.installed and state.package is not None else None
+    why = ""
+    if state is None or not state.installed:
+        why = "is not installed on this host"
+    elif known is None:
+        why = "has nothing to go back to: no upgrade of it was committed here since it was installed"
+    elif known.new != installed:
+        why = f"is {installed}, and the last upgrade led to {known.new}: it cannot go back from what it is"
+    if why or known is None:
+        raise HostError(f"{own.id} {why}", [finding("UPG-010", own.id, why, "See restaking.avs.status, or avsctl history.")])
+    return known
+
+
+def _taken_back(host: Host, own: InstanceStore, way: Way, asked: Asked, known: Transaction) -> dict[str, Any]:
+    item = Work(look(InstanceSpec(id=own.id, state=STOPPED), host.store, host.engine.containers(own.id), None))
+    up = sorted(one.service for one in item.job.containers if running(one))
+    failed: list[AvsError] = []
+
+    def step(descriptors: tuple[int, ...]) -> None:
+        item.begin(own, OPERATION, way.terms(host.store), old=known.new, version=known.old)
+        if own.upgrade and os.path.lexists(own.upgrade):
+            raise HostError(f"{own.id} was changed meanwhile; run again")
+        transaction.take_up(own, known.but(step=ROLL_BACK, touched=True, restored=False, discarded={}))
+        item.told += back.roll_back(host, own, way, asked, descriptors)
+
+    with (
+        Lock(os.path.join(host.store.locks, f"{own.id}.backup.lock"), way.holder, way.lock_timeout),
+        held_back(),
+        turn(host.store, own.id, way),
+    ):
+        alone(item, way.terms(host.store), host.store, step)
+        failed += [item.error] if item.error is not None else []
+        entry = _entry(host, own) if failed else back.started(host, own, way)
+    acted(entry, *(Action("container", name, "stop") for name in up))
+    tell(entry, [*item.told, *(one for error in failed for one in error.findings)])
+    if failed:
+        left = " It is down, and nobody starts it before that is done." if os.path.lexists(own.upgrade) else ""
+        entry["error"] = f"{own.id} did not go back: {failed[0]}{left}"
+    outcome, details = (journal.FAILED, {"error": entry["error"]}) if entry["error"] else (journal.DONE, {})
+    with suppress(AvsError, OSError), Lock(own.lock, way.holder, way.lock_timeout):
+        item.ended(own, outcome, **details)
+    told = {**_told(known), "rolled_back": not failed, "quarantined": bool(entry.pop("quarantined", False))}
+    return {**entry, "changed": bool(entry["changed"] or not failed), "upgrade": told}
+
+
+def _entry(host: Host, own: InstanceStore) -> dict[str, Any]:
+    return entry_of(InstanceSpec(id=own.id), own.known(), host.engine.containers(own.id))
+
+
+def _told(known: Transaction | None) -> dict[str, Any]:
+    if known is None:
+        return {}
+    found: Mapping[str, Any] = {"from": known.new, "to": known.old, "backup": known.backup, "since": known.began}
+    return {**found, "discards": _discards(known)}
+
+
+def _discards(known: Transaction) -> str:
+    kept = f", as the backup {known.backup} has it" if known.backup else ", of which there is no backup, as there was nothing to be saved"
+    stays = f"; {', '.join(known.stays)} would stay as it is" if known.stays else ""
+    return (
+        f"to go back from {known.new} to {known.old} discards what was stored since {known.began}: it would be as it was then{kept}{stays}"
+    )

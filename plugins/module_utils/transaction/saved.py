@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The backup an upgrade goes back to: a pass while the node runs, a copy while it is down, sealed before anything is switched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..backup import pace, retention, snapshot
+from ..backup.restic import Restic
+from ..backup.settings import Settings
+from ..backup.volumes import Plan
+from ..common.errors import HostError
+from ..common.findings import Finding
+from ..common.rules import finding
+from ..docker.containers import running
+from ..instance.state import State
+from ..instance.store import InstanceStore
+from ..reconcile import retaining
+from ..reconcile.repositories import MAX_STOP, Asked, Host, keep_files, ready, wanted_settings
+from ..reconcile.repository_place import require_apart
+
+
+class Saved:
+    """Of one instance: ``plan`` says what there is to be saved, ``open`` has it ready, then ``live``, then ``copy``."""
+
+    def __init__(self, host: Host, own: InstanceStore, asked: Asked, state: State) -> None:
+        self.host, self.own, self.asked, self.state = host, own, asked, state
+        self.wanted: Settings = wanted_settings(host.store, own, asked)
+        self.planned: Plan = snapshot.to_save(host.engine, own, state, self.wanted)
+        self.restic: Restic | None = None
+        self.terms: pace.Terms | None = None
+        self.passed: pace.Passed | None = None
+        self.manifest: dict[str, object] | None = None
+        self.seconds = 0.0
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to be saved."""
+        return bool(self.planned.items)
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        return self.planned.findings
+
+    def open(self, hold: tuple[int, ...]) -> None:
+        """The repository, with room for it. Raises ``HostError`` where there will be no backup: then there is no upgrade."""
+        if not self.needed:
+            return
+        require_apart(self.host, self.own, self.wanted)
+        keep_files(self.own, self.asked)
+        restic = ready(self.host, self.own, self.wanted, self.asked, make=True).holding(*hold)
+        snapshot.sweep(self.own)
+        snapshot.require(self.own.id, self.planned.items)
+        version = self.state.package.version if self.state.package is not None else None
+        _freed, parent = retaining.room(restic, self.own, self.wanted, self.planned, version)
+        self.restic = restic
+        self.terms = pace.Terms(version, self.asked.bound or float(self.wanted.max_stop or MAX_STOP), parent, False)
+
+    def live(self) -> None:
+        if self.restic is not None and self.terms is not None:
+            self.passed = pace.live_passes(self.restic, self.own, self.planned, self.terms)
+
+    def copy(self, name: str, hold: tuple[int, ...], why: str) -> str | None:
+        """The id of the backup, which stays until nothing needs it any more; ``None`` where there was nothing to be saved. Of a node that is
+        down. Raises ``HostError``, ``OSError``."""
+        if self.restic is None or self.terms is None:
+            return None
+        how = snapshot.Terms(self.terms.version, self.terms.bound, parent=self.terms.parent)
+        if self.passed is not None:
+            span = self.passed.span
+            how = replace(how, parent=pace.again_from(span), risky=span.risky)
+        restic = self.restic.holding(*self.restic.hold, *hold)
+        copied = snapshot.copy(restic, self.own, self.planned.items, name, how)
+        if any(map(running, self.host.engine.containers(self.own.id))):
+            message = "a container of it was started while it was copied"
+            raise HostError(f"{self.own.id}: {message}", [finding("BAK-003", self.own.id, message, "Find out who starts it.")])
+        self.seconds = copied.seconds
+        pace.learn(self.own, copied.seconds)
+        self.manifest = snapshot.seal(restic, self.own, self.state, copied, self.planned)
+        backup = str(self.manifest["id"])
+        retention.need(self.own, backup, why)
+        return backup

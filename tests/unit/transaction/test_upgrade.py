@@ -1,0 +1,237 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An upgrade, and its way back: whatever it comes to, one version runs with what is its own, and nothing that was stored is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
+from ansible_collections.restaking.avs.plugins.module_utils.transaction import work
+from ansible_collections.restaking.avs.plugins.module_utils.transaction.rollback import rollback
+
+from tests.unit.support.memory_host import ID, PACKAGE, MemoryHost, rules_of, with_service
+from tests.unit.support.memory_world import Container, World
+from tests.unit.support.restic_in_memory import ResticInMemory
+from tests.unit.support.saved_host import PASSWORD, WAY, keyless, running
+from tests.unit.transaction.conftest import rows
+
+
+def newer(host: MemoryHost, version: str = "v1.1.0", level: str = "debug", **changes: Any) -> dict[str, Any]:
+    """The next version of the package, which asks its node for something else."""
+    spec = keyless(host)
+    node = {**PACKAGE["services"]["node"], "environment": {**PACKAGE["services"]["node"].get("environment", {}), "LEVEL": level}, **changes}
+    mounts = [
+        PACKAGE["services"]["node"]["volumes"][0],
+        PACKAGE["services"]["node"]["volumes"][2],
+        {"type": "bind", "source": "./work", "target": "/work"},
+    ]
+    tree = host.tree(with_service(PACKAGE, "node", **{**node, "volumes": mounts}))
+    return {**spec, "package": {**spec["package"], "version": version, "commit": "b" * 40, "tree_sha256": tree}}
+
+
+def upgrade(host: MemoryHost, tool: ResticInMemory, spec: dict[str, Any], check: bool = False, **said: Any) -> dict[str, Any]:
+    document = {
+        "schema": 1, "specs": [spec], "trees": {}, "holder": "test", "lock_timeout": 0, "settings": {}, "complete": True,
+        "upgrade": {"acknowledged": said.pop("acknowledged", {})},
+    }  # fmt: skip
+    document["trees"] = {spec["package"]["tree_sha256"]: host.trees[spec["package"]["tree_sha256"]]}
+    backup = said.pop("backup", {"repository": None, "password": said.pop("password", PASSWORD)})
+    call = {"document": json.loads(json.dumps(document)), "secret_values": {}, "check": check, "backup": backup}
+    try:
+        found: dict[str, Any] = work.upgrade(call, tool, host.store, host.engine.connect())
+    finally:
+        assert host.engine.unknown == []
+    return found
+
+
+def entry(result: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = result["instances"][0]
+    return found
+
+
+def version(host: MemoryHost) -> Any:
+    return host.state()["package"]["version"]
+
+
+def test_another_version_runs_and_has_what_was_stored(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    announced = entry(upgrade(host, saved, newer(host), check=True))
+    assert announced["upgrade"]["from"] == "v1.0.0" and announced["upgrade"]["to"] == "v1.1.0"
+    assert (version(host), running(host)) == ("v1.0.0", {"node", "gateway"})
+    done = entry(upgrade(host, saved, newer(host)))
+    assert done["error"] is None and done["upgrade"]["step"] == "COMMIT"
+    assert (version(host), running(host), rows(host)) == ("v1.1.0", {"node", "gateway"}, "committed")
+    assert done["health"]["status"] == "healthy"
+    own = host.store.instance(ID)
+    assert not Path(own.upgrade).exists() and Path(own.path("previous"), "state.json").exists()
+    again = upgrade(host, saved, newer(host))
+    assert (again["changed"], entry(again)["error"]) == (False, None)
+    assert host.call(newer(host))["changed"] is False
+
+
+def test_one_that_never_becomes_well_is_put_back(memory_host: MemoryHost, saved: ResticInMemory, writing: None) -> None:
+    host = memory_host
+    before = rows(host)
+    done = entry(upgrade(host, saved, newer(host, entrypoint=["sh", "-c", "exit 3"], restart="no")))
+    assert done["upgrade"]["rolled_back"] and not done["upgrade"]["quarantined"]
+    assert "failed at GATE" in done["error"] and "v1.0.0 runs again, and is well" in done["error"], done["error"]
+    assert (version(host), running(host)) == ("v1.0.0", {"node", "gateway"})
+    # What the other version wrote is gone; the old one has gone on.
+    assert rows(host) == f"{before} info"
+    assert host.call(keyless(host))["changed"] is False
+
+
+def taken_back(host: MemoryHost, tool: ResticInMemory, way: Way = WAY, confirmed: bool = True, password: str = PASSWORD) -> dict[str, Any]:
+    return entry(rollback(Host(host.store, host.engine.connect(), tool), [ID], way, Asked(password=password), confirmed))
+
+
+def test_a_committed_upgrade_goes_back_when_that_is_confirmed(memory_host: MemoryHost, saved: ResticInMemory, writing: None) -> None:
+    host = memory_host
+    assert "nothing to go back to" in taken_back(host, saved)["error"]
+    upgrade(host, saved, newer(host))
+    assert rows(host) == "committed debug"
+    asked = taken_back(host, saved, confirmed=False)
+    assert "discards what was stored since" in asked["error"] and version(host) == "v1.1.0"
+    announced = taken_back(host, saved, Way("tester", 0, check=True))
+    assert (announced["error"], announced["changed"], version(host)) == (None, True, "v1.1.0")
+    done = taken_back(host, saved)
+    assert (done["error"], done["upgrade"]["rolled_back"], version(host)) == (None, True, "v1.0.0")
+    assert (rows(host), running(host)) == ("committed info", {"node", "gateway"})
+    # What was discarded is kept until the next version is committed.
+    aside = json.loads(Path(host.store.instance(ID).path("discarded.json")).read_text())["places"]
+    assert any((Path(path) / "rows").exists() and "debug" in (Path(path) / "rows").read_text() for path in aside)
+    assert host.call(keyless(host))["changed"] is False
+    assert "nothing to go back to" in taken_back(host, saved)["error"]
+    assert entry(upgrade(host, saved, newer(host)))["error"] is None
+    assert not any(Path(path).exists() for path in aside)
+
+
+def test_one_that_is_well_with_neither_version_is_held_down(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    host.world.broken = {"start node": "no such device"}
+    done = entry(upgrade(host, saved, newer(host)))
+    assert done["upgrade"]["rolled_back"] and done["upgrade"]["quarantined"], done
+    assert "UPG-013" in rules_of(done) and "is held down" in done["error"]
+    assert (version(host), running(host)) == ("v1.0.0", set())
+    host.world.broken = {}
+    assert host.well(keyless(host))["hold"]["reason"].startswith("quarantined")
+    assert running(host) == set()
+
+
+def test_what_cannot_be_upgraded_is_told_before_anything_is_touched(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    ids = host.ids()
+    container = host.container("node")
+    container.written = [
+        "C /var",
+        "C /var/lib",
+        "A /var/lib/rows",
+        "A /var/lib/rows/1",
+        "A /tmp/x",
+        "C /etc",
+        "C /etc/node.conf",
+        "A /data",
+    ]
+    with pytest.raises(HostError) as raised:
+        upgrade(host, saved, newer(host))
+    assert [item.id for item in raised.value.findings] == ["UPG-011"]
+    assert "/etc/node.conf, /var/lib/rows of service node" in raised.value.findings[0].message
+    done = entry(upgrade(host, saved, newer(host), acknowledged={ID: ["node:/etc", "node:/var/lib/rows"]}))
+    assert done["error"] is None and host.ids() != ids
+    for spec, words in ((keyless(host), "which is older"), ({**newer(host, "v1.2.0"), "profile": "mainnet"}, "profile mainnet")):
+        with pytest.raises(HostError, match=words):
+            upgrade(host, saved, spec)
+    assert version(host) == "v1.1.0"
+
+
+def test_a_node_that_is_to_be_down_is_not_upgraded(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    control.stop(host.store, host.engine.connect(), [ID], WAY)
+    with pytest.raises(HostError, match="is to be down"):
+        upgrade(host, saved, newer(host))
+    control.start(host.store, host.engine.connect(), [ID], WAY)
+    saved.ends = {"check": (1, "Fatal: repository contains errors")}
+    done = entry(upgrade(host, saved, newer(host)))
+    assert "failed at BACKUP" in done["error"] and "v1.0.0 runs again" in done["error"], done["error"]
+    assert running(host) == {"node", "gateway"}
+
+
+def test_an_upgrade_without_a_password_for_its_backup_is_none(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    done = entry(upgrade(host, saved, newer(host), password=""))
+    assert "failed at LIVE COPY" in done["error"] and "nothing of it was changed" in done["error"], done["error"]
+    assert (version(host), running(host)) == ("v1.0.0", {"node", "gateway"})
+
+
+PLUGIN = "registry.example.org/demo-avs:1.0.0"
+Ran = list[tuple[str, set[str]]]
+
+
+@pytest.fixture
+def ran(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> Ran:
+    """Commands of the package that were run, and what of the node ran then. Each writes into what is stored."""
+    found: Ran = []
+    start = World.start
+
+    def note(world: World, item: Container) -> None:
+        name = item.labels.get("avs.command.name")
+        if name is not None:
+            found.append((name, running(memory_host)))
+            place = Path(memory_host.engine.volumes / f"avs-{ID}_node-data" / "_data" / "rows")
+            place.write_text(f"{place.read_text()} {name}")
+        start(world, item)
+
+    monkeypatch.setattr(World, "start", note)
+    return found
+
+
+def migrating(host: MemoryHost, up: int = 0, down: int = 0, revert: bool = True, **changes: Any) -> dict[str, Any]:
+    """``up`` and ``down``: with what the commands end."""
+    ends = {
+        name: ["true"] if not code else ["sh", "-c", f"echo no such column; exit {code}"] for name, code in (("up", up), ("down", down))
+    }
+    found = newer(host, "v2.0.0", **changes)
+    return {
+        **found, "plugin": {"image": PLUGIN}, "commands": {name: {"run": "plugin", "network": "none", "args": args} for name, args in ends.items()},
+        "migrations": [{"to": "v2.0.0", "command": "up", "revert": "down" if revert else None}, {"to": "v0.9.0", "command": "down"}],
+    }  # fmt: skip
+
+
+def test_a_migration_runs_between_the_versions(memory_host: MemoryHost, saved: ResticInMemory, ran: Ran) -> None:
+    host = memory_host
+    done = entry(upgrade(host, saved, migrating(host)))
+    assert (done["error"], ran) == (None, [("up", set())])
+    assert done["upgrade"]["migrations"] == [{"to": "v2.0.0", "command": "up", "revert": "down"}]
+
+
+@pytest.mark.parametrize("revert", [True, False])
+def test_a_migration_that_fails_is_undone_by_what_was_stored(
+    memory_host: MemoryHost, saved: ResticInMemory, writing: None, ran: Ran, revert: bool
+) -> None:
+    host = memory_host
+    done = entry(upgrade(host, saved, migrating(host, up=4, revert=revert)))
+    assert "failed at MIGRATE" in done["error"] and "no such column" in done["error"] and "v1.0.0 runs again" in done["error"], done[
+        "error"
+    ]
+    # Nothing stays that a restore does not bring back.
+    assert ([name for name, _up in ran], rows(host)) == (["up"], "committed info")
+    assert ("UPG-004" in rules_of(done)) is not revert
+
+
+def test_what_a_restore_does_not_bring_back_is_reverted(memory_host: MemoryHost, saved: ResticInMemory, ran: Ran) -> None:
+    host, never = memory_host, {"entrypoint": ["sh", "-c", "exit 3"], "restart": "no"}
+    monotonic = {"repository": None, "password": PASSWORD, "classes": {ID: {"node-data": "monotonic"}}}
+    done = entry(upgrade(host, saved, migrating(host, **never), backup=monotonic))
+    assert "failed at GATE" in done["error"] and "v1.0.0 runs again" in done["error"], done["error"]
+    assert [name for name, _up in ran] == ["up", "down"] and rows(host) == "committed up down"
+    done = entry(upgrade(host, saved, migrating(host, down=1, **never), backup=monotonic))
+    assert "could not be gone" in done["error"] and running(host) == set() and "UPG-013" in rules_of(done), done["error"]
+    assert "cannot be started" in str(control.start(host.store, host.engine.connect(), [ID], WAY)["instances"][0]["error"])
