@@ -180,7 +180,7 @@ instances:
           done), C(rolled_back) (whether the old version runs again), C(quarantined) (whether neither does).
         - In check mode C(steps), C(migrations), C(images), C(ports), C(privileges) as the host says them. C(changes), lines on what the packages
           of both versions differ in, C(package_migrations), and C(notes), version -> lines of its release notes.
-        - Of a rollback C(discarded), what was lost by it, or would be.
+        - Of a rollback C(since), since when what was stored is lost by it, or would be, and C(discards), the same in words.
       type: dict
     findings:
       description: Verdicts on the package and the instance.
@@ -209,23 +209,49 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.avsctl import install
-from ..module_utils.common.errors import AvsError, HostError
+from ..module_utils.boot.settle import settle
+from ..module_utils.common.errors import AvsError
+from ..module_utils.common.findings import Finding, by_severity
 from ..module_utils.common.harmless import harmless_deep
-from ..module_utils.reconcile import long_work
+from ..module_utils.docker.engine import Engine
+from ..module_utils.instance.store import host_store
+from ..module_utils.reconcile import long_work, repositories
+from ..module_utils.reconcile.own import Way
+from ..module_utils.reconcile.selection import choose
 from ..module_utils.system.command import RunCommand
+from ..module_utils.transaction.call import answer
+from ..module_utils.transaction.rollback import rollback
 
 
-def work(given: Mapping[str, Any], _run_command: RunCommand) -> dict[str, Any]:
-    """All there is to do on the host. ``given``: what the module was, ``check``, ``diff``, and ``backup``, what a module of backups is given.
-    An upgrade (``document``) that is begun is answered by ``going_on``."""
-    raise HostError(f"this release changes no versions on a host ({given['state']})")
+def work(given: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
+    """A rollback, wherever it is done: in this call, or in a process of its own. ``given``: what the module was, and ``check``."""
+    way = Way(given["holder"], float(given["lock_timeout"]), float(given["stop_timeout"]), given["check"])
+    try:
+        host = repositories.Host(host_store(), Engine(run_command), run_command)
+        chosen = choose(host.store, host.engine, given["ids"], "", given["all"])
+        result = rollback(host, chosen.ids, way, repositories.asked(_backup(given), given["check"]), given["confirm"])
+        found = [Finding.from_dict(item) for entry in result["instances"] for item in entry["findings"]]
+        result["findings"] = [item.as_dict() for item in by_severity(found)]
+        if not given["check"]:
+            settle(result, run_command, False)
+    except AvsError as error:
+        return {"failed": True, "changed": False, **harmless_deep(error.as_result())}
+    told: dict[str, Any] = harmless_deep({**result, "unknown": list(chosen.unknown)})
+    return told
+
+
+def _backup(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a module of backups is given."""
+    found = {name: given[name] for name in ("repository", "password", "classes", "keep")}
+    return {**found, "acknowledged": given["backup_acknowledged"]}
 
 
 def _asked(given: Mapping[str, Any], hidden: Sequence[str], run_command: RunCommand) -> dict[str, Any]:
     """An upgrade is begun by what answers documents, a rollback as other long work is; both are asked for by their name."""
-    if given["document"] is not None:
-        return work(given, run_command)
-    return long_work.answer(long_work.Asked("instance_upgrade", given, hidden), run_command, work)
+    if given["document"] is None:
+        return long_work.answer(long_work.Asked("instance_upgrade", given, hidden), run_command, work)
+    call = {name: given[name] for name in ("document", "secret_values", "check", "diff")}
+    return answer({**call, "backup": _backup(given)}, run_command, "module")
 
 
 def _leave(document: Mapping[str, Any] | None, check: bool) -> None:
@@ -275,18 +301,16 @@ def main() -> None:
     given["holder"] = given["holder"] or f"{os.environ.get('SUDO_USER') or 'root'}@{socket.gethostname()}:{os.getpid()}"
     if given["state"] == "upgraded" and given["document"] is None and not given["job"]:
         module.fail_json(msg="restaking.avs.instance_upgrade needs its action plugin: call it by its full name, not through another module")
-    given["backup"] = {name: given[name] for name in ("repository", "password", "classes", "keep")}
-    given["backup"]["acknowledged"] = given["backup_acknowledged"]
     try:
         _leave(given["document"], module.check_mode)
-        answer = _asked(given, sorted(module.no_log_values), module.run_command)
+        said = _asked(given, sorted(module.no_log_values), module.run_command)
     except AvsError as error:
         module.fail_json(changed=False, **harmless_deep(error.as_result()))
     except OSError as error:
         module.fail_json(changed=False, msg=f"it could not be begun: {error}")
-    if answer.pop("failed", False):
-        module.fail_json(**answer)
-    module.exit_json(**answer)
+    if said.pop("failed", False):
+        module.fail_json(**said)
+    module.exit_json(**said)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ class Step:
     entry: Entry
     env: Mapping[str, str] = field(repr=False)
     installed: str
+    way: tuple[str, ...]
     offers: Offers = field(repr=False)
 
 
@@ -53,7 +54,7 @@ def _changes(step: Step) -> tuple[dict[str, Any], list[dict[str, str]]]:
         said["changes"] = [harmless(line) for line in between(old, new, profile.runtime.renames)]
     except InputError as error:
         said["changes"] = [harmless(f"? what {step.installed} was cannot be had any more: {error.message}")]
-    said["package_migrations"] = [harmless(line) for line in migrations_of(profile, step.installed, str(package.version))]
+    said["package_migrations"] = [harmless(line) for line in _migrations(step)]
     try:
         notes = step.offers.notes(step.entry, step.installed)
         said["notes"] = {version: [harmless(line) for line in lines] for version, lines in notes.items()}
@@ -77,6 +78,13 @@ def _changes(step: Step) -> tuple[dict[str, Any], list[dict[str, str]]]:
         else []
     )
     return said, parts
+
+
+def _migrations(step: Step) -> Iterator[str]:
+    """Of each version on the way, from the one before it."""
+    for before, version in zip((step.installed, *step.way), step.way):
+        entry = step.entry if version == step.entry.version else replace(step.entry, version=version, commit=None)
+        yield from migrations_of(step.offers.package(entry).profiles[str(entry.profile)], before, version)
 
 
 def _installed(step: Step) -> Facts:

@@ -192,4 +192,4 @@ def _with_way(entry: Mapping[str, Any], plan: _Plan) -> dict[str, Any]:
 
 def _step_of(plan: _Plan, name: str) -> Step:
     spec, entry = next((spec, entry) for spec, entry in zip(plan.built.specs, plan.built.entries) if spec["id"] == name)
-    return Step(name, entry, spec["env"], plan.installed[name], plan.run.offers)
+    return Step(name, entry, spec["env"], plan.installed[name], plan.ways[name], plan.run.offers)

@@ -20,7 +20,6 @@ def lines_of(host: str, entry: Mapping[str, Any], check: bool = False) -> list[s
         error = _first(entry.get("error"))
         return [f"{label}: failed: {error}" if error else f"{label}: has {entry.get('version') or 'its version'} already, nothing to do"]
     versions = " -> ".join(str(version) for version in (told.get("from"), *(told.get("way") or (told.get("to"),))))
-    discarded = [str(item) for item in told.get("discarded") or ()]
     if entry.get("error"):
         step = f" at {told['step']}" if told.get("step") else ""
         first = f"{label}: {versions} failed{step}: {_first(entry['error'])}; {_now(entry, told)}"
@@ -28,8 +27,11 @@ def lines_of(host: str, entry: Mapping[str, Any], check: bool = False) -> list[s
         first = f"{label}: would go {versions}"
     else:
         first = ", ".join([f"{label}: {versions}", *_cost(told)])
-    lines = [first, *(f"{_INDENT}{'would be lost' if check else 'lost'}: {item}" for item in discarded)]
-    return lines + [f"{_INDENT}{line}" for line in _brings(told)] if check else lines
+    if entry.get("error"):
+        return [first]
+    if told.get("discards"):
+        return [first, f"{_INDENT}{told['discards']}" if check else f"{_INDENT}what was stored since {told.get('since')} is put aside"]
+    return [first, *(f"{_INDENT}{line}" for line in _brings(told))] if check else [first]
 
 
 def _cost(told: Mapping[str, Any]) -> Iterable[str]:

@@ -112,7 +112,7 @@ def rolled_back(host: Host, module: AnsibleModule) -> dict:
     entries, confirmed = [], module.params["confirm"]
     for name in module.params["ids"] or sorted(installed):
         if name in installed:
-            told = {"from": installed[name], "to": before[name], "discarded": ["what was stored since 2026-01-01T00:00:00Z"]}
+            told = {"from": installed[name], "to": before[name], "since": "2026-01-01T00:00:00Z", "discards": "to go back discards all"}
             entries.append(
                 {"id": name, "version": before[name], "state": "started", "changed": True, "actions": [], "error": None, "upgrade": told}
             )

@@ -27,7 +27,10 @@ def test_what_was_done() -> None:
     assert told(upgrade=WENT) == ["h1 a-avs-1: v1 -> v2 -> v3, backup 0123456789ab, down for 4.3 s"]
     assert told() == ["h1 a-avs-1: has v3 already, nothing to do"]
     assert told(error="x: somebody else\nmore") == ["h1 a-avs-1: failed: x: somebody else"]
-    assert told(upgrade={"from": "v2", "to": "v1", "discarded": ["volumes/db"]}) == ["h1 a-avs-1: v2 -> v1", "    lost: volumes/db"]
+    back = {"from": "v2", "to": "v1", "since": "then", "discards": "to go back discards"}
+    assert told(upgrade=back) == ["h1 a-avs-1: v2 -> v1", "    what was stored since then is put aside"]
+    assert told(True, upgrade=back) == ["h1 a-avs-1: would go v2 -> v1", "    to go back discards"]
+    assert len(told(upgrade=back, error="no room")) == 1
 
 
 def test_what_runs_after_a_failure() -> None:

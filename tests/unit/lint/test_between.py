@@ -56,7 +56,9 @@ def test_a_real_avs_drops_six_variables_and_two_ports(tmp_path: Path, cache: Cac
     entry = Entry("avs_instances[0]", "core/eigenda", "op1", "mainnet", "v2.7.0", options=options)
     package = offers.package(entry)
     env = resolve_options(package.profiles["mainnet"], options).env
-    answer = told_changes({"changed": False, "instances": [{"id": "eigenda-op1"}]}, [Step("eigenda-op1", entry, env, "v2.6.0", offers)])
+    answer = told_changes(
+        {"changed": False, "instances": [{"id": "eigenda-op1"}]}, [Step("eigenda-op1", entry, env, "v2.6.0", ("v2.7.0",), offers)]
+    )
     told = answer["instances"][0]["upgrade"]
     gone = [line for line in told["changes"] if line.startswith("- ")]
     assert gone == [
@@ -80,6 +82,6 @@ def test_a_real_avs_drops_six_variables_and_two_ports(tmp_path: Path, cache: Cac
 def test_a_version_that_cannot_be_had_any_more_is_said_to_be_so(tmp_path: Path, cache: Cache) -> None:
     offers = Offers([example_tap(tmp_path)], cache, tmp_path)
     entry = Entry("avs_instances[0]", "core/eigenda", "op1", "mainnet", "v2.7.0", options={})
-    answer = told_changes({"instances": [{"id": "eigenda-op1"}]}, [Step("eigenda-op1", entry, {}, "v2.5.0", offers)])
+    answer = told_changes({"instances": [{"id": "eigenda-op1"}]}, [Step("eigenda-op1", entry, {}, "v2.5.0", ("v2.7.0",), offers)])
     (line,) = answer["instances"][0]["upgrade"]["changes"]
     assert line.startswith("? what v2.5.0 was cannot be had any more") and answer["diff"][0]["before"] == text_of({}) == ""
