@@ -52,9 +52,11 @@ RETURN = r"""
 _raw:
   description:
     - One dictionary an installed instance with C(host), C(id), C(package), C(tap), C(installed), C(newest), C(behind) (V(none) where it is
-      not known), C(upgrade), C(versions) and C(note).
+      not known), C(upgrade), C(versions), C(note), C(upgrade_before), C(time_left) and C(findings).
     - C(upgrade) is the most urgent of the versions between, V(optional), V(recommended) or V(required). C(versions) lists them, newest
       first, with C(version), C(upgrade) and C(changes), a list of lines.
+    - C(upgrade_before) is the fork deadline by which the installed version has to be upgraded, V(none) where its package and those of newer
+      versions declare none; C(time_left) says how long that is, in words. From 14 days before on C(findings) has UPG-003.
   type: list
   elements: dict
 """

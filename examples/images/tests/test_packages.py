@@ -224,7 +224,8 @@ def test_adapters_are_pinned_and_declare_what_they_offer(path: Path) -> None:
 
 
 def test_there_are_adapters() -> None:
-    assert [name_of(path.parent) for path in ADAPTERS] == [f"tap/packages/eigenda/v2.7.0/{name}" for name in ("hoodi", "mainnet")]
+    profiles = ("v2.6.0/mainnet", "v2.7.0/hoodi", "v2.7.0/mainnet")
+    assert [name_of(path.parent) for path in ADAPTERS] == [f"tap/packages/eigenda/{name}" for name in profiles]
 
 
 def test_images_can_be_built_as_listed() -> None:

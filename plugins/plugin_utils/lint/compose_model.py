@@ -28,7 +28,7 @@ from .compose_refusals import refused_form, refused_texts, refused_yaml
 ROOT = "/avs-package"
 # No text of YAML holds it: marks values that only the host knows.
 OPEN = "\0"
-_OPEN_IMAGE = f"open@sha256:{'0' * 64}"
+UNKNOWN_IMAGE = f"open@sha256:{'0' * 64}"
 _LISTS = ("cap_add", "security_opt", "volumes_from")
 _TEXTS = ("pid", "ipc", "network_mode", "uts", "userns_mode", "cgroup", "user", "pull_policy", "container_name", "hostname", "domainname",
           "working_dir", "restart", "stop_signal", "cpus", "cpu_quota", "cpu_period", "cpuset", "mem_limit", "mem_reservation",
@@ -195,7 +195,7 @@ def _service(known: Mapping[str, Any], written: Mapping[str, Any], folder: str, 
     _keep(service, "privileged", fields.is_true(service.get("privileged")))
     # An image of a variable, or of a service in another file, is one all the same.
     hidden = written.get("image") is not None or "extends" in written
-    _keep(service, "image", fields.scalar(service.get("image")) or (_OPEN_IMAGE if hidden else None))
+    _keep(service, "image", fields.scalar(service.get("image")) or (UNKNOWN_IMAGE if hidden else None))
     for name in ("configs", "secrets"):
         uses = [item for item in fields.as_list(service.get(name)) if isinstance(item, (str, Mapping))]
         named = [{"source": item} if isinstance(item, str) else {**item, "source": fields.scalar(item.get("source"))} for item in uses]

@@ -70,3 +70,11 @@ def _end(renames: Mapping[str, str], old: str) -> tuple[str, list[str]]:
         seen.append(name)
         name = renames[name]
     return name, seen
+
+
+def older(renames: Mapping[str, str], name: str) -> list[str]:
+    """Names an option had before, the latest first."""
+    found = [name]
+    for last in found:
+        found += [old for old, new in renames.items() if new == last and old not in found]
+    return found[1:]

@@ -94,6 +94,14 @@ class BackupAction(HostAction):
             display.warning(f"{item.as_line()} ({item.id})")
 
 
+def password_of(task: Task, given: Any) -> str | None:
+    """The password of the hosts' own repositories, from where the inventory says it is. Raises ``InputError`` and ``SecretError``."""
+    found = None if given in (None, "") else _values(task, {_VARIABLE: given})[_VARIABLE]
+    if found is not None and not task.check:
+        Host(task).require_stdin()
+    return found
+
+
 def _of_copies(given: Any) -> dict[str, Any]:
     """Place -> what is given there, of whatever is secret of copies. What is no list of mappings is refused below."""
     entries = given if isinstance(given, list) else []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,13 +25,21 @@ from .host import Host
 from .transfer import pack
 
 
+def _as_it_is(_first: Mapping[str, Any]) -> None:
+    """Whatever the host wants to do is what is wanted."""
+
+
 @dataclass(frozen=True)
 class Terms:
-    """What holds for the whole call. ``lock_timeout`` in seconds; ``check``: announce, do nothing."""
+    """What holds for the whole call. ``lock_timeout`` in seconds; ``check``: announce, do nothing; ``upgrade``: that versions are to be changed,
+    and what may be lost by it (``docs/architecture.md``, 3); ``planned`` sees the first answer before anything is read for a second, and may
+    raise."""
 
     lock_timeout: int = 60
     settings: Mapping[str, Any] = field(default_factory=dict)
     check: bool = False
+    upgrade: Mapping[str, Any] | None = None
+    planned: Callable[[Mapping[str, Any]], None] = _as_it_is
 
 
 def reconcile(built: Built, terms: Terms, host: Host, sources: Sources, fleet: Fleet) -> dict[str, Any]:
@@ -51,6 +59,8 @@ def reconcile(built: Built, terms: Terms, host: Host, sources: Sources, fleet: F
         "trial": False,
         "complete": False,
     }
+    if terms.upgrade is not None:
+        document["upgrade"] = dict(terms.upgrade)
     if errors_of(built.findings):
         error = InputError("the instances are not as they should be", built.findings)
         raise _with(error, _try_out(built, document, host, fleet) if built.specs else [])
@@ -62,6 +72,7 @@ def reconcile(built: Built, terms: Terms, host: Host, sources: Sources, fleet: F
         fleet.leave()
         return first
     try:
+        terms.planned({**first, "needs": needs})
         values = _values(built, needs, host, sources, terms.check)
         told = fleet.review(built.specs, values, sending=not terms.check)
     except AvsError as error:

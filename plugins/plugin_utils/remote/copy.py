@@ -29,7 +29,7 @@ _MISSING = (126, 127)
 # because Ansible has it do one thing more.
 _START = 'if [ -O {folder} ] && [ -O {path} ] && [ -x {path} ]; then {path}; else (exit 127); fi; code=$?; cat >/dev/null; (exit "$code")'
 # A host says what became of its instances, and nothing else: Ansible acts on some other names.
-_TOLD = ("changed", "failed", "msg", "findings", "instances", "unlisted", "diff", "needs", "held")
+_TOLD = ("changed", "failed", "msg", "findings", "instances", "unlisted", "diff", "needs", "held", "going_on", "unknown", "installed")
 _UNKNOWN = "how far it came is not known"
 _INTERPRETER = "discovered_interpreter_"
 

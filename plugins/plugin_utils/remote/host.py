@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible import constants as C
@@ -21,11 +22,26 @@ from ...module_utils.common.masking import Mask
 from ...module_utils.common.rules import finding
 from ..inventory.outcome import beginning
 from .copy import archive, copy_name, died, is_missing, last_line, module_said, said, start
+from .long_work import Begin, Call, awaited, not_known
 from .task import Task
 
 _MODULE = "restaking.avs.instances"
 
 display = Display()
+
+
+@dataclass(frozen=True)
+class Long:
+    """A module of its own that answers documents, whose work goes on on the host by itself. ``arguments``: what every call of it says besides;
+    ``works``: what one that does something, or says what would be done, needs, too; ``hidden``: what of that is secret; ``poll``: seconds
+    between two calls."""
+
+    module: str
+    arguments: Mapping[str, Any]
+    poll: int
+    look: str
+    works: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    hidden: Sequence[str] = field(default=(), repr=False)
 
 
 class HostAction(ActionBase):
@@ -42,12 +58,15 @@ class HostAction(ActionBase):
 
 
 class Host:
-    """The host of a task. ``changed``: whether a call has changed anything there, whatever became of the run since."""
+    """The host of a task. ``changed``: whether a call has changed anything there, whatever became of the run since; ``long``: who answers
+    in place of the module ``instances`` and the copy that knows the same."""
 
-    def __init__(self, task: Task) -> None:
-        self._task, self._action = task, task.action
-        self._copy: str | None = copy_name(str(task.setting("INTERPRETER_PYTHON")))
-        self._missing: str | None = None
+    def __init__(self, task: Task, long: Long | None = None) -> None:
+        self._task, self._action, self._long = task, task.action, long
+        own = copy_name(str(task.setting("INTERPRETER_PYTHON")))
+        # What an upgrade leaves on its way is understood by the code that left it: what comes up with the host has to be that.
+        self._copy: str | None = own if long is None else None
+        self._missing: str | None = None if long is None else own
         self._busy: Mapping[str, Any] = {}
         self.changed = False
 
@@ -81,17 +100,17 @@ class Host:
         arguments: dict[str, Any] = {"document": {**document, "log": not self._task.setting("DEFAULT_NO_TARGET_SYSLOG")}}
         if values:
             arguments["secret_values"] = values
-        mask = Mask(value for own in (values or {}).values() for value in own.values())
+        mask = Mask([*(value for own in (values or {}).values() for value in own.values()), *(self._long.hidden if self._long else ())])
         try:
             answer = self._ask_copy(arguments, mask)
             if answer is None:
-                answer = self._ask_module(arguments, mask)
+                answer = self._ask_module(arguments, mask) if self._long is None else self._ask_long(self._long, arguments, mask)
         except AnsibleConnectionFailure as error:
             if not document["trial"]:
                 raise
             return {"failed": True, "msg": str(error)}
         # The host masks its own output; this holds where it could not: when it died, and its text is all there is.
-        answer = dict(mask.deep(answer)) if values else answer
+        answer = dict(mask.deep(answer)) if values or self._long else answer
         self.changed = self.changed or bool(answer.get("changed") and not document["trial"])
         self._busy = answer.get("needs") or {}
         return answer
@@ -121,13 +140,32 @@ class Host:
         self._copy, self._missing = None, self._copy
         return None
 
+    def _ask_long(self, long: Long, arguments: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
+        """As ``_ask_module``; work that was begun is waited for, and its result is the answer."""
+        document = arguments["document"]
+        if not document["complete"]:
+            return self._ask_module({**long.arguments, **arguments}, mask)
+        if long.hidden:
+            self._set_pipelining(True)
+        call = Call(lambda given: self._execute(given, mask), self._task.target, long.look)
+        try:
+            answer = self._ask_module({**long.arguments, **long.works, **arguments}, mask)
+        except AnsibleConnectionFailure as error:
+            raise not_known(call, error) from None
+        # The host chooses what the work is called: who asks for the same while it is at work joins it.
+        return awaited(call, long.arguments, Begin(long.poll, ""), answer)
+
     def _ask_module(self, arguments: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
         document = arguments["document"]
         if "secret_values" in arguments or _carries_macs(document):
             self._set_pipelining(True)
-        if self._missing and not (self._task.check or document["trial"]):
+        if self._missing and not (self._task.check or document["trial"]) and (self._long is None or document["complete"]):
             arguments = {**arguments, "document": {**document, "copy": {"name": self._missing, "archive": archive()}}}
-        returned = self._action._execute_module(module_name=_MODULE, module_args=dict(arguments), task_vars=self._task.variables)
+        return self._execute(arguments, mask)
+
+    def _execute(self, arguments: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
+        name = _MODULE if self._long is None else self._long.module
+        returned = self._action._execute_module(module_name=name, module_args=dict(arguments), task_vars=self._task.variables)
         answer, warnings, errors = module_said(returned, self._task.target)
         for line in warnings:
             display.warning(harmless(mask(line)))

@@ -37,6 +37,12 @@ def _version(name: str) -> Callable[[Row], Any]:
     return lambda row: " ".join(str(part) for part in (row.get(name) or {}).values() if part)
 
 
+def _findings(rows: Sequence[Row]) -> list[str]:
+    """What is to be said of a row beside what stands in it."""
+    lines = [f"{item['place']}: {item['message']} ({item['id']})" for row in rows for item in row.get("findings") or ()]
+    return ["\n".join(harmless(line) for line in lines)] if lines else []
+
+
 def _changes(rows: Sequence[Row]) -> list[str]:
     """What the versions between two say of themselves, once for all instances they are between."""
     told: dict[tuple[Any, ...], list[str]] = {}
@@ -110,9 +116,10 @@ KINDS: Mapping[str, Kind] = {
             "installed": _field("installed"),
             "newest": _field("newest"),
             "upgrade": _field("upgrade"),
+            "before": lambda row: f"{row['upgrade_before']} ({row['time_left']})" if row.get("upgrade_before") else "",
             "note": _field("note"),
         },
-        _changes,
+        lambda rows: [*_findings(rows), *_changes(rows)],
     ),
     "packages": Kind(
         "packages",

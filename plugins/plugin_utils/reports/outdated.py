@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from ...module_utils.common.errors import InputError
 from ...module_utils.common.findings import Finding
-from ...module_utils.common.names import is_name, is_version, version_key
+from ...module_utils.common.names import is_name, is_profile, is_version, version_key
 from ...module_utils.common.words import UPGRADES
 from ..fetching.cache import Cache
 from ..fetching.tree import FILE, FileTree
 from ..packages.manifest import parse_manifest
 from ..packages.notes import changes, read_notes
+from ..packages.peek import runtime_at
 from ..parsing.report import Report
 from ..taps.locate import Located, PackageRequest, locate
 from ..taps.offer import offer_of
 from ..taps.tap import Tap, TapConfig, open_tap
+from . import deadlines
 
 # Versions between two whose manifests are read, the newest ones.
 _MOST = 20
@@ -37,6 +40,8 @@ class Taps:
     _opened: dict[str, Tap] = field(default_factory=dict)
     _known: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     _news: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _times: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def offer(self, package: str) -> dict[str, Any] | None:
         """What the first tap that has a package offers of it: ``tap``, ``name``, ``versions`` (newest first), ``upgrades`` as far as the tap
@@ -79,10 +84,27 @@ class Taps:
         urgencies = [item["upgrade"] for item in found if item["upgrade"] in UPGRADES]
         return {"upgrade": max(urgencies, key=UPGRADES.index, default=None), "versions": found}
 
+    def times(self, offer: Mapping[str, Any], installed: str, profile: str) -> list[str]:
+        """Until when a node of this version has to be upgraded, as it says itself, or as newer ones say it of themselves: what holds for
+        them holds for it, too. A version that cannot be read says nothing."""
+        label = f"{offer['tap']}/{offer['name']}"
+        if (label, installed, profile) not in self._times:
+            newer = [version for version in offer["versions"] if version_key(version) > version_key(installed)]
+            found = [self._time(label, version, profile) for version in (installed, *newer[:_MOST])]
+            self._times[label, installed, profile] = [time for time in found if time]
+        return self._times[label, installed, profile]
+
+    def _time(self, label: str, version: str, profile: str) -> str | None:
+        try:
+            runtime, report = runtime_at(locate(PackageRequest(label, version), self.configs, self.cache), profile, version)
+        except InputError:
+            return None
+        return None if report.has_errors("upgrade_before") else (runtime.upgrade_before or {}).get("time")
+
 
 def outdated_rows(host: str, present: Sequence[Mapping[str, Any]], declared: Sequence[Any], taps: Taps) -> list[dict[str, Any]]:
     """One row an installed instance: ``host``, ``id``, ``package``, ``tap``, ``installed``, ``newest``, ``behind`` (``null`` where that is not
-    known), ``upgrade``, ``versions`` and ``note``."""
+    known), ``upgrade``, ``versions``, ``note``, and until when it has to be upgraded (``deadlines.told``)."""
     rows = []
     for item in sorted(present, key=lambda item: str(item.get("id"))):
         if not item.get("phase") or item.get("phase") == "absent":
@@ -98,9 +120,12 @@ def outdated_rows(host: str, present: Sequence[Mapping[str, Any]], declared: Seq
             "upgrade": None,
             "versions": [],
             "note": "",
+            "upgrade_before": None,
+            "time_left": None,
+            "findings": [],
         }
         try:
-            row.update(_compared(row, _source(row, declared), taps))
+            row.update(_compared(row, _source(row, declared), taps, item.get("profile")))
         except InputError as error:
             found = error.findings[0] if error.findings else None
             row["note"] = f"not known: {found.place}: {found.message}" if found and found.place else f"not known: {error.message}"
@@ -122,7 +147,7 @@ def _source(row: Mapping[str, Any], declared: Sequence[Any]) -> Any:
     return row["package"]
 
 
-def _compared(row: Mapping[str, Any], package: Any, taps: Taps) -> dict[str, Any]:
+def _compared(row: Mapping[str, Any], package: Any, taps: Taps, profile: Any) -> dict[str, Any]:
     if isinstance(package, Mapping):
         kind = next(iter(package), "")
         return {"note": f"from {_SOURCES.get(str(kind), 'no tap')}: no tap to compare with"}
@@ -137,6 +162,8 @@ def _compared(row: Mapping[str, Any], package: Any, taps: Taps) -> dict[str, Any
         return {**found, "note": found["note"] or "the tap offers no version"}
     if not is_version(installed):
         return {**found, "note": "which version is installed is not known"}
+    if is_profile(profile):
+        found |= deadlines.told(f"{row['host']}: {row['id']}", taps.times(offer, installed, profile), taps.now)
     if version_key(newest) <= version_key(installed):
         ahead = "newer than the newest of its tap" if version_key(newest) < version_key(installed) else ""
         return {**found, "behind": False, "note": found["note"] or ahead}

@@ -21,6 +21,7 @@ STAND_INS = {
     "instance_control": "fake_control.py",
     "instance_backup": "fake_backup.py",
     "instance_restore": "fake_backup.py",
+    "instance_upgrade": "fake_upgrade.py",
     "instance_move": "fake_move.py",
     "backup_schedule": "fake_backup.py",
 }

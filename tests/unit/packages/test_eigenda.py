@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 import yaml
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.lint.verdict import judge
@@ -85,17 +86,24 @@ def test_the_adapter_loads_and_says_what_is_odd(tmp_path: Path, cache: Cache) ->
     assert {"PRIV-001", "OPS-001"} <= {rule for rule, _place in found}
 
 
-def test_the_example_adapter_is_valid(tmp_path: Path, cache: Cache) -> None:
-    upstream = GitRepo(tmp_path / "upstream")
-    shutil.copytree(eigenda_files(), upstream.root, dirs_exist_ok=True)
-    commit = upstream.commit({})
+def example_tap(tmp_path: Path) -> TapConfig:
+    """The tap of the examples, with both versions of the upstream in a repository of its own."""
     shutil.copytree(ROOT / "examples/tap/packages/eigenda", tmp_path / "tap/packages/eigenda")
     write(tmp_path / "tap", {"tap.yml": "schema: 1\nname: core\n"})
-    for path in (tmp_path / "tap").rglob("runtime.yml"):
-        runtime = yaml.safe_load(path.read_text())
-        runtime["source"].update(git=upstream.url, commit=commit)
-        path.write_text(as_yaml(runtime))
-    verdict = judge(PackageRequest("core/eigenda", "v2.7.0"), [TapConfig("core", str(tmp_path / "tap"))], cache)
+    for version in ("2.6.0", "2.7.0"):
+        upstream = GitRepo(tmp_path / f"upstream-{version}")
+        shutil.copytree(eigenda_files(version), upstream.root, dirs_exist_ok=True)
+        commit = upstream.commit({})
+        for path in (tmp_path / "tap/packages/eigenda" / f"v{version}").rglob("runtime.yml"):
+            runtime = yaml.safe_load(path.read_text())
+            runtime["source"].update(git=upstream.url, commit=commit)
+            path.write_text(as_yaml(runtime))
+    return TapConfig("core", str(tmp_path / "tap"))
+
+
+@pytest.mark.parametrize("version", ["v2.6.0", "v2.7.0"])
+def test_the_example_adapter_is_valid(tmp_path: Path, cache: Cache, version: str) -> None:
+    verdict = judge(PackageRequest("core/eigenda", version), [example_tap(tmp_path)], cache)
     assert [item.as_line() for item in verdict.findings if item.severity == "error"] == []
 
 

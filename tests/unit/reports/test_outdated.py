@@ -59,7 +59,7 @@ def test_one_that_is_behind(taps: Taps) -> None:
         ("v1.2.0", "optional", ["- Third."]), ("v1.1.0", "required", ["- Second\x1b[2J."]),
     ]  # fmt: skip
     table = rows_report([found, {**found, "host": "h2"}], "outdated", "table", "").splitlines()
-    assert table[1].split() == ["h", "mock-avs-op1", "core", "v1.0.0", "v1.2.0", "required", "-"]
+    assert table[1].split() == ["h", "mock-avs-op1", "core", "v1.0.0", "v1.2.0", "required", "-", "-"]
     # What changed is told once for all that are as far behind.
     assert table[3:] == [
         "",

@@ -208,7 +208,7 @@ def test_a_block_without_a_mark_is_named(tmp_path: Path) -> None:
         ("make demo    # a comment", None),
         ("make nonsense", "make has no target nonsense"),
         ("ansible-playbook restaking.avs.site -i inventory --limit host7 --check --diff", None),
-        ("ansible-playbook restaking.avs.upgrade -i inventory", "there is no playbook restaking.avs.upgrade"),
+        ("ansible-playbook restaking.avs.downgrade -i inventory", "there is no playbook restaking.avs.downgrade"),
         ("ansible-playbook restaking.avs.site -e avs_wrong=1", "-e avs_wrong: no variable of ours"),
         ("ansible-playbook restaking.avs.site -e '{\"avs_serial\": 1}' -e docker_upgrade=true", None),
         ("ansible-playbook restaking.avs.site --limits host7", "ansible-playbook --limits: not an option the pages use"),
