@@ -18,7 +18,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.instance.hold import
 from ansible_collections.restaking.avs.plugins.module_utils.status.off import off
 from ansible_collections.restaking.avs.plugins.module_utils.status.read import read_host, read_instances
 
-from tests.unit.support.memory_host import GATEWAY, ID, IMAGE, PACKAGE, MemoryHost, with_service
+from tests.unit.support.memory_host import GATEWAY, ID, IMAGE, PACKAGE, SECRETS, MemoryHost, with_service
 from tests.unit.support.memory_programs import STUMBLES
 from tests.unit.support.memory_world import Container
 
@@ -62,7 +62,10 @@ def _ended(host: MemoryHost) -> None:
 
 
 def _failed(host: MemoryHost) -> None:
-    host.call(host.spec(with_service(PACKAGE, "node", entrypoint=EXIT, restart="no")))
+    """With other keys than before, which nobody goes back from."""
+    spec = host.spec(with_service(PACKAGE, "node", entrypoint=EXIT, restart="no"))
+    spec["secrets"]["key.bls.keystore"]["ref"] = {"version": "key.bls.keystore#2"}
+    host.call(spec, values={**SECRETS, "key.bls.keystore": '{"crypto": {"new": 1}, "pubKey": "E([3,4])"}'})
 
 
 def _restarts(host: MemoryHost) -> None:
