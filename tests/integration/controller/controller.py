@@ -77,7 +77,7 @@ class Controller:
         # These hosts are this machine: what it may keep as a host of its own is not theirs.
         self.copies = folder / "copies"
         self.copies.mkdir()
-        shutil.copytree(ROOT / "plugins/module_utils", collection / "plugins/module_utils")
+        shutil.copytree(ROOT / "plugins/module_utils", collection / "plugins/module_utils", ignore=shutil.ignore_patterns("__pycache__"))
         install = collection / "plugins/module_utils/avsctl/install.py"
         install.write_text(install.read_text().replace(f'"{FOLDER}"', f'"{self.copies}"'))
         for name in ("galaxy.yml", "meta", "playbooks", "roles"):

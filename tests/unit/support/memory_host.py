@@ -233,11 +233,9 @@ class MemoryHost:
 
     def half_files(self) -> list[str]:
         """What only a run that was cut leaves."""
-        return sorted(
-            str(path.relative_to(self.roots))
-            for path in self.roots.rglob("*")
-            if ".tmp" in path.name or path.name in (".staging", ".partial")
-        )
+        found = [os.path.join(folder, name) for folder, folders, names in os.walk(self.roots) for name in (*folders, *names)]
+        half = [path for path in found if ".tmp" in os.path.basename(path) or os.path.basename(path) in (".staging", ".partial")]
+        return sorted(os.path.relpath(path, self.roots) for path in half)
 
     def project(self) -> list[Container]:
         return [item for item in self.world.containers.values() if item.labels.get(PROJECT) == PROJECT_NAME]
