@@ -44,6 +44,7 @@ def service_again(release: Release, command: Mapping[str, Any], base: OneOff) ->
         keys=_keys(release, name, needed),
         env_file=release.own.secrets_env if os.path.exists(release.own.secrets_env) else None,
         user=command.get("user"),
+        of=name,
         service=_service(release, service, needed, command.get("read_only")),
     )
 

@@ -61,11 +61,14 @@ def shown(spec: InstanceSpec, command: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Named:
-    """A command by its name, with ``args`` behind its own; ``absent``: the plugin's image may still have to be pulled."""
+    """A command by its name, with ``args`` behind its own; ``absent``: the plugin's image may still have to be pulled. ``command``: what it
+    is, where that is known, and ``timeout`` (seconds), where it says none."""
 
     name: str
     args: Sequence[str] = ()
     absent: bool = False
+    command: Mapping[str, Any] | None = None
+    timeout: float = TIMEOUT
 
 
 def one_off(engine: Engine, own: InstanceStore, spec: InstanceSpec, name: str, extra_args: Sequence[str] = ()) -> OneOff:
@@ -79,14 +82,14 @@ def one_off(engine: Engine, own: InstanceStore, spec: InstanceSpec, name: str, e
 def settled(engine: Engine, own: InstanceStore, spec: InstanceSpec, named: Named) -> OneOff:
     """The same."""
     name = named.name
-    command = commands_of(spec).get(name)
+    command = commands_of(spec).get(name) if named.command is None else named.command
     if command is None:
         problem = f"the package has no command {name}"
         remedy = f"It has: {', '.join(commands_of(spec)) or 'none'}."
         raise HostError(f"{own.id}: {problem}", [finding("CMD-001", f"{own.id}: commands.{name}", problem, remedy)])
     values = key_files.stored(own)
     args = [str(word) for word in (*(command.get("args") or ()), *named.args)]
-    base = OneOff(own.id, name, args, timeout=float(command.get("timeout") or TIMEOUT))
+    base = OneOff(own.id, name, args, timeout=float(command.get("timeout") or named.timeout))
     try:
         if command.get("run") == "exec":
             return _inside(engine, own, command, base)
@@ -103,8 +106,8 @@ def settled(engine: Engine, own: InstanceStore, spec: InstanceSpec, named: Named
 
 
 def run_declared(engine: Engine, own: InstanceStore, spec: InstanceSpec, name: str, hold: tuple[int, ...] = ()) -> Ended:
-    """``one_off`` and run it. Whoever calls holds the instance's lock, or that of its commands; nobody is asked whether a command that acts
-    on the chain is meant. Raises ``HostError``."""
+    """``one_off`` and run it, as ``container.run`` does. Nobody is asked whether a command that acts on the chain is meant. Raises
+    ``HostError``, and ``LockedError``."""
     return container.run(engine, own, one_off(engine, own, spec, name), hold)
 
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +38,8 @@ LABEL = "avs.command"
 MOST = 64 << 10
 # Seconds a program has to end in, once its time is over.
 GRACE = 10
+# Seconds to wait for somebody else's command, where nobody says.
+PATIENCE = 60.0
 # What a program that takes more memory than it may is ended with.
 _KILLED = 137
 _SERVICE = "command"
@@ -75,7 +78,7 @@ class OneOff:
     """What runs, all names settled. ``image``: by digest or id, on the host already; ``args`` take the place of its command; ``networks``
     by their names on the host, none: no network at all; ``env_file``: variables of ``service``, in memory. ``service`` is what else of the
     container is said, as compose has it. ``container``: where the command is done in a container that runs, its id; the rest is then
-    ``None`` or empty."""
+    ``None`` or empty. ``of``: the service it is made of, if it is."""
 
     instance: str
     name: str
@@ -89,6 +92,7 @@ class OneOff:
     timeout: float = 600.0
     service: Mapping[str, Any] = field(default_factory=dict)
     container: str | None = None
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,9 +125,33 @@ def run(engine: Engine, own: InstanceStore, what: OneOff, hold: tuple[int, ...] 
     """Run it to its end, or to the end of its time. ``hold``: descriptors (locks) it keeps open; ``values``: the instance's secrets,
     where they are not the ones in memory. The container is gone afterwards, whatever happens.
 
-    One call at a time runs a command of an instance: hold its lock (``command_lock``, or the instance's own). Raises ``HostError`` where it
-    could not be run at all.
+    One call at a time runs a command of an instance (``alone``): who has that lock already hands its descriptor on in ``hold``. Raises
+    ``HostError`` where it could not be run at all, ``LockedError`` where somebody else's runs.
     """
+    with alone(own, f"{what.name} of its package", PATIENCE, hold) as descriptors:
+        return _run(engine, own, what, descriptors, values)
+
+
+@contextmanager
+def alone(own: InstanceStore, holder: str, timeout: float, hold: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
+    """Nobody else runs a command of the instance meanwhile. Yields ``hold`` with the lock's descriptor, which may be in it already. Raises
+    ``LockedError`` after ``timeout`` seconds."""
+    path = command_lock(own)
+    if any(_is_of(fd, path) for fd in hold):
+        yield hold
+        return
+    with Lock(path, holder, timeout) as lock:
+        yield (*hold, lock.fd)
+
+
+def _is_of(fd: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except OSError:
+        return False
+
+
+def _run(engine: Engine, own: InstanceStore, what: OneOff, hold: tuple[int, ...], values: Mapping[str, str] | None) -> Ended:
     known = dict(key_files.stored(own) if values is None else values)
     hide = Hidden(known.values())
     if what.container is not None:
@@ -199,7 +227,7 @@ def model_of(what: OneOff, mounts: Sequence[Mount]) -> dict[str, Any]:
         "image": _plain(what.image),
         "command": [_plain(word) for word in what.args],
         "container_name": container_of(what.instance),
-        "labels": {LABEL: what.instance, f"{LABEL}.name": what.name},
+        "labels": {LABEL: what.instance, f"{LABEL}.name": what.name, f"{LABEL}.service": what.of},
         "security_opt": [*dict.fromkeys([*what.service.get("security_opt", ()), "no-new-privileges:true"])],
         "cap_drop": ["ALL"],
         "logging": {"driver": "none"},

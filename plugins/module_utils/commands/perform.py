@@ -22,7 +22,6 @@ from ..instance import hold, journal
 from ..instance.state import State
 from ..instance.store import InstanceStore, Store
 from ..system.full import os_error_text
-from ..system.lock import Lock
 from . import images, one_off
 from .declared import Named, commands_of, settled, shown
 from .one_off import Ended, OneOff
@@ -86,8 +85,8 @@ def _entry_of(own: InstanceStore, engine: Engine, wish: Wish) -> dict[str, Any]:
         if wish.check:
             _announce(entry, own, engine, wish)
         else:
-            with Lock(one_off.command_lock(own), wish.holder, wish.lock_timeout) as lock:
-                _act(entry, own, engine, wish, lock.fd)
+            with one_off.alone(own, wish.holder, wish.lock_timeout) as hold_open:
+                _act(entry, own, engine, wish, hold_open)
     except AvsError as error:
         _failed(entry, error)
     except OSError as error:
@@ -104,7 +103,7 @@ def _announce(entry: dict[str, Any], own: InstanceStore, engine: Engine, wish: W
     _require_confirmed(own, wish, command)
 
 
-def _act(entry: dict[str, Any], own: InstanceStore, engine: Engine, wish: Wish, lock: int) -> None:
+def _act(entry: dict[str, Any], own: InstanceStore, engine: Engine, wish: Wish, hold_open: tuple[int, ...]) -> None:
     spec, command = _judged(own, wish)
     _require_confirmed(own, wish, command)
     pulled = ""
@@ -116,7 +115,7 @@ def _act(entry: dict[str, Any], own: InstanceStore, engine: Engine, wish: Wish, 
     transaction = journal.begin(own, "command", wish.holder, **note)
     outcome, details = journal.FAILED, dict[str, Any](error="it was cut")
     try:
-        ended = one_off.run(engine, own, what, (lock,))
+        ended = one_off.run(engine, own, what, hold_open)
         outcome = journal.FAILED if ended.failed else journal.DONE
         details = {"code": ended.code, "seconds": ended.seconds, **({"error": "its time was over"} if ended.timed_out else {})}
     except AvsError as error:

@@ -14,12 +14,11 @@ from typing import Any
 
 from ..backup import uses
 from ..backup.volumes import MONOTONIC, Item
+from ..commands import declared, one_off
 from ..common.errors import HostError
 from ..common.rules import finding
-from ..docker.compose import engine_error
-from ..docker.containers import running
-from ..docker.engine import Engine, Unanswered
-from ..docker.names import project
+from ..common.spec import InstanceSpec
+from ..docker.engine import Engine
 from ..instance.store import InstanceStore
 from ..system import files
 
@@ -37,29 +36,17 @@ class Node:
     own: InstanceStore
     hold: tuple[int, ...] = ()
 
-    def run(self, command: Mapping[str, Any], timeout: float = PATIENCE) -> None:
-        """``exec`` in the running container of its service, ``run`` in one of its own that goes afterwards. Raises ``HostError`` where it
-        does not end with 0."""
-        service, args = str(command.get("service") or ""), [str(word) for word in command.get("args") or ()]
-        line = self._exec(service, args) if command.get("run") == "exec" else self._alone(service, args)
-        try:
-            done = self.engine.run(line, timeout=timeout, hold=self.hold)
-        except Unanswered:
-            raise HostError(f"it took longer than {timeout:g} s") from None
-        if done.code:
-            raise HostError(f"it ended with {done.code}: {engine_error(done)[-500:]}")
-
-    def _exec(self, service: str, args: Sequence[str]) -> list[str]:
-        found = [item.id for item in self.engine.containers(self.own.id) if item.service == service and running(item)]
-        if len(found) != 1:
-            raise HostError(f"the service {service} does not run")
-        return ["exec", "--", found[0], *args]
-
-    def _alone(self, service: str, args: Sequence[str]) -> list[str]:
-        env = self.own.secrets_env if files.is_file(self.own.secrets_env) else os.devnull
-        base = ["compose", "--ansi", "never", "--progress", "plain", "--project-directory", self.own.current, "-p", project(self.own.id)]
-        place = ["-f", os.path.join(self.own.current, "compose.json"), "--env-file", env]
-        return [*base, *place, "run", "--rm", "-T", "--no-deps", "--", service, *args]
+    def run(self, name: str, command: Mapping[str, Any]) -> None:
+        """``exec`` in the running container of its service, ``run`` in one of its own that goes afterwards. ``name``: what it is for. Raises
+        ``HostError`` where it does not end with 0, ``LockedError`` where another command runs."""
+        spec = self.own.spec() or InstanceSpec(id=self.own.id)
+        named = declared.Named(name, command=command, timeout=PATIENCE)
+        what = declared.settled(self.engine, self.own, spec, named)
+        ended = one_off.run(self.engine, self.own, what, self.hold)
+        if ended.timed_out:
+            raise HostError(f"it took longer than {what.timeout:g} s")
+        if ended.code:
+            raise HostError(f"it ended with {ended.code}: {ended.output.strip()[-500:]}")
 
 
 @contextmanager
@@ -81,7 +68,7 @@ def dumped(node: Node, items: Sequence[Item], up: bool) -> Iterator[list[Item]]:
                 continue
             made.append(place)
             try:
-                node.run(command)
+                node.run("backup", command)
                 if not files.is_folder(place) or not os.listdir(place):
                     raise HostError(f"it left nothing in {DUMP} of the volume")
             except HostError as error:
@@ -103,7 +90,7 @@ def bring_forward(node: Node, commands: Mapping[str, Mapping[str, Any]]) -> None
     """While the node is down. Raises ``HostError`` (BAK-011)."""
     for name, command in sorted(commands.items()):
         try:
-            node.run(command)
+            node.run("watermark", command)
         except HostError as error:
             raise _failed(node.own.id, f"volumes.{name.partition('/')[2]}.watermark", error) from None
 

@@ -22,6 +22,7 @@ from ..backup.restore import Place, Swap
 from ..backup.settings import folder
 from ..backup.verify import Seal
 from ..backup.volumes import SAVED, Item
+from ..commands import one_off
 from ..common.actions import Action
 from ..common.errors import HostError
 from ..common.findings import WARNING, Finding
@@ -134,6 +135,11 @@ class _Restoring:
         return entry
 
     def _swap(self, places: Sequence[Place], descriptors: tuple[int, ...]) -> None:
+        """While no command of its package has what is replaced."""
+        with one_off.alone(self.own, self.way.holder, self.way.lock_timeout, descriptors) as held_open:
+            self._swapped(places, held_open)
+
+    def _swapped(self, places: Sequence[Place], descriptors: tuple[int, ...]) -> None:
         containers = self.host.engine.containers(self.own.id)
         running_now = sorted(item.service for item in containers if running(item))
         self.item.actions = [*(Action("container", name, "stop") for name in running_now), *_actions(places)]

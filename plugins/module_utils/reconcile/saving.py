@@ -21,6 +21,7 @@ from ..backup.kept import Backup
 from ..backup.restic import Restic
 from ..backup.restore import half
 from ..backup.volumes import Plan
+from ..commands import one_off
 from ..common.actions import Action
 from ..common.errors import AvsError, HostError, LockedError
 from ..common.records import plain
@@ -226,6 +227,11 @@ class _Taking:
         return entry
 
     def _copy(self, planned: Plan, descriptors: tuple[int, ...]) -> None:
+        """While no command of its package writes to what is copied."""
+        with one_off.alone(self.own, self.way.holder, self.way.lock_timeout, descriptors) as held_open:
+            self._copied(planned, held_open)
+
+    def _copied(self, planned: Plan, descriptors: tuple[int, ...]) -> None:
         """Under the instance's lock, which restic holds as well: a copy outlives whoever began it no longer than the lock."""
         containers = self.host.engine.containers(self.own.id)
         self.ended = sorted(item.service for item in containers if running(item))

@@ -25,12 +25,17 @@ PLUGIN = "registry.example.org/plugin:1.0.0"
 
 
 class Node:
-    """An installed instance whose package has commands."""
+    """An installed instance whose package has commands. ``pulled``: the plugin's image is there; ``wired``: secret -> compose variables that
+    get it; ``package`` and other changes are of its spec."""
 
     def __init__(self, host: MemoryHost, commands: Mapping[str, Mapping[str, Any]], pulled: bool = True, **changes: Any) -> None:
         self.host = host
+        self.shown: dict[str, tuple[int, str]] = {}
         full = {name: {"chain": False, "needs": [], "args": ["true"], **command} for name, command in commands.items()}
-        spec = host.spec(commands=full, plugin={"image": PLUGIN}, **changes)
+        wired = changes.pop("wired", {})
+        spec = host.spec(changes.pop("package", None), commands=full, plugin={"image": PLUGIN}, **changes)
+        for secret, variables in wired.items():
+            spec["secrets"][secret]["env"] = variables
         host.well(spec)
         made = image(labels={"is": "plugin"})
         digest = made["Id"].partition(":")[2]
@@ -55,7 +60,7 @@ class Node:
         return str(error.value)
 
     def made(self, name: str, *args: str, **changes: Any) -> dict[str, Any]:
-        """The compose service of its container, and the names in its file."""
+        """The file its container is made of; ``shown`` is what it sees of keys."""
         found: list[dict[str, Any]] = []
         at = self.host.engine.at
 
@@ -63,6 +68,8 @@ class Node:
             path = Path(self.own.run, "command", "compose.json")
             if what.startswith("before start --attach"):
                 found.append(json.loads(path.read_text()))
+                keys = [one for one in path.parent.rglob("keys*/*") if one.is_file()]
+                self.shown = {str(one.relative_to(path.parent)): (one.stat().st_mode & 0o777, one.read_text()) for one in keys}
 
         self.host.engine.at = look
         self.run(name, *args, **changes)

@@ -209,7 +209,11 @@ def end_of(host: MemoryHost) -> dict[str, Any]:
         release = own.release()
         for name, seen in _files(host.roots):
             base = os.path.basename(name)
-            if base in ("journal.jsonl", "state.json", "current", "artifacts.lock", f"{instance}.lock", "host.key") or "/releases" in name:
+            if (
+                base
+                in ("journal.jsonl", "state.json", "current", "artifacts.lock", f"{instance}.lock", f"{instance}.command.lock", "host.key")
+                or "/releases" in name
+            ):
                 continue
             # A scratch folder has a name of its own each time.
             if name.startswith("tmp/"):
