@@ -12,7 +12,7 @@ from typing import Any
 
 from ..backup.restore import half
 from ..common.actions import Action, ordered
-from ..common.errors import AvsError, HostError
+from ..common.errors import AvsError, HostError, LockedError
 from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
@@ -76,6 +76,8 @@ def _entry(own: InstanceStore) -> dict[str, Any]:
 
 def _failed(entry: dict[str, Any], error: AvsError) -> None:
     entry["error"] = str(error)
+    if isinstance(error, LockedError):
+        entry["locked"] = True
     entry["findings"] = [*entry["findings"], *(one.as_dict() for one in error.findings)]
 
 

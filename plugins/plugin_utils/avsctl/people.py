@@ -22,12 +22,13 @@ from ...module_utils.common.harmless import harmless
 from .acting import ACTING
 from .checking import CHECKING
 from .commands import DONE, FAILED, LOCKED, UNKNOWN, WRONG_USE, Command, Outcome, Place, UnknownInstance, WrongUse
+from .plugin import PLUGIN
 from .reading import READING
 from .saving import SAVING
 from .upgrading import UPGRADING
 
 # Every command there is, in the order of the list. Each group is a file of its own, with a tuple of them.
-COMMANDS: tuple[Command, ...] = (*READING, *CHECKING, *ACTING, *SAVING, *UPGRADING)
+COMMANDS: tuple[Command, ...] = (*READING, *CHECKING, *ACTING, *SAVING, *UPGRADING, *PLUGIN)
 # How completion asks (completion.py); not in any list.
 COMPLETE = "__complete"
 # What a shell says of a program that Ctrl-C ended.
