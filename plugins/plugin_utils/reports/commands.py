@@ -22,7 +22,7 @@ def ran(entry: Mapping[str, Any]) -> list[str]:
     if isinstance(output, str) and not entry.get("error"):
         written = [line for line in output.splitlines() if line.strip()]
         lines.append(f"{entry.get('command')} ended with {entry.get('code')} after {entry.get('seconds')} s")
-        lines += [f"  {line}" for line in written[-_LINES:]]
+        lines += [f"| {line}" for line in written[-_LINES:]]
     lines += [_offer(one) for one in entry.get("commands") or () if isinstance(one, Mapping)]
     return lines
 
@@ -34,7 +34,7 @@ def _announced(would: Mapping[str, Any]) -> list[str]:
     if would.get("container"):
         return lines
     for name in ("networks", "mounts", "keys"):
-        lines.append(f"  {name}: {', '.join(map(str, would.get(name) or ())) or 'none'}")
+        lines.append(f"{name}: {', '.join(map(str, would.get(name) or ())) or 'none'}")
     return lines
 
 

@@ -24,6 +24,7 @@ STAND_INS = {
     "instance_upgrade": "fake_upgrade.py",
     "instance_move": "fake_move.py",
     "backup_schedule": "fake_backup.py",
+    "instance_plugin": "fake_plugin.py",
 }
 _PLACE = "ARGUMENTS: dict = {}"
 
