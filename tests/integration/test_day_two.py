@@ -96,6 +96,40 @@ def test_what_the_taps_offer(fleet: Fleet, host: Host, node: dict[str, Any]) -> 
     assert demo["newest"] == "v2.2.0" and [item["id"] for item in demo["installed"]] == ["demo-avs-two"]
 
 
+def test_the_packages_own_commands(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:
+    """The real plugin: pulled by its digest, in the node's volume and with its keys, and gone afterwards."""
+
+    def command(name: str, *arguments: str, **extra: Any) -> Result:
+        return run(fleet, host, "plugin", [node], *arguments, avs_plugin=name, avs_plugin_ids="demo-avs-two", **extra)
+
+    def told(result: Result) -> dict[str, Any]:
+        results = [task["hosts"].get(host.name) or {} for play in result.plays for task in play["tasks"]]
+        found: dict[str, Any] = next(one["instances"][0] for one in results if "instances" in one)
+        return found
+
+    containers = host.containers()
+    announced = command("export-public-key", "--check")
+    assert announced.code == 0 and announced.stats[host.name]["changed"] == 1, announced.output[-4000:]
+    assert [one["action"] for one in told(announced)["actions"]] == ["pull", "run"]
+    assert sorted(told(announced)["would"]["keys"]) == ["/keys/bls.json", "/keys/bls.password", "/keys/ecdsa.json", "/keys/ecdsa.password"]
+    done = command("export-public-key")
+    assert done.code == 0 and done.stats[host.name]["changed"] == 1, done.output[-4000:]
+    public = {
+        name: key["public_id"]
+        for name, key in json.loads(host.run("avsctl status demo-avs-two --json"))["instances"][0]["keystores"].items()
+    }
+    exported = told(done)["output"]
+    assert json.loads(exported) and all(value.removeprefix("0x").lower() in exported.lower() for value in public.values() if value), (
+        exported,
+        public,
+    )
+    assert json.loads(told(command("fast-sync-on"))["output"])["changed"] is True
+    assert json.loads(told(command("fast-sync-on"))["output"])["changed"] is False
+    wrong = command("prune", avs_plugin_args=["many"])
+    assert wrong.code != 0 and "prune ended with 2; it wrote" in wrong.message(host.name), wrong.output[-4000:]
+    assert host.containers() == containers and "avs-command" not in host.run("docker ps -a")
+
+
 def test_prune_after_a_removal(fleet: Fleet, host: Host, node: dict[str, Any]) -> None:
     mine = "lab-theirs/image:1"
     used = host.run("docker inspect -f '{{.Image}}' $(docker ps -aq --filter label=avs.instance) | sort -u").split()
