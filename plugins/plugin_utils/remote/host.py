@@ -145,11 +145,13 @@ class Host:
         document = arguments["document"]
         if not document["complete"]:
             return self._ask_module({**long.arguments, **arguments}, mask)
+        # A trial gets nothing secret.
+        works = {} if document["trial"] else long.works
         if long.hidden:
             self._set_pipelining(True)
         call = Call(lambda given: self._execute(given, mask), self._task.target, long.look)
         try:
-            answer = self._ask_module({**long.arguments, **long.works, **arguments}, mask)
+            answer = self._ask_module({**long.arguments, **works, **arguments}, mask)
         except AnsibleConnectionFailure as error:
             raise not_known(call, error) from None
         # The host chooses what the work is called: who asks for the same while it is at work joins it.

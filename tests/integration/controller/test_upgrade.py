@@ -20,6 +20,7 @@ from tests.unit.support.versions_in_git import tap_of
 
 PASSWORD = "canary-of-the-repository"
 NODE = "demo-avs-op1"
+ROLE = "restaking.avs.upgrade : "
 
 
 @pytest.fixture
@@ -79,8 +80,8 @@ def fleet(controller: Controller, approle: dict[str, Any], canaries: Canaries, t
     return Fleet(controller, tap, approle, canaries.put("upgraded"))
 
 
-def told(run: Run, host: str = "h1") -> list[str]:
-    return list(run.tasks(host)["Say what became of each"]["msg"])
+def told(run: Run, role: str = ROLE) -> list[str]:
+    return list(run.tasks("h1")[f"{role}Say what became of each"]["msg"])
 
 
 def test_it_is_said_before_done_once_and_then_left_alone(fleet: Fleet, canaries: Canaries) -> None:
@@ -94,7 +95,7 @@ def test_it_is_said_before_done_once_and_then_left_alone(fleet: Fleet, canaries:
     assert any(line.startswith("    ~ image node: ") and line.endswith("demo-avs:1.1.0") for line in lines)
     assert any(line.startswith("    + port node 4001/tcp") for line in lines) and "    release notes of v1.1.0:" in lines
     assert "    image of node on the host: node:v1.0.0 -> node:v1.1.0" in lines
-    shown = check.tasks("h1")["Upgrade them"]["diff"]
+    shown = check.tasks("h1")[f"{ROLE}Upgrade them"]["diff"]
     assert [part["after_header"] for part in shown if "package" in part["after_header"]] == [
         f"{NODE}: package v1.1.0", f"{NODE}: package: release notes",
     ]  # fmt: skip
@@ -150,16 +151,16 @@ def test_what_is_refused_before_anything_stops(fleet: Fleet) -> None:
     fleet.wants("v1.0.0")
     fleet.has("v2.0.0")
     older = fleet.upgrade()
-    result = older.tasks("h1")["Upgrade them"]
+    result = older.tasks("h1")[f"{ROLE}Upgrade them"]
     assert older.code == 2 and "v1.0.0 is older than v2.0.0" in result["msg"] and "nothing was changed on h1" in result["msg"]
     assert [item["id"] for item in result["findings"]] == ["UPG-008"] and "restaking.avs.rollback" in result["msg"]
     # A value that is not valid any more, both names of one option: the host is asked what else is wrong, and does nothing.
     fleet.wants("v1.1.0", **{"fee-share": 0.5, "operator-fee": 0.6})
     fleet.has("v1.0.0")
-    both = fleet.upgrade().tasks("h1")["Upgrade them"]
+    both = fleet.upgrade().tasks("h1")[f"{ROLE}Upgrade them"]
     assert both["failed"] and "fee-share is called operator-fee now, and operator-fee is given as well" in both["msg"]
     fleet.wants("v1.1.0", **{"operator-fee": 101})
-    wrong = fleet.upgrade().tasks("h1")["Upgrade them"]
+    wrong = fleet.upgrade().tasks("h1")[f"{ROLE}Upgrade them"]
     assert wrong["failed"] and "operator-fee" in wrong["msg"] and fleet.installed == "v1.0.0"
     assert not any(call["complete"] and not call["trial"] for call in fleet.calls)
 
@@ -167,13 +168,13 @@ def test_what_is_refused_before_anything_stops(fleet: Fleet) -> None:
 def test_which_are_meant(fleet: Fleet) -> None:
     fleet.wants("v1.1.0")
     fleet.has("v1.0.0")
-    down = fleet.upgrade(avs_upgrade=["demo-avs-down"]).tasks("h1")["Upgrade them"]
+    down = fleet.upgrade(avs_upgrade=["demo-avs-down"]).tasks("h1")[f"{ROLE}Upgrade them"]
     assert down["failed"] and "is stopped in the inventory" in down["msg"]
     for what in ({"avs_upgrade_all": True}, {"avs_upgrade": ["../x"]}):
         refused = fleet.upgrade(**what)
         assert refused.code == 2 and fleet.calls == [], what
     # What is wrong with an entry that nobody asked for stands in nobody's way; with all of them it does.
-    everybody = fleet.upgrade(avs_upgrade=None, avs_upgrade_all=True).tasks("h1")["Upgrade them"]
+    everybody = fleet.upgrade(avs_upgrade=None, avs_upgrade_all=True).tasks("h1")[f"{ROLE}Upgrade them"]
     assert everybody["failed"] and "'1' is not a version" in everybody["msg"] and fleet.installed == "v1.0.0"
     both = fleet.upgrade(avs_upgrade=f"{NODE}, no-such-1")
     assert both.code == 2 and fleet.installed == "v1.1.0" and "no host of this run has no-such-1 in its inventory" in both.output
@@ -195,7 +196,7 @@ def test_back_to_the_version_before(fleet: Fleet) -> None:
     assert refused.tasks("h1")["Say what that would discard"]["msg"] == would
     done = back(avs_rollback_confirmed=True)
     assert done.code == 0 and fleet.installed == "v1.0.0", done.output
-    assert told(done) == [f"h1 {NODE}: v1.1.0 -> v1.0.0", "    what was stored since 2026-01-01T00:00:00Z is put aside"]
+    assert told(done, "") == [f"h1 {NODE}: v1.1.0 -> v1.0.0", "    what was stored since 2026-01-01T00:00:00Z is put aside"]
     assert fleet.calls[-1]["password"] == hashlib.sha256(PASSWORD.encode()).hexdigest() and fleet.calls[-1]["confirm"]
     assert {(call["check"], call["confirm"]) for call in fleet.calls} == {(True, False), (False, True)}
     nobody = back("--check", avs_rollback="no-such-1")

@@ -194,6 +194,12 @@ def test_work_that_goes_on_is_waited_for_and_what_is_secret_is_sent_once() -> No
     assert sent[2]["job"] == {"name": "ab" * 12, "begin": False, "wait": 10}
 
 
+def test_a_trial_gets_nothing_secret() -> None:
+    ansible = Asked({"changed": False, "findings": []})
+    Host(ansible, LONG).call({**LAST, "trial": True})  # type: ignore[arg-type]
+    assert "password" not in ansible.asked[0][1] and "copy" not in ansible.asked[0][1]["document"]
+
+
 @pytest.mark.usefixtures("quiet")
 def test_a_host_that_is_lost_while_it_is_begun_may_be_at_work() -> None:
     host = Host(Asked(AnsibleConnectionFailure("out of reach")), LONG)  # type: ignore[arg-type]
