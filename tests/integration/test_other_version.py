@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.integration.test_side_by_side import eigenda
 
 NODE = "demo-avs-goes"
 PASSWORD = "of-the-repository-of-a-node-that-goes"
+HEIGHT = "import json, urllib.request as u; print(json.load(u.urlopen('http://127.0.0.1:8080/height'))['height'])"
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,14 @@ class Node:
     def upgrade(self, version: str, *arguments: str) -> Result:
         return self.play("upgrade", version, *arguments, avs_upgrade=[self.id], avs_upgrade_poll=2)
 
+    def height(self) -> int:
+        """Of the demo node: what it has stored is its chain."""
+        return int(self.host.run(f"python3 -c {shlex.quote(HEIGHT)}"))
+
+    def keys(self) -> str:
+        """What the node sees of its keys."""
+        return self.host.run(f"find -L /run/avs/{self.id}/keys -type f -not -path '*/..*' -exec sha256sum {{}} + | sort")
+
     def told(self, result: Result, task: str = "Say what became of each") -> list[str]:
         found = [one for play in result.plays for one in play["tasks"] if one["task"]["name"].endswith(task)]
         return list(found[-1]["hosts"][self.host.name]["msg"])
@@ -51,7 +61,7 @@ def node(fleet: Fleet, host: Host, demo: Any) -> Node:
 
 
 def test_it_is_said_done_and_left_alone(node: Node) -> None:
-    before = node.host.containers()
+    before, reached, seen = node.host.containers(), node.height(), node.keys()
     check = node.upgrade("v1.1.0", "--check", "--diff")
     assert check.code == 0, check.output[-3000:]
     told = node.told(check)
@@ -61,6 +71,7 @@ def test_it_is_said_done_and_left_alone(node: Node) -> None:
     assert done.code == 0, done.output[-3000:]
     (line,) = node.told(done)
     assert line.startswith(f"{node.host.name} {NODE}: v1.0.0 -> v1.1.0, backup ") and "down for" in line
+    assert node.height() >= reached and node.keys() == seen != ""
     after = node.host.containers()
     again = node.upgrade("v1.1.0")
     assert again.code == 0 and again.stats[node.host.name]["changed"] == 0 and node.host.containers() == after
@@ -70,6 +81,7 @@ def test_it_is_said_done_and_left_alone(node: Node) -> None:
 def test_over_a_migration_and_back_from_one_that_is_never_well(node: Node) -> None:
     done = node.upgrade("v2.0.0")
     assert done.code == 0, done.output[-3000:]
+    reached = node.height()
     failed = node.upgrade("v2.1.0")
     assert failed.code == 2, failed.output[-3000:]
     (line,) = node.told(failed)
@@ -79,6 +91,7 @@ def test_over_a_migration_and_back_from_one_that_is_never_well(node: Node) -> No
     # The migration of this one fails half way.
     failed = node.upgrade("v2.2.0")
     assert failed.code == 2 and "failed at MIGRATE" in node.told(failed)[0] and node.play("verify", "v2.0.0").code == 0
+    assert node.height() >= reached > 0
 
 
 def test_back_on_purpose(node: Node) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.docker.attended impo
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
 
 from tests.unit.support import memory_compose
-from tests.unit.support.memory_answers import column, inspected, instant
+from tests.unit.support.memory_answers import column, expect, inspected, instant, listed, unknown
 from tests.unit.support.memory_world import Refused, World
 
 ENGINE, COMPOSE = "26.1.5", "2.26.1"
@@ -335,19 +335,3 @@ class EngineInMemory:
     def _update(self, words: list[str]) -> Answer:
         expect([words[1], words[3]], ["--restart", "--"])
         return self._one_by_one(words[4:], lambda name: self.world.update(self.world.find(name), words[2]))
-
-
-def expect(found: Sequence[str], wanted: Sequence[str]) -> None:
-    if list(found) != list(wanted):
-        raise unknown(found)
-
-
-def unknown(words: Sequence[str]) -> AssertionError:
-    return AssertionError(f"the engine in memory does not know this command: docker {' '.join(words)}")
-
-
-def listed(things: dict[str, dict[str, Any]], words: list[str]) -> str:
-    expect(words[2:], ["--format", '{{.Name}}\t{{json (.Label "com.docker.compose.project")}}'])
-    return "".join(
-        f"{name}\t{json.dumps((thing['Labels'] or {}).get('com.docker.compose.project', ''))}\n" for name, thing in things.items()
-    )

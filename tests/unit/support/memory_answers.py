@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,3 +102,19 @@ def inspected(item: Container) -> dict[str, Any]:
             for target, (kind, source) in sorted(item.mounts.items())
         ],
     }  # fmt: skip
+
+
+def expect(found: Sequence[str], wanted: Sequence[str]) -> None:
+    if list(found) != list(wanted):
+        raise unknown(found)
+
+
+def unknown(words: Sequence[str]) -> AssertionError:
+    return AssertionError(f"the engine in memory does not know this command: docker {' '.join(words)}")
+
+
+def listed(things: dict[str, dict[str, Any]], words: list[str]) -> str:
+    expect(words[2:], ["--format", '{{.Name}}\t{{json (.Label "com.docker.compose.project")}}'])
+    return "".join(
+        f"{name}\t{json.dumps((thing['Labels'] or {}).get('com.docker.compose.project', ''))}\n" for name, thing in things.items()
+    )
