@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -19,9 +18,9 @@ import pytest
 
 from tests.integration.power import ids, running
 from tests.integration.quick_keys import quicken_at
-from tests.integration.support import ROOT, Fleet, Host, Result
+from tests.integration.runbooks import follow as followed
+from tests.integration.support import Fleet, Host, Result
 from tests.integration.test_pages import run
-from tests.tools.blocks import blocks_of
 
 ID = "demo-avs-save"
 PASSWORD = "a-password-of-a-repository"
@@ -165,17 +164,7 @@ def test_it_goes_on_on_the_host_when_the_run_is_killed_and_the_next_one_joins_it
 
 
 def follow(fleet: Fleet, host: Host, runbook: str) -> None:
-    """Do what a runbook says, in its order, with the names of this file in place of the page's."""
-    text = (ROOT / RUNBOOKS).read_text()
-    section = re.split(r"(?m)^## ", text)[[line[3:] for line in text.splitlines() if line.startswith("## ")].index(runbook) + 1]
-    found = list(blocks_of(section, RUNBOOKS))
-    assert found and {block.kind for block in found} <= {"commands runbook", "commands runbook host"}
-    for block in found:
-        script = block.text.replace("demo-avs-op1", ID).replace("/mnt/backup/avs", "/var/backups/avs")
-        if block.kind == "commands runbook host":
-            host.run(f"set -e\n{script}")
-        else:
-            run(script, fleet.folder, fleet.environment())
+    followed(fleet, host, RUNBOOKS, runbook, {"demo-avs-op1": ID, "/mnt/backup/avs": "/var/backups/avs"})
 
 
 @pytest.fixture(scope="module")
