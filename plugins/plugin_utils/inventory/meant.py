@@ -45,7 +45,7 @@ class Ids:
         kept = tuple(
             item for item in built.findings if not item.place.startswith(tuple(f"{place}{char}" for place in dropped for char in ".:"))
         )
-        return replace(built, specs=tuple(spec for spec, _entry in pairs), entries=tuple(entry for _spec, entry in pairs), findings=kept)
+        return replace(built, specs=tuple(pair[0] for pair in pairs), entries=tuple(pair[1] for pair in pairs), findings=kept)
 
     def unknown(self, entries: Sequence[Entry], built: Built) -> list[str]:
         """Ids of no entry of this host."""

@@ -39,7 +39,7 @@ def told_changes(answer: Mapping[str, Any], steps: Sequence[Step]) -> dict[str, 
         {**entry, "upgrade": {**(entry.get("upgrade") or {}), **found[entry["id"]][0]}} if entry["id"] in found else entry
         for entry in answer.get("instances") or ()
     ]
-    diff = [*(answer.get("diff") or ()), *(part for _said, parts in found.values() for part in parts)]
+    diff = [*(answer.get("diff") or ()), *(part for pair in found.values() for part in pair[1])]
     return {**answer, "instances": entries, "diff": diff}
 
 

@@ -33,7 +33,7 @@ def test_what_nobody_asked_for_stands_in_nobodys_way() -> None:
     found, wrong = chosen(items, Ids((MINE,)))
     assert [one.tag for one in found] == ["op1"] and wrong == []
     found, wrong = chosen(items, Ids((), True))
-    assert len(found) == 2 and {place for _id, place in wrong} >= {"avs_instances[1].version", "avs_instances[3].surprise"}
+    assert len(found) == 2 and {item[1] for item in wrong} >= {"avs_instances[1].version", "avs_instances[3].surprise"}
     # Of one that cannot be read nobody knows.
     assert chosen([entry(), {"package": "demo-avs", "tag": 5}, "x"], Ids((MINE,)))[1] != []
 
