@@ -12,6 +12,7 @@ from typing import Any
 import hvac
 import pytest
 
+from tests.integration.runbooks import follow
 from tests.integration.support import Fleet, Host, Result
 from tests.tools.blocks import ROOT, blocks_of
 
@@ -44,6 +45,10 @@ class Node:
 
     def wanted(self, version: str, **options: Any) -> None:
         self.entry = {**self.entry, "version": version, "options": {**self.entry["options"], **options}}
+
+    def follow(self, runbook: str) -> None:
+        self.fleet.write_inventory({self.host.name: [self.entry]}, VARIABLES)
+        follow(self.fleet, self.host, "docs/runbooks/upgrade.md", runbook, {"demo-avs-op1": ID})
 
     @property
     def version(self) -> str:
@@ -89,8 +94,8 @@ def test_the_page_is_followed_from_version_to_version(node: Node) -> None:
     node.settled()
     node.wanted("v2.0.0")
     reached = node.height()
-    done = node.play(take)
-    assert done.code == 0 and node.version == "v2.0.0" and node.height() >= reached, done.output[-3000:]
+    node.follow("Upgrade")
+    assert node.version == "v2.0.0" and node.height() >= reached
     node.settled()
     assert node.play(outdated).code == 0
     shown = node.play(look_back)
@@ -102,8 +107,11 @@ def test_the_page_is_followed_from_version_to_version(node: Node) -> None:
     node.settled()
 
 
-@pytest.mark.parametrize(("version", "step", "said"), [("v2.1.0", "GATE", "not healthy"), ("v2.2.0", "MIGRATE", "half migrated")])
-def test_what_fails_is_put_back_and_the_run_fails(node: Node, version: str, step: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "step", "said", "runbook"),
+    [("v2.1.0", "GATE", "not healthy", "Failed upgrade"), ("v2.2.0", "MIGRATE", "half migrated", "Migration failed")],
+)
+def test_what_fails_is_put_back_and_the_run_fails(node: Node, version: str, step: str, said: str, runbook: str) -> None:
     take = page()[2]
     node.wanted("v2.0.0")
     done = node.play(take)
@@ -114,4 +122,5 @@ def test_what_fails_is_put_back_and_the_run_fails(node: Node, version: str, step
     assert failed.code != 0 and f"failed at {step}" in failed.output and said in failed.output, failed.output[-3000:]
     assert "v2.0.0 runs again" in failed.output and node.version == "v2.0.0" and node.height() >= reached
     node.wanted("v2.0.0")
+    node.follow(runbook)
     node.settled()

@@ -55,6 +55,18 @@ def put_back(own: InstanceStore, place: str) -> State:
     return state
 
 
+def releases(own: InstanceStore) -> set[str]:
+    """Releases something may still go back to: of a change, an upgrade, or a rollback."""
+    found = set()
+    for place in (own.before, own.upgrade, own.previous):
+        try:
+            known = files.read_json(os.path.join(place, _STATE))
+            found.add(str(known["release"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
 def drop(place: str) -> None:
     files.remove(os.path.join(place, _STATE))
     files.remove(place)

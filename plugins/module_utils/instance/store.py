@@ -148,6 +148,11 @@ class InstanceStore:
         return self.path("upgrade")
 
     @property
+    def previous(self) -> str:
+        """What its last upgrade came from (``transaction``)."""
+        return self.path("previous")
+
+    @property
     def wanted_file(self) -> str:
         """The spec that is being made so, until it is committed."""
         return self.path("wanted.json")

@@ -65,13 +65,8 @@ class Transaction(Record, loose=True):
     why: str = item(text, default="")
 
 
-def previous(own: InstanceStore) -> str:
-    """What the last upgrade that was committed came from."""
-    return own.path("previous")
-
-
 def read(own: InstanceStore, place: str) -> Transaction | None:
-    """``place``: ``own.upgrade`` or ``previous``. Raises ``HostError`` (UPG-012, OPS-014) for one that cannot be used: nobody knows then what
+    """``place``: ``own.upgrade`` or ``own.previous``. Raises ``HostError`` (UPG-012, OPS-014) for one that cannot be used: nobody knows then what
     a node would find."""
     path = os.path.join(place, _RECORD)
     try:
@@ -127,10 +122,10 @@ def drop(own: InstanceStore) -> None:
 
 def settle(own: InstanceStore) -> None:
     """It was committed: what it came from is what a rollback goes back to from now on. Raises ``OSError``."""
-    files.remove(previous(own))
+    files.remove(own.previous)
     for path in files.leftovers(own.upgrade):
         files.remove(path)
-    os.rename(own.upgrade, previous(own))
+    os.rename(own.upgrade, own.previous)
     files.sync_folder(own.root)
 
 
@@ -138,6 +133,6 @@ def take_up(own: InstanceStore, known: Transaction) -> None:
     """Go back to what the last upgrade came from. Raises ``OSError``."""
     # One that ended leaves no folder; what is there without a record is of nothing.
     files.remove(own.upgrade)
-    os.rename(previous(own), own.upgrade)
+    os.rename(own.previous, own.upgrade)
     files.sync_folder(own.root)
     write(own, known)

@@ -28,7 +28,7 @@ from ..docker.remedies import remedy_for
 from ..health.gate import DEFAULT_TIMEOUT, Gate, Means, peers_of
 from ..health.last_lines import last_lines
 from ..health.probes import Health
-from ..instance import artifacts, key_files
+from ..instance import artifacts, before, key_files
 from ..instance.data_folders import Folders, owner_of, place_folders
 from ..instance.first_files import place_first_files
 from ..instance.identity import alias, spec_digest
@@ -53,8 +53,7 @@ STARTING_UP = 300.0
 
 
 def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...], bound: float) -> list[Finding]:
-    """Files, keys and containers; ``bound``: seconds a node has to end in at most. Returns what is to be said of it. Raises
-    ``HostError`` (OPS-005) with the engine's message, secrets masked."""
+    """``lay`` and ``bring_up``; ``bound``: seconds a node has to end in at most."""
     lay(store, item)
     return bring_up(engine, item, hold, bound)
 
@@ -102,15 +101,14 @@ def _data(store: Store, item: Prepared, settled: Folders) -> None:
 
 def bring_up(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: float) -> list[Finding]:
     """Make and start what the plan names, and nothing else. Returns what is to be said of nodes that had to be killed. Raises ``HostError``
-    (OPS-005)."""
+    (OPS-005) with the engine's message, secrets masked."""
     plan, own = item.containers, item.draft.files
     mask = Mask(item.draft.values.values())
     # Services may wait for each other while they start, as long as the gate would wait for them.
     patience = float(item.shaped.health.timeout or DEFAULT_TIMEOUT) + STARTING_UP + bound
     compose = Compose(engine, project(item.id), own.current, hold, patience)
     compose_file = os.path.join(own.current, "compose.json")
-    told: list[Finding] = []
-    began = time.time()
+    told, began = list[Finding](), time.time()
 
     def must(done: Done) -> None:
         if done.code:
@@ -213,7 +211,9 @@ def commit(engine: Engine, item: Prepared) -> list[Finding]:
     own.write_state(state)
     # From here on what it has stored is its own, wherever it came from.
     files.remove(own.arrived_file)
-    return own.prune({release, state.previous_release, *(name for one in state.containers.values() for name in one.releases)})
+    return own.prune(
+        {release, state.previous_release, *before.releases(own), *(name for one in state.containers.values() for name in one.releases)}
+    )
 
 
 def leave(item: Prepared) -> None:

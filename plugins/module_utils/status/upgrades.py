@@ -22,7 +22,7 @@ def upgrades(own: InstanceStore, state: State | None) -> tuple[dict[str, Any] | 
     """``from``, ``since`` and ``step`` of one that is at work or was cut, or that a rollback would take back; ``None`` where there is none."""
     try:
         known = transaction.begun(own) if os.path.lexists(own.upgrade) else None
-        before = transaction.read(own, transaction.previous(own)) if known is None else None
+        before = transaction.read(own, own.previous) if known is None else None
     except HostError as error:
         return None, error.findings
     if known is not None:

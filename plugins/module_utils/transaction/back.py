@@ -167,7 +167,7 @@ def tidy(own: InstanceStore) -> None:
     """After a commit. Raises ``OSError``."""
     last = None
     with suppress(HostError):
-        last = transaction.read(own, transaction.previous(own))
+        last = transaction.read(own, own.previous)
     restoring.drop_discarded(own)
     transaction.settle(own)
     secrets_before.drop(own)

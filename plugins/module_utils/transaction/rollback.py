@@ -89,7 +89,7 @@ def _back(host: Host, own: InstanceStore, way: Way, what: tuple[Asked, bool]) ->
 
 def _known(own: InstanceStore, state: State | None) -> Transaction:
     """What is gone back to. Raises ``HostError`` (UPG-010) where there is nothing."""
-    known = transaction.read(own, transaction.previous(own))
+    known = transaction.read(own, own.previous)
     installed = state.package.version if state is not None and state.installed and state.package is not None else None
     why = ""
     if state is None or not state.installed:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..common.words import COMMITTED
-from ..instance import plugin_images
+from ..instance import before, plugin_images
 from ..instance.state import DamagedError, State
 from ..instance.store import InstanceStore, Store
 from ..system import deep, files
@@ -92,7 +92,13 @@ def _read(found: Records, own: InstanceStore, state: State) -> None:
 
 def _old_releases(own: InstanceStore, state: State) -> Iterator[str]:
     """Neither the current nor the previous one, nor one a container may have been made in: it still looks into it."""
-    kept = {own.release(), state.release, state.previous_release, *(name for one in state.containers.values() for name in one.releases)}
+    kept = {
+        own.release(),
+        state.release,
+        state.previous_release,
+        *before.releases(own),
+        *(name for one in state.containers.values() for name in one.releases),
+    }
     return (name for name in own.release_names() if name not in kept)
 
 

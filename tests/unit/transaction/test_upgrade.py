@@ -16,6 +16,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.transaction import work
 from ansible_collections.restaking.avs.plugins.module_utils.transaction.rollback import rollback
+from ansible_collections.restaking.avs.plugins.module_utils.upkeep.records import read_records
 
 from tests.unit.support.memory_host import ID, PACKAGE, MemoryHost, rules_of, with_service
 from tests.unit.support.memory_world import Container, World
@@ -112,6 +113,17 @@ def test_a_committed_upgrade_goes_back_when_that_is_confirmed(memory_host: Memor
     assert "nothing to go back to" in taken_back(host, saved)["error"]
     assert entry(upgrade(host, saved, newer(host)))["error"] is None
     assert not any(Path(path).exists() for path in aside)
+
+
+def test_what_a_rollback_needs_outlives_changes_since(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    upgrade(host, saved, newer(host))
+    for level in ("1", "2", "3"):
+        host.well({**newer(host), "env": {**newer(host)["env"], "WAIT": level}})
+    assert list(read_records(host.store).releases) == []
+    done = taken_back(host, saved)
+    assert (done["error"], version(host)) == (None, "v1.0.0")
+    assert host.call(keyless(host))["changed"] is False
 
 
 def test_one_that_is_well_with_neither_version_is_held_down(memory_host: MemoryHost, saved: ResticInMemory) -> None:
