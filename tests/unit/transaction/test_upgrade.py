@@ -14,6 +14,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.errors import
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
+from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 from ansible_collections.restaking.avs.plugins.module_utils.transaction import work
 from ansible_collections.restaking.avs.plugins.module_utils.transaction.rollback import rollback
 from ansible_collections.restaking.avs.plugins.module_utils.upkeep.records import read_records
@@ -247,3 +248,33 @@ def test_what_a_restore_does_not_bring_back_is_reverted(memory_host: MemoryHost,
     done = entry(upgrade(host, saved, migrating(host, down=1, **never), backup=monotonic))
     assert "could not be gone" in done["error"] and running(host) == set() and "UPG-013" in rules_of(done), done["error"]
     assert "cannot be started" in str(control.start(host.store, host.engine.connect(), [ID], WAY)["instances"][0]["error"])
+
+
+def test_of_two_at_once_one_wins_and_the_other_says_who(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    own = host.store.instance(ID)
+    for path in (own.lock, str(Path(host.store.locks, f"{ID}.backup.lock"))):
+        with Lock(path, "the other controller", 0):
+            done = entry(upgrade(host, saved, newer(host)))
+        assert "was not begun" in done["error"] or "nothing of it was changed" in done["error"], done["error"]
+        assert "by the other controller" in done["error"] and running(host) == {"node", "gateway"}
+    assert (version(host), Path(own.upgrade).exists()) == ("v1.0.0", False)
+
+
+def test_a_record_of_a_newer_release_stops_and_a_damaged_one_is_told(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    own = host.store.instance(ID)
+    Path(own.upgrade).mkdir()
+    for text, rule in (('{"schema": 2, "name": "x", "step": "SWITCH"}', "OPS-014"), ("{", "UPG-012"), ('{"schema": 1}', "UPG-012")):
+        Path(own.upgrade, "record.json").write_text(text)
+        with pytest.raises(HostError) as refused:
+            upgrade(host, saved, newer(host))
+        assert [item.id for item in refused.value.findings] == [rule]
+        started = control.start(host.store, host.engine.connect(), [ID], WAY)["instances"][0]
+        assert rule in rules_of(started) and started["error"]
+        assert rule in rules_of(host.status().instances[0])
+        assert Path(own.upgrade, "record.json").read_text() == text
+    # Taking it down needs nothing of it.
+    assert host.well(host.stopped())["state"] == "stopped"
+    host.well(host.gone())
+    assert not Path(own.upgrade).exists()
