@@ -17,6 +17,7 @@ from ..common.rules import finding
 from ..common.spec import InstanceSpec, Privileges
 from ..docker.model import Model, services
 from ..docker.references import floats, reference_problem, tag_of
+from .command_names import unknown_names
 from .engine_limits import judge_limits
 from .exceptions import capability, granted, grants
 from .model_names import judge_names
@@ -49,6 +50,7 @@ def check(spec: InstanceSpec, model: Model, image_policy: str = "tag", inactive:
     found += judge_names(instance, model)
     found += _untold(judge_settings(instance, model, allowed), found)
     found += unknown_services(spec, known, inactive)
+    found += unknown_names(spec, model, inactive)
     found += _untold(judge_limits(spec, model), found)
     if not known:
         found.append(

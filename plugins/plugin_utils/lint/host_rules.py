@@ -123,6 +123,7 @@ def spec_of(profile: Profile, wishes: Wishes) -> InstanceSpec:
         "secrets": secrets,
         "exceptions": list(wishes.exceptions),
         "privileges": runtime.privileges,
+        "commands": runtime.commands,
         "directories": [item for item in runtime.directories if item["path"]],
         "artifacts": [{"url": "", "sha256": "", **stated(item)} for item in runtime.artifacts if item["path"]],
         "configs": [{"merge": {}, **stated(item)} for item in runtime.configs if item["path"]],
