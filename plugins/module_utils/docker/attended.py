@@ -57,7 +57,7 @@ class Watch:
         if ending is None:
             return None
         code, text = int(ending[1]), out[: ending.start()]
-        cut = len(out) >= self._kept
+        cut = len(out) >= self._kept or len(text) > self.most
         return Attended(code, text[-self.most :].decode("utf-8", "replace"), cut, ran_out_of_time(code, self.timeout, seconds), seconds)
 
     @property

@@ -146,3 +146,29 @@ def test_the_image_is_kept(memory_host: MemoryHost) -> None:
     node.host.well(memory_host.gone())
     gone = prune(memory_host.engine.connect(), "tester", store=memory_host.store)["images"]
     assert made in [one["id"] for one in gone] and IMAGE not in memory_host.world.images
+
+
+@pytest.mark.parametrize("name", ["look", "inside", "again"])
+def test_a_call_may_be_killed_at_any_moment(memory_host: MemoryHost, name: str) -> None:
+    """Nothing of it keeps the next one, and that leaves nothing."""
+    node = Node(memory_host, {**COMMANDS, "again": {"run": "run", "service": "node", "needs": ["bls"]}})
+    before, moments = memory_host.ids(), 0
+    while True:
+        left = {"moments": moments}
+
+        def at(_what: str, left: dict[str, int] = left) -> None:
+            left["moments"] -= 1
+            if left["moments"] < 0:
+                raise Killed
+
+        memory_host.engine.at = at
+        try:
+            node.wished(name)
+        except Killed:
+            moments += 1
+        else:
+            break
+        finally:
+            memory_host.engine.at = lambda _what: None
+        assert node.wished(name)["error"] is None and node.left() == [] and memory_host.ids() == before, moments
+    assert moments > 3

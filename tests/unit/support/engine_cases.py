@@ -14,12 +14,12 @@ from typing import Any
 
 from ansible_collections.restaking.avs.plugins.module_utils.docker import last_end
 
-from tests.unit.support import engine_cases_around
+from tests.unit.support import engine_cases_around, engine_cases_commands
 from tests.unit.support.engine_stage import CASES, Stage, case, said
 from tests.unit.support.memory_programs import STUBBORN, STUMBLES
 
 # Its cases are in the table as well.
-__all__ = ["CASES", "engine_cases_around"]
+__all__ = ["CASES", "engine_cases_around", "engine_cases_commands"]
 EXIT = ["sh", "-c", "echo no chain here; exit 3"]
 COMPLETED, HEALTHY = ({"job": {"condition": f"service_{how}"}} for how in ("completed_successfully", "healthy"))
 
