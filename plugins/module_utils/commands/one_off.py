@@ -175,7 +175,8 @@ def sweep(engine: Engine, own: InstanceStore) -> bool:
     whether there was a container. Raises ``HostError``."""
     found = _containers(engine, own)
     if found:
-        done = engine.run(["rm", "-f", "--", *found], timeout=REMOVAL)
+        # With the volumes without a name that an image has for itself; no other one goes.
+        done = engine.run(["rm", "-f", "-v", "--", *found], timeout=REMOVAL)
         if done.code:
             problem = f"what is left of a command cannot be removed: {done.message}"
             raise HostError(f"{own.id}: {problem}", [finding("OPS-005", own.id, problem)])

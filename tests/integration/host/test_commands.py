@@ -47,7 +47,7 @@ SERVICES = {
 def shell() -> Iterator[None]:
     """An image whose containers do what their arguments say, as root."""
     made = docker("create", "--network", "none", IMAGE).strip()
-    docker("commit", "--change", 'ENTRYPOINT ["sh", "-c"]', "--change", "USER root", made, SHELL)
+    docker("commit", "--change", 'ENTRYPOINT ["sh", "-c"]', "--change", "USER root", "--change", "VOLUME /scratch", made, SHELL)
     docker("rm", "-f", made)
     yield
     docker("rmi", SHELL, check=False)
@@ -110,11 +110,11 @@ def test_it_has_what_it_declares_and_nothing_else(node: Installed) -> None:
     getent hosts node > /dev/null && echo neighbour; getent hosts apart > /dev/null || echo no other network
     grep -E "^(CapEff|NoNewPrivs|CapBnd)" /proc/self/status | tr -d "\\t"; ls /var/run/docker.sock /run/docker.sock 2>/dev/null || echo no engine
     env | grep -c TOKEN; mount -t tmpfs x /tmp 2>/dev/null || echo no mount; test -t 0 -o -t 1 || echo no terminal; ls -A /keys | wc -l
-    head -c 5 /proc/1/cmdline | tr "\\0" " "; echo; unshare -U true 2>/dev/null || echo no namespace
+    ls /sys/class/net | tr "\\n" " "; echo; head -c 5 /proc/1/cmdline | tr "\\0" " "; echo; unshare -U true 2>/dev/null || echo no namespace
     """
     assert node.said("shell", script).split("\n")[:-1] == [
         "1000", "one.json", "wrote", "read-only", "no root", "neighbour", "no other network", "CapEff:0000000000000000",
-        "CapBnd:0000000000000000", "NoNewPrivs:1", "no engine", "0", "no mount", "no terminal", "1", "sh -c", "no namespace",
+        "CapBnd:0000000000000000", "NoNewPrivs:1", "no engine", "0", "no mount", "no terminal", "1", "eth0 lo ", "sh -c", "no namespace",
     ]  # fmt: skip
     assert node.left() == [] and node.bench.containers() == before
 
@@ -135,7 +135,7 @@ def test_a_service_once_more(node: Installed) -> None:
 
 
 def test_what_it_says_is_masked_and_bounded(node: Installed) -> None:
-    done = node.run("shell", "cat /keys/one.json; printf '\\033[2J'; head -c 3000000 /dev/zero | tr '\\0' 'x'; echo end; exit 3")
+    done = node.run("shell", "cat /keys/one.json; printf '\\033[2J'; head -c 300000 /dev/zero | tr '\\0' 'x'; echo end; exit 3")
     assert done["code"] == 3 and done["cut"] and done["output"].endswith("xend\n") and len(done["output"]) < one_off.MOST + 100
     assert "ended with 3" in done["error"] and SECRETS["one"] not in json.dumps(done)
     assert node.said("shell", "cat /keys/one.json; printf '\\033[2J'") == "********\\x1b[2J"
@@ -167,9 +167,13 @@ def test_no_secret_is_seen_while_it_runs(node: Installed) -> None:
         except OSError:
             continue
     seen += docker("inspect", f"avs-command.{node.id}")
+    nameless = [
+        one["Name"] for one in json.loads(docker("inspect", f"avs-command.{node.id}"))[0]["Mounts"] if one["Destination"] == "/scratch"
+    ]
     logged = docker("inspect", "-f", "{{.HostConfig.LogConfig.Type}} {{.LogPath}}", f"avs-command.{node.id}").strip()
     thread.join()
     assert "avs-command" in seen and not any(secret in seen + found[0] for secret in (*SECRETS.values(), "token of the operator"))
+    assert len(nameless) == 1 and nameless[0] not in docker("volume", "ls", "-q").split()
     assert logged == "none" and not any(secret in Path(node.own.path("journal.jsonl")).read_text() for secret in SECRETS.values())
 
 

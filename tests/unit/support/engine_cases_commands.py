@@ -30,6 +30,18 @@ def the_end_of_what_it_wrote_is_kept(stage: Stage) -> Any:
     return shown.text, shown.cut
 
 
+@case((2, ["avs-x_data"], 0))
+def volumes_without_a_name_go_with_it(stage: Stage) -> Any:
+    """With ``-v``, and no volume that has one."""
+    mounts = [{"type": "volume", "source": "data", "target": "/data"}, {"type": "volume", "target": "/cache"}]
+    stage.write({"job": {"volumes": mounts}}, volumes={"data": {"name": f"{stage.project}_data"}})
+    stage.must(stage.recreate("job"))
+    names = sorted(stage.mounted("job").values())
+    stage.must(stage.run("rm", "-f", "-v", "--", stage.name("job")))
+    there = stage.engine.volumes()
+    return len(names), [stage.plain(name) for name in names if name in there], len(stage.engine.belonging(stage.instance))
+
+
 @case((True, "created", True))
 def one_that_cannot_be_started(stage: Stage) -> Any:
     """It never ran, and is told apart from one that failed."""

@@ -60,7 +60,8 @@ class EngineInMemory:
     def __call__(self, args: list[str], **_options: Any) -> tuple[int, bytes, bytes]:
         with self._turn:
             confined, attended = "/usr/bin/unshare" in args, SCRIPT in args
-            words = self._confined(args) if confined else self._attended(args) if attended else self._plain(args)
+            shell = args.index(SCRIPT) + 4 if attended else 2
+            words = self._confined(args) if confined else self._plain([*args[:2], *args[shell:]])
             self.asked.append(words)
             self.at(f"before {' '.join(words[:3])}")
             self.world.touch = lambda what: self.at(f"in {words[0]}: {what}")
@@ -91,9 +92,6 @@ class EngineInMemory:
             rest = rest[3:]
         assert rest[0] in (str(self._docker), str(self._compose)), args
         return ["compose", *rest[1:]] if rest[0] == str(self._compose) else rest[1:]
-
-    def _attended(self, args: list[str]) -> list[str]:
-        return self._plain([*args[:2], *args[args.index(SCRIPT) + 4 :]])
 
     def _confined(self, args: list[str]) -> list[str]:
         return ["compose", *args[args.index("/program") + 1 :]]
@@ -295,13 +293,15 @@ class EngineInMemory:
         return self._one_by_one(words[3:], lambda name: self.world.stop(self.world.find(name)))
 
     def _rm(self, words: list[str]) -> Answer:
-        expect(words[1:3], ["-f", "--"])
-        return self._one_by_one(words[3:], self._remove)
+        expect(words[1 : words.index("--")], ["-f", "-v"][: max(words.index("--") - 1, 1)])
+        return self._one_by_one(words[words.index("--") + 1 :], lambda name: self._remove(name, "-v" in words))
 
-    def _remove(self, name: str) -> None:
+    def _remove(self, name: str, nameless: bool = False) -> None:
         # By force, a container that is gone is no failure.
         if any(name in (item.id, item.name) for item in self.world.containers.values()):
+            mounted = self.world.find(name).mounts.values()
             self.world.remove(self.world.find(name))
+            self.world.forget(source for kind, source in mounted if kind == "volume" and nameless)
 
     def _rename(self, words: list[str]) -> Answer:
         expect(words[1:2], ["--"])

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -302,6 +302,12 @@ class World:
         if item.alive:
             self.events.append((time.time(), "kill", item.id, {"signal": "9"}))
         del self.containers[item.id]
+
+    def forget(self, volumes: Iterable[str]) -> None:
+        """Those of them that have no name, with the container they were made for."""
+        for name in volumes:
+            if "com.docker.volume.anonymous" in self.volumes[name]["Labels"]:
+                del self.volumes[name]
 
     def rename(self, item: Container, name: str) -> None:
         if any(other.name == name for other in self.containers.values()):
