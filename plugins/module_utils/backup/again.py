@@ -41,12 +41,20 @@ def flush(run: Run, items: Sequence[Item]) -> None:
 
 def ready(run: Run, items: Sequence[Item], found: Iterable[str]) -> bool:
     """Before files are saved: whether restic sees all that changed. ``found``: what is ``risky``. Raises ``HostError``, ``OSError``."""
-    kinds = _kinds(items)
-    if kinds & _NEVER_TELL:
-        return False
-    if kinds - _TELL:
+    settle(run, items)
+    return marked(items, found)
+
+
+def settle(run: Run, items: Sequence[Item]) -> None:
+    """Have all that was written have the time of it, once nobody writes any more. Raises ``HostError``, ``OSError``."""
+    if _kinds(items) - _TELL and goes_by_times(items):
         flush(run, items)
-    return mark(found)
+
+
+def marked(items: Sequence[Item], found: Iterable[str]) -> bool:
+    """Whether times tell what changed, once what is ``risky`` (``found``) has another one. They may be given while somebody still writes: what
+    he changes afterwards has another time in any case. Raises ``OSError``."""
+    return goes_by_times(items) and mark(found)
 
 
 def goes_by_times(items: Iterable[Item]) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from copy import copy
 
 from ..common.errors import HostError
 from ..common.findings import WARNING, Finding
@@ -55,8 +54,7 @@ def _begun(place: str) -> str:
 def _what_is_in(own: InstanceStore, restic: Restic, known: Settings, opens: bool) -> str:
     """What there is in the repository of before; empty where nothing in it is this host's to lose."""
     place = known.repository
-    old = copy(restic)
-    old.repository = place
+    old = restic.elsewhere(place)
     if not old.exists():
         return f"in {place}, which is gone"
     if not opens:

@@ -24,7 +24,9 @@ def bring(source: Restic, target: Restic, copy: Copy, made: Backup) -> list[Back
     """
     if target.removes:
         target.clear_locks()
-    wanted = lacking(kept.backups(source.snapshots(), made.instance), kept.backups(target.snapshots(), made.instance), made.id)
+    wanted = lacking(
+        kept.backups(source.snapshots(recent=True), made.instance), kept.backups(target.snapshots(recent=True), made.instance), made.id
+    )
     for backup in wanted:
         target.copy_from(source, [backup.files])
     if wanted:

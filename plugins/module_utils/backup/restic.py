@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from ..common.errors import HostError
@@ -26,6 +27,7 @@ from ..system import files
 from ..system.command import RunCommand, invocation, ran_out_of_time
 from . import cloned, unfollowed, watched
 from .progress import Progress
+from .restic_answers import Remembered, array, documents, rows
 from .restic_locks import is_dead, said
 from .restic_versions import Abilities, abilities
 from .restic_words import INCOMPLETE, REMEDIES, kind_of, last_words, listed, whole
@@ -50,7 +52,8 @@ class How:
     """``spared``: folders that are saved without what is in them; ``timeout`` in seconds; ``live``: what vanishes meanwhile is no failure;
     ``dry``: only say what would be; ``parent``: the snapshot it is compared with, where restic would take another one; ``view``: clones that
     are read where files are (``cloned``), and are told from what is saved by size and modification time alone; ``whole``: all is read, whatever
-    times say; ``open_to``: folders that containers may write to meanwhile, below which no link is followed (``unfollowed``)."""
+    times say; ``open_to``: folders that containers may write to meanwhile, below which no link is followed (``unfollowed``); ``patterns``: files
+    that are read once the repository is open, and ``before``: what stands before the command (``opened``)."""
 
     spared: Sequence[str] = ()
     timeout: float | None = None
@@ -60,6 +63,8 @@ class How:
     view: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
     open_to: Sequence[str] = ()
+    patterns: Sequence[str] = ()
+    before: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ class Restic:
         self._abilities: Abilities | None = None
         # Where nothing can be removed, a lock that keeps others out would do so for good.
         self.removes = True
+        self._listed: Remembered[tuple[list[Snapshot], frozenset[str]]] = Remembered()
         self.unread: frozenset[str] = frozenset()
 
     def holding(self, *descriptors: int) -> Restic:
@@ -109,6 +115,17 @@ class Restic:
         other = copy(self)
         other.hold = descriptors
         return other
+
+    def elsewhere(self, repository: str) -> Restic:
+        """The same of another repository, of which nothing is known yet."""
+        other = copy(self)
+        other.repository, other._listed, other.unread = repository, Remembered(), frozenset()
+        return other
+
+    def knowing(self, other: Restic) -> Restic:
+        """This one, with what another one of the same repository has found out."""
+        self._abilities, self._listed = other._abilities, other._listed
+        return self
 
     @property
     def run(self) -> cloned.Run:
@@ -145,7 +162,10 @@ class Restic:
         command += ["--force"] if how.whole else []
         for path in how.spared:
             command += ["--exclude", f"{literal(path)}/*"]
-        code, out, err = self._call([*command, "--", *sources], how.timeout, before=[*unfollowed.seen(how.open_to), *cloned.seen(how.view)])
+        for path in how.patterns:
+            command += ["--exclude-file", path]
+        before = [*how.before, *unfollowed.seen(how.open_to), *cloned.seen(how.view)]
+        code, out, err = self._call([*command, "--", *sources], how.timeout, before=before)
         if code and not (how.live and code == INCOMPLETE):
             raise self._error("the backup could not be made", code, err)
         summary = next((item for item in reversed(documents(out)) if item.get("message_type") == "summary"), None)
@@ -154,18 +174,27 @@ class Restic:
             raise self._error("the backup could not be made", code, "restic did not say what it saved")
         return Saved(str(summary.get("snapshot_id") or ""), *sizes)
 
-    def snapshots(self) -> list[Snapshot]:
-        """The oldest first. Names of those that are there and cannot be read are in ``unread`` afterwards."""
+    def snapshots(self, recent: bool = False) -> list[Snapshot]:
+        """The oldest first. Names of those that are there and cannot be read are in ``unread`` afterwards. ``recent``: what it said a moment ago
+        will do, if nothing was done here since."""
+        known = self._listed.get() if recent else None
+        if known is None:
+            known = self._asked()
+            self._listed.keep(known)
+        self.unread = known[1]
+        return list(known[0])
+
+    def _asked(self) -> tuple[list[Snapshot], frozenset[str]]:
         what = "the repository could not be read"
         code, out, err = self._call(["snapshots", "--no-lock"], ANSWER)
         if code:
             raise self._error(what, code, err)
-        found = _array(out)
+        found = array(out)
         if found is None:
             raise self._error(what, 0, "restic said nothing that can be read as a list of snapshots")
         # It leaves them out, and calls that a success.
-        self.unread = frozenset(match[1] for match in _UNREAD.finditer(err))
-        return sorted(map(_snapshot, found), key=lambda item: item.time)
+        unread = frozenset(match[1] for match in _UNREAD.finditer(err))
+        return sorted(map(_snapshot, found), key=lambda item: item.time), unread
 
     def check(self, everything: bool) -> None:
         """Whether all that snapshots name is there. ``everything``: all of it is read. Raises ``ResticError``."""
@@ -213,7 +242,7 @@ class Restic:
         command = ["forget", "--dry-run", "--host", host, "--tag", ",".join(f"{name}={value}" for name, value in tags.items())]
         command += ["--group-by", "host", *(word for period, number in keep.items() for word in (f"--keep-{period}", str(number)))]
         out = self._must("it could not be said which backups are to go", command, ANSWER)
-        groups = next((found for line in out.splitlines() for found in [_listed(line)] if found), [])
+        groups = next((found for line in out.splitlines() for found in [rows(line)] if found), [])
         return {str(item.get("id")) for group in groups for item in group.get("remove") or () if isinstance(item, Mapping)}
 
     def prune(self) -> None:
@@ -272,12 +301,13 @@ class Restic:
     def _run(self, what: str, words: Sequence[str], timeout: float | None, before: Sequence[str] = ()) -> tuple[int, str, str]:
         # A line each second; without a terminal it would be sixty.
         environment = {"PATH": PATH, "HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC", "RESTIC_PROGRESS_FPS": "1", **self._environment()}
-        from time import monotonic
-
         started = monotonic()
         hold = [fd for fd in self.hold if fd >= 0]
         line = invocation([*before, program(), *words], environment, timeout)
-        code, out, err = watched.run(self.progress, self._run_command, line, hold)
+        try:
+            code, out, err = watched.run(self.progress, self._run_command, line, hold)
+        finally:
+            self._listed.after(what)
         if ran_out_of_time(code, timeout, monotonic() - started):
             raise ResticError(f"restic {what} was ended", "time", f"it took longer than {timeout:g} s", self.repository)
         return code, out.decode("utf-8", errors="replace"), err.decode("utf-8", errors="replace")
@@ -305,34 +335,6 @@ def program() -> str:
 def literal(path: str) -> str:
     """A path as a pattern that means it alone."""
     return re.sub(r"([\\*?\[\]])", r"\\\1", path)
-
-
-def documents(out: str) -> list[dict[str, Any]]:
-    """The JSON documents of an answer, a line each; what is none is left out."""
-    found = []
-    for line in out.splitlines():
-        try:
-            item = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(item, dict):
-            found.append(item)
-    return found
-
-
-def _listed(out: str) -> list[dict[str, Any]]:
-    return _array(out) or []
-
-
-def _array(out: str) -> list[dict[str, Any]] | None:
-    """The mappings of a JSON list, or of the null that stands for an empty one."""
-    try:
-        found = json.loads(out)
-    except (ValueError, RecursionError):
-        return None
-    if found is None:
-        return []
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else None
 
 
 def _snapshot(item: Mapping[str, Any]) -> Snapshot:

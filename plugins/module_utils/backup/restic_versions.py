@@ -18,13 +18,14 @@ FLOOR = (0, 12)
 @dataclass(frozen=True)
 class Abilities:
     """``dry``: it can say what a backup would add; ``sparse``: it makes holes again where a file had some; ``tells``: how far a
-    restore is; ``number``: of its version."""
+    restore is; ``waits``: it is known to end where a file of patterns it was given is missing; ``number``: of its version."""
 
     version: str
     dry: bool
     sparse: bool
     tells: bool
     number: tuple[int, int] = FLOOR
+    waits: bool = False
 
 
 def abilities(said: str) -> Abilities:
@@ -34,4 +35,6 @@ def abilities(said: str) -> Abilities:
     if number < FLOOR:
         message = f"restic {FLOOR[0]}.{FLOOR[1]} or newer is needed, there is {said.split(chr(10))[0][:60]!r}"
         raise HostError(message, [finding("BAK-003", "restic", message, "Install a newer restic.")])
-    return Abilities(match[0].split()[1] if match else "", number >= (0, 13), number >= (0, 15), number >= (0, 16), number)
+    return Abilities(
+        match[0].split()[1] if match else "", number >= (0, 13), number >= (0, 15), number >= (0, 16), number, number >= (0, 14)
+    )

@@ -32,10 +32,11 @@ from .again import TICK
 from .beside import Beside
 from .kept import Parent
 from .listing import Summary, Tree
+from .opened import Opened
 from .restic import How, Restic, ResticError, Saved, Snapshot
 from .volumes import Item, Plan, There, plan, require_folders
 
-MANIFEST, LIST = "manifest.json", "files.jsonl.gz"
+MANIFEST, LIST, _GO = "manifest.json", "files.jsonl.gz", "go"
 _STAGE = "making-"
 # Bytes that stay free in any case, less on a small file system.
 FLOOR = 1 << 30
@@ -44,13 +45,15 @@ FLOOR = 1 << 30
 @dataclass(frozen=True)
 class Terms:
     """``version`` of the package, ``bound``: seconds the copy may take, ``kind`` of backup; ``parent``: what it is compared with,
-    where restic is not to find it; ``risky``: what of it is to be read again in any case, ``None`` where that is to be found."""
+    where restic is not to find it; ``risky``: what of it is to be read again in any case, ``None`` where that is to be found; ``until``: seconds
+    it may take until the node is down."""
 
     version: str | None
     bound: float | None
     kind: str = kept.STOPPED
     parent: Parent = field(default_factory=Parent)
     risky: Sequence[str] | None = None
+    until: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -166,44 +169,53 @@ def live(restic: Restic, instance: str, planned: Plan, terms: Terms, parent: Par
         return restic.backup([item.path for item in planned.items], label, how)
 
 
+def begin(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction: str, terms: Terms) -> Opened:
+    """Have all ready for ``copy``: of a node that is to be down for it nothing is read before. Raises as ``copy`` does."""
+    require(own.id, items)
+    risky, kind, since = terms.risky, terms.kind, time.time_ns()
+    if risky is None:
+        risky = again.risky(trees(items), terms.parent.since) if terms.parent.live else ()
+    whole = not again.marked(items, risky)
+    down = kind == kept.STOPPED
+    label = kept.label(own.id, kept.FILES, transaction, terms.version, kind=kind, **({} if down else {"begun": str(since)}))
+    parent = "" if whole else terms.parent.snapshot
+    how = How(_spared(items), terms.bound, parent=parent, whole=whole, open_to=() if down else _tops(items))
+    what = [item.path for item in items], label, how
+    return Opened(restic, what, os.path.join(stage_of(own, transaction), _GO), terms.until if down else None)
+
+
 def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction: str, terms: Terms) -> Copied:
     """Save a node that is down, or one that may be copied while it runs. Raises ``ResticError``, ``HostError`` (BAK-003) where something is
     missing, or was written meanwhile that is to be still, and ``OSError``."""
-    bound, kind = terms.bound, terms.kind
-    stage = stage_of(own, transaction)
-    require(own.id, items)
+    with begin(restic, own, items, transaction, terms) as begun:
+        return go_on(begun, restic, own, items, (transaction, terms))
+
+
+def go_on(begun: Opened, restic: Restic, own: InstanceStore, items: Sequence[Item], what: tuple[str, Terms]) -> Copied:
+    """Do what was begun, and look at all files. ``what``: as it was begun with."""
+    transaction, terms = what
     restic.progress.phase(progress.COPY)
+    require(own.id, items)
     started = time.monotonic()
-    risky = terms.risky
-    if risky is None:
-        risky = again.risky(trees(items), terms.parent.since) if terms.parent.live else ()
-    whole = not again.ready(restic.run, items, risky)
-    mark, begun, since = clock.mark(), now(), time.time_ns()
+    again.settle(restic.run, items)
+    mark, at, since = clock.mark(), now(), time.time_ns()
     time.sleep(TICK)
-    if kind != kept.STOPPED:
+    down = terms.kind == kept.STOPPED
+    if not down:
         again.flush(restic.run, items)
-    more = {} if kind == kept.STOPPED else {"begun": str(since)}
-    label = kept.label(own.id, kept.FILES, transaction, terms.version, kind=kind, **more)
-    path = os.path.join(stage, LIST)
+    path = os.path.join(stage_of(own, transaction), LIST)
     # Of a node that is down all of it is still.
-    still = [Tree(tree.name, tree.path, tree.spared) for tree in trees(items)]
-    how = How(
-        _spared(items),
-        bound,
-        parent="" if whole else terms.parent.snapshot,
-        whole=whole,
-        open_to=() if kind == kept.STOPPED else _tops(items),
-    )
-    with Beside(path, still if kind == kept.STOPPED else trees(items), since, bound) as listed:
-        saved = restic.backup([item.path for item in items], label, how)
+    listed = trees(items) if not down else [Tree(tree.name, tree.path, tree.spared) for tree in trees(items)]
+    with Beside(path, listed, since, terms.bound) as beside:
+        saved = begun.go()
     try:
-        tree = listed.summary()
+        tree = beside.summary()
     except TimeoutError as error:
         raise unsound(own.id, str(error)) from None
     require_still(own.id, tree, mark)
-    if kind == kept.STOPPED:
+    if down:
         items = [replace(item, live=False) for item in items]
-    return Copied(transaction, saved, tree, items, path, begun, time.monotonic() - started, kind)
+    return Copied(transaction, saved, tree, items, path, at, time.monotonic() - started, terms.kind)
 
 
 def stage_of(own: InstanceStore, transaction: str) -> str:

@@ -17,9 +17,9 @@ from ..system.clock import is_ahead
 _NAME_ONE = "Name the backup that is meant, as restaking.avs.backups or avsctl backups lists it."
 
 
-def backups_of(restic: Restic, name: str) -> list[Backup]:
-    """Those that count, the oldest first."""
-    return kept.backups(restic.snapshots(), name)
+def backups_of(restic: Restic, name: str, recent: bool = False) -> list[Backup]:
+    """Those that count, the oldest first. ``recent`` as of ``Restic.snapshots``."""
+    return kept.backups(restic.snapshots(recent), name)
 
 
 def chosen_of(restic: Restic, name: str, backup: str) -> Backup:

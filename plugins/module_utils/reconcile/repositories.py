@@ -158,7 +158,7 @@ def ready(host: Host, own: InstanceStore, wanted: Settings, asked: Asked, make: 
             files.remove(offered)
     if make:
         settings.keep(own, whose.remembered(wanted))
-    restic = Restic(host.run_command, wanted.repository, settings.password_file(own))
+    restic = Restic(host.run_command, wanted.repository, settings.password_file(own)).knowing(restic)
     restic.progress = Progress(own, host.told)
     restic.clear_locks()
     return restic
@@ -231,7 +231,7 @@ def copy_of(host: Host, own: InstanceStore, wanted: Settings, asked: Asked) -> R
     finally:
         if offered:
             files.remove(offered)
-    restic = remote.opened(host.run_command, own, chosen)
+    restic = remote.opened(host.run_command, own, chosen).knowing(restic)
     if restic.removes:
         restic.clear_locks()
     return restic

@@ -45,8 +45,9 @@ from .own import Way
 from .package_commands import Node, bring_forward, brings_forward
 from .repositories import Asked, Host, ready, wanted_settings
 from .repository_place import require_apart
-from .saving import each, end_journal, installed
+from .saving import each
 from .standstill import Ending, halt
+from .still import end_journal, installed
 from .takedown import alone
 from .work import Work
 

@@ -30,7 +30,7 @@ def room(restic: Restic, own: InstanceStore, wanted: Settings, planned: Plan, ve
     to be, and the snapshot the next one is compared with. Raises ``HostError``, also where somebody has the repository for himself."""
     restic.require_unlocked(f"{own.id} was not touched")
     gone: list[Backup] = []
-    known: list[Snapshot] | None = restic.snapshots()
+    known: list[Snapshot] | None = restic.snapshots(recent=True)
     failed: HostError | None = None
     try:
         known = retention.tidy(restic, own.id, known or ())
@@ -78,7 +78,7 @@ def retain(restic: Restic, own: InstanceStore, wanted: Settings, entry: dict[str
         if short:
             message = f"{short >> 20} MiB less are free at {restic.repository} than are to be, and no other backup may go"
             tell(entry, [finding("BAK-003", own.id, message, "Make room there, or ask for less (avs_backup_keep).", severity=WARNING)])
-        tell(entry, _not_the_newest(kept.backups(restic.snapshots(), own.id), own.id, made))
+        tell(entry, _not_the_newest(kept.backups(restic.snapshots(recent=True), own.id), own.id, made))
     except HostError as error:
         message = f"older backups could not be removed: {error.message}"
         tell(entry, [finding("BAK-003", own.id, message, "Look at what restic says on the host.", severity=WARNING)])

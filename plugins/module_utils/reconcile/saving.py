@@ -11,49 +11,42 @@ start of the host, or the next run, brings the node up again, and what was copie
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..backup import anew, aside, claims, cloned, last, pace, progress, settings, snapshot, verify
+from ..backup import anew, claims, cloned, last, pace, progress, settings, snapshot, verify
 from ..backup.kept import Backup
 from ..backup.restic import Restic
 from ..backup.restore import half
 from ..backup.volumes import Plan
-from ..commands import one_off
 from ..common.actions import Action
 from ..common.errors import AvsError, HostError, LockedError
 from ..common.records import plain
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
-from ..common.words import APPLYING, STOPPED
+from ..common.words import APPLYING
 from ..docker.containers import running
-from ..instance import journal
 from ..instance.hold import hold_of
 from ..instance.hold import told as hold_told
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
 from ..system.lock import Lock
-from ..system.signals import held_back
 from . import copying, live_backup, retaining
 from .by_record import going_on, to_be_down
 from .choosing import backups_of, chosen_of, unread
-from .control import acted, start
-from .job import look
+from .control import acted
 from .live_backup import may_run_on
-from .noting import noted, noting, turn
+from .noting import noted, noting
 from .one_disk import one_disk
 from .own import Way, refused, result_of
 from .package_commands import Node, dumped
 from .repositories import MAX_STOP, Asked, Host, foreseen, keep_files, ready, require_none, wanted_settings
 from .repository_place import require_apart
-from .standstill import Ending, halt
-from .takedown import alone
-from .work import Work, of_the_system
-
-OPERATION = "backup"
+from .still import Still, installed
+from .work import of_the_system
 
 
 def take(host: Host, ids: Sequence[str], way: Way, asked: Asked, every: bool = False) -> dict[str, Any]:
@@ -166,7 +159,7 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
             apart = up and restic.abilities().dry and cloned.possible(items, cloned.Run(host.run_command))
             terms = pace.Terms(version, bound, parent, apart)
             passed = pace.live_passes(restic, own, planned, terms) if up else None
-            entry = _Taking(host, own, restic, way, terms).run(planned, passed)
+            entry = Still(host, own, restic, way, terms).run(planned, passed)
     if not entry.get("backup"):
         acted(entry, *(Action("backup", item.id, "remove") for item in freed))
         return entry
@@ -175,118 +168,6 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     with suppress(OSError):
         tell(entry, one_disk(own, wanted, entry["backup"]["copies"], planned.items))
     return entry
-
-
-class _Taking:
-    """One backup on its way, once all is ready for it. ``item`` is what becomes of the node, ``copied`` what was saved of it, ``passed`` what
-    was saved before it is down."""
-
-    def __init__(self, host: Host, own: InstanceStore, restic: Restic, way: Way, terms: pace.Terms) -> None:
-        self.host, self.own, self.restic, self.way, self.terms = host, own, restic, way, terms
-        listing = host.engine.containers(own.id)
-        self.item = Work(look(InstanceSpec(id=own.id, state=STOPPED), host.store, listing, None))
-        self.copied: snapshot.Copied | None = None
-        self.aside: aside.Aside | None = None
-        self.passed: pace.Passed | None = None
-        self.ended: list[str] = []
-
-    def run(self, planned: Plan, passed: pace.Passed | None) -> dict[str, Any]:
-        terms = self.way.terms(self.host.store)
-        with turn(self.host.store, self.own.id, self.way):
-            if passed is not None:
-                self.passed = pace.after_a_wait(self.restic, self.own, planned, self.terms, passed)
-            try:
-                alone(self.item, terms, self.host.store, lambda descriptors: self._copy(planned, descriptors))
-            finally:
-                with held_back():
-                    entry = self._start()
-        taken = self.aside or self.copied
-        if self.ended and taken is not None:
-            pace.learn(self.own, taken.seconds, self.aside is not None)
-        error = self.item.error
-        try:
-            if error is None and self.aside is not None:
-                self.copied = aside.save(self.restic, self.own, self.aside, self.terms.version)
-            if error is None and self.copied is not None:
-                manifest = snapshot.seal(self.restic, self.own, installed(self.own), self.copied, planned)
-                entry["backup"] = told(manifest, self.copied)
-                # What is new went there while the node ran, for the most part.
-                entry["backup"]["added"] += self.passed.added if self.passed is not None else 0
-                acted(entry, Action("backup", self.own.id, "create"))
-        except OSError as problem:
-            error = of_the_system(self.own.id, problem, self.host.store.root)
-        except AvsError as problem:
-            error = problem
-        finally:
-            cloned.settle(self.own)
-        tell(entry, [*planned.findings, *self.item.told])
-        if error is not None:
-            tell(entry, error.findings)
-            entry["error"] = "\n".join(filter(None, (str(error), entry["error"])))
-        end_journal(self.item, self.own, self.way, entry["error"])
-        return entry
-
-    def _copy(self, planned: Plan, descriptors: tuple[int, ...]) -> None:
-        """While no command of its package writes to what is copied."""
-        with one_off.alone(self.own, self.way.holder, self.way.lock_timeout, descriptors) as held_open:
-            self._copied(planned, held_open)
-
-    def _copied(self, planned: Plan, descriptors: tuple[int, ...]) -> None:
-        """Under the instance's lock, which restic holds as well: a copy outlives whoever began it no longer than the lock."""
-        containers = self.host.engine.containers(self.own.id)
-        self.ended = sorted(item.service for item in containers if running(item))
-        self.item.actions = [Action("container", name, "stop") for name in self.ended]
-        self.item.begin(self.own, OPERATION, self.way.terms(self.host.store))
-        if self.ended:
-            self.item.told += halt(self.host.engine, self.own.id, containers, Ending(self.way.stop_timeout, descriptors))
-        name, terms, passed = self.item.transaction, self.terms, self.passed
-        if passed is not None:
-            passed = replace(passed, span=passed.span.by_now())
-        if passed is not None and passed.aside:
-            run = cloned.Run(self.host.run_command, descriptors, terms.bound)
-            self.aside = aside.set_aside(self.own, planned.items, name, passed.span, run)
-        if self.aside is None:
-            restic = self.restic.holding(*self.restic.hold, *descriptors)
-            how = snapshot.Terms(terms.version, terms.bound, parent=terms.parent)
-            if passed is not None:
-                how = replace(how, parent=pace.again_from(passed.span), risky=passed.span.risky)
-            self.copied = snapshot.copy(restic, self.own, planned.items, name, how)
-        if any(map(running, self.host.engine.containers(self.own.id))):
-            self.copied = self.aside = None
-            message = "the backup does not count: a container of it was started while it was copied"
-            raise HostError(f"{self.own.id}: {message}", [finding("BAK-003", self.own.id, message, "Find out who starts it.")])
-
-    def _start(self) -> dict[str, Any]:
-        """What ran runs again, whatever became of the copy, unless somebody wants it down by now."""
-        state = self.own.known()
-        stopped = [Action("container", name, "stop") for name in self.ended]
-        if not self.ended or to_be_down(self.own, state):
-            entry = entry_of(InstanceSpec(id=self.own.id), state, self.host.engine.containers(self.own.id))
-            acted(entry, *stopped)
-            return entry
-        try:
-            self.restic.progress.phase(progress.START)
-        finally:
-            entry = self._started()
-        acted(entry, *stopped)
-        return entry
-
-    def _started(self) -> dict[str, Any]:
-        """Nobody's hold is lifted. What does not come up at once is tried once more: nothing else would before the next run."""
-        entry = self._brought_up()
-        if not entry["error"] or entry.get("locked"):
-            return entry
-        up = {item.service for item in self.host.engine.containers(self.own.id) if running(item)}
-        return entry if up.issuperset(self.ended) else self._brought_up()
-
-    def _brought_up(self) -> dict[str, Any]:
-        return dict(start(self.host.store, self.host.engine, [self.own.id], self.way, lifts=False)["instances"][0])
-
-
-def end_journal(item: Work, own: InstanceStore, way: Way, error: str | None) -> None:
-    outcome, details = (journal.FAILED, {"error": error}) if error else (journal.DONE, {})
-    with suppress(LockedError), Lock(own.lock, way.holder, way.lock_timeout):
-        item.ended(own, outcome, **details)
 
 
 def _announced(host: Host, own: InstanceStore, state: State, planned: Plan) -> dict[str, Any]:
@@ -309,7 +190,7 @@ def _list(host: Host, name: str, asked: Asked) -> dict[str, Any]:
     if not there:
         require_none(host, own, wanted)
     restic = ready(host, own, wanted, asked, make=False) if there else None
-    found = backups_of(restic, name) if restic is not None else []
+    found = backups_of(restic, name, recent=True) if restic is not None else []
     tell(entry, unread(restic, name) if restic is not None else [])
     return {
         **entry,
@@ -337,18 +218,3 @@ def prove(host: Host, own: InstanceStore, restic: Restic, chosen: Backup, proof:
         manifest = verify.prove(restic, host.run_command, own, chosen)
     last.proven(own, chosen.id, proof)
     return {**chosen.as_dict(), "files": manifest["files"], "size": manifest["size"]}
-
-
-def told(manifest: Mapping[str, Any], copied: snapshot.Copied) -> dict[str, Any]:
-    """What is said of a backup that was made: sizes in bytes, ``seconds`` of the copy while the node was down."""
-    names = ("id", "time", "snapshot", "files", "sockets", "size", "omitted", "left")
-    return {**{name: manifest[name] for name in names}, "added": copied.saved.added, "seconds": round(copied.seconds, 2)}
-
-
-def installed(own: InstanceStore) -> State:
-    state = own.state()
-    if state is None or not state.installed:
-        raise HostError(
-            f"{own.id} is not installed on this host", [finding("INV-001", own.id, "is not installed on this host", "See avsctl ls.")]
-        )
-    return state

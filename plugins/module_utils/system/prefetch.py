@@ -28,6 +28,10 @@ class Ahead(Generic[Answer]):
         except BaseException as error:
             self._error = error
 
+    @property
+    def done(self) -> bool:
+        return not self._thread.is_alive()
+
     def answer(self) -> Answer:
         """Waits for it. Raises what asking raised."""
         self._thread.join()

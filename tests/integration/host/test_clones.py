@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import again, aside, cloned, kept, settings, snapshot
 from ansible_collections.restaking.avs.plugins.module_utils.backup.cloned import Run
-from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import Restic, documents
+from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import Restic
+from ansible_collections.restaking.avs.plugins.module_utils.backup.restic_answers import documents
 from ansible_collections.restaking.avs.plugins.module_utils.backup.span import Span
 from ansible_collections.restaking.avs.plugins.module_utils.backup.volumes import Item, Plan
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError

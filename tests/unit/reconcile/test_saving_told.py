@@ -19,7 +19,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.backup import again,
 from ansible_collections.restaking.avs.plugins.module_utils.backup.progress import Step
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, long_work, saving
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, long_work, saving, still
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 
 from tests.unit.support.memory_host import ID, MemoryHost
@@ -159,7 +159,7 @@ def test_what_is_written_while_it_waits_for_its_turn_counts(
     memory_host: MemoryHost, saved: ResticInMemory, take: Take, slow: list[int], monkeypatch: pytest.MonkeyPatch, enough: bool
 ) -> None:
     passes: list[bool] = []
-    real = saving.turn
+    real = still.turn
 
     @contextmanager
     def waited(*args: Any) -> Iterator[None]:
@@ -173,7 +173,7 @@ def test_what_is_written_while_it_waits_for_its_turn_counts(
             slow[0] = 0 if enough or len(passes) == 1 else slow[0]
 
     monkeypatch.setattr(pace, "_WAIT", 0.0)
-    monkeypatch.setattr(saving, "turn", waited)
+    monkeypatch.setattr(still, "turn", waited)
     saved.during = less
     done = take(bound=20.0)
     if enough:

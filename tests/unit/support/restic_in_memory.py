@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,8 @@ VERSION = "restic 0.14.0 compiled with go1.19.8 on linux/amd64\n"
 
 class ResticInMemory:
     """``at``: told before and after each command; ``ends``: command -> the code and the message it ends with instead; ``during``: called
-    in the middle of a command."""
+    in the middle of a command; ``opening``: called as one waits to be let go on, its repository open; it ends with 1 there, and ``refuses``, where
+    that is anything."""
 
     def __init__(self, at: Callable[[str], None] = lambda _what: None) -> None:
         self.at = at
@@ -32,6 +35,8 @@ class ResticInMemory:
         self.warns: dict[str, str] = {}
         self.during: Callable[[list[str]], None] = lambda _words: None
         self.view: dict[str, str] = {}
+        self.opening: Callable[[], None] = lambda: None
+        self.refuses = ""
 
     def __call__(self, args: list[str], **_options: Any) -> tuple[int, bytes, bytes]:
         rest = args[2:]
@@ -50,6 +55,11 @@ class ResticInMemory:
         self.view = viewed(rest)
         repository, password = Path(rest[rest.index("--repo") + 1]), Path(rest[rest.index("--password-file") + 1])
         words = [word for word in rest[rest.index("--no-cache") + 1 :] if word != "--json"]
+        if "--exclude-file" in words:
+            self.opening()
+            words, refused = (words, self.refuses) if self.refuses else _let_go_on(words, rest)
+            if refused:
+                return 1, b"", refused.encode()
         self.asked.append(words)
         self.bounds.append(float(args[args.index("/usr/bin/timeout") + 2]) if "/usr/bin/timeout" in args else None)
         self.at(f"before restic {words[0]}")
@@ -166,3 +176,17 @@ def viewed(words: list[str]) -> dict[str, str]:
     pairs = words[words.index("sh", words.index("unshare")) + 1 :]
     pairs = pairs[: pairs.index("--")]
     return dict(zip(pairs[1::2], pairs[::2]))
+
+
+def _let_go_on(words: list[str], line: list[str]) -> tuple[list[str], str]:
+    """Words without the files of patterns, once these were read; and what is said where one is missing."""
+    files = [words[place + 1] for place, word in enumerate(words) if word == "--exclude-file"]
+    # It has a process of its own, that can be ended.
+    with subprocess.Popen(["sleep", "60"]) as process:
+        told = line[line.index("/bin/sh") + 3]
+        os.write(int(os.path.basename(told)), f"{process.pid}\n".encode())
+        while os.read(int(os.path.basename(files[0])), 64):
+            pass
+        process.kill()
+    missing = [f"Fatal: open {path}: no such file or directory\n" for path in files[1:] if not os.path.exists(path)]
+    return [word for word in words if word != "--exclude-file" and word not in files], "".join(missing)
