@@ -39,7 +39,7 @@ def test_while_a_node_is_down_restic_copies_and_does_nothing_else(memory_host: M
     assert [command for command, up in asked if not up] == ["backup"]
     # Each of these tries the password, which takes half a second: whether it opens and what is there, the live pass, the copy; what is
     # sound and listed, the seal, the live pass taken off the list, and what came of it.
-    assert [command for command, _up in asked] == [
+    assert [one[0] for one in asked] == [
         "snapshots", "backup", "backup", "check", "snapshots", "backup", "forget", "snapshots",
     ]  # fmt: skip
     # Of the copy that is done before, too.
@@ -49,8 +49,12 @@ def test_while_a_node_is_down_restic_copies_and_does_nothing_else(memory_host: M
 def test_what_was_written_until_a_node_was_down_is_in_its_backup(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
     host = memory_host
     rows = host.engine.volumes / f"avs-{ID}_node-data" / "_data" / "rows"
+
+    def last() -> None:
+        rows.write_text("of the stop")
+
     # As the last thing it does, when restic has begun.
-    saved.opening = lambda: (rows.write_text("of the stop"), None)[1]
+    saved.opening = last
     take()
     [backup] = there(host, saved)
     kept = Path(host.store.root, "backup", ID, "snapshots", backup["snapshot"])
@@ -61,8 +65,7 @@ def test_a_repository_that_does_not_open_stops_no_node(memory_host: MemoryHost, 
     host = memory_host
     ids = host.ids()
     seen: list[str] = []
-    known = host.engine.at
-    host.engine.at = lambda what: (seen.append(what), known(what))[1]
+    host.engine.at = seen.append
     saved.refuses = "Fatal: unable to create lock in backend: repository is already locked\n"
     done = take()
     assert "already locked" in done["error"] and "backup" not in done
