@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The backup an upgrade goes back to: a pass while the node runs, a copy while it is down, sealed before anything is switched."""
+"""The backup an upgrade goes back to: a pass while the node runs, a copy while it is down, for which restic
+has opened the repository by then, sealed before anything is switched."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..backup import pace, retention, snapshot
+from ..backup.opened import Opened
 from ..backup.restic import Restic
 from ..backup.settings import Settings
 from ..backup.volumes import Plan
@@ -25,7 +27,7 @@ from ..reconcile.repository_place import require_apart
 
 
 class Saved:
-    """Of one instance: ``plan`` says what there is to be saved, ``open`` has it ready, then ``live``, then ``copy``."""
+    """Of one instance: ``plan`` says what there is to be saved, ``open`` has it ready, then ``live``, ``begin`` and ``copy``; ``close`` in any case."""
 
     def __init__(self, host: Host, own: InstanceStore, asked: Asked, state: State) -> None:
         self.host, self.own, self.asked, self.state = host, own, asked, state
@@ -34,6 +36,7 @@ class Saved:
         self.restic: Restic | None = None
         self.terms: pace.Terms | None = None
         self.passed: pace.Passed | None = None
+        self._begun: Opened | None = None
         self.manifest: dict[str, object] | None = None
         self.seconds = 0.0
 
@@ -64,17 +67,40 @@ class Saved:
         if self.restic is not None and self.terms is not None:
             self.passed = pace.live_passes(self.restic, self.own, self.planned, self.terms)
 
+    def begin(self, name: str, hold: tuple[int, ...], most: float) -> None:
+        """Have restic open the repository, and wait until the node is down, ``most`` seconds: it reads nothing before ``copy``, and ends where
+        that never comes. Raises as ``copy``; then nothing was stopped."""
+        if self.restic is not None and self.terms is not None:
+            how = replace(self._how(self.terms), until=most)
+            self._begun = snapshot.begin(self._holding(self.restic, hold), self.own, self.planned.items, name, how)
+
+    def close(self) -> None:
+        """What was begun and not let go on ends by itself, and has read nothing."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun.close()
+
+    def _holding(self, restic: Restic, hold: tuple[int, ...]) -> Restic:
+        return restic.holding(*restic.hold, *hold)
+
+    def _how(self, terms: pace.Terms) -> snapshot.Terms:
+        how = snapshot.Terms(terms.version, terms.bound, parent=terms.parent)
+        if self.passed is None:
+            return how
+        span = self.passed.span
+        return replace(how, parent=pace.again_from(span), risky=span.risky)
+
     def copy(self, name: str, hold: tuple[int, ...], why: str) -> str | None:
         """The id of the backup, which stays until nothing needs it any more; ``None`` where there was nothing to be saved. Of a node that is
         down. Raises ``HostError``, ``OSError``."""
         if self.restic is None or self.terms is None:
             return None
-        how = snapshot.Terms(self.terms.version, self.terms.bound, parent=self.terms.parent)
-        if self.passed is not None:
-            span = self.passed.span
-            how = replace(how, parent=pace.again_from(span), risky=span.risky)
-        restic = self.restic.holding(*self.restic.hold, *hold)
-        copied = snapshot.copy(restic, self.own, self.planned.items, name, how)
+        restic, how = self._holding(self.restic, hold), self._how(self.terms)
+        if self._begun is None:
+            copied = snapshot.copy(restic, self.own, self.planned.items, name, how)
+        else:
+            copied = snapshot.go_on(self._begun, restic, self.own, self.planned.items, (name, how))
+            self.close()
         if any(map(running, self.host.engine.containers(self.own.id))):
             message = "a container of it was started while it was copied"
             raise HostError(f"{self.own.id}: {message}", [finding("BAK-003", self.own.id, message, "Find out who starts it.")])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,10 +114,12 @@ class Upgrading:
             (COMMIT, self._commit),
         )
         try:
-            for name, do in steps:
-                self._begin(name)
-                do()
-                self.own.note("step", transaction=self.work.transaction, step=name, phase="done")
+            # restic, where it waits for a copy that never comes, is gone before the way back.
+            with closing(self.planned.saved):
+                for name, do in steps:
+                    self._begin(name)
+                    do()
+                    self.own.note("step", transaction=self.work.transaction, step=name, phase="done")
         except BaseException:
             self.failed = self.step
             with held_back():
@@ -158,8 +160,10 @@ class Upgrading:
         return {name for name, owner in self.host.engine.volumes().items() if owner == project(self.own.id)}
 
     def _live_copy(self) -> None:
-        self.planned.saved.open(self.hold)
-        self.planned.saved.live()
+        saved = self.planned.saved
+        saved.open(self.hold)
+        saved.live()
+        saved.begin(self.work.transaction, self.hold, self.way.stop_timeout * len(self.work.job.containers))
 
     def _stop(self) -> None:
         containers = self.host.engine.containers(self.own.id)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.restaking.avs.plugins.module_utils.backup import settings
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance import transaction
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
@@ -146,6 +147,10 @@ def test_killed_at_a_step_the_next_run_ends_with_one_version(
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     shutil.rmtree(Path(bench.store.instance(name).run, "backup", "progress.json"), ignore_errors=True)
     cut.end(host(bench), [name], WAY, Asked(password=PASSWORD))
+    repository = Path(settings.default_repository(bench.store, name))
+    if moment == "BACKUP":
+        # restic waited to be let go on: it has ended, and what there is is of the live pass.
+        assert os.listdir(repository / "locks") == [] and len(os.listdir(repository / "snapshots")) == 1
     started = control.start(bench.store, bench.engine, [name], WAY)["instances"][0]
     assert started["error"] is None, (moment, started["error"])
     assert version(bench, name) == "v1.0.0" and height(node) >= before and len(bench.running()) == 2

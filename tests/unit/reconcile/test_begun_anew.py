@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -132,6 +133,21 @@ def test_what_was_moved_goes_on_and_what_holds_nothing_is_left(
     Path(f"{first}-larger/{ID}/snapshots").mkdir()
     assert take(CHECK, repository=f"{first}-other")["error"] is None
     assert take(repository=f"{first}-other")["error"] is None and known(memory_host) == f"{first}-other/{ID}"
+
+
+def test_what_lies_where_it_was_is_not_taken_for_what_is_in_the_new_place(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, first: str
+) -> None:
+    where = f"{first}-own"
+    # Somebody else goes on there; here it is another place, which is there and has nothing in it yet.
+    for path in Path(first, ID, "snapshots").glob("*/snapshot.json"):
+        path.write_text(re.sub(r"avs\.host=[^\"]*", "avs.host=another:1", path.read_text()))
+    shutil.copytree(f"{first}/{ID}", f"{where}/{ID}")
+    shutil.rmtree(f"{where}/{ID}/snapshots")
+    before = {path.parent.name for path in Path(first, ID, "snapshots").glob("*/snapshot.json")}
+    saved.asked.clear()
+    assert take(repository=where)["error"] is None
+    assert before.isdisjoint(word for words in saved.asked for word in words) and known(memory_host) == f"{where}/{ID}"
 
 
 def test_in_check_mode_what_lies_in_one_nobody_can_open_is_taken_for_backups(memory_host: MemoryHost, take: Take, first: str) -> None:

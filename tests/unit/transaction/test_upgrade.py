@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.reconcile import con
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
+from ansible_collections.restaking.avs.plugins.module_utils.system.command import RunCommand
+from ansible_collections.restaking.avs.plugins.module_utils.transaction import upgrade as upgrading
 from ansible_collections.restaking.avs.plugins.module_utils.transaction import work
 from ansible_collections.restaking.avs.plugins.module_utils.transaction.rollback import rollback
 from ansible_collections.restaking.avs.plugins.module_utils.upkeep.records import read_records
@@ -39,7 +42,7 @@ def newer(host: MemoryHost, version: str = "v1.1.0", level: str = "debug", **cha
     return {**spec, "package": {**spec["package"], "version": version, "commit": "b" * 40, "tree_sha256": tree}}
 
 
-def upgrade(host: MemoryHost, tool: ResticInMemory, spec: dict[str, Any], check: bool = False, **said: Any) -> dict[str, Any]:
+def upgrade(host: MemoryHost, tool: RunCommand, spec: dict[str, Any], check: bool = False, **said: Any) -> dict[str, Any]:
     document = {
         "schema": 1, "specs": [spec], "trees": {}, "holder": "test", "lock_timeout": 0, "settings": {}, "complete": True,
         "upgrade": {"acknowledged": said.pop("acknowledged", {})},
@@ -278,3 +281,69 @@ def test_a_record_of_a_newer_release_stops_and_a_damaged_one_is_told(memory_host
     assert host.well(host.stopped())["state"] == "stopped"
     host.well(host.gone())
     assert not Path(own.upgrade).exists()
+
+
+def test_while_it_is_down_for_its_backup_restic_opens_nothing_any_more(
+    memory_host: MemoryHost, saved: ResticInMemory, writing: None
+) -> None:
+    host = memory_host
+    opened: list[set[str]] = []
+
+    def opening() -> None:
+        opened.append(running(host))
+        place = Path(host.engine.volumes / f"avs-{ID}_node-data" / "_data" / "rows")
+        # As the last thing the old version does.
+        place.write_text("committed late")
+
+    saved.opening = opening
+    done = entry(upgrade(host, saved, newer(host, entrypoint=["sh", "-c", "exit 3"], restart="no")))
+    assert done["upgrade"]["rolled_back"] and opened == [{"node", "gateway"}]
+    assert rows(host) == "committed late info"
+
+
+def test_a_repository_that_does_not_open_stops_no_node(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host, ids = memory_host, memory_host.ids()
+    saved.refuses = "Fatal: unable to create lock in backend: repository is already locked\n"
+    done = entry(upgrade(host, saved, newer(host)))
+    assert "failed at LIVE COPY" in done["error"] and "already locked" in done["error"] and "nothing of it was changed" in done["error"]
+    assert (running(host), host.ids(), version(host)) == ({"node", "gateway"}, ids, "v1.0.0")
+    assert not Path(host.store.instance(ID).upgrade).exists()
+    saved.refuses = ""
+    assert entry(upgrade(host, saved, newer(host)))["error"] is None
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_a_node_that_does_not_stop_leaves_no_restic_that_goes_on(
+    memory_host: MemoryHost, saved: ResticInMemory, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    host = memory_host
+    waiting: list[str] = []
+    copies: list[str] = []
+    backwards: list[list[str]] = []
+
+    def tool(args: list[str], **options: Any) -> tuple[int, bytes, bytes]:
+        if "--exclude-file" not in args:
+            return saved(args, **options)
+        waiting.append("restic")
+        found = saved(args, **options)
+        waiting.clear()
+        return found
+
+    def fails(what: str) -> None:
+        if what.startswith("before stop"):
+            assert waiting == ["restic"]
+            host.engine.at = lambda _what: None
+            raise error
+
+    saved.during = lambda words: copies.append(words[0])
+    saved.opening = lambda: setattr(host.engine, "at", fails)
+    real = upgrading.Upgrading._undo
+    monkeypatch.setattr(upgrading.Upgrading, "_undo", lambda *more: (backwards.append(list(waiting)), real(*more))[1])
+    with pytest.raises(KeyboardInterrupt) if isinstance(error, KeyboardInterrupt) else nullcontext():
+        done = entry(upgrade(host, tool, newer(host)))
+        assert "failed at STOP" in done["error"], done["error"]
+    # It had gone before the way back began, and saved nothing but the live pass.
+    assert backwards == [[]] and copies.count("backup") == 1
+    assert version(host) == "v1.0.0" and not list(Path(host.store.root, "backup").rglob("go"))
+    saved.opening = lambda: None
+    assert entry(upgrade(host, tool, newer(host)))["error"] is None and version(host) == "v1.1.0"
