@@ -15,8 +15,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.errors import
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
-from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 from ansible_collections.restaking.avs.plugins.module_utils.system.command import RunCommand
+from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 from ansible_collections.restaking.avs.plugins.module_utils.transaction import upgrade as upgrading
 from ansible_collections.restaking.avs.plugins.module_utils.transaction import work
 from ansible_collections.restaking.avs.plugins.module_utils.transaction.rollback import rollback
