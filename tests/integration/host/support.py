@@ -20,8 +20,10 @@ from typing import Any
 
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Engine
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.control import start_what_went_back
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import Call
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import failures, reconcile
 from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
 
@@ -159,7 +161,9 @@ class Bench:
             if check
             else {name: {secret: self.values[name][secret] for secret in need["secrets"]} for name, need in first["needs"].items()}
         )
-        return reconcile(Call(document, given, check, diff), self.engine, self.store)
+        found = reconcile(Call(document, given, check, diff), self.engine, self.store)
+        start_what_went_back(self.store, self.engine, found["instances"], Way("test", timeout))
+        return {**found, **failures(found["instances"])}
 
     def containers(self) -> dict[str, str]:
         lines = docker("ps", "-a", "--no-trunc", "--filter", f"name=avs-{self.name}-", "--format", "{{.Names}} {{.ID}}").splitlines()
