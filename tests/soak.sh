@@ -10,6 +10,8 @@ cd "$(dirname "$0")/.."
 failed=0
 python -m pytest tests/integration/test_machine.py tests/integration/test_engine_upgrade.py tests/integration/test_emergency_stop.py -q -s --durations=15 "$@" || failed=1
 AVS_TEST_KILLS=20 python -m pytest tests/integration/test_interrupted.py -k converge -q -s || failed=1
+# Goes on where it was ended: .lab/upgrade-cuts.json.
+python -m pytest tests/integration/test_upgrade_cuts.py -m soak -q -s --durations=5 || failed=1
 python -m pytest tests/integration/host -m soak -q --durations=15 || failed=1
 bash tests/sanity.sh core || failed=1
 exit "$failed"

@@ -34,6 +34,7 @@ _ARGUMENTS = {
     "ids": {"type": "raw"},
     "all": {"type": "bool", "default": False},
     "acknowledged": {"type": "raw", "default": {}},
+    "chain": {"type": "raw", "default": []},
     "confirm": {"type": "bool", "default": False},
     "poll": {"type": "raw"},
     "holder": {"type": "str"},
@@ -63,7 +64,7 @@ class ActionModule(HostAction):
         def work() -> dict[str, Any]:
             nonlocal host
             ids, poll = _ids(arguments), seconds(plain(arguments["poll"]), "avs_upgrade_poll", 1)
-            lost = _acknowledged(plain(arguments["acknowledged"]))
+            word = {"acknowledged": _acknowledged(plain(arguments["acknowledged"])), "chain": _on_the_chain(plain(arguments["chain"]))}
             backup = {name: plain(arguments[name]) for name in _BACKUP if arguments[name] is not None}
             password = password_of(task, plain(arguments["password"]))
             if password is not None and not task.check:
@@ -72,7 +73,7 @@ class ActionModule(HostAction):
                 return _rolled_back(task, {**arguments, **backup}, ids, poll)
             about = {"state": "upgraded", "ids": list(ids.names), "all": ids.all}
             host = Host(task, Long(_MODULE, about, poll, _LOOK, backup, [password] if password else []))
-            return upgraded(task, host, {**arguments, "acknowledged": lost}, ids, names)
+            return upgraded(task, host, {**arguments, **word}, ids, names)
 
         answer = answered(task, lambda: host.changed, names, work)
         result = outcome(answer, task.diff, brief=not display.verbosity)
@@ -101,6 +102,15 @@ def _acknowledged(given: Any) -> dict[str, list[str]]:
     return {str(name): list(paths) for name, paths in given.items()}
 
 
+def _on_the_chain(given: Any) -> list[str]:
+    """Instances whose migrations may act on the chain. Raises ``InputError``."""
+    names = [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        problem = finding("INV-001", "avs_upgrade_chain", "is neither a list of ids nor a text of them", 'Write ["<package>-<tag>"].')
+        raise InputError("whose migrations may act on the chain is not to be understood", [problem])
+    return [name for name in names if name]
+
+
 def _rolled_back(task: Task, arguments: Mapping[str, Any], ids: Ids, poll: int) -> dict[str, Any]:
     """By what the host itself has kept: no package is read, and no secret."""
     given = {"state": "rolled_back", "ids": list(ids.names), "all": ids.all, "confirm": arguments["confirm"]}
@@ -122,6 +132,6 @@ def _rolled_back(task: Task, arguments: Mapping[str, Any], ids: Ids, poll: int) 
             display.vvv(errors, task.target)
         return answer
 
-    if task.check or not arguments["confirm"]:
+    if task.check:
         return execute(given)
     return followed(Call(execute, task.target, _LOOK), given, poll)

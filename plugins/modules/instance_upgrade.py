@@ -54,8 +54,16 @@ options:
     description:
       - Instance -> list of what may be lost by its upgrade, as the refusal names it. What lives in a container alone (changed files of its image,
         a volume without a name) is in no backup, and an upgrade that would lose some of it is refused without this.
+      - So is one with a migration that cannot be reverted, where something no restore brings back would stay as it leaves it (C(migrations.VERSION)).
     type: dict
     default: {}
+  chain:
+    description:
+      - Instances whose migrations may run commands that act on the chain (C(chain) in the package's C(runtime.yml)). Any other upgrade with such a
+        migration is refused.
+    type: list
+    elements: str
+    default: []
   confirm:
     description: With O(state=rolled_back), required outside of check mode. Without it the task says what would be discarded, and fails.
     type: bool
@@ -177,10 +185,12 @@ instances:
         - Of an instance whose version changed, or would, or was to. C(from), C(to), and C(way), the versions that are installed one after the
           other.
         - Of what was done C(backup) (the id of the backup of the stop), C(stopped) (seconds the node was down), C(step) (the last one that was
-          done), C(rolled_back) (whether the old version runs again), C(quarantined) (whether neither does).
+          done), C(rolled_back) (whether the old version is in its place again), C(quarantined) (whether it
+          is not well either, and held down).
         - In check mode C(steps), C(migrations), C(images), C(ports), C(privileges) as the host says them. C(changes), lines on what the packages
           of both versions differ in, C(package_migrations), and C(notes), version -> lines of its release notes.
-        - Of a rollback C(since), since when what was stored is lost by it, or would be, and C(discards), the same in words.
+        - Of a rollback C(since), since when what was stored is lost by it, or would be, and C(discards), the same in words;
+          C(cut), where an upgrade was cut, and that is its way back.
       type: dict
     findings:
       description: Verdicts on the package and the instance.
@@ -269,6 +279,7 @@ def main() -> None:
             "all": {"type": "bool", "default": False},
             "instances": {"type": "list", "elements": "dict", "default": []},
             "acknowledged": {"type": "dict", "default": {}},
+            "chain": {"type": "list", "elements": "str", "default": []},
             "confirm": {"type": "bool", "default": False},
             "taps": {
                 "type": "list",

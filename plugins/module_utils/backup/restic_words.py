@@ -61,7 +61,7 @@ def kind_of(code: int, said: str) -> str:
 def whole(summary: Mapping[str, Any], *names: str) -> list[int] | None:
     """Numbers of a summary, 0 for what it says nothing of; ``None`` where one of them is none."""
     found = [summary.get(name) or 0 for name in names]
-    return None if any(type(one) is not int or one < 0 for one in found) else found
+    return None if any(not isinstance(one, int) or isinstance(one, bool) or one < 0 for one in found) else found
 
 
 def listed(value: Any) -> Sequence[Any]:

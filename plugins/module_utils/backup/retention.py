@@ -55,16 +55,20 @@ def _bytes(size: str) -> int:
     return int(match[1]) << _SHIFTS[match[2]] if match else 0
 
 
+def needed_file(own: InstanceStore) -> str:
+    return os.path.join(settings.folder(own), _NEEDED)
+
+
 def need(own: InstanceStore, backup: str, why: str) -> None:
     """Keep a backup (its id) whatever a policy says, until ``need_no_more``. Raises as ``needed``."""
     known = needed(own)
     files.folder(settings.folder(own), 0o700)
-    files.write_json(os.path.join(settings.folder(own), _NEEDED), {"schema": 1, "backups": {**known, backup: why}})
+    files.write_json(needed_file(own), {"schema": 1, "backups": {**known, backup: why}})
 
 
 def need_no_more(own: InstanceStore, backup: str) -> None:
     left = {name: why for name, why in needed(own).items() if name != backup}
-    path = os.path.join(settings.folder(own), _NEEDED)
+    path = needed_file(own)
     if left:
         files.write_json(path, {"schema": 1, "backups": left})
     else:
@@ -73,7 +77,7 @@ def need_no_more(own: InstanceStore, backup: str) -> None:
 
 def needed(own: InstanceStore) -> dict[str, str]:
     """Id -> why, of backups something is still to go back to. Raises ``HostError`` where that cannot be read: any may be one then."""
-    path = os.path.join(settings.folder(own), _NEEDED)
+    path = needed_file(own)
     try:
         found = files.read_json(path)
         names = {} if found is None else table(text)(found["backups"])

@@ -27,7 +27,7 @@ from ..docker.attended import Attended
 from ..docker.compose import Compose, engine_error
 from ..docker.engine import REMOVAL, Engine
 from ..docker.model import written_as_json
-from ..instance import key_files
+from ..instance import key_files, secrets_before
 from ..instance.store import InstanceStore
 from ..system import files
 from ..system.lock import Lock
@@ -153,7 +153,8 @@ def _is_of(fd: int, path: str) -> bool:
 
 def _run(engine: Engine, own: InstanceStore, what: OneOff, hold: tuple[int, ...], values: Mapping[str, str] | None) -> Ended:
     known = dict(key_files.stored(own) if values is None else values)
-    hide = Hidden(known.values())
+    # Between two versions a command sees what was stored by the one before.
+    hide = Hidden([*known.values(), *secrets_before.values(own)])
     if what.container is not None:
         return hide.ended(inside.run(engine, own, what.container, inside.Order(what.args, what.timeout, hide.most, hold)))
     sweep(engine, own)

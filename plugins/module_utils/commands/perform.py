@@ -18,7 +18,7 @@ from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import COMMITTED, GONE
 from ..docker.engine import Engine
-from ..instance import hold, journal
+from ..instance import hold, journal, transaction
 from ..instance.state import State
 from ..instance.store import InstanceStore, Store
 from ..system.full import os_error_text
@@ -114,7 +114,7 @@ def _act(entry: dict[str, Any], own: InstanceStore, engine: Engine, wish: Wish, 
         images.ensure(engine, own, spec)
     what = settled(engine, own, spec, Named(wish.command, wish.args))
     note = {"command": wish.command, "chain": bool(command.get("chain"))}
-    transaction = journal.begin(own, "command", wish.holder, **note)
+    begun = journal.begin(own, "command", wish.holder, **note)
     outcome, details = journal.FAILED, dict[str, Any](error="it was cut")
     try:
         ended = one_off.run(engine, own, what, hold_open)
@@ -124,7 +124,7 @@ def _act(entry: dict[str, Any], own: InstanceStore, engine: Engine, wish: Wish, 
         details = {"error": error.message}
         raise
     finally:
-        journal.end(own, transaction, outcome, **details)
+        journal.end(own, begun, outcome, **details)
     _did(entry, wish.command, pulled)
     entry.update(code=ended.code, output=ended.output, cut=ended.cut, timed_out=ended.timed_out, seconds=ended.seconds)
     if ended.failed:
@@ -170,6 +170,7 @@ def _installed(own: InstanceStore) -> tuple[InstanceSpec, State]:
         raise HostError(
             f"{own.id}: no command can be run", [finding("CMD-001", own.id, problem, "Run restaking.avs.install, which completes it.")]
         )
+    transaction.require_whole(own, state, "given a command")
     return spec, state
 
 

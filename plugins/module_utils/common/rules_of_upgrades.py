@@ -38,4 +38,11 @@ UPGRADES = (
         "Whatever is wrong with it is not the new version alone, and each start may make it worse.",
         "Read its log (restaking.avs.logs), mend it, then restaking.avs.start.",
     ),
+    Rule(
+        "UPG-014",
+        ERROR,
+        "Keys are not changed with the version",
+        "A failed upgrade goes back to the keys of before, which may sign on another host by then.",
+        "Change them first, at the installed version, with restaking.avs.install; then upgrade.",
+    ),
 )

@@ -45,5 +45,14 @@ def put_back(own: InstanceStore, state: State) -> None:
     key_files.drop_views(own, state.views)
 
 
+def values(own: InstanceStore) -> list[str]:
+    """None may be told of, as long as they are kept."""
+    try:
+        found = files.read_json(_place(own))
+        return [text for text in found["values"].values() if isinstance(text, str)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
 def drop(own: InstanceStore) -> None:
     files.remove(_place(own))

@@ -18,6 +18,7 @@ from ..common.records import Record, flag, item, many, newer_than, nullable, pla
 from ..common.rules import finding
 from ..common.words import COMMITTED
 from ..system import files
+from . import before
 from .state import State
 from .store import InstanceStore
 
@@ -45,7 +46,8 @@ class Migration(Record):
 class Transaction(Record, loose=True):
     """``name`` is the journal's; ``old`` and ``new`` are versions; ``digest`` of the spec that is to be committed. ``touched``: the new version,
     or a migration, may have written to what is stored; ``backup``: what is put back then, ``restored``: that it was. ``volumes``: of the engine,
-    that were there before. ``discarded``: item -> where what was put aside lies; ``stays``: what a restore does not bring back."""
+    that were there before; ``ran``: services that ran when it was begun. ``discarded``: item -> where what was put aside lies; ``stays``: what
+    a restore does not bring back. ``committed``: the new version is what is installed, whatever was changed of it since."""
 
     schema: int = item(whole, default=SCHEMA)
     name: str = item(text)
@@ -59,9 +61,11 @@ class Transaction(Record, loose=True):
     touched: bool = item(flag, default=False)
     restored: bool = item(flag, default=False)
     volumes: Sequence[str] = item(many(text), default=())
+    ran: Sequence[str] = item(many(text), default=())
     stays: Sequence[str] = item(many(text), default=())
     migrations: Sequence[Migration] = item(many(Migration.read), default=())
     discarded: Mapping[str, str] = item(table(text), default={})
+    committed: bool = item(flag, default=False)
     why: str = item(text, default="")
 
 
@@ -102,16 +106,45 @@ def is_half(known: Transaction, state: State | None) -> bool:
 
 
 def is_committed(known: Transaction, state: State | None) -> bool:
-    """Whether it was cut after the commit, and only has to be tidied."""
-    if known.step not in (COMMIT, PRUNE) or state is None:
+    """Whether the new version is installed, by whoever recorded that, and it only has to be tidied."""
+    if known.step == ROLL_BACK:
         return False
-    return state.phase == COMMITTED and state.spec_digest == known.digest
+    if known.committed:
+        return True
+    if known.step in _HARMLESS or state is None or state.phase != COMMITTED:
+        return False
+    version = state.package.version if state.package is not None else None
+    return (bool(known.digest) and state.spec_digest == known.digest) or (version is not None and version == known.new)
+
+
+def require_one_of_both(own: InstanceStore, known: Transaction, state: State | None) -> None:
+    """Before it is taken back. Raises ``HostError`` (UPG-012) where something was installed since that is neither what it came from nor what
+    it led to, as by a release that knows of no upgrades: what is stored may be that one's."""
+    if state is None or state.phase != COMMITTED:
+        return
+    version = state.package.version if state.package is not None else None
+    if known.step == ROLL_BACK:
+        if version in (known.old, known.new):
+            return
+    elif state.spec_digest == before.state_of(own, own.upgrade).spec_digest:
+        return
+    message = f"{version} was installed since its upgrade from {known.old} to {known.new} was cut at {known.step}, by something that knows of none"
+    remedy = f"If the node is well with what it has, remove {own.upgrade}; else restore the backup {known.backup}."
+    raise HostError(f"{own.id}: {message}; it was left alone", [finding("UPG-012", own.id, message, remedy)])
 
 
 def half(own: InstanceStore, state: State | None) -> Transaction | None:
     """One that was cut where neither version may be started. Raises as ``read``."""
     known = begun(own)
     return known if known is not None and is_half(known, state) else None
+
+
+def require_whole(own: InstanceStore, state: State | None, what: str) -> None:
+    """Raises ``HostError`` (UPG-012) where one was cut, and what lies there is of neither version; ``what`` cannot be done then. Raises as ``read``."""
+    cut = half(own, state) if os.path.lexists(own.upgrade) else None
+    if cut is not None:
+        message = f"an upgrade from {cut.old} to {cut.new} was cut at {cut.step}, and is not taken back yet"
+        raise HostError(f"{own.id} cannot be {what}", [finding("UPG-012", own.id, message)])
 
 
 def drop(own: InstanceStore) -> None:
@@ -135,4 +168,4 @@ def take_up(own: InstanceStore, known: Transaction) -> None:
     files.remove(own.upgrade)
     os.rename(own.previous, own.upgrade)
     files.sync_folder(own.root)
-    write(own, known)
+    write(own, known.but(committed=False))

@@ -29,20 +29,19 @@ def to_be_down(own: InstanceStore, state: State | None) -> bool:
     return hold.hold_of(own) is not None or (state is not None and (not state.installed or state.desired == STOPPED))
 
 
-def require_whole(own: InstanceStore, state: State | None) -> None:
-    """Raises ``HostError`` (UPG-012) where an upgrade was cut, and what lies there is of neither version."""
+def require_whole(own: InstanceStore, state: State | None, what: str = "started") -> None:
+    """Raises ``HostError`` (UPG-012) where an upgrade was cut, and what lies there is of neither version; ``what`` cannot be done then."""
     if not os.path.lexists(own.upgrade):
         return
-    from ..instance.transaction import half
+    from ..instance import transaction
 
-    cut = half(own, state)
+    cut = transaction.half(own, state)
     if cut is not None:
         from ..backup.progress import at_work
 
         if at_work(own) is not None:
             raise HostError(f"{own.id} is being upgraded from {cut.old} to {cut.new} just now, for {cut.holder} ({cut.step})")
-        message = f"an upgrade from {cut.old} to {cut.new} was cut at {cut.step}, and is not taken back yet"
-        raise HostError(f"{own.id} cannot be started", [finding("UPG-012", own.id, message)])
+        transaction.require_whole(own, state, what)
 
 
 def going_on(own: InstanceStore, state: State | None) -> InstanceSpec:

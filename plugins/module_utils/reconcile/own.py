@@ -7,6 +7,7 @@ a cut left."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 from ..backup import cloned, restore
 from ..backup.progress import at_work
 from ..commands import one_off
-from ..common.errors import AvsError
+from ..common.errors import AvsError, HostError
 from ..common.findings import Finding
 from ..common.masking import Mask
 from ..common.spec import InstanceSpec
@@ -84,12 +85,23 @@ def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
         own.sweep()
         one_off.sweep_left(engine, own, way.holder)
         state = own.known()
-        if to_be_down(own, state):
+        if to_be_down(own, state) or _is_half(own):
             item.told += halt(engine, own.id, item.job.containers, Ending(terms.bound, hold_open))
 
     done = take_alone(store, engine, ids, way, resolve)
     listing = engine.containers()
     return result_of([done.entry(store, name, [item for item in listing if item.instance == name]) for name in ids])
+
+
+def _is_half(own: InstanceStore) -> bool:
+    """Whether an upgrade of it was cut, and not taken back: the engine may have started what lies there, which is of neither version."""
+    if not os.path.lexists(own.upgrade):
+        return False
+    from ..instance import transaction
+
+    with suppress(HostError):
+        return transaction.half(own, own.state()) is not None
+    return False
 
 
 def halted(store: Store, engine: Engine, operation: str) -> Callable[[Work, Terms, tuple[int, ...]], None]:

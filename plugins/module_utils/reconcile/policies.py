@@ -26,11 +26,13 @@ def put_back(store: Store, engine: Engine, ids: Iterable[str], holder: str, boun
     for name in ids:
         own = store.instance(name)
         with suppress(AvsError, OSError, ValueError, KeyError, TypeError, AttributeError), Lock(own.lock, holder, 0) as lock:
-            if hold_of(own) is None:
-                _put_back(own, engine, Ending(bound, (lock.fd,)))
+            of_what_runs(own, engine, Ending(bound, (lock.fd,)))
 
 
-def _put_back(own: InstanceStore, engine: Engine, terms: Ending) -> None:
+def of_what_runs(own: InstanceStore, engine: Engine, terms: Ending) -> None:
+    """Under the instance's lock. Raises ``HostError``, ``OSError``, ``ValueError``."""
+    if hold_of(own) is not None:
+        return
     model = json.loads(own.compose_file() or "{}")
     wanted = {name: restart_policy(service) for name, service in services(model).items()}
     there = {item.service: item for item in engine.containers(own.id) if running(item) and wanted.get(item.service, NEVER) != NEVER}

@@ -74,6 +74,8 @@ def remove(engine: Engine, own: InstanceStore, job: Job, hold: tuple[int, ...]) 
     of the instance then stays, so that the next run goes on.
     """
     from ..backup.restore import settle
+    from ..backup.retention import needed_file
+    from ..instance import discarded
 
     problems: list[Finding] = []
     unnamed: list[str] = []
@@ -92,7 +94,11 @@ def remove(engine: Engine, own: InstanceStore, job: Job, hold: tuple[int, ...]) 
     files.remove(own.run)
     if problems:
         raise HostError(f"{own.id} could not be removed", problems)
+    # No backup of it is one that an upgrade goes back to any more.
+    files.remove(needed_file(own))
     if job.spec.purge:
+        # Where its data lies behind a link, these lie there, too.
+        discarded.drop(own)
         files.remove(own.root)
         # Nothing of the instance is left that a run could hold; one that waits for this file takes a new one.
         files.remove(own.lock)

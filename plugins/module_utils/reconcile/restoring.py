@@ -37,7 +37,7 @@ from ..status.ended import recorded_jobs
 from ..status.entry import entry_of, tell
 from ..system import files
 from ..system.signals import held_back
-from .by_record import going_on, to_be_down
+from .by_record import going_on, require_whole, to_be_down
 from .choosing import chosen_of
 from .control import acted, start
 from .job import look
@@ -72,6 +72,8 @@ def _restore(host: Host, name: str, way: Way, what: tuple[Asked, Back], descript
     asked, back = what
     state = installed(own)
     _settled(host, own, way)
+    # Also of one that is down: its way back would put something else in the same place.
+    require_whole(own, state, "restored")
     if not to_be_down(own, state):
         going_on(own, state)
     kept = wanted_settings(host.store, own, asked)

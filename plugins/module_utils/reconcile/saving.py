@@ -35,7 +35,7 @@ from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
 from ..system.lock import Lock
 from . import copying, live_backup, retaining
-from .by_record import going_on, to_be_down
+from .by_record import going_on, require_whole, to_be_down
 from .choosing import backups_of, chosen_of, unread
 from .control import acted
 from .live_backup import may_run_on
@@ -126,6 +126,8 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
     if half(own) is not None:
         problem = finding("BAK-003", name, "a restore was cut, and not all of it is in its place", "Restore again, or: avsctl recover.")
         raise HostError(f"{name} cannot be backed up", [problem])
+    # Also of one that is down: what is stored may be another version's than what is recorded.
+    require_whole(own, state, "backed up")
     up = any(map(running, host.engine.containers(name)))
     if up and not to_be_down(own, state):
         # What is stopped for a moment must be able to start again.

@@ -28,7 +28,6 @@ RELEASE = (
     "before",
     "upgrade",
     "previous",
-    "discarded.json",
     "releases",
     "current",
     "spec.json",

@@ -10,12 +10,13 @@ Each part can be done twice: whatever cuts it, it is begun anew, and ends the sa
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ..backup import retention
-from ..commands.declared import one_off, run_declared
+from ..commands import declared as commands
+from ..commands import one_off
 from ..common.errors import AvsError, HostError
 from ..common.findings import Finding
 from ..common.rules import finding
@@ -23,8 +24,11 @@ from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
 from ..docker.names import project
 from ..instance import before, hold, journal, secrets_before, transaction
-from ..instance.store import InstanceStore
+from ..instance.state import DamagedError, NewerError, State
+from ..instance.store import InstanceStore, left
 from ..instance.transaction import ROLL_BACK, Migration, Transaction
+from ..reconcile import policies
+from ..reconcile.by_record import to_be_down
 from ..reconcile.control import start
 from ..reconcile.job import look
 from ..reconcile.own import Way
@@ -32,7 +36,7 @@ from ..reconcile.repositories import Asked, Host
 from ..reconcile.standstill import Ending, halt
 from ..reconcile.takedown import alone
 from ..reconcile.work import Work
-from ..status.entry import tell
+from ..status.entry import entry_of, tell
 from . import migrations, restoring
 
 # Characters of what a command said that are told.
@@ -41,15 +45,27 @@ _SAID = 1000
 
 def roll_back(host: Host, own: InstanceStore, way: Way, asked: Asked, hold_open: tuple[int, ...]) -> list[Finding]:
     """Under the instance's lock: the node is down, and what there was before is in its place. Returns what is to be said of it. Raises
-    ``HostError``, ``WaitingError`` and ``OSError`` where it cannot be done now: what is there then is started by nobody."""
+    ``HostError``, ``WaitingError``, ``LockedError`` and ``OSError`` where it cannot be done now: what is there then is started by nobody."""
     known = transaction.begun(own)
     if known is None:
         return []
+    present = recorded(own)
+    transaction.require_one_of_both(own, known, present)
+    # It needs nothing of the disk, which may be full.
+    told = halt(host.engine, own.id, host.engine.containers(own.id), Ending(way.stop_timeout, hold_open))
+    # No command of the package writes to what is put back.
+    with one_off.alone(own, way.holder, way.lock_timeout, hold_open) as held_open:
+        one_off.sweep(host.engine, own)
+        _put_back(host, own, asked, (known, present), held_open)
+    return told
+
+
+def _put_back(host: Host, own: InstanceStore, asked: Asked, found: tuple[Transaction, State | None], hold_open: tuple[int, ...]) -> None:
+    known, present = found
     if known.step != ROLL_BACK:
         known = known.but(step=ROLL_BACK)
         transaction.write(own, known)
     own.note("step", transaction=known.name, step=ROLL_BACK, phase="begin")
-    told = halt(host.engine, own.id, host.engine.containers(own.id), Ending(way.stop_timeout, hold_open))
     known = _reverted(host, own, known, hold_open)
     state = before.put_back(own, own.upgrade)
     if known.touched and known.backup and not known.restored:
@@ -60,15 +76,45 @@ def roll_back(host: Host, own: InstanceStore, way: Way, asked: Asked, hold_open:
     if known.discarded:
         restoring.keep_discarded(own, known)
     secrets_before.put_back(own, state)
+    if present is not None and present.installed:
+        # What was asked for since, of a node that is half another version, still is.
+        state = state.but(desired=present.desired)
     # What the other version made in the engine is remembered, so that a purge finds it.
     own.write_state(state.but(volumes=sorted({*state.volumes, *_made_since(host, own, known)})))
-    transaction.drop(own)
+    drop(own, known)
     secrets_before.drop(own)
-    if known.backup:
-        with suppress(HostError, OSError):
-            retention.need_no_more(own, known.backup)
     own.note("step", transaction=known.name, step=ROLL_BACK, phase="done")
-    return told
+
+
+def recorded(own: InstanceStore) -> State | None:
+    """``None`` where it cannot be used, as if there were none. Raises ``NewerError``: that is for the release which wrote it."""
+    try:
+        return own.state()
+    except NewerError:
+        raise
+    except DamagedError:
+        return None
+
+
+def drop(own: InstanceStore, known: Transaction | None) -> None:
+    """It never was, or is taken back: the record goes, then what held its backup. Raises ``OSError``."""
+    transaction.drop(own)
+    if known is not None:
+        _let_go(own, known)
+
+
+def _let_go(own: InstanceStore, known: Transaction) -> None:
+    """Of its backup. One that was made just before a cut is in no record but that of what is needed."""
+    with suppress(HostError, OSError):
+        last = transaction.read(own, own.previous)
+        for backup, why in retention.needed(own).items():
+            if backup == known.backup or (why == way_back_from(known.new) and (last is None or backup != last.backup)):
+                retention.need_no_more(own, backup)
+
+
+def way_back_from(version: str | None) -> str:
+    """Why the backup of an upgrade is needed."""
+    return f"the way back from {version}"
 
 
 def _made_since(host: Host, own: InstanceStore, known: Transaction) -> set[str]:
@@ -80,19 +126,19 @@ def _reverted(host: Host, own: InstanceStore, known: Transaction, hold_open: tup
     """What a migration did where a restore brings nothing back. Raises ``HostError`` (UPG-013)."""
     if not any(one.begun for one in known.migrations) or not known.stays:
         return known
-    left = {"known": known}
+    now = {"known": known}
 
     def done(one: Migration) -> None:
-        changed = [item.but(begun=False) if item == one else item for item in left["known"].migrations]
-        left["known"] = left["known"].but(migrations=changed)
-        transaction.write(own, left["known"])
+        changed = [item.but(begun=False) if item == one else item for item in now["known"].migrations]
+        now["known"] = now["known"].but(migrations=changed)
+        transaction.write(own, now["known"])
 
     try:
         migrations.take_back(known.migrations, lambda name: declared(host, own, name, hold_open), done)
     except HostError as error:
         message = f"what a migration changed could not be taken back: {error.message}"
         raise HostError(f"{own.id}: {message}", [finding("UPG-013", own.id, message), *error.findings]) from None
-    return left["known"]
+    return now["known"]
 
 
 def require(host: Host, own: InstanceStore, names: Sequence[str]) -> None:
@@ -100,7 +146,7 @@ def require(host: Host, own: InstanceStore, names: Sequence[str]) -> None:
     spec = own.wanted() or own.spec()
     for name in names:
         if spec is not None:
-            one_off(host.engine, own, spec, name)
+            commands.one_off(host.engine, own, spec, name)
 
 
 def declared(host: Host, own: InstanceStore, name: str, hold_open: tuple[int, ...]) -> None:
@@ -108,7 +154,7 @@ def declared(host: Host, own: InstanceStore, name: str, hold_open: tuple[int, ..
     spec = own.wanted() or own.spec()
     if spec is None:
         raise HostError(f"{name} is not one of the package's commands")
-    ended = run_declared(host.engine, own, spec, name, hold_open)
+    ended = commands.run_declared(host.engine, own, spec, name, hold_open)
     if ended.failed:
         why = f"it took longer than it may ({ended.seconds:.0f} s)" if ended.timed_out else f"it ended with {ended.code}"
         raise HostError(f"{why}: {ended.output.strip()[-_SAID:] or 'it said nothing'}")
@@ -116,10 +162,19 @@ def declared(host: Host, own: InstanceStore, name: str, hold_open: tuple[int, ..
 
 def started(host: Host, own: InstanceStore, way: Way) -> dict[str, Any]:
     """The entry, once what was put back runs again, or is down for good: what is well with neither version is started by nobody but a person."""
-    entry: dict[str, Any] = dict(start(host.store, host.engine, [own.id], way, lifts=False)["instances"][0])
+    entry = brought_up(host, own, way)
     if not entry["error"] or entry.get("waiting") or entry.get("locked") or hold.hold_of(own) is not None:
         return entry
     return {**entry, **quarantined(host, own, way, entry)}
+
+
+def brought_up(host: Host, own: InstanceStore, way: Way) -> dict[str, Any]:
+    """The entry of what is started as it is recorded, unless it is to be down by now."""
+    state = own.known()
+    if to_be_down(own, state):
+        entry: dict[str, Any] = entry_of(InstanceSpec(id=own.id), state, host.engine.containers(own.id))
+        return entry
+    return dict(start(host.store, host.engine, [own.id], way, lifts=False)["instances"][0])
 
 
 def quarantined(host: Host, own: InstanceStore, way: Way, entry: dict[str, Any]) -> dict[str, Any]:
@@ -135,24 +190,25 @@ def quarantined(host: Host, own: InstanceStore, way: Way, entry: dict[str, Any])
 
 def settle(host: Host, own: InstanceStore, way: Way, asked: Asked) -> list[Finding]:
     """End what a cut left of an upgrade, where nobody is at work on it: take it back, or, once it was committed, tidy. The node is not
-    started: whoever called does what is to be done with it. Raises as ``roll_back``, and ``LockedError``."""
+    started: whoever called does what is to be done with it. Raises as ``roll_back``, ``NewerError`` and ``LockedError``."""
     if not os.path.lexists(own.upgrade):
         return []
     item = Work(look(InstanceSpec(id=own.id, state=STOPPED), host.store, host.engine.containers(own.id), None))
     told: list[Finding] = []
 
     def resolve(descriptors: tuple[int, ...]) -> None:
-        known = transaction.begun(own)
-        if known is None:
-            # Cut before anything was noted of it.
-            transaction.drop(own)
-        elif transaction.is_committed(known, own.known()):
-            tidy(own)
-        elif transaction.is_half(known, own.known()):
+        known, state = transaction.begun(own), recorded(own)
+        if known is not None and transaction.is_half(known, state):
             told.extend(roll_back(host, own, way, asked, descriptors))
         else:
-            # Nothing was switched: the old version only has to be started.
-            transaction.drop(own)
+            # What was told to stop, and was not stopped, runs on.
+            with suppress(AvsError, OSError, ValueError):
+                policies.of_what_runs(own, host.engine, Ending(way.stop_timeout, descriptors))
+            if known is not None and transaction.is_committed(known, state):
+                told.extend(tidy(own))
+            else:
+                # Nothing was switched, or even noted: the old version only has to be started.
+                drop(own, known)
         with suppress(OSError):
             for record in journal.opened(own):
                 journal.end(own, str(record["transaction"]), journal.CUT)
@@ -163,14 +219,22 @@ def settle(host: Host, own: InstanceStore, way: Way, asked: Asked) -> list[Findi
     return told
 
 
-def tidy(own: InstanceStore) -> None:
-    """After a commit. Raises ``OSError``."""
+def tidy(own: InstanceStore) -> list[Finding]:
+    """After a commit. Returns what could not be done: it is in nobody's way."""
     last = None
     with suppress(HostError):
         last = transaction.read(own, own.previous)
-    restoring.drop_discarded(own)
-    transaction.settle(own)
-    secrets_before.drop(own)
+    # What is kept of it goes with the rest of what the last one came from.
     if last is not None and last.backup:
         with suppress(HostError, OSError):
             retention.need_no_more(own, last.backup)
+    told = [*_tried(own.upgrade, lambda: transaction.settle(own)), *_tried(own.run, lambda: secrets_before.drop(own))]
+    return [*told, *_tried(own.path("discarded.json"), lambda: restoring.drop_discarded(own))]
+
+
+def _tried(path: str, step: Callable[[], None]) -> list[Finding]:
+    try:
+        step()
+    except OSError as error:
+        return [left(str(error.filename or path), f"could not be tidied: {error.strerror or error}")]
+    return []

@@ -13,11 +13,13 @@ from typing import Any
 
 from ..common.errors import AvsError
 from ..docker.engine import Engine
-from ..instance.store import Store, host_store
+from ..instance import transaction
+from ..instance.store import InstanceStore, Store, host_store
 from ..reconcile.own import Way
 from ..reconcile.repositories import Asked, Host, asked
 from ..reconcile.stopping import stop_bound
 from ..system.command import RunCommand
+from ..system.signals import held_back
 from . import back
 
 
@@ -37,8 +39,21 @@ def way_of(call: Mapping[str, Any]) -> Way:
     return Way(str(document.get("holder") or "a run"), float(document.get("lock_timeout", 60)), stop_bound(document.get("settings") or {}))
 
 
-def end(host: Host, ids: Sequence[str], way: Way, wanted: Asked) -> None:
-    """The nodes are not started: whoever called does what is to be done with them."""
+def end(host: Host, ids: Sequence[str], way: Way, wanted: Asked, starts: bool | None = None) -> None:
+    """What ran before runs again, whatever whoever called is about to do, and whether he comes to that; as the host starts, its units see
+    to it, unless ``starts`` says otherwise."""
     for name in ids:
         with suppress(AvsError, OSError):
-            back.settle(host, host.store.instance(name), way, wanted)
+            _end(host, host.store.instance(name), way, wanted, not way.boot if starts is None else starts)
+
+
+def _end(host: Host, own: InstanceStore, way: Way, wanted: Asked, starts: bool) -> None:
+    if not os.path.lexists(own.upgrade):
+        return
+    known, state = transaction.begun(own), back.recorded(own)
+    back.settle(host, own, way, wanted)
+    if known is None or not starts or transaction.is_committed(known, state):
+        return
+    if known.ran or transaction.is_half(known, state):
+        with held_back():
+            back.brought_up(host, own, way)

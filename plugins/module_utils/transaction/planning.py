@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backup.volumes import DATA
 from ..commands.images import ensure, would_pull
 from ..common.errors import AvsError, HostError
 from ..common.findings import Finding, errors_of
@@ -26,7 +25,7 @@ from ..reconcile.job import Call, Job
 from ..reconcile.repositories import Asked, Host
 from ..reconcile.work import Work, problems_of
 from ..system.scratch import Scratch
-from . import migrations, restoring
+from . import migrations, restoring, staying
 from .left_behind import left_behind
 from .saved import Saved
 
@@ -112,18 +111,22 @@ def _planned(item: Work, call: Call, host: Host, asked: Asked) -> Planned:
     if state is None:
         raise HostError(f"{item.id} is not installed on this host")
     saved = Saved(host, own, asked, state)
-    stays = sorted({*(one.name for one in saved.planned.items if one.cls != DATA), *saved.planned.left, *_inner(saved)})
     between = migrations.between(item.job.spec, state.package.version if state.package is not None else None)
+    kept = {*staying.planned(saved.planned), *staying.declared(item.job.spec)}
+    # What a node makes again holds nobody down: where a migration of it cannot be reverted, it is left as it is.
+    again = staying.made_again(saved.planned) if between and all(one.revert for one in between) else ()
+    stays = sorted({*kept, *again})
     planned = Planned(item, saved, between, stays)
-    acknowledged: Mapping[str, Any] = (call.document.get("upgrade") or {}).get("acknowledged") or {}
+    word = migrations.said(call.document, item.id)
+    planned.findings += keys_changed(item)
     up = [one for one in item.job.containers if running(one)]
-    planned.findings += left_behind(host.engine, item.id, up, list(acknowledged.get(item.id) or ()))
+    planned.findings += left_behind(host.engine, item.id, up, word.acknowledged)
     if any(_is_of_the_plugin(item, one.command) or _is_of_the_plugin(item, one.revert) for one in between):
         (would_pull if call.dry else ensure)(host.engine, own, item.job.spec)
-    planned.findings += migrations.judged(item.id, between, item.job.spec.commands, stays)
+    planned.findings += migrations.judged(item.job.spec, between, stays, word)
     planned.findings += [
         finding("BAK-003", item.id, text, "Make room there: an upgrade without a way back is none.")
-        for text in restoring.require_room(own, saved.planned.items)
+        for text in restoring.require_room(own, saved.planned.items, saved.wanted.repository)
     ]
     return planned
 
@@ -133,5 +136,14 @@ def _is_of_the_plugin(item: Work, name: str | None) -> bool:
     return isinstance(command, Mapping) and command.get("run") == "plugin"
 
 
-def _inner(saved: Saved) -> list[str]:
-    return [f"{one.name}/{name}" for one in saved.planned.items for name, cls in one.inner.items() if cls not in (DATA, "cache")]
+def keys_changed(item: Work) -> list[Finding]:
+    """Keys another of which is given than is installed. The way back would sign with the one before, which may be at work elsewhere by then."""
+    known = item.job.state.secrets if item.job.state is not None else {}
+    given = item.draft.identities if item.draft is not None else {}
+    names = [
+        name for name, identity in sorted(given.items()) if name.startswith("key.") and name in known and known[name].identity != identity
+    ]
+    if not names:
+        return []
+    message = f"{', '.join(names)}: another one than is installed, and the way back would sign with the one before"
+    return [finding("UPG-014", f"{item.id}: keys", message)]

@@ -8,13 +8,14 @@ switch to the commit it is put back; after that the new one is what is installed
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backup import progress
 from ..backup.progress import Progress
+from ..commands import one_off
 from ..common.actions import Action
 from ..common.errors import AvsError, HostError
 from ..common.rules import finding
@@ -22,8 +23,10 @@ from ..common.spec import InstanceSpec
 from ..docker.containers import running
 from ..docker.names import project
 from ..instance import before, journal, secrets_before, transaction
+from ..instance.store import left
 from ..instance.transaction import BACKUP, CHECK_AGAIN, COMMIT, GATE, LIVE_COPY, MIGRATE, PRUNE, START, STEPS, STOP, SWITCH, Transaction
 from ..reconcile import apply, copying, retaining
+from ..reconcile.by_record import to_be_down
 from ..reconcile.control import acted
 from ..reconcile.draft import Surroundings
 from ..reconcile.job import Regard, look
@@ -39,7 +42,7 @@ from ..status.entry import entry_of, tell
 from ..system.clock import now, seconds_since
 from ..system.lock import Lock
 from ..system.signals import held_back
-from . import back
+from . import again, back
 from .planning import Planned
 
 OPERATION = "upgrade"
@@ -71,7 +74,8 @@ def announced(planned: Planned) -> dict[str, Any]:
 
 
 class Upgrading:
-    """One instance on its way. ``step`` is where it is, ``failed`` where it came to nothing."""
+    """One instance on its way. ``step`` is where it is, ``failed`` where it came to nothing. ``ran``: services that ran before, ``ended``: those
+    that were told to end; ``taken_back``: what there was before was put back; ``again``: the entry of what was started again."""
 
     def __init__(self, terms: Terms, planned: Planned) -> None:
         self.terms, self.planned, self.work = terms, planned, planned.work
@@ -81,11 +85,15 @@ class Upgrading:
         self.known: Transaction | None = None
         self.prepared: Prepared | None = None
         self.step, self.failed = CHECK_AGAIN, ""
+        self.ran: list[str] = []
         self.ended: list[str] = []
+        self.taken_back = self.committed = False
+        self.again: dict[str, Any] | None = None
         self.stopped_at = ""
         self.seconds = 0.0
         self.unsettled: AvsError | None = None
         self.hold: tuple[int, ...] = ()
+        self.kept = ExitStack()
 
     def run(self) -> dict[str, Any]:
         """The entry. An error is part of it, whatever became of the way back."""
@@ -94,7 +102,12 @@ class Upgrading:
             self.hold = (lock.fd,)
             try:
                 with turn(store, name, self.way):
-                    alone(self.work, self.way.terms(store), store, self._locked)
+                    try:
+                        alone(self.work, self.way.terms(store), store, self._locked)
+                    finally:
+                        # Also where it was told to end.
+                        with held_back():
+                            self._start_again()
                 return self._entry()
             finally:
                 progress.clear(self.own)
@@ -113,18 +126,19 @@ class Upgrading:
             (GATE, self._gate),
             (COMMIT, self._commit),
         )
-        try:
-            # restic, where it waits for a copy that never comes, is gone before the way back.
-            with closing(self.planned.saved):
-                for name, do in steps:
-                    self._begin(name)
-                    do()
-                    self.own.note("step", transaction=self.work.transaction, step=name, phase="done")
-        except BaseException:
-            self.failed = self.step
-            with held_back():
-                self._undo(descriptors)
-            raise
+        with self.kept:
+            try:
+                # restic, where it waits for a copy that never comes, is gone before the way back.
+                with closing(self.planned.saved):
+                    for name, do in steps:
+                        self._begin(name)
+                        do()
+                        self.own.note("step", transaction=self.work.transaction, step=name, phase="done")
+            except BaseException:
+                self.failed = self.step
+                with held_back():
+                    self._undo()
+                raise
 
     def _check_again(self) -> None:
         """Between the plan and the lock somebody else may have changed it."""
@@ -138,6 +152,7 @@ class Upgrading:
         if transaction.begun(self.own) is not None:
             message = "another upgrade of it was cut, and is not ended yet"
             raise HostError(f"{job.id}: {message}", [finding("UPG-012", job.id, message)])
+        self.ran = sorted(item.service for item in fresh.containers if running(item))
 
     def _begin(self, name: str) -> None:
         """It is written before it is begun, from the first step on that has to be undone."""
@@ -147,14 +162,17 @@ class Upgrading:
             before.keep(self.own, self.own.upgrade)
             self.known = Transaction(
                 name=self.work.transaction, old=self.planned.old, new=self.planned.new, digest="", step=name, holder=self.way.holder,
-                began=now(), volumes=sorted(self._volumes()), migrations=list(self.planned.migrations), stays=list(self.planned.stays),
+                began=now(), volumes=sorted(self._volumes()), ran=self.ran, migrations=list(self.planned.migrations), stays=list(self.planned.stays),
             )  # fmt: skip
-        self._note(step=name)
+        if name != SWITCH:
+            self._note(step=name)
 
     def _note(self, **changes: Any) -> None:
+        """What could not be written is not so: nothing of it is begun."""
         if self.known is not None:
-            self.known = self.known.but(**changes)
-            transaction.write(self.own, self.known)
+            known = self.known.but(**changes)
+            transaction.write(self.own, known)
+            self.known = known
 
     def _volumes(self) -> set[str]:
         return {name for name, owner in self.host.engine.volumes().items() if owner == project(self.own.id)}
@@ -163,6 +181,8 @@ class Upgrading:
         saved = self.planned.saved
         saved.open(self.hold)
         saved.live()
+        # From here on no command of the package writes to what is saved, or put back.
+        self.hold = self.kept.enter_context(one_off.alone(self.own, self.way.holder, self.way.lock_timeout, self.hold))
         saved.begin(self.work.transaction, self.hold, self.way.stop_timeout * len(self.work.job.containers))
 
     def _stop(self) -> None:
@@ -172,7 +192,7 @@ class Upgrading:
         self.work.told += halt(self.host.engine, self.own.id, containers, Ending(self.way.stop_timeout, self.hold))
 
     def _backup(self) -> None:
-        backup = self.planned.saved.copy(self.work.transaction, self.hold, f"the way back from {self.planned.new}")
+        backup = self.planned.saved.copy(self.work.transaction, self.hold, back.way_back_from(self.planned.new))
         self._note(backup=backup)
 
     def _switch(self) -> None:
@@ -182,7 +202,8 @@ class Upgrading:
             raise HostError(f"{self.own.id} was not verified")
         # What runs has changed since it was planned: it was stopped.
         self.prepared = prepare(self.terms.around, replace(draft, before=self.host.engine.containers(self.own.id)))
-        self._note(digest=self.prepared.digest)
+        # All before this changes nothing.
+        self._note(step=SWITCH, digest=self.prepared.digest)
         secrets_before.keep(self.own)
         apply.lay(self.host.store, self.prepared)
 
@@ -212,36 +233,58 @@ class Upgrading:
         self.seconds = seconds_since(self.stopped_at) or 0.0
 
     def _commit(self) -> None:
-        self.work.told += apply.commit(self.host.engine, self._ready())
-        self._note(step=PRUNE)
-        back.tidy(self.own)
+        """What cannot be done once it is recorded is told."""
+        try:
+            self.work.told += apply.commit(self.host.engine, self._ready())
+        except (AvsError, OSError) as error:
+            if self.known is None or not transaction.is_committed(self.known, back.recorded(self.own)):
+                raise
+            self.work.told.append(left(self.own.root, f"could not be tidied: {error}"))
+        self.committed = True
+        try:
+            self._note(step=PRUNE, committed=True)
+        except OSError as error:
+            self.work.told.append(left(self.own.upgrade, f"could not be written to: {error.strerror or error}"))
+        self.work.told += back.tidy(self.own)
 
     def _ready(self) -> Prepared:
         if self.prepared is None:
             raise HostError(f"{self.own.id} was not switched")
         return self.prepared
 
-    def _undo(self, descriptors: tuple[int, ...]) -> None:
+    def _undo(self) -> None:
         """Whatever it came to, nothing of two versions is left to be started; where that cannot be had now, nothing is started at all."""
         try:
-            if self.known is None:
-                return
-            if transaction.is_committed(self.known, self.own.known()):
-                return
-            if not transaction.is_half(self.known, self.own.known()):
-                transaction.drop(self.own)
-                return
-            self.progress.phase(progress.BACK)
-            self.work.told += back.roll_back(self.host, self.own, self.way, self.terms.asked, descriptors)
+            known, state = self.known, back.recorded(self.own)
+            if known is not None and transaction.is_committed(known, state):
+                self.committed = True
+            elif known is not None and transaction.is_half(known, state):
+                with suppress(OSError):
+                    self.progress.phase(progress.BACK)
+                self.work.told += back.roll_back(self.host, self.own, self.way, self.terms.asked, self.hold)
+                self.taken_back = True
+            else:
+                # A record that stays says that nothing was switched.
+                with suppress(OSError):
+                    back.drop(self.own, known)
         except AvsError as error:
             self.unsettled = error
         except OSError as error:
             self.unsettled = of_the_system(self.own.id, error, self.host.store.root)
+        except Exception as error:
+            self.unsettled = HostError(f"unexpected {type(error).__name__}: {self.way.terms(self.host.store).mask(str(error))}")
+
+    def _start_again(self) -> None:
+        if not self.committed and self.unsettled is None and (self.ended or self.taken_back):
+            self.again = again.started(self.host, self.own, self.way, self.ended, self.taken_back)
 
     def _entry(self) -> dict[str, Any]:
         error = self.work.error
         told = {**self.planned.as_dict(), "backup": self.known.backup if self.known is not None else None, "step": self.step}
-        entry = self._done(told) if error is None else self._undone(told, error)
+        entry = self._done(told) if error is None or self.committed else self._undone(told, error)
+        if error is not None and self.committed:
+            tell(entry, error.findings)
+            entry["error"] = f"{self.own.id} is {self.planned.new} by now, and not all that was to be done then could be: {error}"
         acted(entry, *(Action("container", name, "stop") for name in self.ended))
         tell(entry, [*self.planned.saved.findings, *self.planned.findings, *self.work.told])
         self._end(entry["error"])
@@ -272,22 +315,21 @@ class Upgrading:
 
     def _undone(self, told: dict[str, Any], error: AvsError) -> dict[str, Any]:
         """After a way back, or one that could not be gone yet."""
-        new = self.planned.new or "the other version"
+        new, old = self.planned.new or "the other version", self.planned.old or "what was there before"
         said = [f"{self.own.id}: the upgrade to {new} failed at {self.failed or self.step}: {error.message}"]
-        if self.unsettled is not None:
-            entry = entry_of(InstanceSpec(id=self.own.id), self.own.known(), self.host.engine.containers(self.own.id))
-            said.append(f"it is down, and the way back could not be gone: {self.unsettled.message}")
+        entry = self.again
+        if entry is None:
+            there = self.host.engine.containers(self.own.id)
+            entry = entry_of(InstanceSpec(id=self.own.id), self.own.known(), there)
             entry["upgrade"] = {**told, "rolled_back": False}
-            tell(entry, [finding("UPG-012", self.own.id, said[-1]), *self.unsettled.findings])
-        elif self.known is None or not self.ended:
-            entry = entry_of(InstanceSpec(id=self.own.id), self.own.known(), self.host.engine.containers(self.own.id))
-            said.append("nothing of it was changed")
-            entry["upgrade"] = {**told, "rolled_back": False}
+            if self.unsettled is None:
+                said.append("nothing of it was changed")
+            else:
+                what = "not all of it could be stopped" if any(map(running, there)) else "it is down"
+                said.append(f"{what}, and the way back could not be gone: {self.unsettled.message}")
+                tell(entry, [finding("UPG-012", self.own.id, said[-1]), *self.unsettled.findings])
         else:
-            with held_back():
-                entry = back.started(self.host, self.own, self.way)
-            old = self.planned.old or "what was there before"
-            said.append(_of_the_old(old, entry))
+            said.append(again.said_of(old, entry, self.taken_back, to_be_down(self.own, self.own.known())))
             entry["upgrade"] = {**told, "rolled_back": True, "quarantined": bool(entry.pop("quarantined", False))}
             entry["changed"] = True
         tell(entry, error.findings)
@@ -298,12 +340,6 @@ class Upgrading:
         outcome, details = (journal.FAILED, {"error": error}) if error else (journal.DONE, {})
         with suppress(AvsError, OSError), Lock(self.own.lock, self.way.holder, self.way.lock_timeout):
             self.work.ended(self.own, outcome, **details)
-
-
-def _of_the_old(old: str, entry: Mapping[str, Any]) -> str:
-    if entry.get("waiting"):
-        return f"{old} is back in its place, and waits: {entry['error']}"
-    return f"{old} is back in its place, and is not well: {entry['error']}" if entry["error"] else f"{old} runs again, and is well"
 
 
 def _made(containers: Sequence[Any]) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from ..reconcile.job import Call, Job, look
 from ..reconcile.own import Way
 from ..reconcile.reconcile import failures
 from ..reconcile.repositories import Host, asked
-from ..reconcile.work import terms_of
+from ..reconcile.work import of_the_system, terms_of
 from ..status.entry import entry_of
 from ..system.command import RunCommand
 from ..system.scratch import Scratch
@@ -82,11 +82,18 @@ def _upgraded(terms: Terms, planned: Planned) -> dict[str, Any]:
         return Upgrading(terms, planned).run()
     except AvsError as error:
         # Somebody else is at work on it, for example.
-        entry = _left_alone(planned.work.job)
-        entry["error"] = "\n".join(
-            [f"{planned.work.id} was not begun: {error.message}", *(f"  {item.as_line()}" for item in errors_of(error.findings))]
-        )
-        return entry
+        return _failed(planned, error)
+    except OSError as error:
+        return _failed(planned, of_the_system(planned.work.id, error, terms.host.store.root))
+
+
+def _failed(planned: Planned, error: AvsError) -> dict[str, Any]:
+    entry = _left_alone(planned.work.job)
+    how = "was begun, and how far it came is not known" if planned.work.begun else "was not begun"
+    entry["error"] = "\n".join(
+        [f"{planned.work.id} {how}: {error.message}", *(f"  {item.as_line()}" for item in errors_of(error.findings))]
+    )
+    return entry
 
 
 def _left_alone(job: Job) -> dict[str, Any]:

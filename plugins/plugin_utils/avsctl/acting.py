@@ -236,11 +236,12 @@ def _recover(arguments: argparse.Namespace, place: Place) -> Outcome:
         _await_engine(place)
     done = _handed_over(place, ids)
     left = [name for name in ids if name not in done]
-    _end_upgrades(place, left)
+    # Of all it is the host that starts, and each node is its unit's; a person names one.
+    _end_upgrades(place, left, starts=bool(arguments.ids))
     return _told(recover(place.store, place.engine, left, Way("avs-recover.service", _BOOT_PATIENCE)))
 
 
-def _end_upgrades(place: Place, ids: Sequence[str]) -> None:
+def _end_upgrades(place: Place, ids: Sequence[str], starts: bool) -> None:
     """What a cut left of them; what cannot be ended now waits, and is not started."""
     if not any(os.path.lexists(place.store.instance(name).upgrade) for name in ids):
         return
@@ -249,7 +250,7 @@ def _end_upgrades(place: Place, ids: Sequence[str]) -> None:
     from ...module_utils.transaction.cut import end
     from .process import run_command
 
-    end(Host(place.store, place.engine, run_command), ids, Way("avs-recover.service", _BOOT_PATIENCE, boot=True), Asked())
+    end(Host(place.store, place.engine, run_command), ids, Way("avs-recover.service", _BOOT_PATIENCE, boot=True), Asked(), starts)
 
 
 def _handed_over(place: Place, ids: Sequence[str]) -> list[str]:

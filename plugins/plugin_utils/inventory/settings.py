@@ -84,6 +84,7 @@ VARIABLES = (
         "avs_upgrade",
         "avs_upgrade_all",
         "avs_upgrade_acknowledged",
+        "avs_upgrade_chain",
         "avs_upgrade_poll",
         "avs_rollback",
         "avs_rollback_confirmed",

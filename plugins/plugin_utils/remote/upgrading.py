@@ -105,7 +105,7 @@ def upgraded(task: Task, host: Host, arguments: Mapping[str, Any], ids: Ids, nam
             run.fleet.leave()
             return {"changed": False, "instances": [], "findings": [item.as_dict() for item in built.findings], "unknown": unknown}
         plan = _Plan(run, built, check=task.check)
-        meant = {"ids": [spec["id"] for spec in built.specs], "acknowledged": arguments["acknowledged"]}
+        meant = {"ids": [spec["id"] for spec in built.specs], "acknowledged": arguments["acknowledged"], "chain": arguments["chain"]}
         terms = Terms(run.lock_timeout, run.settings, task.check, meant, plan.see)
         try:
             answer = reconcile(built, terms, host, run.sources, run.fleet)

@@ -45,8 +45,13 @@ def _now(entry: Mapping[str, Any], told: Mapping[str, Any]) -> str:
     """What is there after a failure."""
     if told.get("quarantined"):
         return "neither version is well: it is down, and held"
-    runs = f"{entry.get('version') or told.get('from')} runs"
-    return f"{runs} again" if told.get("rolled_back") else runs
+    version, health = entry.get("version") or told.get("from"), entry.get("health") or {}
+    place = f"{version} is back in its place, and" if told.get("rolled_back") else "it"
+    if health.get("detail") == "stopped":
+        return f"{place} is down"
+    if health.get("status") == "unhealthy":
+        return f"{place} is not well"
+    return f"{version} runs again" if told.get("rolled_back") else f"{version} runs"
 
 
 def _brings(told: Mapping[str, Any]) -> Iterable[str]:

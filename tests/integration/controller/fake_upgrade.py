@@ -109,15 +109,16 @@ def upgraded(host: Host, module: AnsibleModule) -> dict:
 
 def rolled_back(host: Host, module: AnsibleModule) -> dict:
     before, installed = host.read("before", {}), host.read("installed", {})
-    entries, confirmed = [], module.params["confirm"]
+    entries, confirmed, cut = [], module.params["confirm"], host.read("cut", False)
     for name in module.params["ids"] or sorted(installed):
         if name in installed:
             told = {"from": installed[name], "to": before[name], "since": "2026-01-01T00:00:00Z", "discards": "to go back discards all"}
+            told.update({"cut": True} if cut else {})
             entries.append(
                 {"id": name, "version": before[name], "state": "started", "changed": True, "actions": [], "error": None, "upgrade": told}
             )
     unknown = [name for name in module.params["ids"] if name not in installed]
-    if not module.check_mode and confirmed:
+    if not module.check_mode and (confirmed or cut):
         host.write("installed", {**installed, **{entry["id"]: entry["version"] for entry in entries}})
     return {"changed": bool(entries), "instances": entries, "unknown": unknown, "findings": []}
 

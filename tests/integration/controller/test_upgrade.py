@@ -199,5 +199,9 @@ def test_back_to_the_version_before(fleet: Fleet) -> None:
     assert told(done, "") == [f"h1 {NODE}: v1.1.0 -> v1.0.0", "    what was stored since 2026-01-01T00:00:00Z is put aside"]
     assert fleet.calls[-1]["password"] == hashlib.sha256(PASSWORD.encode()).hexdigest() and fleet.calls[-1]["confirm"]
     assert {(call["check"], call["confirm"]) for call in fleet.calls} == {(True, False), (False, True)}
+    # One that was cut is on its way back already; a confirmation says more than that.
+    fleet.has("v1.1.0", before={NODE: "v1.0.0"}, cut=True)
+    assert back().code == 0 and fleet.installed == "v1.0.0"
+    assert {(call["check"], call["confirm"]) for call in fleet.calls} == {(True, False), (False, False)}
     nobody = back("--check", avs_rollback="no-such-1")
     assert nobody.code == 2 and "no host of this run has no-such-1" in nobody.output

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.avsctl import install
 from ansible_collections.restaking.avs.plugins.module_utils.boot.units import Plan, Units
-from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
+from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal, transaction
 from ansible_collections.restaking.avs.plugins.module_utils.system.lock import Lock
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl import acting, checking, people
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.commands import DONE, FAILED, LOCKED, OFF, UNKNOWN, WRONG_USE, Place
@@ -113,6 +113,20 @@ def test_up_waits_for_secrets_and_marks_what_came_up(host: MemoryHost, avsctl: S
     code, out, _err = avsctl("up", ID)
     assert code == OFF and "waits for its secrets" in out and not Units().is_marked(ID)
     assert avsctl("recover")[0] == DONE
+
+
+def test_recover_starts_what_a_cut_upgrade_left_down_where_a_person_names_it(host: MemoryHost, avsctl: Said) -> None:
+    own = host.store.instance(ID)
+    cut = transaction.Transaction(name="1", old="v1.0.0", new="v1.1.0", step=transaction.BACKUP, ran=["gateway", "node"])
+    for words, state in ((["recover"], "exited"), (["recover", ID], "running")):
+        for item in host.world.containers.values():
+            item.state = "exited"
+        transaction.write(own, cut)
+        assert avsctl(*words)[0] == DONE
+        assert host.states()["node"] == state and transaction.begun(own) is None
+    host.well(host.stopped())
+    transaction.write(own, cut)
+    assert avsctl("recover", ID)[0] == DONE and host.states()["node"] == "exited"
 
 
 def test_up_leaves_down_what_is_to_be_down(host: MemoryHost, avsctl: Said) -> None:

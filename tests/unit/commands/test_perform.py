@@ -153,15 +153,15 @@ def test_a_call_may_be_killed_at_any_moment(memory_host: MemoryHost, name: str) 
     """Nothing of it keeps the next one, and that leaves nothing."""
     node = Node(memory_host, {**COMMANDS, "again": {"run": "run", "service": "node", "needs": ["bls"]}})
     before, moments = memory_host.ids(), 0
+    left = {"moments": 0}
+
+    def at(_what: str) -> None:
+        left["moments"] -= 1
+        if left["moments"] < 0:
+            raise Killed
+
     while True:
-        left = {"moments": moments}
-
-        def at(_what: str, left: dict[str, int] = left) -> None:
-            left["moments"] -= 1
-            if left["moments"] < 0:
-                raise Killed
-
-        memory_host.engine.at = at
+        left["moments"], memory_host.engine.at = moments, at
         try:
             node.wished(name)
         except Killed:

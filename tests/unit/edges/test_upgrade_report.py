@@ -38,6 +38,11 @@ def test_what_runs_after_a_failure() -> None:
     first = "h1 a-avs-1: v1 -> v2 -> v3 failed at GATE: never well; "
     assert told(version="v1", error="never well\nlog", upgrade={**failed, "rolled_back": True}) == [f"{first}v1 runs again"]
     assert told(version="v2", error="never well", upgrade=failed) == [f"{first}v2 runs"]
+    stopped, unwell = {"status": "unknown", "detail": "stopped"}, {"status": "unhealthy", "detail": "node is exited"}
+    for health, words in ((stopped, "is down"), (unwell, "is not well")):
+        assert told(version="v2", error="never well", upgrade=failed, health=health) == [f"{first}it {words}"]
+        back = told(version="v1", error="never well", upgrade={**failed, "rolled_back": True}, health=health)
+        assert back == [f"{first}v1 is back in its place, and {words}"]
     quarantined = told(error="never well", upgrade={**failed, "quarantined": True, "rolled_back": True})
     assert quarantined == [f"{first}neither version is well: it is down, and held"]
 

@@ -13,7 +13,9 @@ import pytest
 from tests.unit.support.memory_host import ID, MemoryHost
 from tests.unit.support.memory_world import Container, World
 from tests.unit.support.restic_in_memory import ResticInMemory
-from tests.unit.support.saved_host import with_restic
+from tests.unit.support.saved_host import running, with_restic
+
+Ran = list[tuple[str, set[str]]]
 
 
 @pytest.fixture
@@ -39,3 +41,21 @@ def writing(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 def rows(host: MemoryHost) -> str:
     return Path(host.engine.volumes / f"avs-{ID}_node-data" / "_data" / "rows").read_text()
+
+
+@pytest.fixture
+def ran(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> Ran:
+    """Commands of the package that were run, and what of the node ran then. Each writes into what is stored."""
+    found: Ran = []
+    start = World.start
+
+    def note(world: World, item: Container) -> None:
+        name = item.labels.get("avs.command.name")
+        if name is not None:
+            found.append((name, running(memory_host)))
+            place = Path(memory_host.engine.volumes / f"avs-{ID}_node-data" / "_data" / "rows")
+            place.write_text(f"{place.read_text()} {name}")
+        start(world, item)
+
+    monkeypatch.setattr(World, "start", note)
+    return found

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import progress
+from ansible_collections.restaking.avs.plugins.module_utils.backup import restore as swaps
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, own
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
@@ -25,7 +26,7 @@ from tests.unit.support.memory_host import ID, MemoryHost
 from tests.unit.support.restic_in_memory import ResticInMemory
 from tests.unit.support.saved_host import BOOT, PASSWORD, WAY, keyless, running
 from tests.unit.transaction.conftest import rows
-from tests.unit.transaction.test_upgrade import newer, upgrade, version
+from tests.unit.transaction.test_upgrade import newer, taken_back, upgrade, version
 
 Next = Callable[[MemoryHost, ResticInMemory], None]
 
@@ -86,6 +87,32 @@ def test_a_cut_upgrade_ends_with_one_version(memory_host: MemoryHost, saved: Res
         # Of a backup the next one overwrites them.
         assert [name for name in host.half_files() if "/backup/" not in name] == [], what
     assert ends["v1.1.0"] > 0 and (then is again or ends["v1.0.0"] > 20), ends
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_rollback_that_is_cut_ends_with_one_version(memory_host: MemoryHost, saved: ResticInMemory, writing: None, sound: bool) -> None:
+    """``sound``: whether the backup is; where it is not, the new version is put in its place again, and that is cut, too."""
+    host, ends = memory_host, Counter[Any]()
+    upgrade(host, saved, newer(host))
+
+    def unsound(*_more: Any) -> None:
+        raise HostError("the backup cannot be relied on")
+
+    def act(host: MemoryHost) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            if not sound:
+                patch.setattr(swaps, "bring", unsound)
+            taken_back(host, saved)
+
+    for what in every_cut(host, act):
+        progress.clear(host.store.instance(ID))
+        run(host, saved)
+        found = version(host)
+        ends[found] += 1
+        assert running(host) == {"node", "gateway"} and ("debug" in rows(host)) is (found == "v1.1.0"), what
+        assert not Path(host.store.instance(ID).upgrade).exists(), what
+        assert host.call(newer(host) if found == "v1.1.0" else keyless(host))["changed"] is False, what
+    assert min(ends["v1.0.0"], ends["v1.1.0"]) > 5, ends
 
 
 def test_an_upgrade_that_fails_is_put_back_wherever_that_is_cut(memory_host: MemoryHost, saved: ResticInMemory, writing: None) -> None:

@@ -23,10 +23,9 @@ from ansible_collections.restaking.avs.plugins.module_utils.transaction.rollback
 from ansible_collections.restaking.avs.plugins.module_utils.upkeep.records import read_records
 
 from tests.unit.support.memory_host import ID, PACKAGE, MemoryHost, rules_of, with_service
-from tests.unit.support.memory_world import Container, World
 from tests.unit.support.restic_in_memory import ResticInMemory
 from tests.unit.support.saved_host import PASSWORD, WAY, keyless, running
-from tests.unit.transaction.conftest import rows
+from tests.unit.transaction.conftest import Ran, rows
 
 
 def newer(host: MemoryHost, version: str = "v1.1.0", level: str = "debug", **changes: Any) -> dict[str, Any]:
@@ -188,25 +187,6 @@ def test_an_upgrade_without_a_password_for_its_backup_is_none(memory_host: Memor
 
 
 PLUGIN = "registry.example.org/demo-avs:1.0.0"
-Ran = list[tuple[str, set[str]]]
-
-
-@pytest.fixture
-def ran(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> Ran:
-    """Commands of the package that were run, and what of the node ran then. Each writes into what is stored."""
-    found: Ran = []
-    start = World.start
-
-    def note(world: World, item: Container) -> None:
-        name = item.labels.get("avs.command.name")
-        if name is not None:
-            found.append((name, running(memory_host)))
-            place = Path(memory_host.engine.volumes / f"avs-{ID}_node-data" / "_data" / "rows")
-            place.write_text(f"{place.read_text()} {name}")
-        start(world, item)
-
-    monkeypatch.setattr(World, "start", note)
-    return found
 
 
 def migrating(host: MemoryHost, up: int = 0, down: int = 0, revert: bool = True, **changes: Any) -> dict[str, Any]:
