@@ -206,6 +206,12 @@ FORMS: dict[str, Small] = {
     ),
     "metrics": web({"type": "container"}, profile={"monitoring": {"targets": [{"service": "node", "port": 8080, "path": "/metrics"}]}}),
     "limits": Small(entry={"limits": {"node": {"memory": "64m", "cpus": 0.5, "pids": 50}}}),
+    "renames": Small(
+        services={"node": {"environment": {"LEVEL": "${LEVEL}"}}},
+        profile={"options": [{"name": "level", "target": "LEVEL", "type": "str", "help": "Which.", "default": "low"}]},
+        runtime={"renames": {"old-level": "level"}},
+        entry={"options": {"old-level": "high"}},
+    ),
     "told-only": Small(
         services={"node": {"volumes": ["chain:/chain"]}},
         compose={"volumes": {"chain": {}}},

@@ -113,6 +113,7 @@ def test_every_other_form(way: Way) -> None:
     assert json.loads(docker("exec", f"avs-{way.bench.name}-configs-node", "cat", "/c.json")) == {"a": 1, "b": "two 🚀"}
     assert inspected(way, "compose")["Config"]["Labels"]["from"] == "more"
     assert inspected(way, "compose", "more")["Config"]["Env"][0] == "X=1"
+    assert "LEVEL=high" in inspected(way, "renames")["Config"]["Env"]
     limits = inspected(way, "limits")["HostConfig"]
     assert (limits["Memory"], limits["NanoCpus"], limits["PidsLimit"]) == (64 << 20, 500_000_000, 50)
     data = Path(way.bench.store.instance(f"{way.bench.name}-directories").data)

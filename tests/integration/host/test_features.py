@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.docker.compose import Compose
 from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Done
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import way_back
 from ansible_collections.restaking.avs.plugins.module_utils.status.read import read_instances
 
 from tests.integration.host.support import IMAGE, Bench, docker
@@ -220,11 +221,20 @@ def test_a_changed_network_is_made_anew(bench: Bench, spec: dict[str, Any]) -> N
     step(bench, spec)
 
 
-def test_a_run_that_was_cut_after_it_removed_the_network(bench: Bench, spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_fails_after_it_removed_the_network_makes_what_was_there_before(
+    bench: Bench, spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, recreate, refused = mtu(spec), Compose.recreate, [Done(1, "", "error: no such luck")]
+    with monkeypatch.context() as patch:
+        patch.setattr(Compose, "recreate", lambda *arguments: refused.pop() if refused else recreate(*arguments))
+        message = bench.call([changed(spec, MTU="1400")])["msg"]
+    assert "no such luck" in message and "what was there before runs again" in message
+    assert mtu(spec) == before and bench.call([spec])["changed"] is False
+    # One that goes on with what it was about, as after a cut, finds no network.
     with monkeypatch.context() as patch:
         patch.setattr(Compose, "recreate", lambda *_arguments: Done(1, "", "error: cut"))
+        patch.setattr(way_back, "keep", lambda *_arguments: False)
         assert "cut" in bench.call([changed(spec, MTU="1400")])["msg"]
-    assert bench.networks() != []
     assert docker("network", "ls", "-q", "--filter", f"name=avs-{spec['id']}_inner") == ""
     done = step(bench, changed(spec, MTU="1400"))
     assert done == [("network", f"avs-{spec['id']}_inner", "create"), *MADE_ANEW]
