@@ -12,16 +12,18 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..common.errors import HostError
 from ..common.rules import finding
 from ..system import confinement
 from ..system.command import RunCommand, await_the_end, invocation, ran_out_of_time
 from . import programs
-from .attended import Attended, Watch
 from .containers import COLUMNS, Container, columns, is_ours, label
 from .names import project
+
+if TYPE_CHECKING:
+    from .attended import Attended
 
 # What compose gets to know while it resolves a package: it must not fetch more of one from elsewhere, and use one host as it does another.
 _ALONE = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false", "GOMAXPROCS": "2"}
@@ -106,6 +108,9 @@ class Engine:
     def attended(self, arguments: Sequence[str], timeout: float, most: int, hold: Sequence[int] = ()) -> Attended:
         """Run ``docker <arguments>``, which show what a program of a package writes, for ``timeout`` seconds at most, and keep the last
         ``most`` bytes of that."""
+        # Of commands of packages alone.
+        from .attended import Watch
+
         watch = Watch.of(timeout, most)
         started = time.monotonic()
         _code, out, err = self._raw(watch.line([self.binary, *arguments], _environment()), hold)

@@ -11,16 +11,18 @@ back to. Each step is written before it is begun: what a cut leaves is of that s
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ..common.errors import HostError
+from ..common.names import is_name
 from ..common.records import Record, flag, item, many, newer_than, nullable, plain, table, text, whole
 from ..common.rules import finding
-from ..common.words import COMMITTED
+from ..common.words import COMMITTED, STARTED
 from ..system import files
 from . import before
 from .state import State
-from .store import InstanceStore
+from .store import InstanceStore, Store
 
 SCHEMA = 1
 # Until the last of these the old version is all there is; it only has to be started.
@@ -96,6 +98,12 @@ def write(own: InstanceStore, known: Transaction) -> None:
 def begun(own: InstanceStore) -> Transaction | None:
     """One that was begun and has not ended. Raises as ``read``."""
     return read(own, own.upgrade)
+
+
+def any_begun(store: Store, specs: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether there is anything of an upgrade of instances that a document wants to run; what ends one is read for no other run."""
+    ids = [str(spec.get("id")) for spec in specs if spec.get("state", STARTED) == STARTED]
+    return any(os.path.lexists(store.instance(name).upgrade) for name in ids if is_name(name))
 
 
 def is_half(known: Transaction, state: State | None) -> bool:

@@ -15,7 +15,6 @@ from ..common.errors import HostError
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import APPLYING, GONE, STARTED, STOPPED
-from ..conflicts.versions import is_upgrade
 from ..docker.containers import Container
 from ..instance.hold import Hold, hold_of
 from ..instance.key_files import with_marks
@@ -127,6 +126,9 @@ def _cut_upgrade(spec: InstanceSpec, state: State | None, own: InstanceStore) ->
 
 def _look_for_upgrade(job: Job) -> Job:
     """Only what is installed, was well once and is to run goes to another version; what has the wanted one is left as it is."""
+    # Read by no run that has nothing to do.
+    from ..conflicts.versions import is_upgrade
+
     state, why, remedy = job.state, "", "Run restaking.avs.install first."
     if state is None or not state.installed:
         why = "is not installed on this host"

@@ -35,13 +35,15 @@ def answer(
     try:
         asked = Call(call["document"], call.get("secret_values"), bool(call.get("check")), bool(call.get("diff")))
         if call["document"].get("complete"):
-            from .cut import end_what_was_cut
-
             if "upgrade" in call["document"]:
                 from .begun import upgraded
 
                 return upgraded(call, run_command)
-            if not asked.dry:
+            from ..instance.transaction import any_begun
+
+            if not asked.dry and any_begun(host_store(), call["document"].get("specs") or ()):
+                from .cut import end_what_was_cut
+
                 end_what_was_cut(call, run_command)
         result = reconcile(asked, Engine(run_command))
         if any(entry.get("went_back") for entry in result["instances"]):

@@ -27,7 +27,7 @@ def end_what_was_cut(call: Mapping[str, Any], run_command: RunCommand, store: St
     """Of the instances a document names. Where it cannot be ended now, or somebody is at work on it, that is told by who looks at it next."""
     document, store = call["document"], store or host_store()
     ids = [str(spec.get("id")) for spec in document.get("specs") or () if spec.get("state", "started") == "started"]
-    if not any(os.path.lexists(store.instance(name).upgrade) for name in ids):
+    if not transaction.any_begun(store, document.get("specs") or ()):
         return
     wanted = asked({"repository": None, **(call.get("backup") or {})})
     end(Host(store, engine or Engine(run_command), run_command), ids, way_of(call), wanted)
