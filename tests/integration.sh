@@ -42,11 +42,19 @@ library >.lab/library-tests.log 2>&1 &
 library=$!
 apart >.lab/apart-tests.log 2>&1 &
 apart=$!
-# On hosts without an engine, if they are new; the other tests need the one it brings.
-python -m pytest tests/integration/test_demo.py -q || failed=1
-[ "$failed" = 1 ] || quietly tests/integration -m "not soak" --ignore tests/integration/test_demo.py \
-  --ignore tests/integration/host --ignore tests/integration/controller "$@" || failed=1
+onhosts() {
+  # On hosts without an engine, if they are new; the other tests need the one it brings.
+  python -m pytest tests/integration/test_demo.py -q || return 1
+  quietly tests/integration -m "not soak" --ignore tests/integration/test_demo.py \
+    --ignore tests/integration/host --ignore tests/integration/controller "$@"
+}
+onhosts "$@" 2>&1 | tee .lab/lab-tests.log || failed=1
 wait "$library" || failed=1
 wait "$apart" || failed=1
 cat .lab/library-tests.log .lab/apart-tests.log
+# Last of all, as who reads the end of a long log reads it alone.
+if [ "$failed" = 1 ]; then
+  echo "What failed:"
+  grep -hE '^(FAILED|ERROR) ' .lab/lab-tests.log .lab/library-tests.log .lab/apart-tests.log || true
+fi
 exit "$failed"

@@ -9,6 +9,8 @@ scenarios=("$@")
 if [ ${#scenarios[@]} -eq 0 ]; then
   for file in molecule/*/molecule.yml; do scenarios+=("$(basename "$(dirname "$file")")"); done
 fi
+failed=0
 for scenario in "${scenarios[@]}"; do
-  molecule --base-config .config/molecule/config.yml test --scenario-name "$scenario"
+  molecule --base-config .config/molecule/config.yml test --scenario-name "$scenario" || { echo "FAILED molecule/$scenario"; failed=1; }
 done
+exit "$failed"
