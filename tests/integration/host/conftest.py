@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,17 @@ from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import
 
 from tests.integration.host.support import IMAGE, RUN, Bench, docker, lab_image, package
 from tests.integration.quick_keys import quicken
+from tests.lab.apt import install, read_machine
 from tests.lab.keystores import make_keystore
+
+
+@pytest.fixture(scope="session", autouse=True)
+def restic() -> None:
+    """As a host has it, from the distribution."""
+    if shutil.which("restic") is None:
+        machine = read_machine()
+        assert machine is not None, "install restic: backups on this machine's engine are made with it"
+        install(machine, ["restic"])
 
 
 @pytest.fixture(scope="session", autouse=True)
