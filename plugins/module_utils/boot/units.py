@@ -22,9 +22,10 @@ from ..common.names import is_name
 from ..common.rules import finding
 from ..system import files
 from ..system.command import RunCommand, await_the_end, invocation
+from ..system.detached import AFTERWARDS
 
 PROGRAM = "/usr/local/sbin/avsctl"
-TEMPLATE, RECOVER = "avs@.service", "avs-recover.service"
+TEMPLATE, RECOVER, CUT = "avs@.service", "avs-recover.service", AFTERWARDS.format("")
 WITH_ENGINE = "docker.service.wants"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ANSWER = 60
@@ -64,6 +65,17 @@ TimeoutStartSec=infinity
 [Install]
 # With the engine as well: what was to be stopped while the engine did not answer runs until then.
 WantedBy=multi-user.target docker.service
+""",
+    CUT: MADE
+    + f"""[Unit]
+Description=AVS nodes: what work %i left, where it was killed
+Wants=docker.service
+After=docker.service
+
+[Service]
+Type=oneshot
+ExecStart={PROGRAM} cut %i
+TimeoutStartSec=infinity
 """,
 }
 

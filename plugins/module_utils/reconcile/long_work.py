@@ -59,7 +59,8 @@ def answer(asked: Asked, run_command: RunCommand, work: Work, store: Store | Non
     name = str(job["name"])
     if job["begin"]:
         what = {key: value for key, value in given.items() if key not in _OTHERWISE}
-        order = Order(name, f"{_MODULES}.{asked.module}", given, same(asked.module, Mask(asked.hidden).deep(what)), asked.hidden)
+        one = same(asked.module, Mask(asked.hidden).deep(what))
+        order = Order(name, f"{_MODULES}.{asked.module}", given, one, asked.hidden, _meant(store, given))
         name = detached.begin(order, run_command)
     result = detached.result(name, min(max(float(job["wait"]), 0.0), _LONGEST))
     if result is not None:

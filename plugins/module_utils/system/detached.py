@@ -8,6 +8,7 @@ Each has a folder in memory, called after the work: ``lock``, which the process 
 ``order.json``, what it is; ``result.json``, what came of it; ``library.zip``, the code, of a module whose own copy goes with its call. What
 it is asked to do, which may have secrets in it, is in a file without a name, which the process inherits. It has a session of its own and no
 terminal; where systemd runs, it moves into a scope of its own as well, so that nothing ends it with a login, and ``systemctl stop`` does.
+With the scope's end systemd starts a unit (``AFTERWARDS``), which sees to what a process that was killed left.
 """
 
 from __future__ import annotations
@@ -40,18 +41,21 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Results that are kept for who asks late, and seconds between two looks.
 _KEPT, _LOOK = 20, 0.05
 _SYSTEMD = "/run/systemd/system"
+# Started by systemd when the scope of a work is empty, with the work's name.
+AFTERWARDS = "avs-cut@{}.service"
 
 
 @dataclass(frozen=True)
 class Order:
     """``name``: hex digits whoever orders chose, so that he can ask for it though he got no answer; ``module``: whose ``work`` does it, as it is imported;
-    ``what``: two with the same are the same work; ``hidden``: secrets, no part of any result."""
+    ``what``: two with the same are the same work; ``hidden``: secrets, no part of any result; ``ids``: instances it may leave down when it is killed."""
 
     name: str
     module: str
     given: Mapping[str, Any] = field(repr=False)
     what: str
     hidden: Sequence[str] = field(default=(), repr=False)
+    ids: Sequence[str] = ()
 
 
 class Detached:
@@ -105,6 +109,13 @@ class Detached:
                 return None
             time.sleep(_LOOK)
 
+    def left_by(self, name: str) -> list[str]:
+        """Instances of a work that ended without a result, which a signal that could not be caught may have left down."""
+        if self.is_at_work(name) or self._read(name, _RESULT):
+            return []
+        ids = self._read(name, _ORDER).get("ids")
+        return [one for one in ids if isinstance(one, str)] if isinstance(ids, list) else []
+
     def _cut(self, name: str) -> dict[str, Any]:
         with suppress(OSError):
             last = files.read(os.path.join(self._folder(name), _MESSAGES)).decode(errors="replace").strip().splitlines()[-1:]
@@ -118,7 +129,7 @@ class Detached:
     def _start(self, order: Order, run_command: RunCommand) -> None:
         folder = self._folder(order.name)
         os.mkdir(folder, 0o700)
-        files.write_json(os.path.join(folder, _ORDER), {"what": order.what, "module": order.module, "since": now()})
+        files.write_json(os.path.join(folder, _ORDER), {"what": order.what, "module": order.module, "since": now(), "ids": list(order.ids)})
         lock = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         asked = _nameless(folder, json.dumps({"given": dict(order.given), "hidden": list(order.hidden)}).encode())
         try:
@@ -252,7 +263,9 @@ def _own_scope(name: str) -> None:
     if not os.path.isdir(_SYSTEMD):
         return
     manager = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
-    what = ("2", "PIDs", "au", "1", str(os.getpid()), "Description", "s", "a backup, proof or restore of restaking.avs")
+    what = ["4", "PIDs", "au", "1", str(os.getpid()), "Description", "s", "a backup, proof, restore or upgrade of restaking.avs"]
+    for way in ("OnSuccess", "OnFailure"):
+        what += [way, "as", "1", AFTERWARDS.format(name)]
     line = ["busctl", "call", *manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", f"avs-work-{name}.scope", "fail", *what, "0"]
     with suppress(OSError):
         plain_run_command(invocation(line, {"PATH": _PATH, "LC_ALL": "C"}, 10), cwd="/", pass_fds=())

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands that do something: ``start``, ``stop``, ``restart``, and ``up``, ``down`` and ``recover``, which are for units."""
+"""The commands that do something: ``start``, ``stop``, ``restart``, and ``up``, ``down``, ``recover`` and ``cut``, which are for units."""
 
 from __future__ import annotations
 
@@ -241,6 +241,28 @@ def _recover(arguments: argparse.Namespace, place: Place) -> Outcome:
     return _told(recover(place.store, place.engine, left, Way("avs-recover.service", _BOOT_PATIENCE)))
 
 
+def _cut(arguments: argparse.Namespace, place: Place) -> Outcome:
+    """The host was not restarted, so no unit of a node starts anew: what is to run is started here, and nothing that is held."""
+    from ...module_utils.reconcile.by_record import to_be_down
+    from ...module_utils.reconcile.control import start
+    from ...module_utils.reconcile.own import Way, recover
+    from ...module_utils.system.detached import Detached, is_word
+
+    if not is_word(arguments.work):
+        raise WrongUse(f"{arguments.work!r} is not the name of any work")
+    there = place.store.ids()
+    left = [name for name in Detached(os.path.join(place.store.run, ".work")).left_by(arguments.work) if name in there]
+    if not left:
+        return Outcome(DONE, {"changed": False, "instances": []}, ["nothing was left"])
+    _await_engine(place)
+    rest = [name for name in left if name not in _handed_over(place, left)]
+    _end_upgrades(place, rest, starts=True)
+    way = Way("avs-cut@ unit", _BOOT_PATIENCE)
+    recover(place.store, place.engine, rest, way)
+    wanted = [own.id for own in map(place.store.instance, left) if not to_be_down(own, own.known())]
+    return _told(start(place.store, place.engine, wanted, way, lifts=False))
+
+
 def _end_upgrades(place: Place, ids: Sequence[str], starts: bool) -> None:
     """What a cut left of them; what cannot be ended now waits, and is not started."""
     if not any(os.path.lexists(place.store.instance(name).upgrade) for name in ids):
@@ -275,6 +297,10 @@ def _some(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ids", metavar="ID", nargs="*", help="instances; all where none is named")
 
 
+def _work(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("work", metavar="NAME", help="the name of its scope, avs-work-NAME.scope")
+
+
 ACTING = (
     Command(
         "start",
@@ -294,5 +320,6 @@ ACTING = (
     Command("restart", "stop instances and start them again", several, _acting(_restart), "One that is held, or stopped, stays down."),
     Command("up", "bring an instance up after the host was started (its unit does)", takes_id, _up),
     Command("down", "stop an instance before the host stops (its unit does)", takes_id, _down),
+    Command("cut", "see to what a killed backup, restore or upgrade left (avs-cut@.service does)", _work, _cut),
     Command("recover", "resolve what a cut left (avs-recover.service does)", _some, _recover),
 )

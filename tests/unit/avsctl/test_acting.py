@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, restaking.avs contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""avsctl start, stop, restart, up, down, recover, verify and unlock: what they do, say and end with."""
+"""avsctl start, stop, restart, up, down, recover, cut, verify and unlock: what they do, say and end with."""
 
 from __future__ import annotations
 
@@ -127,6 +127,31 @@ def test_recover_starts_what_a_cut_upgrade_left_down_where_a_person_names_it(hos
     host.well(host.stopped())
     transaction.write(own, cut)
     assert avsctl("recover", ID)[0] == DONE and host.states()["node"] == "exited"
+
+
+@pytest.mark.parametrize("module", ["upgrade", "backup"])
+def test_what_killed_work_left_down_is_started_and_what_is_held_is_not(host: MemoryHost, avsctl: Said, module: str) -> None:
+    """systemd calls it whenever the scope of a work is empty: nothing else comes where the controller is gone as well."""
+    own, name = host.store.instance(ID), "ab" * 12
+    work = Path(host.store.run, ".work", name)
+    work.mkdir(parents=True)
+    (work / "order.json").write_text(json.dumps({"ids": [ID, "gone-since", 7]}))
+
+    def cut() -> str:
+        for item in host.world.containers.values():
+            item.state = "exited"
+        if module == "upgrade":
+            transaction.write(own, transaction.Transaction(name="1", old="v1.0.0", new="v1.1.0", step=transaction.BACKUP, ran=["gateway", "node"]))
+        assert avsctl("cut", name)[0] == DONE
+        return host.states()["node"]
+
+    assert cut() == "running" and transaction.begun(own) is None
+    avsctl("stop", ID)
+    assert cut() == "exited"
+    avsctl("start", ID)
+    (work / "result.json").write_text(json.dumps({"failed": True, "changed": True}))
+    assert cut() == "exited"
+    assert avsctl("cut", "../etc")[0] == WRONG_USE and avsctl("cut", "cd" * 12) == (DONE, "nothing was left\n", "")
 
 
 def test_up_leaves_down_what_is_to_be_down(host: MemoryHost, avsctl: Said) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.boot.settle import settle
-from ansible_collections.restaking.avs.plugins.module_utils.boot.units import RECOVER, TEMPLATE, WITH_ENGINE, Plan, Units
+from ansible_collections.restaking.avs.plugins.module_utils.boot.units import CUT, RECOVER, TEMPLATE, WITH_ENGINE, Plan, Units
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 
 
@@ -52,6 +52,7 @@ def test_what_runs_comes_back_and_what_does_not_does_not(units: Units) -> None:
     assert [entry["actions"] for entry in first["instances"]] == [[], []] and not first["changed"]
     assert os.readlink(os.path.join(units.folder, units.wants, "avs@node-a.service")).endswith(TEMPLATE)
     assert all(os.path.islink(os.path.join(units.folder, wants, RECOVER)) for wants in (units.wants, WITH_ENGINE))
+    assert "avsctl cut %i" in (tmp := Path(units.folder, CUT).read_text()) and "[Install]" not in tmp
     units.mark("node-a")
     quiet, again = Systemd(), result(node_a="started", node_b="stopped")
     settle(again, quiet, False, units)

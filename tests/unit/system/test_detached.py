@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -52,10 +52,9 @@ def detached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Detached:
 
 @pytest.fixture
 def begin(detached: Detached, tmp_path: Path) -> Begin:
-    def run(name: str = NAME, what: str = "x", **given: object) -> str:
-        order = Order(
-            name, "deeds_of_a_test", {"folder": str(tmp_path), "secret": "canary-0123456789", **given}, what, ["canary-0123456789"]
-        )
+    def run(name: str = NAME, what: str = "x", ids: Sequence[str] = (), **given: object) -> str:
+        secret = "canary-0123456789"
+        order = Order(name, "deeds_of_a_test", {"folder": str(tmp_path), "secret": secret, **given}, what, [secret], ids)
         return detached.begin(order, run_command)
 
     return run
@@ -96,7 +95,8 @@ def test_the_same_is_joined_and_something_else_is_not(detached: Detached, begin:
 
 
 def test_one_that_was_killed_is_cut_and_waited_for_by_nobody(detached: Detached, begin: Begin, tmp_path: Path) -> None:
-    begin(gate=str(tmp_path / "gate"))
+    begin(gate=str(tmp_path / "gate"), ids=["node-a"])
+    assert detached.left_by(NAME) == []
     until = time.monotonic() + 20
     while not list(tmp_path.glob("begun-*")) and time.monotonic() < until:
         time.sleep(0.02)
@@ -105,7 +105,9 @@ def test_one_that_was_killed_is_cut_and_waited_for_by_nobody(detached: Detached,
     started = time.monotonic()
     done = detached.result(NAME, 20)
     assert done is not None and done["failed"] and "ended without a result" in done["msg"] and time.monotonic() - started < 5
-    gone = detached.result(OTHER, 20)
+    assert detached.left_by(NAME) == ["node-a"]
+    assert begin(OTHER, ids=["node-a"]) == OTHER and detached.result(OTHER, 20) and detached.left_by(OTHER) == []
+    gone = detached.result("cc" * 12, 20)
     assert gone is not None and gone["failed"] and "knows nothing of that work" in gone["msg"]
 
 
