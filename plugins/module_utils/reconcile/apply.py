@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from ..common.actions import Action, ordered
@@ -25,7 +24,7 @@ from ..docker.containers import Container
 from ..docker.engine import REMOVAL, Done, Engine, Unanswered
 from ..docker.names import project
 from ..docker.remedies import remedy_for
-from ..health.gate import DEFAULT_TIMEOUT, Gate, Means, peers_of
+from ..health.gate import DEFAULT_TIMEOUT, peers_of
 from ..health.last_lines import last_lines
 from ..health.probes import Health
 from ..instance import artifacts, before, key_files
@@ -36,10 +35,8 @@ from ..instance.known_fields import as_recorded, recorded_spec
 from ..instance.state import NONE, SCHEMA, ContainerRecord, KeyRecord, PortRecord, SecretRecord, State
 from ..instance.store import Store, number_of
 from ..policy.mounts import PLACEHOLDERS
-from ..policy.unnamed_volumes import unnamed_of
 from ..policy.waits import told_of_waits
 from ..status.ended import had_finished
-from ..status.restarts import restarts_of
 from ..system import files
 from ..system.clock import now
 from .draft import names_of
@@ -47,6 +44,7 @@ from .plan import observed
 from .prepare import Prepared, data_folders, secrets_settled, settled_data
 from .standstill import Ending, give_back, heed
 from .stopping import end, longest, replaced_by_force
+from .well import Seen, Up, wait
 
 # Seconds for stopping predecessors, creating and starting, beyond the time services may wait for each other.
 STARTING_UP = 300.0
@@ -174,39 +172,15 @@ def refused(instance: str, message: str) -> HostError:
 
 def gate(engine: Engine, item: Prepared, ending: Ending) -> Health:
     """Wait until healthy. Raises ``GateError``, and ``HostError`` as soon as somebody stops it meanwhile."""
-    containers = [wanted.name for wanted in item.wanted.values()]
-    named = item.shaped.health.service
-    ends = {service: wanted.ends and (service in item.jobs or service != named) for service, wanted in item.wanted.items()}
-    # A node that ended at once with 0 is no job that is done: that is for its package to say, or for an earlier commit.
-    idle = all(
-        wanted.ends and (service in item.jobs or had_finished(item.draft.state, service, wanted.spec))
-        for service, wanted in item.wanted.items()
-    )
-    means = Means(Mask(item.draft.values.values()), idle=idle, heed=lambda: heed(engine, item.draft.files, ending))
-    return Gate(engine, item.id, item.shaped.health, ends, means).wait(containers)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What the engine says of the containers at the commit: service -> restarts so far, services that ended with 0, and volumes without a
-    name, which outlive the containers that used them: nothing but the record says whose they were."""
-
-    restarts: Mapping[str, int]
-    ended: Collection[str]
-    unnamed: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, engine: Engine, item: Prepared) -> _Seen:
-        inspected = engine.inspect(wanted.name for wanted in item.wanted.values())
-        ended = {one.service for one in peers_of(inspected) if one.state == "exited" and not one.exit_code}
-        return cls(restarts_of(inspected), ended, unnamed_of(inspected))
+    draft = item.draft
+    return wait(engine, draft.files, Up(item.shaped.health, item.wanted, item.jobs, draft.state, draft.values.values()), ending)
 
 
 def commit(engine: Engine, item: Prepared) -> list[Finding]:
     """Record what runs, then drop what nobody needs any more. Returns what is to be said of what could not be dropped."""
     own = item.draft.files
     release = own.release()
-    state = committed(item, release, _Seen.of(engine, item))
+    state = committed(item, release, Seen.of(engine, item.wanted))
     own.commit_spec()
     own.write_state(state)
     # From here on what it has stored is its own, wherever it came from.
@@ -233,7 +207,7 @@ def _specified(item: Prepared) -> InstanceSpec:
     return as_recorded(draft.spec, recorded_spec(draft.files))
 
 
-def committed(item: Prepared, release: str | None, seen: _Seen) -> State:
+def committed(item: Prepared, release: str | None, seen: Seen) -> State:
     """All that a later run, an upgrade or a person asks for; no secret, only identities."""
     draft, old = item.draft, item.draft.state or NONE
     return State(
@@ -264,7 +238,7 @@ def committed(item: Prepared, release: str | None, seen: _Seen) -> State:
     )
 
 
-def _container(item: Prepared, service: str, release: str | None, seen: _Seen) -> ContainerRecord:
+def _container(item: Prepared, service: str, release: str | None, seen: Seen) -> ContainerRecord:
     wanted = item.wanted[service]
     return ContainerRecord(
         name=wanted.name,

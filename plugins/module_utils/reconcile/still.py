@@ -26,17 +26,20 @@ from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
 from ..docker.containers import running
+from ..health.probes import UNHEALTHY
 from ..instance import journal
+from ..instance.hold import hold_of
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
 from ..system.lock import Lock
 from ..system.signals import held_back
+from . import same_again
 from .by_record import to_be_down
 from .control import acted, start
 from .job import look
 from .noting import turn
-from .own import Way
+from .own import Way, refused
 from .repositories import Host
 from .standstill import Ending, halt
 from .takedown import alone
@@ -57,6 +60,7 @@ class Still:
         self.aside: aside.Aside | None = None
         self.passed: pace.Passed | None = None
         self.ended: list[str] = []
+        self.ran: same_again.Ran | None = None
 
     def run(self, planned: Plan, passed: pace.Passed | None) -> dict[str, Any]:
         terms = self.way.terms(self.host.store)
@@ -103,6 +107,7 @@ class Still:
         """Under the instance's lock, which restic holds as well: a copy outlives whoever began it no longer than the lock."""
         containers = self.host.engine.containers(self.own.id)
         up = sorted(item.service for item in containers if running(item))
+        self.ran = same_again.ran(self.host.store, self.own, containers) if up else None
         self.item.actions = [Action("container", name, "stop") for name in up]
         self.item.begin(self.own, OPERATION, self.way.terms(self.host.store))
         ending = Ending(self.way.stop_timeout, descriptors)
@@ -157,8 +162,34 @@ class Still:
         try:
             self.restic.progress.phase(progress.START)
         finally:
-            entry = self._started()
+            entry = self._started_as_it_ran() or self._started()
         acted(entry, *stopped)
+        return entry
+
+    def _started_as_it_ran(self) -> dict[str, Any] | None:
+        """``None`` where a run is to judge it anew, and to start what of it does not run by then."""
+        own, engine, ran = self.own, self.host.engine, self.ran
+        if ran is None:
+            return None
+        try:
+            # Whoever has the lock is waited for by a run, too.
+            with Lock(own.lock, self.way.holder, 0) as lock:
+                ending = Ending(self.way.stop_timeout, (lock.fd,))
+                same_again.start(engine, own, ran, ending)
+                try:
+                    health = same_again.confirm(engine, own, ran, ending).as_dict()
+                except (AvsError, OSError) as error:
+                    if hold_of(own) is not None:
+                        return None
+                    failure = error if isinstance(error, AvsError) else of_the_system(own.id, error, self.host.store.root)
+                    entry = refused(own.id, own, failure, engine)
+                    health = {"status": UNHEALTHY, "detail": failure.message}
+                else:
+                    entry = entry_of(ran.spec, own.known(), engine.containers(own.id))
+        except (AvsError, OSError):
+            return None
+        entry.update(health=health, hold=None)
+        acted(entry, *(Action("container", service, "start") for service in self.ended))
         return entry
 
     def _started(self) -> dict[str, Any]:

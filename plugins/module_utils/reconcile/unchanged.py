@@ -81,6 +81,11 @@ def _in_order(container: Container, item: ContainerRecord, state: State, store: 
     return as_it_should(container, item, state, jobs_in(store, state))
 
 
+def out_of_place(state: State, store: InstanceStore) -> str | None:
+    """Why what containers of a committed instance look at is not there; ``None`` where all of it is."""
+    return _out_of_place(state, store, state.identities, Seen.of(store, state))
+
+
 def _out_of_place(state: State, store: InstanceStore, identities: Mapping[str, str], seen: Seen) -> str | None:
     stored = seen.stored
     if not key_files.secrets_in_place(store, identities, stored, seen.held):

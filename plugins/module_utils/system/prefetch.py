@@ -32,9 +32,12 @@ class Ahead(Generic[Answer]):
     def done(self) -> bool:
         return not self._thread.is_alive()
 
+    def wait(self) -> None:
+        self._thread.join()
+
     def answer(self) -> Answer:
         """Waits for it. Raises what asking raised."""
-        self._thread.join()
+        self.wait()
         if self._error is not None:
             raise self._error
         return self._found[0]
