@@ -19,7 +19,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from . import listing
+from . import changes
 from .cloned import Run
 from .listing import Tree
 from .volumes import Item
@@ -70,7 +70,7 @@ def risky(trees: Sequence[Tree], begun: int, ended: int = 1 << 62) -> list[str]:
     """Paths of files that were changed while a pass was made (nanoseconds since the epoch), and not after it: that may have been read in
     between, and have been changed again. What becomes so later has another change time than was read."""
     tick = int(TICK * _SECOND)
-    return [path for path, seen in listing.files_changed(trees, begun - tick) if seen.st_ctime_ns <= ended + tick]
+    return [path for path, seen in changes.files_changed(trees, begun - tick) if seen.st_ctime_ns <= ended + tick]
 
 
 def mark(found: Iterable[str]) -> bool:

@@ -16,17 +16,15 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
-from ..system import deep
 from . import descriptors
 from .span import Span
 
 Entry = dict[str, Any]
-SOCKET = "socket"
+SOCKET, LINE = "socket", ""
 _KINDS = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "folder",
@@ -41,19 +39,26 @@ _SHOWN = 5
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # In no version of restic are these anything but text.
 NAMES = "names of attributes"
+_encoded = json.JSONEncoder(sort_keys=True).encode
+
+
+def line_of(entry: Entry) -> bytes:
+    return f"{_encoded(entry)}\n".encode()
 
 
 @dataclass(frozen=True)
 class Tree:
     """``name`` of what is saved, where it is, and paths below it whose content is not looked at. ``loose``: somebody writes there meanwhile,
     so what is listed says how much there is, and no more. ``held``: somebody may write there, and is not to: what changes while it is looked
-    at is told as written, and leads nowhere."""
+    at is told as written, and leads nowhere. ``known``: of one that is still, name, path below it, and what is there now -> its entry in short
+    (``LINE``: as it is written), of what is known from before."""
 
     name: str
     path: str
     spared: Sequence[str] = ()
     loose: bool = False
     held: bool = False
+    known: Callable[[str, str, os.stat_result], Entry | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class Summary:
 
 
 def entries(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
-    """Everything in a tree, folders before what is in them, in one order always. Raises ``OSError``."""
+    """Everything in a tree, folders before what is in them, in one order always; in short, where it is known. Raises ``OSError``."""
     if tree.loose:
         return _entries_of_loose(tree)
     return _entries_of_held(tree) if tree.held else _entries_of_still(tree)
@@ -90,7 +95,8 @@ def _entries_of_still(tree: Tree) -> Iterator[tuple[Entry, os.stat_result]]:
     while waiting:
         path, relative = waiting.pop()
         seen = os.lstat(path)
-        yield _entry(tree.name, path, relative, seen, first), seen
+        known = tree.known(tree.name, relative, seen) if tree.known is not None else None
+        yield known or _entry(tree.name, path, relative, seen, first), seen
         if stat.S_ISDIR(seen.st_mode) and path not in spared:
             names = sorted(os.listdir(path), key=os.fsencode, reverse=True)
             waiting += [(os.path.join(path, name), os.path.join(relative, name)) for name in names]
@@ -196,11 +202,7 @@ def restored(entry: Entry, path: str) -> str:
     return _difference(entry, _entry(entry["in"], path, entry["path"], os.lstat(path), {}))
 
 
-def never() -> bool:
-    return False
-
-
-def write(path: str, trees: Iterable[Tree], since: int, passed: Span | None = None, over: Callable[[], bool] = never) -> Summary:
+def write(path: str, trees: Iterable[Tree], since: int, passed: Span | None = None, over: Callable[[], bool] = bool) -> Summary:
     """Write what trees are like to a file. ``since``: nanoseconds since the epoch; what changed at it or later is told; ``passed``: the
     pass of ``Summary.odd``; ``over``: whether nobody wants it any more. Raises ``OSError``."""
     count = sockets = size = 0
@@ -215,7 +217,7 @@ def write(path: str, trees: Iterable[Tree], since: int, passed: Span | None = No
                 for entry, seen in _unchanged(tree, written):
                     if over():
                         raise InterruptedError(f"{path} is wanted by nobody any more")
-                    line = (json.dumps(entry, sort_keys=True) + "\n").encode()
+                    line = entry.get(LINE) or line_of(entry)
                     total.update(line)
                     out.write(line)
                     count += 1
@@ -244,7 +246,7 @@ def _unchanged(tree: Tree, written: list[str]) -> Iterator[tuple[Entry, os.stat_
         written.append(tree.name)
 
 
-def written_since(trees: Iterable[Tree], since: int, over: Callable[[], bool] = never) -> list[str]:
+def written_since(trees: Iterable[Tree], since: int, over: Callable[[], bool] = bool) -> list[str]:
     """Names of what was changed at or after an instant (nanoseconds since the epoch), the first few: a look at times alone, which is
     quicker than a list by far. Of a loose tree nothing is. ``over`` as of ``write``. Raises ``OSError``."""
     found: list[str] = []
@@ -275,33 +277,6 @@ def _changes(tree: Tree) -> Iterator[tuple[str, int]]:
                 yield entry.path[len(tree.path) + 1 :], entry.stat(follow_symlinks=False).st_ctime_ns
                 if entry.is_dir(follow_symlinks=False) and entry.path not in spared:
                     waiting.append(entry.path)
-
-
-def changed_since(trees: Iterable[Tree], since: int) -> int:
-    """Bytes on the disk of files that changed at or after an instant (nanoseconds since the epoch). What vanishes meanwhile counts not."""
-    return sum(seen.st_blocks * 512 for _path, seen in files_changed(trees, since))
-
-
-def to_read_since(trees: Iterable[Tree], since: int) -> int:
-    """The same as bytes that are to be read: of a file that changed all of it, its holes included."""
-    return sum(seen.st_size for _path, seen in files_changed(trees, since))
-
-
-def files_changed(trees: Iterable[Tree], since: int) -> Iterator[tuple[str, os.stat_result]]:
-    """Paths of those files."""
-    for tree in trees:
-        for path in _paths(tree):
-            with suppress(OSError):
-                seen = os.lstat(path)
-                if stat.S_ISREG(seen.st_mode) and seen.st_ctime_ns >= since:
-                    yield path, seen
-
-
-def _paths(tree: Tree) -> Iterator[str]:
-    spared = {os.path.join(tree.path, part) for part in tree.spared}
-    for folder, folders, names in deep.walk(tree.path):
-        folders[:] = [name for name in folders if os.path.join(folder, name) not in spared]
-        yield from (os.path.join(folder, name) for name in names)
 
 
 def read(path: str) -> Iterator[Entry]:

@@ -20,12 +20,13 @@ import struct
 import termios
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from ..system import files
 from ..system.prefetch import Ahead
+from .listing import Entry
 from .restic import ANSWER, How, Label, Restic, ResticError, Saved
 
 # A line of a comment: that it was read tells that restic waits for the rest.
@@ -37,7 +38,8 @@ _PAUSE, _PATIENCE, _GRACE = 0.01, ANSWER, 5.0
 
 
 class Opened:
-    """``go`` has it read, and waits for its end; ``close`` in any case, which ends one that was not let go on."""
+    """``go`` has it read, and waits for its end; ``close`` in any case, which ends one that was not let go on. ``known`` is what its files were
+    like before (``Tree.known``)."""
 
     def __init__(self, restic: Restic, what: tuple[Sequence[str], Label, How], path: str, most: float | None) -> None:
         """``what`` is as of ``Restic.backup``, its ``timeout`` counted from ``go`` on; ``path``: of the second file, where nothing is; ``most``:
@@ -46,6 +48,7 @@ class Opened:
         self._gate = self._process = -1
         self._running: Ahead[Saved] | None = None
         self._over, self._late = threading.Event(), False
+        self.known: Callable[[str, str, os.stat_result], Entry | None] | None = None
         if most is not None and restic.abilities().waits and _can_be_ended():
             files.remove(path)
             self._open(most)

@@ -22,7 +22,7 @@ from ..common.records import Odd, Record, item, nullable, number, plain
 from ..common.rules import finding
 from ..instance.store import InstanceStore
 from ..system import clock, files
-from . import again, kept, listing, patience, settings, snapshot
+from . import again, changes, kept, patience, settings, snapshot
 from .kept import Parent
 from .restic import Restic
 from .span import Span
@@ -130,7 +130,7 @@ def _left(planned: Plan, terms: Terms, known: Pace, since: int, took: float | No
     """Seconds a node would be down now, by what is known then, and whether its files are to be set aside. ``took``: seconds of the pass
     that was made just now."""
     began = time.monotonic()
-    known = known.but(to_read=listing.to_read_since(snapshot.trees(planned.items), since))
+    known = known.but(to_read=changes.to_read_since(snapshot.trees(planned.items), since))
     looking = (time.monotonic() - began) * _LOOKS
     aside = terms.aside and gains(known, looking)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from ..common.errors import HostError
 from ..common.rules import finding
-from . import listing
+from . import changes
 from .listing import Tree
 from .restic import ResticError
 
@@ -31,7 +31,7 @@ def needed(looking: float, size: int, rate: float | None = None) -> float:
 def looked(trees: Sequence[Tree], since: int) -> tuple[float, int]:
     """How long a look at all files takes, and the bytes of those that changed at or after an instant (nanoseconds since the epoch)."""
     began = time.monotonic()
-    size = listing.to_read_since(trees, since)
+    size = changes.to_read_since(trees, since)
     return time.monotonic() - began, size
 
 

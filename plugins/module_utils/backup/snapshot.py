@@ -10,14 +10,13 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..common.errors import HostError
 from ..common.findings import Finding
-from ..common.records import plain
 from ..common.rules import finding
 from ..docker.engine import Engine
 from ..docker.model import map_texts
@@ -27,12 +26,14 @@ from ..policy.mounts import below
 from ..policy.unnamed_volumes import is_unnamed
 from ..system import clock, files
 from ..system.clock import is_ahead, moment_of, now
-from . import again, claims, cloned, kept, listing, origin, owners, patience, progress, settings, uses
+from ..system.prefetch import Ahead
+from . import again, changes, claims, cloned, contents, kept, listing, patience, progress, settings, uses
 from .again import TICK
 from .beside import Beside
 from .kept import Parent
 from .listing import Summary, Tree
 from .opened import Opened
+from .remembered import Remembered
 from .restic import How, Restic, ResticError, Saved, Snapshot
 from .volumes import Item, Plan, There, plan, require_folders
 
@@ -46,7 +47,7 @@ FLOOR = 1 << 30
 class Terms:
     """``version`` of the package, ``bound``: seconds the copy may take, ``kind`` of backup; ``parent``: what it is compared with,
     where restic is not to find it; ``risky``: what of it is to be read again in any case, ``None`` where that is to be found; ``until``: seconds
-    it may take until the node is down."""
+    it may take until the node is down; ``read`` is called as soon as nothing of it is read any more."""
 
     version: str | None
     bound: float | None
@@ -54,6 +55,7 @@ class Terms:
     parent: Parent = field(default_factory=Parent)
     risky: Sequence[str] | None = None
     until: float = 0.0
+    read: Callable[[], object] = bool
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def room(restic: Restic, own: InstanceStore, planned: Plan, version: str | None,
     # One that was made while the clock was wrong says nothing of what changed since.
     backups = [item for item in kept.backups(known, own.id) if not is_ahead(item.time)]
     since = int((moment_of(backups[-1].time) or 0) * 1e9) if backups else 0
-    needed = listing.changed_since(trees(planned.items), since)
+    needed = changes.changed_since(trees(planned.items), since)
     usable = claims.claim(own, restic.repository, needed, spare)
     if needed > usable and restic.abilities().dry:
         # Of a large file little may have changed; to know takes reading it.
@@ -181,7 +183,10 @@ def begin(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction
     parent = "" if whole else terms.parent.snapshot
     how = How(_spared(items), terms.bound, parent=parent, whole=whole, open_to=() if down else _tops(items))
     what = [item.path for item in items], label, how
-    return Opened(restic, what, os.path.join(stage_of(own, transaction), _GO), terms.until if down else None)
+    seen = Ahead(lambda: Remembered(trees(items))) if down and terms.until else None
+    begun = Opened(restic, what, os.path.join(stage_of(own, transaction), _GO), terms.until if down else None)
+    begun.known = seen.answer().entry if seen is not None else None
+    return begun
 
 
 def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction: str, terms: Terms) -> Copied:
@@ -205,9 +210,10 @@ def go_on(begun: Opened, restic: Restic, own: InstanceStore, items: Sequence[Ite
         again.flush(restic.run, items)
     path = os.path.join(stage_of(own, transaction), LIST)
     # Of a node that is down all of it is still.
-    listed = trees(items) if not down else [Tree(tree.name, tree.path, tree.spared) for tree in trees(items)]
+    listed = trees(items) if not down else [Tree(tree.name, tree.path, tree.spared, known=begun.known) for tree in trees(items)]
     with Beside(path, listed, since, terms.bound) as beside:
         saved = begun.go()
+        terms.read()
     try:
         tree = beside.summary()
     except TimeoutError as error:
@@ -246,7 +252,7 @@ def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, plann
     if snapshot is None or sorted(snapshot.paths) != sorted(item.path for item in copied.items):
         raise unsound(own.id, "the repository does not list what was saved")
     _require_restorable(restic, own, copied, snapshot.id)
-    manifest = {**_manifest(own, state, copied, planned), "snapshot": snapshot.id, "restic": restic.abilities().version}
+    manifest = {**contents.manifest(own, state, copied, planned), "snapshot": snapshot.id, "restic": restic.abilities().version}
     stage = os.path.dirname(copied.listing)
     files.write_json(os.path.join(stage, MANIFEST), manifest)
     label = kept.label(own.id, kept.SEAL, copied.transaction, _version(state), kind=copied.kind, of=snapshot.id)
@@ -294,39 +300,6 @@ def sweep(own: InstanceStore) -> None:
     for name in names:
         if name.startswith(_STAGE):
             files.remove(os.path.join(settings.folder(own), name))
-
-
-def _manifest(own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:
-    """All that tells what a backup is of. Secrets are in none of these: compose files have variables in their places, specs references."""
-    spec = own.spec()
-    return {
-        "schema": 1,
-        "id": copied.transaction,
-        "instance": own.id,
-        **origin.here(own).as_dict(),
-        "owners": owners.names(listing.read(copied.listing)),
-        "time": copied.begun,
-        "kind": copied.kind,
-        "items": [item.as_dict() for item in copied.items],
-        "omitted": dict(planned.omitted),
-        "left": dict(planned.left),
-        "files": copied.tree.entries,
-        "sockets": copied.tree.sockets,
-        "size": copied.tree.size,
-        "files_digest": copied.tree.digest,
-        "package": plain(state.package) if state.package is not None else None,
-        "profile": state.profile,
-        "release": state.release,
-        "images": dict(state.images),
-        "compose": own.compose_file(),
-        "spec": _without_references(spec.as_dict()) if spec is not None else None,
-        "state": _without_references(plain(state)),
-    }
-
-
-def _without_references(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Of secrets the names alone: by what a host knows a value again, a weak one could be guessed elsewhere."""
-    return {**document, "secrets": sorted(document.get("secrets") or ())}
 
 
 def _version(state: State) -> str | None:

@@ -80,10 +80,10 @@ def ran(store: Store, own: InstanceStore, listing: Sequence[Container]) -> Ran |
     # A job that is ended by the stop may have done its work by that; one that sleeps, or keeps restarting, is none of a node that is well.
     if up != {item.service for item in job.containers if running(item)} or up & jobs or not up <= services(model).keys():
         return None
-    return Ran(spec, state, state.health, model, jobs, tuple(Known.of(own, state).stored.values()), there, up, _waves(model, up))
+    return Ran(spec, state, state.health, model, jobs, tuple(Known.of(own, state).stored.values()), there, up, waves(model, up))
 
 
-def _waves(model: Model, up: Collection[str]) -> list[list[str]]:
+def waves(model: Model, up: Collection[str]) -> list[list[str]]:
     """Services in the order in which they are to be started; nothing, where that takes more than an order."""
     needs = {name: _needs(services(model)[name]) for name in up}
     if any(services(model)[name].get("post_start") for name in up):

@@ -25,7 +25,7 @@ from ..common.errors import AvsError, HostError, LockedError
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
-from ..docker.containers import running
+from ..docker.containers import Container, running
 from ..health.probes import UNHEALTHY
 from ..instance import journal
 from ..instance.hold import hold_of
@@ -33,6 +33,7 @@ from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..status.entry import entry_of, tell
 from ..system.lock import Lock
+from ..system.prefetch import Ahead
 from ..system.signals import held_back
 from . import same_again
 from .by_record import to_be_down
@@ -61,6 +62,7 @@ class Still:
         self.passed: pace.Passed | None = None
         self.ended: list[str] = []
         self.ran: same_again.Ran | None = None
+        self._after: Ahead[list[Container]] | None = None
 
     def run(self, planned: Plan, passed: pace.Passed | None) -> dict[str, Any]:
         terms = self.way.terms(self.host.store)
@@ -120,7 +122,7 @@ class Still:
             if up:
                 self.item.told += halt(self.host.engine, self.own.id, containers, ending)
             self._copy_still(planned, descriptors, begun)
-        if any(map(running, self.host.engine.containers(self.own.id))):
+        if any(map(running, self._there() if self._after is None else self._after.answer())):
             self.copied = self.aside = None
             message = "the backup does not count: a container of it was started while it was copied"
             raise HostError(f"{self.own.id}: {message}", [finding("BAK-003", self.own.id, message, "Find out who starts it.")])
@@ -134,8 +136,15 @@ class Still:
 
     def _how(self) -> snapshot.Terms:
         terms, passed = self.terms, self.passed
-        how = snapshot.Terms(terms.version, terms.bound, parent=terms.parent)
+        how = snapshot.Terms(terms.version, terms.bound, parent=terms.parent, read=self._look)
         return how if passed is None else replace(how, parent=pace.again_from(passed.span), risky=passed.span.risky)
+
+    def _there(self) -> list[Container]:
+        return self.host.engine.containers(self.own.id)
+
+    def _look(self) -> None:
+        """Whether it was down until all was read is asked while times of files are looked at."""
+        self._after = Ahead(self._there)
 
     def _copy_still(self, planned: Plan, descriptors: tuple[int, ...], begun: Opened | None) -> None:
         """Of a node that is down."""

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ..backup import last, listing, verify
+from ..backup import changes, last, listing, verify
 from ..backup import restore as swaps
 from ..backup.kept import Backup
 from ..backup.restic import Restic
@@ -216,7 +216,7 @@ def _to_be_saved(own: InstanceStore, items: Sequence[Item]) -> int:
     """Bytes: what changed since the last backup, or all of it. The live pass before the stop takes them, and so does what is copied then."""
     known = last.read(own)
     since = moment_of(known.time) if known is not None and known.time and not is_ahead(known.time) else None
-    return listing.changed_since(trees(items), int((since or 0) * 1e9))
+    return changes.changed_since(trees(items), int((since or 0) * 1e9))
 
 
 def size_of(path: str) -> int:

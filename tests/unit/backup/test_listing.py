@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import listing
+from ansible_collections.restaking.avs.plugins.module_utils.backup import changes, listing
 from ansible_collections.restaking.avs.plugins.module_utils.backup.listing import Tree
 from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import literal
 
@@ -136,8 +136,8 @@ def test_bytes_that_changed_since(tree: Path) -> None:
     (tree / "full").write_bytes(b"x" * 8192)
     os.sync()
     trees = [Tree("data", str(tree))]
-    assert listing.changed_since(trees, 0) >= 8192
-    assert listing.changed_since(trees, time.time_ns() + 10**9) == 0
+    assert changes.changed_since(trees, 0) >= 8192
+    assert changes.changed_since(trees, time.time_ns() + 10**9) == 0
 
 
 def test_a_path_is_no_pattern() -> None:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import listing, pace, patience
+from ansible_collections.restaking.avs.plugins.module_utils.backup import changes, pace, patience
 from ansible_collections.restaking.avs.plugins.module_utils.backup.listing import Tree
 from ansible_collections.restaking.avs.plugins.module_utils.backup.pace import Pace
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import InstanceStore, Store
@@ -69,9 +69,9 @@ def test_a_file_that_changed_is_read_with_its_holes(tmp_path: Path) -> None:
         with open(tmp_path / name, "wb") as handle:
             handle.truncate(64 * MIB)
     tree = Tree("x", str(tmp_path))
-    assert listing.to_read_since([tree], 0) == 128 * MIB and listing.changed_since([tree], 0) < MIB
+    assert changes.to_read_since([tree], 0) == 128 * MIB and changes.changed_since([tree], 0) < MIB
     since = os.stat(tmp_path / "new").st_ctime_ns + 1
-    assert listing.to_read_since([tree], since) == 0
+    assert changes.to_read_since([tree], since) == 0
 
 
 def test_files_are_set_aside_where_that_is_quicker_than_to_read_what_changed() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import again, kept, listing, pace
+from ansible_collections.restaking.avs.plugins.module_utils.backup import again, changes, kept, listing, pace
 from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import Snapshot
 from ansible_collections.restaking.avs.plugins.module_utils.backup.span import Span
 from ansible_collections.restaking.avs.plugins.module_utils.system import clock
@@ -98,7 +98,7 @@ def test_what_changed_while_a_backup_waits_for_its_turn_is_counted(
     def waits(*more: object) -> object:
         ahead[0] = 0
         monkeypatch.setattr(pace, "_WAIT", -1.0)
-        monkeypatch.setattr(listing, "to_read_since", lambda _trees, begun: since.append(begun) or 0)
+        monkeypatch.setattr(changes, "to_read_since", lambda _trees, begun: since.append(begun) or 0)
         return real(*more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pace, "after_a_wait", waits)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import listing
+from ansible_collections.restaking.avs.plugins.module_utils.backup import changes
 from ansible_collections.restaking.avs.plugins.module_utils.backup.listing import Tree
 from ansible_collections.restaking.avs.plugins.module_utils.system import deep, files, trees
 
@@ -58,7 +58,7 @@ def test_a_deep_tree_is_walked(place: Path) -> None:
     top = str(place / "top")
     assert sum(1 for _folder in deep.walk(top)) == LEVELS + 1
     assert trees.tree_files(top) == ["d/" * LEVELS + "f"]
-    assert [path for path, _seen in listing.files_changed([Tree("x", top)], 0)] == [f"{top}/{'d/' * LEVELS}f"]
+    assert [path for path, _seen in changes.files_changed([Tree("x", top)], 0)] == [f"{top}/{'d/' * LEVELS}f"]
     files.copy_tree(top, str(place / "copy"))
     assert trees.tree_digest(str(place / "copy")) == trees.tree_digest(top)
     for name in ("top", "copy"):

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the manifest of a backup tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..common.records import plain
+from ..instance.state import State
+from ..instance.store import InstanceStore
+from . import listing, origin, owners
+from .volumes import Plan
+
+if TYPE_CHECKING:
+    from .snapshot import Copied
+
+
+def manifest(own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:
+    """All that tells what a backup is of. Secrets are in none of these: compose files have variables in their places, specs references."""
+    spec = own.spec()
+    return {
+        "schema": 1,
+        "id": copied.transaction,
+        "instance": own.id,
+        **origin.here(own).as_dict(),
+        "owners": owners.names(listing.read(copied.listing)),
+        "time": copied.begun,
+        "kind": copied.kind,
+        "items": [item.as_dict() for item in copied.items],
+        "omitted": dict(planned.omitted),
+        "left": dict(planned.left),
+        "files": copied.tree.entries,
+        "sockets": copied.tree.sockets,
+        "size": copied.tree.size,
+        "files_digest": copied.tree.digest,
+        "package": plain(state.package) if state.package is not None else None,
+        "profile": state.profile,
+        "release": state.release,
+        "images": dict(state.images),
+        "compose": own.compose_file(),
+        "spec": _without_references(spec.as_dict()) if spec is not None else None,
+        "state": _without_references(plain(state)),
+    }
+
+
+def _without_references(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Of secrets the names alone: by what a host knows a value again, a weak one could be guessed elsewhere."""
+    return {**document, "secrets": sorted(document.get("secrets") or ())}
