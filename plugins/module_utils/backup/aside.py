@@ -18,9 +18,10 @@ from ..system.clock import now
 from . import again, cloned, kept, listing, progress
 from .again import TICK
 from .cloned import Run
+from .contents import Copied
 from .listing import Summary, Tree
 from .restic import How, Restic
-from .snapshot import LIST, Copied, require, require_still, stage_of, unsound
+from .snapshot import LIST, require, require_still, stage_of, unsound
 from .span import Span
 from .volumes import Item
 

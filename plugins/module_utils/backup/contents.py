@@ -2,21 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the manifest of a backup tells."""
+"""What was copied, and what the manifest of a backup tells of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from ..common.records import plain
 from ..instance.state import State
 from ..instance.store import InstanceStore
-from . import listing, origin, owners
-from .volumes import Plan
+from . import kept, listing, origin, owners
+from .listing import Summary
+from .restic import Saved
+from .volumes import Item, Plan
 
-if TYPE_CHECKING:
-    from .snapshot import Copied
+
+@dataclass(frozen=True)
+class Copied:
+    """What was copied while the node was down, or, of the kind ``live-safe``, while it ran. ``listing`` is the file its tree is described in."""
+
+    transaction: str
+    saved: Saved
+    tree: Summary
+    items: Sequence[Item]
+    listing: str
+    begun: str
+    seconds: float
+    kind: str = kept.STOPPED
 
 
 def manifest(own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from ..system.prefetch import Ahead
 from . import again, changes, claims, cloned, contents, kept, listing, patience, progress, settings, uses
 from .again import TICK
 from .beside import Beside
+from .contents import Copied
 from .kept import Parent
 from .listing import Summary, Tree
 from .opened import Opened
@@ -56,20 +57,6 @@ class Terms:
     risky: Sequence[str] | None = None
     until: float = 0.0
     read: Callable[[], object] = bool
-
-
-@dataclass(frozen=True)
-class Copied:
-    """What was copied while the node was down, or, of the kind ``live-safe``, while it ran. ``listing`` is the file its tree is described in."""
-
-    transaction: str
-    saved: Saved
-    tree: Summary
-    items: Sequence[Item]
-    listing: str
-    begun: str
-    seconds: float
-    kind: str = kept.STOPPED
 
 
 def planned(engine: Engine, own: InstanceStore, state: State, wanted: settings.Settings) -> Plan:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..backup import aside, cloned, pace, progress, snapshot
+from ..backup.contents import Copied
 from ..backup.opened import Opened
 from ..backup.restic import Restic
 from ..backup.volumes import Plan
@@ -57,7 +58,7 @@ class Still:
         self.host, self.own, self.restic, self.way, self.terms = host, own, restic, way, terms
         listing = host.engine.containers(own.id)
         self.item = Work(look(InstanceSpec(id=own.id, state=STOPPED), host.store, listing, None))
-        self.copied: snapshot.Copied | None = None
+        self.copied: Copied | None = None
         self.aside: aside.Aside | None = None
         self.passed: pace.Passed | None = None
         self.ended: list[str] = []
@@ -219,7 +220,7 @@ def end_journal(item: Work, own: InstanceStore, way: Way, error: str | None) -> 
         item.ended(own, outcome, **details)
 
 
-def told(manifest: Mapping[str, Any], copied: snapshot.Copied) -> dict[str, Any]:
+def told(manifest: Mapping[str, Any], copied: Copied) -> dict[str, Any]:
     """What is said of a backup that was made: sizes in bytes, ``seconds`` of the copy while the node was down."""
     names = ("id", "time", "snapshot", "files", "sockets", "size", "omitted", "left")
     return {**{name: manifest[name] for name in names}, "added": copied.saved.added, "seconds": round(copied.seconds, 2)}

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import kept, retention, settings, snapshot, spare, verify
+from ansible_collections.restaking.avs.plugins.module_utils.backup.contents import Copied
 from ansible_collections.restaking.avs.plugins.module_utils.backup.kept import Backup
 from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import Restic, ResticError
-from ansible_collections.restaking.avs.plugins.module_utils.backup.snapshot import Copied
 from ansible_collections.restaking.avs.plugins.module_utils.backup.volumes import Item, Plan
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import read_state
