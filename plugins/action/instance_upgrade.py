@@ -17,7 +17,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.rules import 
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.meant import Ids, asked
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.outcome import outcome
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
-from ansible_collections.restaking.avs.plugins.plugin_utils.remote.backups import password_of
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote.backups import opened_by
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import code, module_said
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.host import Host, HostAction, Long
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.long_work import Call, followed, seconds
@@ -38,7 +38,7 @@ _ARGUMENTS = {
     "confirm": {"type": "bool", "default": False},
     "poll": {"type": "raw"},
     "holder": {"type": "str"},
-    **{name: {"type": "raw"} for name in ("repository", "password", "classes", "backup_acknowledged", "keep")},
+    **{name: {"type": "raw"} for name in ("repository", "password", "copies", "classes", "backup_acknowledged", "keep")},
     "stop_timeout": {"type": "raw", "default": 300},
 }
 _BACKUP = ("repository", "classes", "backup_acknowledged", "keep")
@@ -66,13 +66,14 @@ class ActionModule(HostAction):
             ids, poll = _ids(arguments), seconds(plain(arguments["poll"]), "avs_upgrade_poll", 1)
             word = {"acknowledged": _acknowledged(plain(arguments["acknowledged"])), "chain": _on_the_chain(plain(arguments["chain"]))}
             backup = {name: plain(arguments[name]) for name in _BACKUP if arguments[name] is not None}
-            password = password_of(task, plain(arguments["password"]))
-            if password is not None and not task.check:
-                backup["password"] = password
+            # A rollback needs the host's own repository alone.
+            found = opened_by(task, plain(arguments["password"]), None if back else plain(arguments["copies"]), not task.check)
+            backup.update(found.arguments)
             if back:
-                return _rolled_back(task, {**arguments, **backup}, ids, poll)
+                return _rolled_back(task, {**arguments, "password": None, **backup}, ids, poll)
+            backup.update({"password_given": True} if found.kept_back else {})
             about = {"state": "upgraded", "ids": list(ids.names), "all": ids.all}
-            host = Host(task, Long(_MODULE, about, poll, _LOOK, backup, [password] if password else []))
+            host = Host(task, Long(_MODULE, about, poll, _LOOK, backup, found.hidden))
             return upgraded(task, host, {**arguments, **word}, ids, names)
 
         answer = answered(task, lambda: host.changed, names, work)
@@ -114,13 +115,7 @@ def _on_the_chain(given: Any) -> list[str]:
 def _rolled_back(task: Task, arguments: Mapping[str, Any], ids: Ids, poll: int) -> dict[str, Any]:
     """By what the host itself has kept: no package is read, and no secret."""
     given = {"state": "rolled_back", "ids": list(ids.names), "all": ids.all, "confirm": arguments["confirm"]}
-    more = (
-        "holder",
-        "lock_timeout",
-        "stop_timeout",
-        *_BACKUP,
-        *(("password",) if isinstance(arguments["password"], str) and not task.check else ()),
-    )
+    more = ("holder", "lock_timeout", "stop_timeout", *_BACKUP, "password")
     given.update({name: plain(arguments[name]) for name in more if arguments[name] is not None})
 
     def execute(what: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ description:
 extends_documentation_fragment:
   - restaking.avs.taps
   - restaking.avs.long_work
+  - restaking.avs.backup_copies
 requirements:
   - On the host, Docker Engine 24 or newer with the Compose plugin 2.20 or newer, and restic 0.12 or newer.
 options:
@@ -88,6 +89,10 @@ options:
       - The password of the host's own repositories, as for P(restaking.avs.instance_backup#module), by which what is stored is saved before the
         new version has it, and put back. Needed where the host has none in memory.
     type: raw
+  password_given:
+    description: What the action plugin says in check mode, where there is an O(password) that is not sent. Not for playbooks.
+    type: bool
+    default: false
   classes:
     description:
       - Instance -> volume, or C(data/<folder>) -> class, as for P(restaking.avs.instance_backup#module). Where it is left out, what was said last
@@ -219,6 +224,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.avsctl import install
+from ..module_utils.backup import copies
 from ..module_utils.boot.settle import settle
 from ..module_utils.common.errors import AvsError
 from ..module_utils.common.findings import Finding, by_severity
@@ -252,7 +258,7 @@ def work(given: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
 
 def _backup(given: Mapping[str, Any]) -> dict[str, Any]:
     """What a module of backups is given."""
-    found = {name: given[name] for name in ("repository", "password", "classes", "keep")}
+    found = {name: given[name] for name in ("repository", "password", "password_given", "copies", "classes", "keep")}
     return {**found, "acknowledged": given["backup_acknowledged"]}
 
 
@@ -301,6 +307,8 @@ def main() -> None:
             "secret_values": {"type": "dict", "no_log": True},
             "repository": {"type": "path"},
             "password": {"type": "raw", "no_log": True},
+            "password_given": {"type": "bool", "default": False, "no_log": False},
+            "copies": {"type": "list", "elements": "dict", "options": copies.OPTIONS},
             "classes": {"type": "dict"},
             "backup_acknowledged": {"type": "dict"},
             "keep": {"type": "dict"},

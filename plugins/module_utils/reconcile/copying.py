@@ -28,25 +28,31 @@ from .work import of_the_system
 
 
 def copy_all(host: Host, own: InstanceStore, restic: Restic, wanted: Settings, entry: dict[str, Any]) -> None:
-    """``entry`` gets ``copies`` in its ``backup``: name -> ids of backups that were brought there; and an ``error`` of those that failed."""
+    """``brought``, and ``entry`` gets an ``error`` of those that failed."""
+    errors = brought(host, own, restic, wanted, entry)
+    if errors:
+        entry["waiting"] = not entry["error"] and all(isinstance(error, WaitingError) for error in errors)
+        entry["error"] = "\n".join(filter(None, (entry["error"], *map(str, errors))))
+        tell(entry, (item for error in errors for item in error.findings))
+
+
+def brought(host: Host, own: InstanceStore, restic: Restic, wanted: Settings, entry: dict[str, Any]) -> list[HostError]:
+    """``entry`` gets ``copies`` in its ``backup``: name -> ids of backups that were brought there. Returns what failed, an error a copy."""
     done: dict[str, list[str]] = {}
     errors: list[HostError] = []
     for copy in wanted.copies:
         try:
-            brought = _copy(host, own, restic, (wanted, copy), entry)
+            new = _copy(host, own, restic, (wanted, copy), entry)
         except OSError as error:
             errors.append(of_the_system(own.id, error, host.store.root))
             continue
         except HostError as error:
             errors.append(_named(own, copy, error))
             continue
-        done[copy.name] = [item.id for item in brought]
-        acted(entry, *([Action("copy", copy.name, "create")] if brought else []))
+        done[copy.name] = [item.id for item in new]
+        acted(entry, *([Action("copy", copy.name, "create")] if new else []))
     entry["backup"]["copies"] = done
-    if errors:
-        entry["waiting"] = not entry["error"] and all(isinstance(error, WaitingError) for error in errors)
-        entry["error"] = "\n".join(filter(None, (entry["error"], *map(str, errors))))
-        tell(entry, (item for error in errors for item in error.findings))
+    return errors
 
 
 def _copy(host: Host, own: InstanceStore, restic: Restic, what: tuple[Settings, Copy], entry: dict[str, Any]) -> Sequence[Backup]:
@@ -64,10 +70,10 @@ def _copy(host: Host, own: InstanceStore, restic: Restic, what: tuple[Settings, 
     if made is None:
         message = f"{entry['backup']['id']} is not in the repository any more: something else removes backups there"
         raise HostError(f"{own.id}: {message}", [finding("BAK-003", own.id, message, "Find out what does, and back up again.")])
-    brought = bringing.bring(restic, target, copy, made)
+    new = bringing.bring(restic, target, copy, made)
     if target.removes:
         _retain(own, target, wanted, copy, entry)
-    return brought
+    return new
 
 
 def _retain(own: InstanceStore, target: Restic, wanted: Settings, copy: Copy, entry: dict[str, Any]) -> None:

@@ -117,6 +117,9 @@ def _planned(item: Work, call: Call, host: Host, asked: Asked) -> Planned:
     again = staying.made_again(saved.planned) if between and all(one.revert for one in between) else ()
     stays = sorted({*kept, *again})
     planned = Planned(item, saved, between, stays)
+    # A trial is sent nothing of repositories.
+    if saved.needed and not call.document.get("trial"):
+        planned.findings += saved.foreseen()
     word = migrations.said(call.document, item.id)
     planned.findings += keys_changed(item)
     up = [one for one in item.job.containers if running(one)]

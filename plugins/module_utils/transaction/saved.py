@@ -8,26 +8,33 @@ has opened the repository by then, sealed before anything is switched."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from ..backup import pace, retention, snapshot
 from ..backup.opened import Opened
 from ..backup.restic import Restic
 from ..backup.settings import Settings
 from ..backup.volumes import Plan
+from ..common.actions import Action
 from ..common.errors import HostError
-from ..common.findings import Finding
+from ..common.findings import WARNING, Finding
 from ..common.rules import finding
 from ..docker.containers import running
 from ..instance.state import State
 from ..instance.store import InstanceStore
-from ..reconcile import retaining
-from ..reconcile.repositories import MAX_STOP, Asked, Host, keep_files, ready, wanted_settings
+from ..reconcile import copying, retaining
+from ..reconcile.control import acted
+from ..reconcile.repositories import MAX_STOP, Asked, Host, foreseen, keep_files, ready, wanted_settings
 from ..reconcile.repository_place import require_apart
+from ..reconcile.work import problems_of
+from ..status.entry import tell
 
 
 class Saved:
-    """Of one instance: ``plan`` says what there is to be saved, ``open`` has it ready, then ``live``, ``begin`` and ``copy``; ``close`` in any case."""
+    """Of one instance: ``plan`` says what there is to be saved, ``open`` has it ready, then ``live``, ``begin`` and ``copy``; ``close`` in any case;
+    ``settle`` once the node runs again."""
 
     def __init__(self, host: Host, own: InstanceStore, asked: Asked, state: State) -> None:
         self.host, self.own, self.asked, self.state = host, own, asked, state
@@ -48,6 +55,25 @@ class Saved:
     @property
     def findings(self) -> Sequence[Finding]:
         return self.planned.findings
+
+    def foreseen(self) -> list[Finding]:
+        """What ``open`` would refuse, as far as that can be known where nothing is written."""
+        problems: list[Finding] = []
+        for judge in (
+            lambda: require_apart(self.host, self.own, self.wanted),
+            lambda: foreseen(self.host, self.own, self.wanted, self.asked),
+        ):
+            try:
+                judge()
+            except HostError as error:
+                problems += problems_of(self.own.id, error)
+        return problems
+
+    def announce(self, entry: dict[str, Any]) -> None:
+        """What ``copy`` and ``settle`` would do."""
+        if self.needed:
+            copies = [Action("copy", one.name, "create") for one in self.wanted.copies]
+            acted(entry, Action("backup", self.own.id, "create"), *copies)
 
     def open(self, hold: tuple[int, ...]) -> None:
         """The repository, with room for it. Raises ``HostError`` where there will be no backup: then there is no upgrade."""
@@ -110,3 +136,15 @@ class Saved:
         backup = str(self.manifest["id"])
         retention.need(self.own, backup, why)
         return backup
+
+    def settle(self, entry: dict[str, Any]) -> None:
+        """Other backups, and copies of this one elsewhere. The upgrade is committed: what fails is told, and no failure of it."""
+        if self.restic is None or self.manifest is None:
+            return
+        entry["backup"] = {"id": self.manifest["id"], "seconds": round(self.seconds, 2), "copies": {}}
+        acted(entry, Action("backup", self.own.id, "create"))
+        with suppress(OSError):
+            retaining.retain(self.restic, self.own, self.wanted, entry)
+            for error in copying.brought(self.host, self.own, self.restic, self.wanted, entry):
+                message = "; ".join([error.message.partition(": ")[2] or error.message, *(item.message for item in error.findings)])
+                tell(entry, [finding("BAK-003", self.own.id, message, "The next backup brings it there, too.", severity=WARNING)])

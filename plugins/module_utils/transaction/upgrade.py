@@ -25,7 +25,7 @@ from ..docker.names import project
 from ..instance import before, journal, secrets_before, transaction
 from ..instance.store import left
 from ..instance.transaction import BACKUP, CHECK_AGAIN, COMMIT, GATE, LIVE_COPY, MIGRATE, PRUNE, START, STEPS, STOP, SWITCH, Transaction
-from ..reconcile import apply, copying, retaining
+from ..reconcile import apply
 from ..reconcile.by_record import to_be_down
 from ..reconcile.control import acted
 from ..reconcile.draft import Surroundings
@@ -66,8 +66,7 @@ def announced(planned: Planned) -> dict[str, Any]:
     item.actions = [*(Action("container", name, "stop") for name in up), *item.actions]
     announce(item)
     entry = item.job.entry
-    if planned.saved.needed:
-        acted(entry, Action("backup", item.id, "create"))
+    planned.saved.announce(entry)
     tell(entry, [*planned.saved.findings, *planned.findings])
     entry["upgrade"] = {**planned.as_dict(), "steps": list(STEPS)}
     return entry
@@ -299,19 +298,8 @@ class Upgrading:
         if self.work.health is not None:
             entry["health"] = self.work.health.as_dict()
         entry["upgrade"] = {**told, "step": COMMIT, "stopped": round(self.seconds, 1)}
-        self._prune(entry)
+        self.planned.saved.settle(entry)
         return entry
-
-    def _prune(self, entry: dict[str, Any]) -> None:
-        """Other backups, and copies of this one elsewhere, once the node runs."""
-        saved = self.planned.saved
-        if saved.restic is None or saved.manifest is None:
-            return
-        entry["backup"] = {"id": saved.manifest["id"], "seconds": round(saved.seconds, 2), "copies": {}}
-        acted(entry, Action("backup", self.own.id, "create"))
-        with suppress(OSError):
-            retaining.retain(saved.restic, self.own, saved.wanted, entry)
-            copying.copy_all(self.host, self.own, saved.restic, saved.wanted, entry)
 
     def _undone(self, told: dict[str, Any], error: AvsError) -> dict[str, Any]:
         """After a way back, or one that could not be gone yet."""

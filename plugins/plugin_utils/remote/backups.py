@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ansible.utils.display import Display
@@ -56,23 +57,16 @@ class BackupAction(HostAction):
         arguments = dict(self._task.args)
         if self.named:
             arguments.setdefault("inventory_name", task.target)
-        elsewhere = plain(arguments.pop(_COPIES, None))
-        wanted = {_VARIABLE: plain(arguments.pop(_PLACE, None)), **_of_copies(elsewhere)}
-        sends = self.always or not task.check
+        given, elsewhere = plain(arguments.pop(_PLACE, None)), plain(arguments.pop(_COPIES, None))
         try:
             self._misspelt(task)
             require_types(arguments, self.replaces)
             poll = seconds(plain(arguments.pop("poll", None))) if self.long else 0
-            found = _values(task, {place: given for place, given in wanted.items() if given not in (None, "")})
-            _require_copies(elsewhere, found)
-            if found and sends:
-                Host(task).require_stdin()
+            found = opened_by(task, given, elsewhere, self.always or not task.check)
         except AvsError as error:
             return {"failed": True, "changed": False, **error.as_result()}
-        sent = found if sends else {}
-        arguments.update({_PLACE: sent[_VARIABLE]} if _VARIABLE in sent else {})
-        arguments.update({"password_given": True} if self.announces and _VARIABLE in found and not sends else {})
-        arguments.update({_COPIES: _filled(elsewhere, sent)} if elsewhere is not None else {})
+        arguments.update(found.arguments)
+        arguments.update({"password_given": True} if self.announces and found.kept_back else {})
 
         def execute(given: dict[str, Any]) -> dict[str, Any]:
             done: dict[str, Any] = self._execute_module(module_name=self.module, module_args=given, task_vars=task_vars)
@@ -94,12 +88,28 @@ class BackupAction(HostAction):
             display.warning(f"{item.as_line()} ({item.id})")
 
 
-def password_of(task: Task, given: Any) -> str | None:
-    """The password of the hosts' own repositories, from where the inventory says it is. Raises ``InputError`` and ``SecretError``."""
-    found = None if given in (None, "") else _values(task, {_VARIABLE: given})[_VARIABLE]
-    if found is not None and not task.check:
+@dataclass(frozen=True)
+class Openers:
+    """What repositories are opened by. ``arguments`` of a module have it, where it is sent; ``hidden``: what of that is secret;
+    ``kept_back``: there is a password, which is not sent."""
+
+    arguments: Mapping[str, Any] = field(repr=False)
+    hidden: Sequence[str] = field(repr=False)
+    kept_back: bool
+
+
+def opened_by(task: Task, password: Any, elsewhere: Any, sends: bool) -> Openers:
+    """The hosts' own repositories, and the copies ``elsewhere``, from where the inventory says it is. It is looked for, and only with ``sends``
+    part of the arguments. Raises ``AvsError``."""
+    wanted = {_VARIABLE: password, **_of_copies(elsewhere)}
+    found = _values(task, {place: given for place, given in wanted.items() if given not in (None, "")})
+    _require_copies(elsewhere, found)
+    if found and sends:
         Host(task).require_stdin()
-    return found
+    sent = found if sends else {}
+    arguments = {_PLACE: sent[_VARIABLE]} if _VARIABLE in sent else {}
+    arguments.update({_COPIES: _filled(elsewhere, sent)} if elsewhere is not None else {})
+    return Openers(arguments, list(sent.values()), _VARIABLE in found and not sends)
 
 
 def _of_copies(given: Any) -> dict[str, Any]:

@@ -51,6 +51,11 @@ def noted(module: AnsibleModule) -> dict:
         "env": {spec["id"]: spec["env"] for spec in document.get("specs") or ()},
         "values": sorted(hashlib.sha256(value.encode()).hexdigest() for value in values),
         "password": hashlib.sha256(given["password"].encode()).hexdigest() if given["password"] else None,
+        "password_given": given["password_given"],
+        "copies": [
+            {**{key: value for key, value in copy.items() if value}, "secret": hashlib.sha256((copy["secret"] or "").encode()).hexdigest()}
+            for copy in given["copies"] or ()
+        ],
         "copy": "copy" in document,
     }
 

@@ -19,6 +19,8 @@ from tests.integration.controller.controller import Controller, Run, entry
 from tests.unit.support.versions_in_git import tap_of
 
 PASSWORD = "canary-of-the-repository"
+COPY = {"name": "offsite", "repository": "sftp:avs@backup.example.org:/srv/avs", "known_hosts": "backup.example.org ssh-ed25519 AAAA"}
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\ncanary-of-the-copy\n-----END OPENSSH PRIVATE KEY-----\n"
 NODE = "demo-avs-op1"
 ROLE = "restaking.avs.upgrade : "
 
@@ -53,7 +55,7 @@ class Fleet:
         down = {"package": "core/demo-avs", "version": version, "profile": "hoodi", "tag": "down", "state": "stopped"}
         broken = {"package": "core/demo-avs", "version": "1", "profile": "hoodi", "tag": "broken"}
         own = {"avs_taps": [{"name": "core", "url": str(self._tap)}], "avs_cache_dir": str(self.controller.folder / "cache")}
-        more = {"avs_backup_password": PASSWORD, "avs_upgrade_poll": 1}
+        more = {"avs_backup_password": PASSWORD, "avs_backup_copies": [{**COPY, "secret": KEY}], "avs_upgrade_poll": 1}
         self.controller.inventory({"h1": [node, down, broken], "h2": []}, {**self._variables, **own, **more})
 
     def has(self, version: str, **more: Any) -> None:
@@ -80,6 +82,10 @@ def fleet(controller: Controller, approle: dict[str, Any], canaries: Canaries, t
     return Fleet(controller, tap, approle, canaries.put("upgraded"))
 
 
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def told(run: Run, role: str = ROLE) -> list[str]:
     return list(run.tasks("h1")[f"{role}Say what became of each"]["msg"])
 
@@ -103,14 +109,18 @@ def test_it_is_said_before_done_once_and_then_left_alone(fleet: Fleet, canaries:
     assert [(call["complete"], call["check"], call["values"], call["password"], call["copy"]) for call in fleet.calls] == [
         (False, True, [], None, False), (True, True, [], None, False),
     ]  # fmt: skip
+    judged = fleet.calls[-1]
+    # The repository is looked at as well, by what the host has.
+    assert judged["password_given"] and judged["copies"] == [{**COPY, "prune": "here", "secret": digest("")}]
     fleet.has("v1.0.0", lasts=2)
     done = fleet.upgrade()
     assert done.code == 0 and fleet.installed == "v1.1.0", done.output
     assert told(done) == [f"h1 {NODE}: v1.0.0 -> v1.1.0, backup 0123456789ab, down for 4.2 s"]
     first, second, *asked = fleet.calls
     assert (first["values"], first["password"]) == ([], None) and len(second["values"]) == 5
-    assert second["password"] == hashlib.sha256(PASSWORD.encode()).hexdigest() and second["copy"]
-    assert second["upgrade"] == {"ids": [NODE], "acknowledged": {}} and second["specs"] == {NODE: "v1.1.0"}
+    assert second["password"] == digest(PASSWORD) and second["copy"] and not second["password_given"]
+    assert second["copies"] == [{**COPY, "prune": "here", "secret": digest(KEY)}]
+    assert second["upgrade"] == {"ids": [NODE], "acknowledged": {}, "chain": []} and second["specs"] == {NODE: "v1.1.0"}
     # The value under the old name came along.
     assert second["env"][NODE]["OPERATOR_FEE"] == "0.5"
     assert [(call["job"]["name"], call["job"]["begin"], call["complete"]) for call in asked] == [("ab" * 12, False, None)] * 3
@@ -119,7 +129,7 @@ def test_it_is_said_before_done_once_and_then_left_alone(fleet: Fleet, canaries:
     assert again.code == 0 and told(again) == [f"h1 {NODE}: has v1.1.0 already, nothing to do"]
     assert again.data["stats"]["h1"]["changed"] == 0 and len(fleet.calls) == 6
     text = check.output + done.output + again.output + fleet.controller.left_behind()
-    assert canaries.found_in(text) == [] and PASSWORD not in text
+    assert canaries.found_in(text) == [] and PASSWORD not in text and "canary-of-the-copy" not in text
 
 
 def test_over_the_version_that_brings_the_data_forward(fleet: Fleet) -> None:
@@ -197,7 +207,7 @@ def test_back_to_the_version_before(fleet: Fleet) -> None:
     done = back(avs_rollback_confirmed=True)
     assert done.code == 0 and fleet.installed == "v1.0.0", done.output
     assert told(done, "") == [f"h1 {NODE}: v1.1.0 -> v1.0.0", "    what was stored since 2026-01-01T00:00:00Z is put aside"]
-    assert fleet.calls[-1]["password"] == hashlib.sha256(PASSWORD.encode()).hexdigest() and fleet.calls[-1]["confirm"]
+    assert fleet.calls[-1]["password"] == digest(PASSWORD) and fleet.calls[-1]["confirm"] and fleet.calls[-1]["copies"] == []
     assert {(call["check"], call["confirm"]) for call in fleet.calls} == {(True, False), (False, True)}
     # One that was cut is on its way back already; a confirmation says more than that.
     fleet.has("v1.1.0", before={NODE: "v1.0.0"}, cut=True)

@@ -179,13 +179,6 @@ def test_a_node_that_is_to_be_down_is_not_upgraded(memory_host: MemoryHost, save
     assert running(host) == {"node", "gateway"}
 
 
-def test_an_upgrade_without_a_password_for_its_backup_is_none(memory_host: MemoryHost, saved: ResticInMemory) -> None:
-    host = memory_host
-    done = entry(upgrade(host, saved, newer(host), password=""))
-    assert "failed at LIVE COPY" in done["error"] and "nothing of it was changed" in done["error"], done["error"]
-    assert (version(host), running(host)) == ("v1.0.0", {"node", "gateway"})
-
-
 PLUGIN = "registry.example.org/demo-avs:1.0.0"
 
 
