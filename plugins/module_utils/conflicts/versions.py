@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What of an instance may change without an upgrade (rule UPG-005). Pure."""
+"""What of an instance may change without an upgrade (rule UPG-005), and where an upgrade may not lead (UPG-008). Pure."""
 
 from __future__ import annotations
 
@@ -58,9 +58,11 @@ def _backwards(place: str, have: Package, want: Package) -> list[Finding]:
     """What an older version would find is of a newer one."""
     if not (is_version(have.version) and is_version(want.version)) or version_key(str(want.version)) >= version_key(str(have.version)):
         return []
-    message = f"installed is {have.version}, wanted is {want.version}, which is older; nothing was changed"
-    remedy = "What was upgraded goes back with restaking.avs.rollback; else install the older version under another tag."
-    return [finding("UPG-005", place, message, remedy)]
+    return [leads_back(place, str(have.version), str(want.version))]
+
+
+def leads_back(place: str, installed: str, wanted: str) -> Finding:
+    return finding("UPG-008", place, f"{wanted} is older than {installed}, which is installed: an upgrade never leads back")
 
 
 def never_well(state: State) -> bool:

@@ -7,7 +7,7 @@ has opened the repository by then, sealed before anything is switched."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -59,10 +59,11 @@ class Saved:
     def foreseen(self) -> list[Finding]:
         """What ``open`` would refuse, as far as that can be known where nothing is written."""
         problems: list[Finding] = []
-        for judge in (
+        judges: Sequence[Callable[[], None]] = (
             lambda: require_apart(self.host, self.own, self.wanted),
             lambda: foreseen(self.host, self.own, self.wanted, self.asked),
-        ):
+        )
+        for judge in judges:
             try:
                 judge()
             except HostError as error:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ...module_utils.common.findings import Finding
 from ...module_utils.common.names import is_version, version_key
 from ...module_utils.common.rules import finding
+from ...module_utils.conflicts.versions import leads_back
 from ..packages.profile import Profile
 from ..packages.renames import older
 from .entries import Entry
@@ -42,7 +43,7 @@ def refused(instance: str, installed: str | None, wanted: str | None, order: Seq
     if newer is None:
         message = f"{wanted or 'a package without a version'} cannot be compared with {installed or 'a package without a version'}, which is installed"
         return finding("UPG-008", place, message, "Name a version of a tap that is newer than the installed one.")
-    return finding("UPG-008", place, f"{wanted} is older than {installed}, which is installed: an upgrade never leads back")
+    return leads_back(place, str(installed), str(wanted))
 
 
 def way(installed: str, wanted: str, versions: Sequence[str], migrations: Migrations) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.conflicts.versions import version_problems
 from ansible_collections.restaking.avs.plugins.module_utils.instance.state import State
+from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.crossing import refused
 
 from tests.unit.support.models import spec, typed
 
@@ -39,6 +40,19 @@ def test_versions_change_on_purpose_only(state: dict[str, Any] | None, package: 
     if rules == ["UPG-005"] and "version" in package:
         assert "v1.0.0" in found[0].message
         assert package["version"] in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("package", "rules"),
+    [({"version": "v0.9.0"}, ["UPG-008"]), ({"version": "v1.1.0"}, []), ({"commit": "b" * 40}, []), ({"name": "other-avs"}, ["INV-001"])],
+)
+def test_an_upgrade_leads_to_no_older_version(package: dict[str, Any], rules: list[str]) -> None:
+    wanted = typed(package={**spec()["package"], **package})
+    found = version_problems(wanted, State.read({"phase": "committed", "package": PACKAGE, "profile": "hoodi"}), upgrade=True)
+    assert [item.id for item in found] == rules
+    # As the controller says it, which asks first.
+    problem = refused(wanted.id, "v1.0.0", "v0.9.0")
+    assert problem is not None and (rules != ["UPG-008"] or found == [problem])
 
 
 def test_a_package_without_a_version_is_called_one() -> None:

@@ -161,7 +161,7 @@ def test_what_cannot_be_upgraded_is_told_before_anything_is_touched(memory_host:
     assert "/etc/node.conf, /var/lib/rows of service node" in raised.value.findings[0].message
     done = entry(upgrade(host, saved, newer(host), acknowledged={ID: ["node:/etc", "node:/var/lib/rows"]}))
     assert done["error"] is None and host.ids() != ids
-    for spec, words in ((keyless(host), "which is older"), ({**newer(host, "v1.2.0"), "profile": "mainnet"}, "profile mainnet")):
+    for spec, words in ((keyless(host), "v1.0.0 is older than v1.1.0"), ({**newer(host, "v1.2.0"), "profile": "mainnet"}, "profile mainnet")):
         with pytest.raises(HostError, match=words):
             upgrade(host, saved, spec)
     assert version(host) == "v1.1.0"
