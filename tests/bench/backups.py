@@ -1,19 +1,19 @@
 # Copyright: (c) 2026, restaking.avs contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a backup takes, and how long its node is away for it: from the last good answer of its health probe to the next one."""
+"""What a backup takes, and how long its node is away for it, or for an upgrade, which makes one."""
 
 from __future__ import annotations
 
 import json
 import statistics
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import hvac
 
+from tests.bench.away import Changes, Watched
 from tests.bench.row import Row
+from tests.bench.upgrades import Versions, tap_of_versions
 from tests.demo.prepare import node, store_keys
 from tests.integration.support import Fleet, Host
 
@@ -27,39 +27,33 @@ SPARSE = (
     f"for i in $(seq 0 63); do dd if=/dev/urandom of={WORK}/one bs=4M count=1 seek=$((i * 16)) conv=notrunc status=none; done"
 )
 # One in a hundred of each, and what it takes to copy as much.
-MANY_CHANGED = f"for i in $(seq 200); do head -c 53687 /dev/urandom >{WORK}/$i/faa; done; sync"
-MANY_COPIED = f"mkdir /var/backups/bare && cp {WORK}/*/faa --target-directory /var/backups/bare --backup=numbered && sync"
-SPARSE_CHANGED = (
-    f"for i in $(seq 0 9); do dd if=/dev/urandom of={WORK}/one bs=4M count=1 seek=$((i * 96)) conv=notrunc status=none; done; sync"
+MANY_CHANGES = Changes(
+    f"for i in $(seq 200); do head -c 53687 /dev/urandom >{WORK}/$i/faa; done; sync",
+    f"mkdir /var/backups/bare && cp {WORK}/*/faa --target-directory /var/backups/bare --backup=numbered && sync",
+    "1 % of 1 GiB in 20,000 files changed",
 )
-SPARSE_COPIED = (
+SPARSE_CHANGES = Changes(
+    f"for i in $(seq 0 9); do dd if=/dev/urandom of={WORK}/one bs=4M count=1 seek=$((i * 96)) conv=notrunc status=none; done; sync",
     f"for i in $(seq 0 9); do dd if={WORK}/one of=/var/backups/bare bs=4M count=1 skip=$((i * 96)) seek=$i conv=notrunc status=none; done; "
-    "sync"
+    "sync",
+    "1 % of one sparse file of 4 GiB changed",
 )
-WATCH = """
-import sys, time, urllib.request, os
-last, longest, end = time.monotonic(), 0.0, time.monotonic() + 600
-while not os.path.exists("/run/bench-done") and time.monotonic() < end:
-    try:
-        good = urllib.request.urlopen(sys.argv[1], timeout=2).status == 200
-    except OSError:
-        good = False
-    now = time.monotonic()
-    if good:
-        longest, last = max(longest, now - last), now
-    time.sleep(0.02)
-print(longest)
-"""
+BACKUP = "node away for a backup against stop, copy of what changed, start"
+UPGRADE = "node away for an upgrade against stop, copy of what changed, start"
 
 
 def backup_rows(fleet: Fleet, host: Host, client: hvac.Client, runs: int) -> list[Row]:
     store_keys(client, TAG)
-    entry = node(TAG, "mainnet", 80)
+    # A tap of as many versions as there are upgrades to come.
+    tap = tap_of_versions(fleet.folder / "versions", runs, fleet.facts["lab_registry"])
+    entry = {**node(TAG, "hoodi", 80), "package": "bench/demo-avs"}
     placed = {host.name: [entry]}
-    fleet.variables.update({"avs_backup_repository": "/var/backups/bench", "avs_backup_password": "a password of a bench"})
+    taps = [*fleet.variables["avs_taps"], {"name": "bench", "url": str(tap)}]
+    saved = {"avs_backup_repository": "/var/backups/bench", "avs_backup_password": "a password of a bench"}
+    fleet.variables.update({"avs_taps": taps, **saved})
     _must(fleet.play("install", placed, timeout=1800))
     host.run(f"command -v restic >/dev/null || {{ apt-get -q update && apt-get -q -y install restic; }}; {MANY}; sync")
-    probe = f"http://127.0.0.1:{entry['options']['main-port']}/eigen/node/health"
+    watched = Watched(host, ID, f"http://127.0.0.1:{entry['options']['main-port']}/eigen/node/health", runs)
     # Down, so that all of it is read by the copy: the first one, and one of the same data.
     host.run(f"avsctl stop {ID}")
     _must(fleet.play("backup", placed, "-e", json.dumps({"avs_backup": [ID]}), timeout=1800))
@@ -75,11 +69,13 @@ def backup_rows(fleet: Fleet, host: Host, client: hvac.Client, runs: int) -> lis
             f"{same:.2f} s against {first:.2f} s, 1 GiB in 20,000 files",
         )
     ]
-    rows.append(_away(host, probe, (MANY_CHANGED, MANY_COPIED), runs, "1 % of 1 GiB in 20,000 files changed"))
+    rows.append(watched.row(BACKUP, MANY_CHANGES, lambda: host.run(f"avsctl backup {ID}")))
+    versions = Versions(fleet, host, entry)
+    rows.append(watched.row(UPGRADE, MANY_CHANGES, versions.upgrade))
     host.run(SPARSE)
     host.run(f"avsctl backup {ID}")
-    rows.append(_away(host, probe, (SPARSE_CHANGED, SPARSE_COPIED), runs, "1 % of one sparse file of 4 GiB changed"))
-    _must(fleet.play("install", {host.name: [{**entry, "state": "absent", "purge": True}]}))
+    rows.append(watched.row(BACKUP, SPARSE_CHANGES, lambda: host.run(f"avsctl backup {ID}")))
+    _must(fleet.play("install", {host.name: [{**versions.entry, "state": "absent", "purge": True}]}))
     host.run("rm -rf /var/backups/bench")
     return rows
 
@@ -97,36 +93,3 @@ def _last(host: Host) -> float:
 def _again(host: Host) -> float:
     host.run(f"avsctl backup {ID}")
     return _last(host)
-
-
-def _away(host: Host, probe: str, how: tuple[str, str], runs: int, what: str) -> Row:
-    """How long a node is away for a backup, against a bare stop and start with a plain copy of what has changed between."""
-    changed, copied = how
-    node, gateway = f"avs-{ID}-node", f"avs-{ID}-gateway"
-    # Each in the order in which they need each other: the node, which is watched, waits for nothing of the other one's.
-    bare = f"docker stop {gateway} {node} >/dev/null; {copied}; docker start {node} {gateway} >/dev/null"
-    ours, plain = [], []
-    for _run in range(runs):
-        host.run(changed)
-        ours.append(_outage(host, probe, lambda: host.run(f"avsctl backup {ID}")))
-        plain.append(_outage(host, probe, lambda: host.run(bare)))
-        host.run("rm -rf /var/backups/bare")
-    one, other = statistics.median(ours), statistics.median(plain)
-    detail = f"{one:.2f} s against {other:.2f} s, both until it answers again; {what}"
-    return Row("node away for a backup against stop, copy of what changed, start", one / other, 1.3, "x", detail)
-
-
-def _outage(host: Host, probe: str, act: Callable[[], object]) -> float:
-    """The longest time between two good answers of a probe while something is done."""
-    said: list[str] = []
-    host.run("rm -f /run/bench-done")
-    watcher = threading.Thread(target=lambda: said.append(host.run(f"python3 - {probe}", stdin=WATCH)))
-    watcher.start()
-    try:
-        host.run(f"sleep 1; until curl -sf -o /dev/null {probe}; do sleep 0.1; done")
-        act()
-        host.run(f"until curl -sf -o /dev/null -w '%{{http_code}}' {probe} | grep -q 200; do sleep 0.1; done; sleep 0.5")
-    finally:
-        host.run("touch /run/bench-done")
-        watcher.join()
-    return float(said[0])

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,16 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.fetching import git 
 from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package import Package, PackageRequest, inspect_package, load_package
 
-from tests.unit.support.builders import GitRepo, next_run, package_files, write
+from tests.unit.support.builders import GitRepo, package_files, write
 
 
 def load(repo: GitRepo, cache: Cache, version: str | None = "v5.5.2", commit: str | None = None) -> Package:
     return load_package(PackageRequest({"git": repo.url}, version, commit), [], cache)
+
+
+def next_run(cache: Cache) -> Cache:
+    """The same cache in another playbook run."""
+    return Cache(cache.root, Path(tempfile.mkdtemp(dir=cache.root.parent)))
 
 
 def rules(error: InputError) -> list[tuple[str, str]]:

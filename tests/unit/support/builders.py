@@ -9,13 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache import Cache
 
 MANIFEST: dict[str, Any] = {
     "version": "0.1.0",
@@ -123,8 +121,3 @@ class GitRepo:
         if tag:
             self.git("tag", "--force", tag)
         return self.git("rev-parse", "HEAD")
-
-
-def next_run(cache: Cache) -> Cache:
-    """The same cache in another playbook run."""
-    return Cache(cache.root, Path(tempfile.mkdtemp(dir=cache.root.parent)))

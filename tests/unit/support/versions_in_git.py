@@ -21,8 +21,15 @@ PACKAGE = Path(__file__).resolve().parents[3] / "examples/packages/demo-avs"
 Changed = Mapping[str, Callable[[dict[str, Any]], None]]
 
 
-def tap_of(folder: Path, versions: Sequence[str], changed: Changed | None = None, like: Mapping[str, str] | None = None) -> Path:
-    """A tap with ``demo-avs`` in these versions, the oldest first. ``like``: a version of the examples that others are made of."""
+def tap_of(
+    folder: Path,
+    versions: Sequence[str],
+    changed: Changed | None = None,
+    like: Mapping[str, str] | None = None,
+    registry: str | None = None,
+) -> Path:
+    """A tap with ``demo-avs`` in these versions, the oldest first. ``like``: a version of the examples that others are made of; ``registry``:
+    the one that has its images."""
     repo, listed = GitRepo(folder / "repo"), []
     for version in versions:
         for path in repo.root.iterdir():
@@ -34,6 +41,8 @@ def tap_of(folder: Path, versions: Sequence[str], changed: Changed | None = None
             runtime = yaml.safe_load(path.read_text())
             change(runtime)
             path.write_text(as_yaml(runtime))
+        for path in repo.root.rglob("*.yml") if registry else ():
+            path.write_text(path.read_text().replace("registry.example.org", str(registry)))
         write_checksums(repo.root)
         # Files of one size that came in one moment look alike to its index.
         repo.git("rm", "-r", "--quiet", "--cached", "--ignore-unmatch", ".")
