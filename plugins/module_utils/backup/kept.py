@@ -167,3 +167,11 @@ def whole_id(snapshots: Iterable[Snapshot], start: str, transaction: str) -> Sna
 def manifest_paths(seal: Mapping[str, Any]) -> list[str]:
     """Paths of a host that a manifest's items are of."""
     return [str(item["path"]) for item in seal.get("items") or ()]
+
+
+def needless_after(snapshots: Iterable[Snapshot], instance: str, made: Snapshot) -> list[Snapshot]:
+    """What no backup needs, once one was sealed: but of one that was read from clones the next live pass is compared with the one before."""
+    known = list(snapshots)
+    found = [item for item in unsealed(known, instance) if item.id != made.id]
+    before = parent(known, instance).snapshot if CLONED in made.tags else ""
+    return [item for item in found if item.id != before]

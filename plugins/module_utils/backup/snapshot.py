@@ -231,8 +231,31 @@ def require_still(instance: str, tree: Summary, mark: int) -> None:
 
 def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:
     """Make a backup of what was copied, if the repository has all of it. Returns the manifest. Raises ``ResticError``, ``HostError``."""
+    check(restic)
+    manifest, known = _sealed(restic, own, state, copied, planned)
+    _let_go(restic, own, manifest, known)
+    return manifest
+
+
+def seal_checked(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:
+    """``seal``, of a repository that was checked a moment ago: what is new since restic has just written. ``tidy`` it later."""
+    return _sealed(restic, own, state, copied, planned)[0]
+
+
+def tidy(restic: Restic, own: InstanceStore, manifest: Mapping[str, Any]) -> None:
+    """What a seal leaves that no backup needs goes."""
+    with suppress(ResticError):
+        _let_go(restic, own, manifest, restic.snapshots(recent=True))
+
+
+def check(restic: Restic) -> None:
+    """Whether the repository has all that its snapshots are made of. Raises ``ResticError``."""
     restic.progress.phase(progress.CHECK)
     restic.check(everything=False)
+
+
+def _sealed(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> tuple[dict[str, Any], Sequence[Snapshot]]:
+    """The manifest, and what there is by then."""
     restic.progress.phase(progress.SEAL)
     known = restic.snapshots()
     snapshot = kept.whole_id(known, copied.saved.snapshot, copied.transaction)
@@ -245,11 +268,16 @@ def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, plann
     label = kept.label(own.id, kept.SEAL, copied.transaction, _version(state), kind=copied.kind, of=snapshot.id)
     restic.backup([stage], label, How())
     files.remove(stage)
-    if not restic.unread:
-        with suppress(ResticError):
-            # A repository may take no change of what it has; nothing of these is ever taken for a backup.
-            restic.forget([item.id for item in _needless(known, own.id, snapshot)])
-    return manifest
+    return manifest, known
+
+
+def _let_go(restic: Restic, own: InstanceStore, manifest: Mapping[str, Any], known: Sequence[Snapshot]) -> None:
+    if restic.unread:
+        return
+    made = [item for item in known if item.id == manifest["snapshot"]]
+    with suppress(ResticError):
+        # A repository may take no change of what it has; nothing of these is ever taken for a backup.
+        restic.forget([item.id for one in made for item in kept.needless_after(known, own.id, one)])
 
 
 def _require_restorable(restic: Restic, own: InstanceStore, copied: Copied, snapshot: str) -> None:
@@ -268,13 +296,6 @@ def _require_restorable(restic: Restic, own: InstanceStore, copied: Copied, snap
     told = "; ".join(filter(None, problems))
     if told:
         raise unsound(own.id, f"restic would not put back what is there: {told}; remove such, or have it lie in a folder of class cache")
-
-
-def _needless(known: Sequence[Snapshot], instance: str, made: Snapshot) -> list[Snapshot]:
-    """What no backup needs: but of one that was read from clones the next live pass is compared with the one before."""
-    found = [item for item in kept.unsealed(known, instance) if item.id != made.id]
-    parent = kept.parent(known, instance).snapshot if kept.CLONED in made.tags else ""
-    return [item for item in found if item.id != parent]
 
 
 def sweep(own: InstanceStore) -> None:

@@ -93,6 +93,8 @@ class Saved:
     def live(self) -> None:
         if self.restic is not None and self.terms is not None:
             self.passed = pace.live_passes(self.restic, self.own, self.planned, self.terms)
+            # It takes seconds that a node would be down for: of what it has by now nothing is written anew then.
+            snapshot.check(self.restic)
 
     def begin(self, name: str, hold: tuple[int, ...], most: float) -> None:
         """Have restic open the repository, and wait until the node is down, ``most`` seconds: it reads nothing before ``copy``, and ends where
@@ -133,7 +135,7 @@ class Saved:
             raise HostError(f"{self.own.id}: {message}", [finding("BAK-003", self.own.id, message, "Find out who starts it.")])
         self.seconds = copied.seconds
         pace.learn(self.own, copied.seconds)
-        self.manifest = snapshot.seal(restic, self.own, self.state, copied, self.planned)
+        self.manifest = snapshot.seal_checked(restic, self.own, self.state, copied, self.planned)
         backup = str(self.manifest["id"])
         retention.need(self.own, backup, why)
         return backup
@@ -145,6 +147,7 @@ class Saved:
         entry["backup"] = {"id": self.manifest["id"], "seconds": round(self.seconds, 2), "copies": {}}
         acted(entry, Action("backup", self.own.id, "create"))
         with suppress(OSError):
+            snapshot.tidy(self.restic, self.own, self.manifest)
             retaining.retain(self.restic, self.own, self.wanted, entry)
             for error in copying.brought(self.host, self.own, self.restic, self.wanted, entry):
                 message = "; ".join([error.message.partition(": ")[2] or error.message, *(item.message for item in error.findings)])

@@ -90,7 +90,7 @@ def test_a_disk_that_is_full_before_the_switch_leaves_the_old_version_running(
 def test_what_does_not_come_up_after_its_backup_failed_is_not_held_down(memory_host: MemoryHost, saved: ResticInMemory) -> None:
     """Of the other version nobody has seen anything."""
     host = memory_host
-    saved.ends = {"check": (1, "Fatal: repository contains errors")}
+    saved.opening = lambda: saved.ends.update(snapshots=(1, "Fatal: repository contains errors"))
     host.world.broken = {"start node": "no such device"}
     done = entry(upgrade(host, saved, newer(host)))
     assert "v1.0.0 is in its place as before, and is not well" in done["error"] and not done["upgrade"]["quarantined"], done["error"]

@@ -161,7 +161,10 @@ def test_what_cannot_be_upgraded_is_told_before_anything_is_touched(memory_host:
     assert "/etc/node.conf, /var/lib/rows of service node" in raised.value.findings[0].message
     done = entry(upgrade(host, saved, newer(host), acknowledged={ID: ["node:/etc", "node:/var/lib/rows"]}))
     assert done["error"] is None and host.ids() != ids
-    for spec, words in ((keyless(host), "v1.0.0 is older than v1.1.0"), ({**newer(host, "v1.2.0"), "profile": "mainnet"}, "profile mainnet")):
+    for spec, words in (
+        (keyless(host), "v1.0.0 is older than v1.1.0"),
+        ({**newer(host, "v1.2.0"), "profile": "mainnet"}, "profile mainnet"),
+    ):
         with pytest.raises(HostError, match=words):
             upgrade(host, saved, spec)
     assert version(host) == "v1.1.0"
@@ -173,7 +176,11 @@ def test_a_node_that_is_to_be_down_is_not_upgraded(memory_host: MemoryHost, save
     with pytest.raises(HostError, match="is to be down"):
         upgrade(host, saved, newer(host))
     control.start(host.store, host.engine.connect(), [ID], WAY)
+    ids = host.ids()
     saved.ends = {"check": (1, "Fatal: repository contains errors")}
+    done = entry(upgrade(host, saved, newer(host)))
+    assert "failed at LIVE COPY" in done["error"] and "nothing of it was changed" in done["error"] and host.ids() == ids, done["error"]
+    saved.ends, saved.opening = {}, lambda: saved.ends.update(snapshots=(1, "Fatal: input/output error"))
     done = entry(upgrade(host, saved, newer(host)))
     assert "failed at BACKUP" in done["error"] and "v1.0.0 runs again" in done["error"], done["error"]
     assert running(host) == {"node", "gateway"}
