@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,17 +13,10 @@ from ..common.actions import Action, ordered
 from ..common.errors import HostError
 from ..common.findings import Finding
 from ..common.keystores import record_of
-from ..common.masking import Mask
-from ..common.rules import finding
 from ..common.spec import InstanceSpec, Package, Secret
 from ..common.words import APPLYING, COMMITTED, STARTED
-from ..docker.compose import Compose, engine_error
 from ..docker.containers import Container
-from ..docker.engine import REMOVAL, Done, Engine, Unanswered
-from ..docker.names import project
-from ..docker.remedies import remedy_for
-from ..health.gate import DEFAULT_TIMEOUT, peers_of
-from ..health.last_lines import last_lines
+from ..docker.engine import Engine
 from ..health.probes import Health
 from ..instance import artifacts, before, key_files
 from ..instance.data_folders import Folders, owner_of, place_folders
@@ -35,19 +26,15 @@ from ..instance.known_fields import as_recorded, recorded_spec
 from ..instance.state import NONE, SCHEMA, ContainerRecord, KeyRecord, PortRecord, SecretRecord, State
 from ..instance.store import Store, number_of
 from ..policy.mounts import PLACEHOLDERS
-from ..policy.waits import told_of_waits
 from ..status.ended import had_finished
 from ..system import files
 from ..system.clock import now
+from .bring_up import bring_up
 from .draft import names_of
 from .plan import observed
 from .prepare import Prepared, data_folders, secrets_settled, settled_data
-from .standstill import Ending, give_back, heed
-from .stopping import end, longest, replaced_by_force
+from .standstill import Ending
 from .well import Seen, Up, wait
-
-# Seconds for stopping predecessors, creating and starting, beyond the time services may wait for each other.
-STARTING_UP = 300.0
 
 
 def place(store: Store, engine: Engine, item: Prepared, hold: tuple[int, ...], bound: float) -> list[Finding]:
@@ -95,79 +82,6 @@ def _data(store: Store, item: Prepared, settled: Folders) -> None:
     place_first_files(own.data, mounted.first, item.draft.tree, owners, PLACEHOLDERS)
     place_folders(own.data, folders, settled)
     artifacts.place(store, own, artifacts.missing(own, item.draft.spec.artifacts))
-
-
-def bring_up(engine: Engine, item: Prepared, hold: tuple[int, ...], bound: float) -> list[Finding]:
-    """Make and start what the plan names, and nothing else. Returns what is to be said of nodes that had to be killed. Raises ``HostError``
-    (OPS-005) with the engine's message, secrets masked."""
-    plan, own = item.containers, item.draft.files
-    mask = Mask(item.draft.values.values())
-    # Services may wait for each other while they start, as long as the gate would wait for them.
-    patience = float(item.shaped.health.timeout or DEFAULT_TIMEOUT) + STARTING_UP + bound
-    compose = Compose(engine, project(item.id), own.current, hold, patience)
-    compose_file = os.path.join(own.current, "compose.json")
-    told, began = list[Finding](), time.time()
-
-    def must(done: Done) -> None:
-        if done.code:
-            raise refused(item.id, mask(engine_error(done)))
-
-    if plan.drop:
-        must(engine.run(["rm", "-f", "--", *plan.drop], timeout=REMOVAL, hold=hold))
-    for container, name in plan.rename.items():
-        must(engine.run(["rename", "--", container, name], hold=hold))
-    if plan.unpause:
-        must(engine.run(["unpause", "--", *plan.unpause], hold=hold))
-    gone = [one for one in item.draft.before if one.service in plan.remove]
-    if item.networks_first:
-        # The engine lets no network go while a container is in it; whoever is in one of these is to be recreated or removed.
-        inside = [one for one in item.draft.before if one.service in plan.recreate and one.id not in plan.drop]
-        told += end(engine, item.id, [*inside, *gone], bound, hold)
-        must(engine.run(["network", "rm", "--", *item.networks_first], hold=hold))
-    if gone:
-        told += end(engine, item.id, gone, bound, hold)
-        must(engine.run(["rm", "-f", "--", *(one.id for one in gone)], timeout=REMOVAL, hold=hold))
-    if plan.recreate:
-        old = engine.inspect(one.id for one in item.draft.before if one.service in plan.recreate and one.id not in plan.drop)
-        limit = longest(old, bound)
-        must(compose.recreate(compose_file, own.secrets_env, plan.anew({name: one.joins for name, one in item.wanted.items()}), limit))
-        told += replaced_by_force(engine, item.id, old, float(bound if limit is None else limit), began)
-    if plan.starting:
-        heed(engine, own, Ending(bound, hold))
-        again = {one.service: one for one in item.draft.before if one.service in plan.start and one.id not in plan.drop}
-        give_back(engine, item.id, item.shaped.model, again, Ending(bound, hold))
-        try:
-            done = compose.up(compose_file, own.secrets_env, plan.starting)
-        except Unanswered:
-            raise _waited(engine, item, patience) from None
-        heed(engine, own, Ending(bound, hold))
-        if done.code:
-            raise refused(item.id, mask(engine_error(done)) + _of_those_that_ended(engine, item, mask))
-    for network in item.networks_last:
-        must(engine.run(["network", "rm", "--", network], hold=hold))
-    return told
-
-
-def _waited(engine: Engine, item: Prepared, patience: float) -> HostError:
-    """Why compose was still starting services when its time was over. Raises what the engine itself is to blame for."""
-    there = engine.containers(item.id)
-    ended = {one.service for one in there if one.state == "exited" and one.exit_code == 0}
-    healthy = {one.service for one in there if one.health == "healthy"}
-    left = told_of_waits(item.shaped.model, item.containers.starting, ended, healthy)
-    message = f"the services were not started within {patience:g} s" + (f": {left}" if left else "")
-    remedy = "Read on the host what keeps the service that is waited for (docker logs), or raise the gate's timeout in runtime.yml."
-    return HostError(f"{item.id} could not be started", [finding("OPS-005", item.id, message, remedy if left else None)])
-
-
-def _of_those_that_ended(engine: Engine, item: Prepared, mask: Mask) -> str:
-    """What the containers logged that ended badly while others waited for them: compose says who, not why."""
-    names = [item.wanted[service].name for service in item.containers.starting]
-    ended = [peer for peer in peers_of(engine.inspect(names)) if peer.state == "exited" and peer.exit_code]
-    return "".join(last_lines(engine, peer.id, peer.service, mask) for peer in ended)
-
-
-def refused(instance: str, message: str) -> HostError:
-    return HostError(f"{instance} could not be started", [finding("OPS-005", instance, f"the engine says: {message}", remedy_for(message))])
 
 
 def gate(engine: Engine, item: Prepared, ending: Ending) -> Health:

@@ -37,7 +37,7 @@ from ..status.ended import had_finished
 from ..status.jobs import jobs_in
 from ..system.clock import now
 from ..system.prefetch import Ahead
-from .apply import STARTING_UP, refused
+from .bring_up import STARTING_UP, refused
 from .by_record import going_on
 from .job import look
 from .standstill import Ending, give_back, heed

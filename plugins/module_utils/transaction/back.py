@@ -22,7 +22,6 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
-from ..docker.names import project
 from ..instance import before, hold, journal, secrets_before, transaction
 from ..instance.state import DamagedError, NewerError, State
 from ..instance.store import InstanceStore, left
@@ -37,7 +36,7 @@ from ..reconcile.standstill import Ending, halt
 from ..reconcile.takedown import alone
 from ..reconcile.work import Work
 from ..status.entry import entry_of, tell
-from . import migrations, restoring
+from . import made, migrations, restoring
 
 # Characters of what a command said that are told.
 _SAID = 1000
@@ -56,11 +55,13 @@ def roll_back(host: Host, own: InstanceStore, way: Way, asked: Asked, hold_open:
     # No command of the package writes to what is put back.
     with one_off.alone(own, way.holder, way.lock_timeout, hold_open) as held_open:
         one_off.sweep(host.engine, own)
-        _put_back(host, own, asked, (known, present), held_open)
+        told += _put_back(host, own, asked, (known, present), held_open)
     return told
 
 
-def _put_back(host: Host, own: InstanceStore, asked: Asked, found: tuple[Transaction, State | None], hold_open: tuple[int, ...]) -> None:
+def _put_back(
+    host: Host, own: InstanceStore, asked: Asked, found: tuple[Transaction, State | None], hold_open: tuple[int, ...]
+) -> list[Finding]:
     known, present = found
     if known.step != ROLL_BACK:
         known = known.but(step=ROLL_BACK)
@@ -73,17 +74,21 @@ def _put_back(host: Host, own: InstanceStore, asked: Asked, found: tuple[Transac
         known = known.but(restored=True, discarded=aside)
         transaction.write(own, known)
     restoring.let_go(own, known)
+    aside, told = made.put_aside(host.engine, own, known, hold_open)
+    known = known.but(discarded={**known.discarded, **aside})
     if known.discarded:
         restoring.keep_discarded(own, known)
     secrets_before.put_back(own, state)
     if present is not None and present.installed:
         # What was asked for since, of a node that is half another version, still is.
         state = state.but(desired=present.desired)
-    # What the other version made in the engine is remembered, so that a purge finds it.
-    own.write_state(state.but(volumes=sorted({*state.volumes, *_made_since(host, own, known)})))
+    # What the other version made in the engine is remembered: a purge finds volumes, and the next start lets networks go.
+    volumes, networks = made.since(host.engine, own, known), made.networks(host.engine, own)
+    own.write_state(state.but(volumes=sorted({*state.volumes, *volumes}), networks=sorted({*state.networks, *networks})))
     drop(own, known)
     secrets_before.drop(own)
     own.note("step", transaction=known.name, step=ROLL_BACK, phase="done")
+    return told
 
 
 def recorded(own: InstanceStore) -> State | None:
@@ -115,11 +120,6 @@ def _let_go(own: InstanceStore, known: Transaction) -> None:
 def way_back_from(version: str | None) -> str:
     """Why the backup of an upgrade is needed."""
     return f"the way back from {version}"
-
-
-def _made_since(host: Host, own: InstanceStore, known: Transaction) -> set[str]:
-    had, there = set(known.volumes), host.engine.volumes()
-    return {name for name, owner in there.items() if owner == project(own.id) and name not in had} if had else set()
 
 
 def _reverted(host: Host, own: InstanceStore, known: Transaction, hold_open: tuple[int, ...]) -> Transaction:

@@ -19,31 +19,29 @@ from ..commands import one_off
 from ..common.actions import Action
 from ..common.errors import AvsError, HostError
 from ..common.rules import finding
-from ..common.spec import InstanceSpec
 from ..docker.containers import running
-from ..docker.names import project
-from ..instance import before, journal, secrets_before, transaction
+from ..instance import before, secrets_before, transaction
 from ..instance.store import left
-from ..instance.transaction import BACKUP, CHECK_AGAIN, COMMIT, GATE, LIVE_COPY, MIGRATE, PRUNE, START, STEPS, STOP, SWITCH, Transaction
-from ..reconcile import apply
-from ..reconcile.by_record import to_be_down
-from ..reconcile.control import acted
+from ..instance.transaction import BACKUP, COMMIT, GATE, LIVE_COPY, MIGRATE, PRUNE, START, STEPS, STOP, SWITCH, Transaction
+from ..reconcile import apply, bring_up
 from ..reconcile.draft import Surroundings
 from ..reconcile.job import Regard, look
 from ..reconcile.noting import turn
 from ..reconcile.own import Way
-from ..reconcile.prepare import Prepared, prepare
-from ..reconcile.report import announce, told_of
+from ..reconcile.prepare import prepare
+from ..reconcile.report import announce
 from ..reconcile.repositories import Asked, Host
 from ..reconcile.standstill import Ending, halt, heed
 from ..reconcile.takedown import alone
 from ..reconcile.work import of_the_system
-from ..status.entry import entry_of, tell
+from ..status.entry import tell
 from ..system.clock import now, seconds_since
 from ..system.lock import Lock
 from ..system.signals import held_back
 from . import again, back
+from .made import creates, of_ours
 from .planning import Planned
+from .told import Told
 
 OPERATION = "upgrade"
 _UPGRADES = Regard(upgrades=True)
@@ -72,25 +70,14 @@ def announced(planned: Planned) -> dict[str, Any]:
     return entry
 
 
-class Upgrading:
-    """One instance on its way. ``step`` is where it is, ``failed`` where it came to nothing. ``ran``: services that ran before, ``ended``: those
-    that were told to end; ``taken_back``: what there was before was put back; ``again``: the entry of what was started again."""
+class Upgrading(Told):
+    """One instance on its way."""
 
     def __init__(self, terms: Terms, planned: Planned) -> None:
-        self.terms, self.planned, self.work = terms, planned, planned.work
-        self.host, self.way = terms.host, terms.way
-        self.own = terms.host.store.instance(planned.work.id)
+        super().__init__(terms.host, terms.way, planned)
+        self.terms = terms
         self.progress = Progress(self.own, terms.host.told)
-        self.known: Transaction | None = None
-        self.prepared: Prepared | None = None
-        self.step, self.failed = CHECK_AGAIN, ""
-        self.ran: list[str] = []
-        self.ended: list[str] = []
-        self.taken_back = self.committed = False
-        self.again: dict[str, Any] | None = None
         self.stopped_at = ""
-        self.seconds = 0.0
-        self.unsettled: AvsError | None = None
         self.hold: tuple[int, ...] = ()
         self.kept = ExitStack()
 
@@ -107,7 +94,7 @@ class Upgrading:
                         # Also where it was told to end.
                         with held_back():
                             self._start_again()
-                return self._entry()
+                return self.entry()
             finally:
                 progress.clear(self.own)
 
@@ -160,8 +147,8 @@ class Upgrading:
         if name == LIVE_COPY:
             before.keep(self.own, self.own.upgrade)
             self.known = Transaction(
-                name=self.work.transaction, old=self.planned.old, new=self.planned.new, digest="", step=name, holder=self.way.holder,
-                began=now(), volumes=sorted(self._volumes()), ran=self.ran, migrations=list(self.planned.migrations), stays=list(self.planned.stays),
+                name=self.work.transaction, old=self.planned.old, new=self.planned.new, digest="", step=name, holder=self.way.holder, began=now(),
+                volumes=sorted(of_ours(self.host.engine, self.own)), ran=self.ran, migrations=list(self.planned.migrations), stays=list(self.planned.stays),
             )  # fmt: skip
         if name != SWITCH:
             self._note(step=name)
@@ -172,9 +159,6 @@ class Upgrading:
             known = self.known.but(**changes)
             transaction.write(self.own, known)
             self.known = known
-
-    def _volumes(self) -> set[str]:
-        return {name for name, owner in self.host.engine.volumes().items() if owner == project(self.own.id)}
 
     def _live_copy(self) -> None:
         saved = self.planned.saved
@@ -210,6 +194,11 @@ class Upgrading:
         if not self.planned.migrations:
             return
         self.progress.phase(progress.MIGRATE)
+        if creates(self.ready()):
+            # A migration may be about what only the new version has. What the engine makes of an image in a volume is written there.
+            self._note(touched=True)
+            self.work.told += bring_up.make(self.host.engine, self.ready(), self.hold, self.way.stop_timeout, whole=True)
+            self.is_made = True
         # What cannot be run has changed nothing.
         back.require(self.host, self.own, [name for one in self.planned.migrations for name in (one.command, one.revert) if name])
         for number, one in enumerate(self.planned.migrations):
@@ -222,19 +211,22 @@ class Upgrading:
 
     def _start(self) -> None:
         self._note(touched=True)
-        self.work.told += apply.bring_up(self.host.engine, self._ready(), self.hold, self.way.stop_timeout)
+        how = self.host.engine, self.ready(), self.hold, self.way.stop_timeout
+        if not self.is_made:
+            self.work.told += bring_up.make(*how)
+        bring_up.start(*how)
 
     def _gate(self) -> None:
         self.progress.phase(progress.GATE)
         ending = Ending(self.way.stop_timeout, self.hold)
-        self.work.health = apply.gate(self.host.engine, self._ready(), ending)
+        self.work.health = apply.gate(self.host.engine, self.ready(), ending)
         heed(self.host.engine, self.own, ending)
         self.seconds = seconds_since(self.stopped_at) or 0.0
 
     def _commit(self) -> None:
         """What cannot be done once it is recorded is told."""
         try:
-            self.work.told += apply.commit(self.host.engine, self._ready())
+            self.work.told += apply.commit(self.host.engine, self.ready())
         except (AvsError, OSError) as error:
             if self.known is None or not transaction.is_committed(self.known, back.recorded(self.own)):
                 raise
@@ -245,11 +237,6 @@ class Upgrading:
         except OSError as error:
             self.work.told.append(left(self.own.upgrade, f"could not be written to: {error.strerror or error}"))
         self.work.told += back.tidy(self.own)
-
-    def _ready(self) -> Prepared:
-        if self.prepared is None:
-            raise HostError(f"{self.own.id} was not switched")
-        return self.prepared
 
     def _undo(self) -> None:
         """Whatever it came to, nothing of two versions is left to be started; where that cannot be had now, nothing is started at all."""
@@ -276,58 +263,6 @@ class Upgrading:
     def _start_again(self) -> None:
         if not self.committed and self.unsettled is None and (self.ended or self.taken_back):
             self.again = again.started(self.host, self.own, self.way, self.ended, self.taken_back)
-
-    def _entry(self) -> dict[str, Any]:
-        error = self.work.error
-        told = {**self.planned.as_dict(), "backup": self.known.backup if self.known is not None else None, "step": self.step}
-        entry = self._done(told) if error is None or self.committed else self._undone(told, error)
-        if error is not None and self.committed:
-            tell(entry, error.findings)
-            entry["error"] = f"{self.own.id} is {self.planned.new} by now, and not all that was to be done then could be: {error}"
-        acted(entry, *(Action("container", name, "stop") for name in self.ended))
-        tell(entry, [*self.planned.saved.findings, *self.planned.findings, *self.work.told])
-        self._end(entry["error"])
-        return entry
-
-    def _done(self, told: dict[str, Any]) -> dict[str, Any]:
-        containers = self.host.engine.containers(self.own.id)
-        item = self._ready()
-        entry = entry_of(self.work.job.spec, self.own.known(), containers)
-        entry.update(told_of(item))
-        acted(entry, *apply.told(self.work.actions, self.work.job.containers, containers))
-        if self.work.health is not None:
-            entry["health"] = self.work.health.as_dict()
-        entry["upgrade"] = {**told, "step": COMMIT, "stopped": round(self.seconds, 1)}
-        self.planned.saved.settle(entry)
-        return entry
-
-    def _undone(self, told: dict[str, Any], error: AvsError) -> dict[str, Any]:
-        """After a way back, or one that could not be gone yet."""
-        new, old = self.planned.new or "the other version", self.planned.old or "what was there before"
-        said = [f"{self.own.id}: the upgrade to {new} failed at {self.failed or self.step}: {error.message}"]
-        entry = self.again
-        if entry is None:
-            there = self.host.engine.containers(self.own.id)
-            entry = entry_of(InstanceSpec(id=self.own.id), self.own.known(), there)
-            entry["upgrade"] = {**told, "rolled_back": False}
-            if self.unsettled is None:
-                said.append("nothing of it was changed")
-            else:
-                what = "not all of it could be stopped" if any(map(running, there)) else "it is down"
-                said.append(f"{what}, and the way back could not be gone: {self.unsettled.message}")
-                tell(entry, [finding("UPG-012", self.own.id, said[-1]), *self.unsettled.findings])
-        else:
-            said.append(again.said_of(old, entry, self.taken_back, to_be_down(self.own, self.own.known())))
-            entry["upgrade"] = {**told, "rolled_back": True, "quarantined": bool(entry.pop("quarantined", False))}
-            entry["changed"] = True
-        tell(entry, error.findings)
-        entry["error"] = "\n".join([*said, *(f"  {item.as_line()}" for item in error.findings)])
-        return entry
-
-    def _end(self, error: str | None) -> None:
-        outcome, details = (journal.FAILED, {"error": error}) if error else (journal.DONE, {})
-        with suppress(AvsError, OSError), Lock(self.own.lock, self.way.holder, self.way.lock_timeout):
-            self.work.ended(self.own, outcome, **details)
 
 
 def _made(containers: Sequence[Any]) -> list[tuple[str, str]]:

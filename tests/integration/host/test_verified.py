@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import ERROR
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile import apply
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile import bring_up
 
 from tests.integration.host.small import Small, Way
 from tests.integration.host.support import RUN, Bench, docker
@@ -324,7 +324,7 @@ def test_what_is_said_before_anything_is_touched(way: Way, tag: str) -> None:
 
 def test_who_waits_for_whom_is_said(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service others wait to have ended, and that never ends: how long compose may wait is cut short here."""
-    monkeypatch.setattr(apply, "STARTING_UP", 5.0)
+    monkeypatch.setattr(bring_up, "STARTING_UP", 5.0)
     (spec,) = way.specs({"endless": side("service_completed_successfully")})
     spec["health"] = {**spec["health"], "timeout": 1}
     (entry,) = way.bench.call([spec], settings={"stop_timeout": 1})["instances"]

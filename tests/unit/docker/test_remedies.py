@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.docker.remedies import remedy_for
-from ansible_collections.restaking.avs.plugins.module_utils.reconcile.apply import refused
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.bring_up import refused
 
 
 @pytest.mark.parametrize(
