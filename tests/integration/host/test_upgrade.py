@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.restaking.avs.plugins.module_utils.backup import settings
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance import transaction
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
+from ansible_collections.restaking.avs.plugins.module_utils.system.trees import tree_digest
 from ansible_collections.restaking.avs.plugins.module_utils.transaction import cut, work
 from ansible_collections.restaking.avs.plugins.module_utils.transaction.rollback import rollback
 from ansible_collections.restaking.avs.plugins.plugin_utils.avsctl.process import run_command
@@ -42,6 +44,25 @@ def newer(bench: Bench, folder: Path, tag: str, version: str, keys: dict[str, st
     spec = bench.spec(tag, tree, keys)
     spec["package"] = {**spec["package"], "version": version, "commit": "2" * 40}
     return {**spec, "env": {**spec["env"], **env}, "health": {**spec["health"], "timeout": 8}}
+
+
+def moving(bench: Bench, spec: dict[str, Any]) -> dict[str, Any]:
+    """With a migration that needs a volume and a network which only this version has."""
+    tree = bench.trees[spec["package"]["tree_sha256"]]
+    compose = tree / "pkg" / "hoodi" / "docker-compose.yml"
+    model = yaml.safe_load(compose.read_text())
+    mover = {"image": model["services"]["node"]["image"], "entrypoint": ["sh", "-c"], "command": ["true"], "restart": "no"}
+    model["services"]["mover"] = {**mover, "volumes": ["index:/index"], "networks": ["side"]}
+    model["volumes"]["index"], model["networks"]["side"] = {}, {}
+    compose.write_text(yaml.safe_dump(model))
+    digest = tree_digest(str(tree))
+    bench.trees[digest] = tree
+    command = {"run": "run", "service": "mover", "args": ["grep ' /index ' /proc/mounts"]}
+    return {
+        **spec, "package": {**spec["package"], "tree_sha256": digest}, "commands": {"move": command},
+        "migrations": [{"to": spec["package"]["version"], "command": "move"}],
+        "privileges": {**spec["privileges"], "mover": {"user": "1000:1000"}},
+    }  # fmt: skip
 
 
 def upgrade(bench: Bench, spec: dict[str, Any], **said: Any) -> dict[str, Any]:
@@ -93,9 +114,10 @@ def node(bench: Bench, tree: Path, keys: dict[str, str], request: pytest.Fixture
 
 def test_it_goes_to_another_version_and_back(bench: Bench, node: dict[str, Any], tmp_path: Path, keys: dict[str, str]) -> None:
     name, before = node["id"], height(node)
-    spec = newer(bench, tmp_path, "up", "v1.1.0", keys)
+    spec, had = moving(bench, newer(bench, tmp_path, "up", "v1.1.0", keys)), (bench.volumes(), bench.networks())
     done = upgrade(bench, spec)
     assert (done["error"], done["upgrade"]["step"], version(bench, name)) == (None, "COMMIT", "v1.1.0")
+    assert (len(bench.volumes()), len(bench.networks())) == (len(had[0]) + 1, len(had[1]) + 1)
     assert height(spec) >= before and len(bench.running()) == 2
     assert bench.call([spec])["changed"] is False
     reached = height(spec)
@@ -106,6 +128,8 @@ def test_it_goes_to_another_version_and_back(bench: Bench, node: dict[str, Any],
     assert bench.call([spec])["changed"] is False
     back = rollback(host(bench), [name], WAY, Asked(password=PASSWORD), confirmed=True)["instances"][0]
     assert (back["error"], version(bench, name)) == (None, "v1.0.0")
+    # Nothing was written to what only the other one had.
+    assert (bench.volumes(), bench.networks()) == had
     # What was stored when v1.0.0 was stopped.
     assert before <= height(node) and bench.call([node])["changed"] is False
 
