@@ -79,9 +79,7 @@ def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
         restore.settle(own)
         if at_work(own) is None:
             cloned.settle(own)
-        with suppress(OSError):
-            for record in journal.opened(own):
-                journal.end(own, str(record["transaction"]), journal.CUT)
+        end_what_is_open(own)
         own.sweep()
         one_off.sweep_left(engine, own, way.holder)
         state = own.known()
@@ -91,6 +89,16 @@ def recover(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
     done = take_alone(store, engine, ids, way, resolve)
     listing = engine.containers()
     return result_of([done.entry(store, name, [item for item in listing if item.instance == name]) for name in ids])
+
+
+def end_what_is_open(own: InstanceStore) -> None:
+    """In its journal, of whoever was cut. One who is at work between two turns with its lock says himself what became of it."""
+    step = at_work(own)
+    if step is not None and step.pid != os.getpid():
+        return
+    with suppress(OSError):
+        for record in journal.opened(own):
+            journal.end(own, str(record["transaction"]), journal.CUT)
 
 
 def _is_half(own: InstanceStore) -> bool:

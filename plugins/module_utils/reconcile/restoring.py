@@ -47,7 +47,7 @@ from .repositories import Asked, Host, ready, wanted_settings
 from .repository_place import require_apart
 from .saving import each
 from .standstill import Ending, halt
-from .still import end_journal, installed
+from .still import end_journal, installed, told_where_cut
 from .takedown import alone
 from .work import Work
 
@@ -122,6 +122,10 @@ class _Restoring:
         self.forward: Mapping[str, Mapping[str, Any]] = {}
 
     def run(self, places: Sequence[Place]) -> dict[str, Any]:
+        with told_where_cut(self.item, self.own, self.way):
+            return self._run(places)
+
+    def _run(self, places: Sequence[Place]) -> dict[str, Any]:
         alone(self.item, self.way.terms(self.host.store), self.host.store, lambda descriptors: self._swap(places, descriptors))
         with held_back():
             entry = self._start()

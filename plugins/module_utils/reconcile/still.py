@@ -10,8 +10,8 @@ when the node runs again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from ..backup.restic import Restic
 from ..backup.volumes import Plan
 from ..commands import one_off
 from ..common.actions import Action
-from ..common.errors import AvsError, HostError, LockedError
+from ..common.errors import AvsError, HostError
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
@@ -66,6 +66,10 @@ class Still:
         self._after: Ahead[list[Container]] | None = None
 
     def run(self, planned: Plan, passed: pace.Passed | None) -> dict[str, Any]:
+        with told_where_cut(self.item, self.own, self.way):
+            return self._run(planned, passed)
+
+    def _run(self, planned: Plan, passed: pace.Passed | None) -> dict[str, Any]:
         terms = self.way.terms(self.host.store)
         with turn(self.host.store, self.own.id, self.way):
             if passed is not None:
@@ -215,9 +219,22 @@ class Still:
 
 
 def end_journal(item: Work, own: InstanceStore, way: Way, error: str | None) -> None:
+    if not item.transaction:
+        return
     outcome, details = (journal.FAILED, {"error": error}) if error else (journal.DONE, {})
-    with suppress(LockedError), Lock(own.lock, way.holder, way.lock_timeout):
+    with suppress(AvsError, OSError), Lock(own.lock, way.holder, way.lock_timeout):
         item.ended(own, outcome, **details)
+
+
+@contextmanager
+def told_where_cut(item: Work, own: InstanceStore, way: Way) -> Iterator[None]:
+    """Of a process that is told to end: what it did about that is done by then, and the journal leaves nothing open that nobody is at."""
+    try:
+        yield
+    except BaseException:
+        with held_back():
+            end_journal(item, own, way, "it was cut")
+        raise
 
 
 def told(manifest: Mapping[str, Any], copied: Copied) -> dict[str, Any]:

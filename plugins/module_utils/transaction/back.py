@@ -22,7 +22,7 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
-from ..instance import before, hold, journal, secrets_before, transaction
+from ..instance import before, hold, secrets_before, transaction
 from ..instance.state import DamagedError, NewerError, State
 from ..instance.store import InstanceStore, left
 from ..instance.transaction import ROLL_BACK, Migration, Transaction
@@ -30,7 +30,7 @@ from ..reconcile import policies
 from ..reconcile.by_record import to_be_down
 from ..reconcile.control import start
 from ..reconcile.job import look
-from ..reconcile.own import Way
+from ..reconcile.own import Way, end_what_is_open
 from ..reconcile.repositories import Asked, Host
 from ..reconcile.standstill import Ending, halt
 from ..reconcile.takedown import alone
@@ -209,9 +209,7 @@ def settle(host: Host, own: InstanceStore, way: Way, asked: Asked) -> list[Findi
             else:
                 # Nothing was switched, or even noted: the old version only has to be started.
                 drop(own, known)
-        with suppress(OSError):
-            for record in journal.opened(own):
-                journal.end(own, str(record["transaction"]), journal.CUT)
+        end_what_is_open(own)
 
     alone(item, way.terms(host.store), host.store, resolve)
     if item.error is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from ..backup import progress
@@ -21,7 +20,7 @@ from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
 from ..docker.containers import running
-from ..instance import before, journal, transaction
+from ..instance import before, transaction
 from ..instance.state import State
 from ..instance.store import InstanceStore
 from ..instance.transaction import ROLL_BACK, Transaction
@@ -30,6 +29,7 @@ from ..reconcile.job import look
 from ..reconcile.noting import turn
 from ..reconcile.own import Way, refused, result_of
 from ..reconcile.repositories import Asked, Host
+from ..reconcile.still import end_journal
 from ..reconcile.takedown import alone
 from ..reconcile.work import Work, of_the_system
 from ..status.entry import entry_of, tell
@@ -163,9 +163,7 @@ def _taken_back(host: Host, own: InstanceStore, way: Way, asked: Asked, found: T
         )
         lines = [f"{own.id} did not go back: {failed.message}", now, *(f"  {one.as_line()}" for one in failed.findings)]
         entry["error"] = "\n".join(lines)
-    outcome, details = (journal.FAILED, {"error": entry["error"]}) if entry["error"] else (journal.DONE, {})
-    with suppress(AvsError, OSError), Lock(own.lock, way.holder, way.lock_timeout):
-        item.ended(own, outcome, **details)
+    end_journal(item, own, way, entry["error"])
     told = {**_told(known), "rolled_back": failed is None, "quarantined": bool(entry.pop("quarantined", False))}
     return {**entry, "changed": bool(entry["changed"] or failed is None), "upgrade": told}
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from ..common.actions import Action
@@ -14,7 +13,6 @@ from ..common.errors import AvsError, HostError
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..docker.containers import running
-from ..instance import journal
 from ..instance.transaction import CHECK_AGAIN, COMMIT, Transaction
 from ..reconcile import apply
 from ..reconcile.by_record import to_be_down
@@ -23,8 +21,8 @@ from ..reconcile.own import Way
 from ..reconcile.prepare import Prepared
 from ..reconcile.report import told_of
 from ..reconcile.repositories import Host
+from ..reconcile.still import end_journal
 from ..status.entry import entry_of, tell
-from ..system.lock import Lock
 from . import again
 from .planning import Planned
 
@@ -61,7 +59,7 @@ class Told:
             entry["error"] = f"{self.own.id} is {self.planned.new} by now, and not all that was to be done then could be: {error}"
         acted(entry, *(Action("container", name, "stop") for name in self.ended))
         tell(entry, [*self.planned.saved.findings, *self.planned.findings, *self.work.told])
-        self._end(entry["error"])
+        end_journal(self.work, self.own, self.way, entry["error"])
         return entry
 
     def _done(self, told: dict[str, Any]) -> dict[str, Any]:
@@ -98,8 +96,3 @@ class Told:
         tell(entry, error.findings)
         entry["error"] = "\n".join([*said, *(f"  {item.as_line()}" for item in error.findings)])
         return entry
-
-    def _end(self, error: str | None) -> None:
-        outcome, details = (journal.FAILED, {"error": error}) if error else (journal.DONE, {})
-        with suppress(AvsError, OSError), Lock(self.own.lock, self.way.holder, self.way.lock_timeout):
-            self.work.ended(self.own, outcome, **details)

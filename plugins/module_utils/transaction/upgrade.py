@@ -32,6 +32,7 @@ from ..reconcile.prepare import prepare
 from ..reconcile.report import announce
 from ..reconcile.repositories import Asked, Host
 from ..reconcile.standstill import Ending, halt, heed
+from ..reconcile.still import told_where_cut
 from ..reconcile.takedown import alone
 from ..reconcile.work import of_the_system
 from ..status.entry import tell
@@ -87,7 +88,7 @@ class Upgrading(Told):
         with Lock(os.path.join(store.locks, f"{name}.backup.lock"), self.way.holder, self.way.lock_timeout) as lock:
             self.hold = (lock.fd,)
             try:
-                with turn(store, name, self.way):
+                with told_where_cut(self.work, self.own, self.way), turn(store, name, self.way):
                     try:
                         alone(self.work, self.way.terms(store), store, self._locked)
                     finally:

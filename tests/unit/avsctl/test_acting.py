@@ -141,7 +141,9 @@ def test_what_killed_work_left_down_is_started_and_what_is_held_is_not(host: Mem
         for item in host.world.containers.values():
             item.state = "exited"
         if module == "upgrade":
-            transaction.write(own, transaction.Transaction(name="1", old="v1.0.0", new="v1.1.0", step=transaction.BACKUP, ran=["gateway", "node"]))
+            transaction.write(
+                own, transaction.Transaction(name="1", old="v1.0.0", new="v1.1.0", step=transaction.BACKUP, ran=["gateway", "node"])
+            )
         assert avsctl("cut", name)[0] == DONE
         return host.states()["node"]
 

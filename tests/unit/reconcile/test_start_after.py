@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import progress
-from ansible_collections.restaking.avs.plugins.module_utils.instance import hold
+from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control, restoring, saving
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked, Host
 from ansible_collections.restaking.avs.plugins.module_utils.system.signals import held_back
@@ -80,6 +80,7 @@ def test_a_signal_while_it_is_started_waits_for_that(memory_host: MemoryHost, sa
     finally:
         signal.signal(number, before)
     assert running(host) == {"node", "gateway"} and there(host, saved) == []
+    assert journal.opened(host.store.instance(ID)) == []
 
 
 def test_what_is_raised_as_it_is_started_leaves_no_node_down(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
@@ -90,6 +91,21 @@ def test_what_is_raised_as_it_is_started_leaves_no_node_down(memory_host: Memory
     with pytest.raises(KeyboardInterrupt):
         taken(memory_host, saved, told)
     assert running(memory_host) == {"node", "gateway"}
+
+
+def test_a_restore_that_is_told_to_end_is_said_to_have_ended(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = memory_host
+    take()
+
+    def end(*_a: Any, **_k: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(restoring, "halt", end)
+    with pytest.raises(KeyboardInterrupt):
+        restoring.restore(Host(host.store, host.engine.connect(), saved), [ID], WAY, Asked(), restoring.Back())
+    assert journal.opened(host.store.instance(ID)) == [] and running(host) == {"node", "gateway"}
 
 
 def test_signals_that_were_held_back_come_afterwards() -> None:

@@ -18,7 +18,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.commands.one_off imp
 from ansible_collections.restaking.avs.plugins.module_utils.commands.perform import Wish, perform
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError
 from ansible_collections.restaking.avs.plugins.module_utils.common.spec import InstanceSpec
-from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, secrets_before
+from ansible_collections.restaking.avs.plugins.module_utils.instance import hold, journal, secrets_before
 from ansible_collections.restaking.avs.plugins.module_utils.instance import transaction as record
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import InstanceStore
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import apply
@@ -67,6 +67,8 @@ def test_an_executor_that_is_told_to_end_starts_the_old_version(
             upgrade(host, saved, newer(host))
     assert (version(host), running(host)) == ("v1.0.0", set() if stopped else UP)
     assert not Path(host.store.instance(ID).upgrade).exists()
+    # Its history says that it ended, as the result does.
+    assert journal.opened(host.store.instance(ID)) == []
 
 
 def test_a_disk_that_is_full_before_the_switch_leaves_the_old_version_running(
