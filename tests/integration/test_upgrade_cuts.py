@@ -4,148 +4,265 @@
 """An upgrade over a migration, cut at each of its steps and in each way there is; what comes next ends with one version, well, and nothing of its
 chain lost.
 
-Each case that was seen is kept (``.lab/upgrade-cuts.json``), so that a run which was ended goes on; remove the file to begin anew. The table of
-all is printed at the end.
+Each case that was seen is kept (``.lab/upgrade-cuts.json``), so that a run which was ended goes on with the same seed; what other code than that
+of now did is forgotten. The table of all is printed at the end. ``AVS_TEST_SHARE=1/2`` is the second half of them, on the lab's second host: a case
+waits a lot, and two at once do not disturb each other.
 """
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import itertools
 import json
-import shlex
-import subprocess
+import os
+import random
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import hvac
 import pytest
 
-from tests.integration.power import off, running, settled
-from tests.integration.support import BIN, LAB, Fleet
+from tests.integration.cuts import CUT, ENDS, NEW_WELL, OLD_WELL, PASSWORD, WAITS, WHERE, Moment, Node, Seen, Versions, cut
+from tests.integration.support import LAB, ROOT, Fleet, lab_fleet, ready_fleet
+from tests.unit.support.builders import GitRepo
 
 pytestmark = pytest.mark.soak
-ID = "demo-avs-cuts"
-OLD, NEW = "v1.1.0", "v2.0.0"
-PASSWORD = "a-password-of-what-is-cut"
-VARIABLES = {"avs_backup_password": {"source": "vault", "path": "avs/cuts/backup", "field": "password"}, "avs_upgrade_poll": 1}
 STEPS = ("LIVE COPY", "STOP", "BACKUP", "SWITCH", "MIGRATE", "START", "GATE", "COMMIT")
-WAYS = ("kill", "term", "engine", "power")
-SEEN = LAB / "upgrade-cuts.json"
-HEIGHT = "import json, urllib.request as u; print(json.load(u.urlopen('http://127.0.0.1:8080/height'))['height'])"
-# On the host: waits for a line of the journal, then does what it was told to the process that is at work.
-WATCH = """
-import json, os, signal, subprocess, sys, time
-path, step, phase, way = sys.argv[1:]
-begun, end = os.path.getsize(path), time.monotonic() + 120
-while time.monotonic() < end:
-    with open(path) as journal:
-        journal.seek(begun)
-        lines = [line for line in journal.read().splitlines() if line.endswith("}")]
-    known = [json.loads(line) for line in lines]
-    if any((one.get("event"), one.get("step"), one.get("phase")) == ("step", step, phase) for one in known):
-        pids = [name for name in os.listdir("/proc") if name.isdigit() and b"system.detached" in open(f"/proc/{name}/cmdline", "rb").read()]
-        if way == "engine":
-            subprocess.run(["systemctl", "restart", "docker"], check=True)
-        elif way != "power":
-            for pid in pids:
-                os.kill(int(pid), signal.SIGKILL if way == "kill" else signal.SIGTERM)
-        print("cut", len(pids))
-        raise SystemExit
-    time.sleep(0.002)
-print("never")
-"""
+PHASES = ("begin", "done")
+WAYS = ("power", "engine", "term", "kill")
+# Of a controller that is gone a host knows nothing: once at each step.
+CASES = [
+    *((step, phase, way) for way, step, phase in itertools.product(WAYS, STEPS, PHASES)),
+    *((step, PHASES[number % 2], "controller") for number, step in enumerate(STEPS)),
+]
+KEPT = LAB / "upgrade-cuts.json"
+SHARE, SHARES = map(int, os.environ.get("AVS_TEST_SHARE", "0/1").split("/"))
+# Seconds a node may take to its end, once somebody, or the host, sees to it.
+LONGEST = 300
+# What may come next where a process was killed, and after a loss of power: with it went the password of the backups.
+AFTER_KILL, AFTER_POWER = ("avsctl recover", "avsctl rollback", "install", "upgrade"), ("upgrade", "rollback", "rollback")
+# How many of the cases end with a run that is to find nothing to do; the host is asked after each.
+_LOOKED_AT = 0.3
 
 
-class Node:
-    def __init__(self, fleet: Fleet, entry: dict[str, Any]) -> None:
-        self.fleet, self.entry, self.host = fleet, entry, fleet.first
+class Matrix:
+    """Cases that were seen with this code; ``seed`` is of all that is left to chance. Several runs at once keep theirs in one file."""
 
-    def play(self, playbook: str, version: str, *arguments: str) -> Any:
-        instances = {self.host.name: [{**self.entry, "version": version}]}
-        return self.fleet.play(playbook, instances, *arguments, variables=VARIABLES, parse=False)
+    def __init__(self) -> None:
+        code = hashlib.sha256()
+        for path in sorted((ROOT / "plugins").rglob("*.py")):
+            code.update(f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        self.code = code.hexdigest()
+        self.cases: dict[str, dict[str, Any]] = {}
+        said = os.environ.get("AVS_TEST_SEED")
+        self.seed = int(said or random.randrange(1 << 32))
+        self._other = said is not None
+        self._share({})
+        print(f"seed {self.seed}, {len(self.cases)} cases known of this code", flush=True)
 
-    def upgrade(self, version: str) -> Any:
-        return self.play("upgrade", version, "-e", json.dumps({"avs_upgrade": [ID]}))
+    def _share(self, fresh: Mapping[str, dict[str, Any]]) -> None:
+        with open(KEPT, "a+") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            handle.seek(0)
+            kept: dict[str, Any] = json.loads(handle.read() or "{}")
+            # Another seed than that of the cases that are known: they are no part of this run.
+            if kept.get("code") == self.code and not (self._other and kept["seed"] != self.seed):
+                self.cases, self.seed = kept["cases"], kept["seed"]
+            self.cases.update(fresh)
+            handle.truncate(0)
+            handle.write(json.dumps({"code": self.code, "seed": self.seed, "cases": self.cases}, indent=1))
 
-    def back(self) -> Any:
-        return self.play("rollback", OLD, "-e", json.dumps({"avs_rollback": [ID]}), "-e", "avs_rollback_confirmed=true")
+    def dice(self, case: str) -> random.Random:
+        return random.Random(f"{self.seed} {case}")
 
-    @property
-    def version(self) -> str:
-        return str(json.loads(self.host.run(f"cat /var/lib/avs/instances/{ID}/state.json"))["package"]["version"])
+    def moment(self, step: str, phase: str, way: str) -> Moment:
+        """Half of those at the beginning of a step are somewhere in it."""
+        dice = self.dice(f"{step} {phase} {way}")
+        return Moment(step, phase, way, round(dice.random() * 0.5, 3) if phase == "begin" and dice.random() < 0.5 else 0.0)
 
-    def height(self) -> int:
-        return int(self.host.run(f"python3 -c {shlex.quote(HEIGHT)}"))
+    def keep(self, case: str, told: Mapping[str, Any]) -> None:
+        self._share({case: dict(told)})
+        print(f"\n{line(case, told)}", flush=True)
 
-    def images(self) -> set[str]:
-        """Tags of what runs."""
-        names = running(self.host, ID)
-        form = '{{index .Config.Labels "org.opencontainers.image.version"}}'
-        return set(self.host.run(f"docker inspect -f '{form}' {' '.join(names)}").split()) if names else set()
+
+def line(case: str, told: Mapping[str, Any]) -> str:
+    return (
+        f"{case:26} at {told['at']:15} +{told['delay']:.2f} s  {told['at once']:25} {told['next']:16} {told['ends']:16}"
+        f" {told['recovered']:4} s, {told['seconds']:4} s in all"
+    )
+
+
+@pytest.fixture(scope="module")
+def matrix() -> Matrix:
+    return Matrix()
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, approle: dict[str, Any]) -> Iterator[Fleet]:
+    """The host of this share alone."""
+    names = list(ready_fleet(tmp_path_factory, approle).hosts)
+    with lab_fleet(tmp_path_factory, approle, names[SHARE % len(names)]) as fleet:
+        yield fleet
 
 
 @pytest.fixture(scope="module")
 def node(fleet: Fleet, demo: Any, vault: hvac.Client) -> Node:
-    vault.secrets.kv.v2.create_or_update_secret(path="avs/cuts/backup", secret={"password": PASSWORD}, mount_point="secret")
-    found = Node(fleet, demo("cuts"))
+    vault.secrets.kv.v2.create_or_update_secret(path=WHERE, secret={"password": PASSWORD}, mount_point="secret")
+    found = Node(fleet, demo(f"cuts{SHARE}"), Versions("v1.1.0", "v2.0.0"), f"demo-avs-cuts{SHARE}", 8080)
     found.host.run("command -v restic >/dev/null || { apt-get -q update && apt-get -q -y install restic; }")
-    result = found.play("site", OLD)
+    result = found.play("site", found.versions.old)
     assert result.code == 0, result.output[-3000:]
     return found
 
 
-def cut(node: Node, step: str, phase: str, way: str) -> None:
-    """An upgrade is begun, and cut there."""
-    host = node.host
-    journal = f"/var/lib/avs/instances/{ID}/journal.jsonl"
-    inventory = node.fleet.write_inventory({host.name: [{**node.entry, "version": NEW}]}, VARIABLES)
-    watcher = [*host.ssh(), f"python3 -c {shlex.quote(WATCH)} {journal} {shlex.quote(step)} {phase} {way}"]
-    command = [str(BIN / "ansible-playbook"), "restaking.avs.upgrade", "-i", str(inventory), "-e", json.dumps({"avs_upgrade": [ID]})]
-    quiet = subprocess.DEVNULL
-    with (
-        subprocess.Popen(watcher, stdout=subprocess.PIPE, text=True) as watch,
-        subprocess.Popen(command, env=node.fleet.environment(), stdout=quiet, stderr=quiet) as run,
-    ):
-        said, _err = watch.communicate(timeout=180)
-        assert said.startswith("cut"), (step, phase, way, said)
-        if way == "power":
-            off(host, "kill")
-        try:
-            run.wait(120)
-        except subprocess.TimeoutExpired:
-            run.terminate()
-    settled(host)
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("phase", ["begin", "done"])
-@pytest.mark.parametrize("step", STEPS)
-def test_it_ends_with_one_version(node: Node, step: str, phase: str, way: str) -> None:
-    seen: dict[str, Any] = json.loads(SEEN.read_text()) if SEEN.exists() else {}
-    case = f"{step} {phase} {way}"
-    if case in seen:
-        return
-    before, began = node.height(), time.monotonic()
-    cut(node, step, phase, way)
-    first = {"version": node.version, "runs": len(running(node.host, ID))}
-    # Nothing of two versions runs, whatever comes next.
-    assert len(node.images()) <= 1, (case, node.images())
-    if len(running(node.host, ID)) < 2:
-        # The password and the keys are gone with the host's memory, or nobody has come by since.
+def made_ready(node: Node) -> None:
+    """The old version, and well, whatever the case before left."""
+    found = node.outcome()
+    if found == NEW_WELL:
+        node.avsctl("rollback", node.id, "--confirm")
+        found = node.outcome()
+    if found != OLD_WELL:
         node.back()
-        node.play("install", node.version)
-    found = node.version
-    assert found in (OLD, NEW) and node.images() == {found[1:]}, (case, found, node.images())
-    assert node.height() >= before, case
-    settled_run = node.play("install", found)
-    assert settled_run.code == 0 and "changed=0" in settled_run.output, settled_run.output[-3000:]
-    seen[case] = {**first, "ends": found, "height": node.height() - before, "seconds": round(time.monotonic() - began)}
-    SEEN.write_text(json.dumps(seen, indent=1))
-    if found == NEW:
-        assert node.back().code == 0 and node.version == OLD
+        node.play("install", node.versions.old)
+        found = node.outcome()
+    assert found == OLD_WELL, found
 
 
-def test_the_table() -> None:
-    seen = json.loads(SEEN.read_text()) if SEEN.exists() else {}
-    for case, told in seen.items():
-        print(f"{case:24} at once {told['version']} ({told['runs']} run), in the end {told['ends']}, {told['seconds']} s")
-    assert len(seen) == len(STEPS) * 2 * len(WAYS)
+def comes_next(node: Node, matrix: Matrix, moment: Moment, found: str) -> str:
+    """Who sees to it, and what he did."""
+    if moment.way == "controller":
+        again = node.upgrade()
+        assert again.code == 0, again.output[-3000:]
+        return "upgrade, joined" if "begun by somebody else" in again.output else "upgrade"
+    if found in (OLD_WELL, NEW_WELL):
+        return "nobody"
+    chosen = matrix.dice(f"next {moment}").choice(AFTER_POWER if moment.way == "power" else AFTER_KILL)
+    if chosen.startswith("avsctl"):
+        node.avsctl(chosen.split()[1], node.id, *(["--confirm"] if chosen.endswith("rollback") else []))
+    elif chosen == "upgrade":
+        node.upgrade()
+    else:
+        if chosen == "rollback":
+            node.back()
+        node.play("install", str(node.status()["version"]))
+    return chosen
+
+
+def lost_nothing(node: Node, before: Mapping[str, Any], seen: Seen, ends: str) -> None:
+    """Each row that was committed is there, as it was; of what the other version wrote as well, or a restore is told of."""
+    now = node.stored(before["last"])
+    assert now["rows"] == now["last"] and now["digest"] == before["digest"], (before, now)
+    assert now["last"] >= max(before["last"], seen.heights.get("1", 0)), (before, now, seen)
+    if now["last"] < seen.heights.get("2", 0):
+        assert ends == OLD_WELL and node.host.run(f"cat /var/lib/avs/instances/{node.id}/discarded.json").strip(), (now, seen)
+
+
+@pytest.mark.parametrize(("step", "phase", "way"), CASES[SHARE::SHARES])
+def test_it_ends_with_one_version(node: Node, matrix: Matrix, step: str, phase: str, way: str) -> None:
+    case = f"{step} {phase} {way}"
+    if case in matrix.cases:
+        return
+    made_ready(node)
+    began, before, moment = time.monotonic(), node.stored(1 << 40), matrix.moment(step, phase, way)
+    begun = upgrades(node)
+    seen = cut(node, moment)
+    recovered = time.monotonic()
+    if way == "controller":
+        at_once, chosen = "goes on", comes_next(node, matrix, moment, "")
+    else:
+        node.rest(LONGEST)
+        at_once = node.outcome()
+        if way in ("term", "engine"):
+            assert at_once in (OLD_WELL, NEW_WELL), at_once
+        elif way == "power":
+            assert at_once in (WAITS, NEW_WELL, CUT), at_once
+        chosen = comes_next(node, matrix, moment, at_once)
+    ends = node.outcome()
+    took = time.monotonic() - recovered
+    assert ends in ENDS and took <= LONGEST, (ends, took)
+    assert way != "controller" or (ends, upgrades(node)) == (NEW_WELL, begun + 1)
+    if ends in (OLD_WELL, NEW_WELL):
+        lost_nothing(node, before, seen, ends)
+        settled(node, matrix.dice(f"settled {case}").random() < _LOOKED_AT)
+    told = {"at": seen.at, "delay": moment.delay, "at once": at_once, "next": chosen, "ends": ends, "recovered": round(took)}
+    matrix.keep(case, {**told, "seconds": round(time.monotonic() - began)})
+
+
+def settled(node: Node, by_a_run: bool) -> None:
+    """Nothing is left to do, and nothing was left open."""
+    asked = node.avsctl("verify", node.id)
+    assert not asked.get("failed") and not asked["instances"][0]["drift"], asked
+    history = node.host.run(f"cat /var/lib/avs/instances/{node.id}/journal.jsonl").splitlines()
+    told = [json.loads(one) for one in history]
+    ended = {one["transaction"] for one in told if one["event"] == "end"}
+    assert [one for one in told if one["event"] == "begin" and one["transaction"] not in ended] == []
+    assert node.host.run(f"cd /var/lib/avs/instances/{node.id} && ls -d upgrade 2>/dev/null; true") == ""
+    if by_a_run:
+        result = node.play("install", str(node.status()["version"]))
+        assert result.code == 0 and "changed=0" in result.output, result.output[-3000:]
+
+
+def upgrades(node: Node) -> int:
+    """How many were begun since it was installed."""
+    return int(node.host.run(f'grep -c \'"operation": "upgrade"\' /var/lib/avs/instances/{node.id}/journal.jsonl || true'))
+
+
+FILES = {
+    "CHANGELOG.md": "First.\n",
+    "pkg/manifest.yml": "{version: VERSION, name: ends, upgrade: optional, profiles: [net]}\n",
+    "pkg/net/profile.yml": "{name: net, options: []}\n",
+    "pkg/net/.env": "",
+    "pkg/net/runtime.yml": "{schema: 1, privileges: {node: {user: '1000:1000'}}, volumes: {data: data}, health: {type: container, steady: 1}}\n",
+    # To be stopped is a failure of it (143), and its policy brings back what failed.
+    "pkg/net/docker-compose.yml": (
+        "services: {node: {image: IMAGE, entrypoint: [sh, -c, 'echo VERSION >> /data/starts; exec sleep infinity'], init: true,"
+        " restart: on-failure, volumes: ['data:/data']}}\nvolumes: {data: {}}\n"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def failing(node: Node) -> Node:
+    """Beside the other one: a node without keys, in two versions."""
+    repository = GitRepo(node.fleet.folder / "ends")
+    for version in ("v0.1.0", "v0.2.0"):
+        image = f"{node.fleet.facts['lab_registry']}/demo-avs:1.0.0"
+        repository.commit({name: text.replace("IMAGE", image).replace("VERSION", version[1:]) for name, text in FILES.items()}, version)
+    entry = {"package": {"git": repository.url}, "profile": "net", "tag": "cuts"}
+    found = Node(node.fleet, entry, Versions("v0.1.0", "v0.2.0"), "ends-cuts")
+    result = found.play("install", found.versions.old)
+    assert result.code == 0, result.output[-3000:]
+    return found
+
+
+def starts(node: Node) -> list[str]:
+    return node.host.run(f"cat /var/lib/docker/volumes/avs-{node.id}_data/_data/starts").split()
+
+
+@pytest.mark.parametrize("way", ["engine", "dead"][SHARE::SHARES])
+def test_what_ends_with_143_is_not_brought_back(failing: Node, matrix: Matrix, way: str) -> None:
+    """The engine is restarted while it is down for its upgrade: alone, and after whoever is at work on it was killed."""
+    node, before = failing, starts(failing)
+    cut(node, matrix.moment("BACKUP", "begin", way))
+    node.rest(LONGEST)
+    if way == "engine":
+        assert node.outcome() == NEW_WELL and starts(node) == [*before, "0.2.0"]
+        node.avsctl("rollback", node.id, "--confirm")
+        assert node.outcome() == OLD_WELL
+        return
+    # The engine has had its time.
+    time.sleep(5)
+    form = "{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}"
+    assert node.host.run(f"docker inspect -f '{form}' avs-{node.id}-node").strip() == "exited 143 no" and starts(node) == before
+    node.avsctl("recover", node.id)
+    assert node.outcome() == OLD_WELL and starts(node) == [*before, "0.1.0"]
+    settled(node, True)
+
+
+def test_the_table(matrix: Matrix) -> None:
+    print(f"\nseed {matrix.seed}, code {matrix.code[:12]}")
+    for case, told in matrix.cases.items():
+        print(line(case, told))
+    assert {" ".join(case) for case in CASES} == set(matrix.cases)
