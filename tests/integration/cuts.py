@@ -24,7 +24,7 @@ PASSWORD = "a-password-of-what-is-cut"
 WHERE = "avs/cuts/backup"
 VARIABLES = {"avs_backup_password": {"source": "vault", "path": WHERE, "field": "password"}}
 # What a cut is told of (probes/cut.py) to do on the host; the rest is done from here.
-ON_THE_HOST = {"kill": "kill", "term": "term", "engine": "engine", "dead": "kill engine", "power": "nothing", "controller": "nothing"}
+ON_THE_HOST = {"kill": "kill", "term": "term", "engine": "engine", "dead": "kill engine", "power": "halt", "controller": "nothing"}
 # In which of these a node may be left in the end, and in no other.
 OLD_WELL, NEW_WELL, WAITS, HELD = ENDS = ("old and healthy", "new and healthy", "old, waits for secrets", "quarantined, and told")
 # Nobody came by since it was cut: nothing of it is started meanwhile.

@@ -4,7 +4,8 @@
 
 """Runs on a lab host: waits for a line of an instance's journal, and cuts what is at work there. ``cut.py INSTANCE STEP PHASE DELAY PORT HOW...``
 
-``HOW``: ``kill`` and ``term`` end the process that is at work, ``engine`` restarts the engine, ``nothing`` leaves it to whoever waits for this.
+``HOW``: ``kill`` and ``term`` end the process that is at work, ``halt`` has it do nothing more until whoever waits for this cuts the power,
+``engine`` restarts the engine, ``nothing`` leaves it to whoever waits for this.
 ``DELAY``: seconds after the line. ``PORT``: where the node says how high it is, 0 for one that does not. Prints ``ready``, then one JSON line: how
 many processes were cut, the steps the journal tells of since (the last one is where it was), and the highest heights seen, by schema.
 """
@@ -22,6 +23,7 @@ import time
 import urllib.request
 
 PAUSE, LOOK, PATIENCE = 0.002, 0.2, 150.0
+SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "halt": signal.SIGSTOP}
 # How a process that goes on without whoever began it is told from others.
 DETACHED = b"system.detached"
 
@@ -55,7 +57,7 @@ def at_work() -> list[int]:
 
 def cut(how: list[str]) -> int:
     there = at_work()
-    for number in [signal.SIGKILL] if "kill" in how else [signal.SIGTERM] if "term" in how else []:
+    for number in (SIGNALS[one] for one in how if one in SIGNALS):
         for pid in there:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
