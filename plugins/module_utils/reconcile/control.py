@@ -26,6 +26,7 @@ from .own import Way, halted, refused, result_of, take_alone
 from .plan import plan_stop
 from .reconcile import reconcile, say_hold
 from .standstill import Ending, halt
+from .stopping import listed_as_ended
 from .takedown import announce_down, take_down
 from .work import of_the_system
 
@@ -190,6 +191,7 @@ def restart(store: Store, engine: Engine, ids: Sequence[str], way: Way) -> dict[
         return result_of([entries[name] for name in ids])
     done = take_alone(store, engine, going, way, halted(store, engine, "restart"))
     entries.update(done.failed)
+    listed_as_ended(engine, [one.id for one in listing if one.instance in going and one.instance not in entries])
     for name, entry in _bring_up(store, engine, [name for name in going if name not in entries], way).items():
         entries[name] = entry
         acted(entry, *ended[name])

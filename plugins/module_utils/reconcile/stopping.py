@@ -25,6 +25,8 @@ STOP_TIMEOUT = 300.0
 # Seconds: what the engine gives a container that asks for nothing, and what it may need beyond a grace period.
 _ENGINE_DEFAULT, _BEYOND = 10, 60.0
 _KILLED = 137
+# Seconds an engine's list may be behind, and between two looks at it.
+_LISTED, _PAUSE = 10.0, 0.05
 # Signals that mean no request.
 _FORCE = ("SIGKILL", "KILL", "9")
 
@@ -65,6 +67,14 @@ def end(engine: Engine, instance: str, containers: Sequence[Container], bound: f
     for wave in waves(inspected):
         found += _end_together(engine, instance, [inspected[name] for name in wave], bound, hold)
     return found
+
+
+def listed_as_ended(engine: Engine, ids: Collection[str]) -> None:
+    """For whoever starts by a list what was ended a moment ago: an engine's list is behind what it has answered, by as long as a busy disk
+    takes, and what is listed as running is not started. Not for ever: what does not end is told elsewhere."""
+    until = time.monotonic() + _LISTED
+    while ids and any(running(one) for one in engine.containers() if one.id in ids) and time.monotonic() < until:
+        time.sleep(_PAUSE)
 
 
 def waves(inspected: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:

@@ -15,6 +15,8 @@ import secrets
 import shutil
 import subprocess
 import tarfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,24 @@ IMAGE = f"avs-host-test/demo-avs-{RUN}:1.0.0"
 def docker(*arguments: str, check: bool = True) -> str:
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     assert not check or done.returncode == 0, done.stderr
+    if arguments[0] in ("stop", "kill", "wait", "start", "restart"):
+        _listed(arguments[1:])
     return done.stdout
+
+
+def _listed(words: Sequence[str]) -> None:
+    """An engine's list is behind what it has just answered, by as long as a busy disk takes."""
+    until = time.monotonic() + 20
+    for name in words:
+        while time.monotonic() < until:
+            asked = (
+                ["inspect", "--type", "container", "-f", "{{.State.Status}} {{.Id}}", name],
+                ["ps", "-a", "--no-trunc", "--format", "{{.State}} {{.ID}}"],
+            )
+            state, states = (subprocess.run(["docker", *one], capture_output=True, text=True, check=False).stdout for one in asked)
+            if not state.strip() or state.strip() in states.splitlines():
+                break
+            time.sleep(0.05)
 
 
 def lab_image(version: str) -> str:

@@ -102,6 +102,24 @@ def test_check_mode_announces_and_does_nothing(memory_host: MemoryHost) -> None:
     assert told["instances"][0]["actions"] == control.restart(host.store, host.engine.connect(), [ID], WAY)["instances"][0]["actions"]
 
 
+def test_what_an_engine_still_lists_as_running_is_started_again(memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list is written after a stop is answered, when the disk has taken it."""
+    host = memory_host
+    host.well(host.spec())
+    engine, left = host.engine.connect(), [2]
+    real, before = engine.containers, engine.containers()
+
+    def behind(*arguments: Any) -> Any:
+        if left[0] and host.states()["node"] == "exited":
+            left[0] -= 1
+            return before
+        return real(*arguments)
+
+    monkeypatch.setattr(engine, "containers", behind)
+    assert control.restart(host.store, engine, [ID], WAY)["instances"][0]["error"] is None
+    assert (left, host.states()["node"]) == ([0], "running")
+
+
 def test_a_held_instance_is_taken_down_by_a_run_if_somebody_started_it(memory_host: MemoryHost) -> None:
     host, spec = memory_host, memory_host.spec()
     host.well(spec)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import again, cloned, listing, pace, progress, settings
+from ansible_collections.restaking.avs.plugins.module_utils.backup import again, changes, cloned, listing, pace, progress, settings
 from ansible_collections.restaking.avs.plugins.module_utils.backup.progress import Step
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.instance.store import Store
@@ -78,7 +78,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A host on which a pass reads 1 MiB a second, and bytes that changed by the end of each."""
     rest = [0]
     monkeypatch.setattr(pace, "rate_of", lambda _size, _seconds: float(1 << 20))
-    monkeypatch.setattr(listing, "to_read_since", lambda _trees, _since: rest[0])
+    monkeypatch.setattr(changes, "to_read_since", lambda _trees, _since: rest[0])
     return rest
 
 
