@@ -36,6 +36,8 @@ _TELLING, _LONG_ENOUGH = 64 << 20, 2.0
 _LOOKS = 3.0
 # Seconds a node waits for its turn in which little is written.
 _WAIT = 5.0
+# Seconds in which nobody asks how far a copy is.
+_BRIEF = 10.0
 # Bytes a second that are read where nobody knows.
 _USUAL = float(256 << 20)
 
@@ -69,12 +71,13 @@ class Terms:
 @dataclass(frozen=True)
 class Passed:
     """``added``: bytes that are new in the repository; ``span`` of the last pass; ``aside``: whether the files are to be set aside; ``at``:
-    when it was known that the rest takes no longer than it may (seconds of the monotonic clock)."""
+    when it was known that the rest takes no longer than it may (seconds of the monotonic clock); ``brief``: whether it takes a moment."""
 
     added: int
     span: Span
     aside: bool
     at: float
+    brief: bool = False
 
 
 def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms) -> Passed:
@@ -105,7 +108,7 @@ def live_passes(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms)
         # What was written during this pass is read again by the next.
         parent = again_from(span)
     keep(own, known)
-    return Passed(added, span, aside, time.monotonic())
+    return Passed(added, span, aside, time.monotonic(), seconds < _BRIEF)
 
 
 def after_a_wait(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms, passed: Passed) -> Passed:
@@ -118,7 +121,7 @@ def after_a_wait(restic: Restic, own: InstanceStore, planned: Plan, terms: Terms
         more = live_passes(restic, own, planned, replace(terms, parent=again_from(span.by_now())))
         return replace(more, added=more.added + passed.added)
     keep(own, known)
-    return replace(passed, span=span, aside=aside, at=time.monotonic())
+    return replace(passed, span=span, aside=aside, at=time.monotonic(), brief=seconds < _BRIEF)
 
 
 def again_from(span: Span) -> Parent:

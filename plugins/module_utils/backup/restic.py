@@ -53,7 +53,8 @@ class How:
     ``dry``: only say what would be; ``parent``: the snapshot it is compared with, where restic would take another one; ``view``: clones that
     are read where files are (``cloned``), and are told from what is saved by size and modification time alone; ``whole``: all is read, whatever
     times say; ``open_to``: folders that containers may write to meanwhile, below which no link is followed (``unfollowed``); ``patterns``: files
-    that are read once the repository is open, and ``before``: what stands before the command (``opened``)."""
+    that are read once the repository is open, and ``before``: what stands before the command (``opened``); ``brief``: it is over before
+    anybody asks how far it is, so that nothing is to be counted first."""
 
     spared: Sequence[str] = ()
     timeout: float | None = None
@@ -65,6 +66,7 @@ class How:
     open_to: Sequence[str] = ()
     patterns: Sequence[str] = ()
     before: Sequence[str] = ()
+    brief: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ class Restic:
         command += ["--parent", how.parent] if how.parent else []
         command += ["--ignore-inode", "--ignore-ctime"] if how.view else []
         command += ["--force"] if how.whole else []
+        command += ["--no-scan"] if how.brief and self.abilities().unscanned else []
         for path in how.spared:
             command += ["--exclude", f"{literal(path)}/*"]
         for path in how.patterns:

@@ -18,7 +18,8 @@ FLOOR = (0, 12)
 @dataclass(frozen=True)
 class Abilities:
     """``dry``: it can say what a backup would add; ``sparse``: it makes holes again where a file had some; ``tells``: how far a
-    restore is; ``waits``: it is known to end where a file of patterns it was given is missing; ``number``: of its version."""
+    restore is; ``waits``: it is known to end where a file of patterns it was given is missing; ``number``: of its version;
+    ``unscanned``: it can be told not to count all files first."""
 
     version: str
     dry: bool
@@ -26,6 +27,7 @@ class Abilities:
     tells: bool
     number: tuple[int, int] = FLOOR
     waits: bool = False
+    unscanned: bool = False
 
 
 def abilities(said: str) -> Abilities:
@@ -35,6 +37,5 @@ def abilities(said: str) -> Abilities:
     if number < FLOOR:
         message = f"restic {FLOOR[0]}.{FLOOR[1]} or newer is needed, there is {said.split(chr(10))[0][:60]!r}"
         raise HostError(message, [finding("BAK-003", "restic", message, "Install a newer restic.")])
-    return Abilities(
-        match[0].split()[1] if match else "", number >= (0, 13), number >= (0, 15), number >= (0, 16), number, number >= (0, 14)
-    )
+    can = {"dry": (0, 13), "sparse": (0, 15), "tells": (0, 16), "waits": (0, 14), "unscanned": (0, 15)}
+    return Abilities(match[0].split()[1] if match else "", number=number, **{name: number >= since for name, since in can.items()})

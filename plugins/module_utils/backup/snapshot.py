@@ -48,7 +48,7 @@ FLOOR = 1 << 30
 class Terms:
     """``version`` of the package, ``bound``: seconds the copy may take, ``kind`` of backup; ``parent``: what it is compared with,
     where restic is not to find it; ``risky``: what of it is to be read again in any case, ``None`` where that is to be found; ``until``: seconds
-    it may take until the node is down; ``read`` is called as soon as nothing of it is read any more."""
+    it may take until the node is down; ``read`` is called as soon as nothing of it is read any more; ``brief``: as of ``How``."""
 
     version: str | None
     bound: float | None
@@ -57,6 +57,7 @@ class Terms:
     risky: Sequence[str] | None = None
     until: float = 0.0
     read: Callable[[], object] = bool
+    brief: bool = False
 
 
 def planned(engine: Engine, own: InstanceStore, state: State, wanted: settings.Settings) -> Plan:
@@ -168,7 +169,9 @@ def begin(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction
     down = kind == kept.STOPPED
     label = kept.label(own.id, kept.FILES, transaction, terms.version, kind=kind, **({} if down else {"begun": str(since)}))
     parent = "" if whole else terms.parent.snapshot
-    how = How(_spared(items), terms.bound, parent=parent, whole=whole, open_to=() if down else _tops(items))
+    how = How(
+        _spared(items), terms.bound, parent=parent, whole=whole, open_to=() if down else _tops(items), brief=terms.brief and not whole
+    )
     what = [item.path for item in items], label, how
     seen = Ahead(lambda: Remembered(trees(items))) if down and terms.until else None
     begun = Opened(restic, what, os.path.join(stage_of(own, transaction), _GO), terms.until if down else None)

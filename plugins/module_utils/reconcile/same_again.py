@@ -66,14 +66,19 @@ class Ran:
 def ran(store: Store, own: InstanceStore, listing: Sequence[Container]) -> Ran | None:
     """Before it is stopped, under its lock. ``None`` where it does not run as it was committed, or what to start is for a run to say."""
     try:
-        state = own.state()
-        spec = going_on(own, state)
-        job = look(spec, store, listing, store.host_key())
-        model: Model = json.loads(own.compose_file() or "{}")
-    except (AvsError, OSError, ValueError):
+        return _ran(store, own, listing)
+    except (AvsError, OSError, ValueError, TypeError, AttributeError, KeyError):
+        # What cannot be read tells a run what is wrong.
         return None
+
+
+def _ran(store: Store, own: InstanceStore, listing: Sequence[Container]) -> Ran | None:
+    state = own.state()
+    spec = going_on(own, state)
+    job = look(spec, store, listing, store.host_key())
     if job.reason is not None or job.refusal is not None or job.hold is not None or state is None or state.health is None:
         return None
+    model: Model = json.loads(own.compose_file() or "{}")
     there = {item.service: item for item in job.containers}
     up = frozenset(service for service, item in there.items() if item.state == "running")
     jobs = frozenset(jobs_in(own, state))

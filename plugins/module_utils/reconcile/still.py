@@ -45,7 +45,7 @@ from .own import Way, refused
 from .repositories import Host
 from .standstill import Ending, halt
 from .takedown import alone
-from .work import Work, of_the_system
+from .work import Work, guarded, of_the_system
 
 OPERATION = "backup"
 
@@ -142,7 +142,7 @@ class Still:
     def _how(self) -> snapshot.Terms:
         terms, passed = self.terms, self.passed
         how = snapshot.Terms(terms.version, terms.bound, parent=terms.parent, read=self._look)
-        return how if passed is None else replace(how, parent=pace.again_from(passed.span), risky=passed.span.risky)
+        return how if passed is None else replace(how, parent=pace.again_from(passed.span), risky=passed.span.risky, brief=passed.brief)
 
     def _there(self) -> list[Container]:
         return self.host.engine.containers(self.own.id)
@@ -182,29 +182,36 @@ class Still:
 
     def _started_as_it_ran(self) -> dict[str, Any] | None:
         """``None`` where a run is to judge it anew, and to start what of it does not run by then."""
-        own, engine, ran = self.own, self.host.engine, self.ran
+        own, engine, ran, terms = self.own, self.host.engine, self.ran, self.way.terms(self.host.store)
         if ran is None:
             return None
+        begun, asked = Work(self.item.job), Work(self.item.job)
+
+        def confirm(item: Work) -> None:
+            item.health = same_again.confirm(engine, own, ran, ending)
+
         try:
             # Whoever has the lock is waited for by a run, too.
             with Lock(own.lock, self.way.holder, 0) as lock:
                 ending = Ending(self.way.stop_timeout, (lock.fd,))
-                same_again.start(engine, own, ran, ending)
-                try:
-                    health = same_again.confirm(engine, own, ran, ending).as_dict()
-                except (AvsError, OSError) as error:
-                    if hold_of(own) is not None:
-                        return None
-                    failure = error if isinstance(error, AvsError) else of_the_system(own.id, error, self.host.store.root)
-                    entry = refused(own.id, own, failure, engine)
-                    health = {"status": UNHEALTHY, "detail": failure.message}
-                else:
-                    entry = entry_of(ran.spec, own.known(), engine.containers(own.id))
+                guarded(begun, terms, lambda _item: same_again.start(engine, own, ran, ending))
+                if begun.error is None:
+                    guarded(asked, terms, confirm)
+                if begun.error is not None or hold_of(own) is not None:
+                    return None
+                entry = self._told(ran, asked)
         except (AvsError, OSError):
             return None
-        entry.update(health=health, hold=None)
         acted(entry, *(Action("container", service, "start") for service in self.ended))
         return entry
+
+    def _told(self, ran: same_again.Ran, asked: Work) -> dict[str, Any]:
+        """The entry of one that was started as it ran; ``asked``: how it was found to be."""
+        if asked.error is not None:
+            entry = refused(self.own.id, self.own, asked.error, self.host.engine)
+            return {**entry, "health": {"status": UNHEALTHY, "detail": asked.error.message}, "hold": None}
+        health = asked.health.as_dict() if asked.health is not None else None
+        return {**entry_of(ran.spec, self.own.known(), self._there()), **({"health": health} if health else {}), "hold": None}
 
     def _started(self) -> dict[str, Any]:
         """Nobody's hold is lifted. What does not come up at once is tried once more: nothing else would before the next run."""

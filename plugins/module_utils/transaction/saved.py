@@ -117,7 +117,7 @@ class Saved:
         if self.passed is None:
             return how
         span = self.passed.span
-        return replace(how, parent=pace.again_from(span), risky=span.risky)
+        return replace(how, parent=pace.again_from(span), risky=span.risky, brief=self.passed.brief)
 
     def copy(self, name: str, hold: tuple[int, ...], why: str) -> str | None:
         """The id of the backup, which stays until nothing needs it any more; ``None`` where there was nothing to be saved. Of a node that is

@@ -19,6 +19,7 @@ def test_a_version_that_is_too_old_or_unknown_is_refused() -> None:
     assert restic.abilities("restic 0.12.1 compiled").dry is False and restic.abilities("restic 0.13.0").dry is True
     assert restic.abilities("restic 0.18.0-dev (compiled manually)").sparse is True
     assert restic.abilities("restic 1.0.0").sparse is True
+    assert [restic.abilities(f"restic {number}").unscanned for number in ("0.14.0", "0.15.0")] == [False, True]
     for said in ("restic 0.11.0 compiled", "", "borg 1.2"):
         with pytest.raises(HostError, match="or newer is needed"):
             restic.abilities(said)

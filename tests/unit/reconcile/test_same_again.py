@@ -184,3 +184,32 @@ def test_a_run_would_record_the_same(memory_host: MemoryHost, saved: ResticInMem
         told = {name: value for name, value in done.items() if name not in ("backup", "findings", "health")}
         found.append((told, done["health"]["status"], plain(record(host).but(committed_at=""))))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("step", ["going_on", "give_back"])
+def test_whatever_goes_wrong_with_it_a_run_starts_it(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    host = memory_host
+    installed(host)
+    asked = len(host.engine.asked)
+
+    def fails(*_given: Any) -> None:
+        raise KeyError(step)
+
+    monkeypatch.setattr(same_again, step, fails)
+    assert take()["error"] is None and running(host) == UP and "config" in commands(host, asked)
+
+
+def test_what_goes_wrong_once_it_runs_is_told(
+    memory_host: MemoryHost, saved: ResticInMemory, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = memory_host
+    installed(host)
+
+    def fails(*_given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(same_again, "wait", fails)
+    done = take()
+    assert "No space left" in done["error"] and running(host) == UP and record(host).phase == "applying"

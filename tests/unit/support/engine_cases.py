@@ -71,6 +71,20 @@ def a_stop_by_hand_is_not_undone(stage: Stage) -> Any:
     return stage.one("node").state, seen["State"]["ExitCode"], seen["RestartCount"], seen["State"]["Running"]
 
 
+@case(("exited", "running", True, 0, "unless-stopped"))
+def what_was_stopped_is_started_by_its_id(stage: Stage) -> Any:
+    stage.write({"node": {"restart": "unless-stopped"}})
+    stage.must(stage.up("node"))
+    ident = stage.one("node").id
+    stage.must(stage.run("update", "--restart", "no", "--", ident))
+    stage.must(stage.run("stop", "-t", "5", ident))
+    down = stage.one("node").state
+    stage.must(stage.run("update", "--restart", "unless-stopped", "--", ident))
+    stage.must(stage.run("start", ident))
+    seen = stage.seen("node")
+    return down, stage.one("node").state, seen["Id"] == ident, seen["RestartCount"], seen["HostConfig"]["RestartPolicy"]["Name"]
+
+
 @case(("exited", 137, True))
 def one_that_does_not_listen_is_killed(stage: Stage) -> Any:
     stage.write({"node": {"entrypoint": list(STUBBORN)}})
