@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -18,16 +17,12 @@ from typing import Any
 from ..common.errors import HostError
 from ..common.findings import Finding
 from ..common.rules import finding
-from ..docker.engine import Engine
-from ..docker.model import map_texts
 from ..instance.state import State
 from ..instance.store import InstanceStore
-from ..policy.mounts import below
-from ..policy.unnamed_volumes import is_unnamed
 from ..system import clock, files
 from ..system.clock import is_ahead, moment_of, now
 from ..system.prefetch import Ahead
-from . import again, changes, claims, cloned, contents, kept, listing, patience, progress, settings, uses
+from . import again, changes, claims, cloned, contents, kept, listing, patience, progress, settings
 from .again import TICK
 from .beside import Beside
 from .contents import Copied
@@ -36,8 +31,10 @@ from .listing import Summary, Tree
 from .opened import Opened
 from .remembered import Remembered
 from .restic import How, Restic, ResticError, Saved, Snapshot
-from .volumes import Item, Plan, There, plan, require_folders
+from .volumes import Item, Plan, require_folders
 
+# Characters of a snapshot's whole id.
+_WHOLE = 64
 MANIFEST, LIST, _GO = "manifest.json", "files.jsonl.gz", "go"
 _STAGE = "making-"
 # Bytes that stay free in any case, less on a small file system.
@@ -58,52 +55,6 @@ class Terms:
     until: float = 0.0
     read: Callable[[], object] = bool
     brief: bool = False
-
-
-def planned(engine: Engine, own: InstanceStore, state: State, wanted: settings.Settings) -> Plan:
-    """What is saved of an instance, by its name and class. Raises ``HostError`` (BAK-002, OPS-010)."""
-    # As it lies there, each $ stands twice.
-    model = map_texts(json.loads(own.compose_file() or "{}"), lambda text: text.replace("$$", "$"))
-    names = {str((entry or {}).get("name") or key) for key, entry in (model.get("volumes") or {}).items()}
-    remembered = {name for name in state.volumes if not is_unnamed(name)}
-    described = [_in_place(item) for item in engine.inspect_volumes(sorted((names | remembered) & set(engine.volumes())))]
-    data = os.path.realpath(own.data) if os.path.isdir(own.data) else ""
-    there = There(own.id, model, described, data, (own.root, own.run), _unnamed(engine, own.id), _astray(model, own))
-    return plan(there, uses.of(own.spec()), wanted.classes, wanted.acknowledged)
-
-
-def to_save(engine: Engine, own: InstanceStore, state: State, wanted: settings.Settings) -> Plan:
-    """The same for one who saves it: what has a class of its own below ``data/`` is what that says. Raises ``HostError`` (BAK-002, OPS-010)."""
-    found = planned(engine, own, state, wanted)
-    for item in found.items:
-        require_folders(own.id, item, wanted.classes)
-    return found
-
-
-def _unnamed(engine: Engine, instance: str) -> list[str]:
-    """Where containers of an instance have volumes without a name."""
-    found = set()
-    for item in engine.inspect(container.id for container in engine.containers(instance)):
-        service = ((item.get("Config") or {}).get("Labels") or {}).get("avs.service")
-        for mount in item.get("Mounts") or ():
-            if mount.get("Type") == "volume" and is_unnamed(str(mount.get("Name"))):
-                found.add(f"{service}:{mount.get('Destination')}")
-    return sorted(found)
-
-
-def _in_place(volume: Mapping[str, Any]) -> dict[str, Any]:
-    return {**volume, "Mountpoint": os.path.realpath(str(volume.get("Mountpoint") or ""))}
-
-
-def _astray(model: Mapping[str, Any], own: InstanceStore) -> list[str]:
-    """Mounted folders below ``data/`` that are, or lie behind, a link: a backup would have the link alone."""
-    found = set()
-    for service in (model.get("services") or {}).values():
-        for mount in service.get("volumes") or ():
-            relative = below(str(mount.get("source") or ""), own.data) if mount.get("type") == "bind" else None
-            if relative is not None and files.has_link(own.data, relative):
-                found.add(str(mount["source"]))
-    return sorted(found)
 
 
 def trees(items: Sequence[Item], root: str = "") -> list[Tree]:
@@ -235,14 +186,19 @@ def require_still(instance: str, tree: Summary, mark: int) -> None:
 def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:
     """Make a backup of what was copied, if the repository has all of it. Returns the manifest. Raises ``ResticError``, ``HostError``."""
     check(restic)
-    manifest, known = _sealed(restic, own, state, copied, planned)
+    known, snapshot = _listed(restic, own, copied)
+    manifest = _sealed(restic, own, snapshot, copied, contents.manifest(own, state, copied, planned))
     _let_go(restic, own, manifest, known)
     return manifest
 
 
 def seal_checked(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:
     """``seal``, of a repository that was checked a moment ago: what is new since restic has just written. ``tidy`` it later."""
-    return _sealed(restic, own, state, copied, planned)[0]
+    snapshot = copied.saved.snapshot
+    if len(snapshot) != _WHOLE or not os.path.isfile(os.path.join(restic.repository, "snapshots", snapshot)):
+        # Newer versions of restic say the whole of it: to have it listed takes time, in which a node is down.
+        snapshot = _listed(restic, own, copied)[1]
+    return _sealed(restic, own, snapshot, copied, contents.manifest(own, state, copied, planned))
 
 
 def tidy(restic: Restic, own: InstanceStore, manifest: Mapping[str, Any]) -> None:
@@ -257,21 +213,26 @@ def check(restic: Restic) -> None:
     restic.check(everything=False)
 
 
-def _sealed(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> tuple[dict[str, Any], Sequence[Snapshot]]:
-    """The manifest, and what there is by then."""
-    restic.progress.phase(progress.SEAL)
+def _listed(restic: Restic, own: InstanceStore, copied: Copied) -> tuple[Sequence[Snapshot], str]:
+    """What the repository has by then, and the id of what was copied."""
     known = restic.snapshots()
     snapshot = kept.whole_id(known, copied.saved.snapshot, copied.transaction)
     if snapshot is None or sorted(snapshot.paths) != sorted(item.path for item in copied.items):
         raise unsound(own.id, "the repository does not list what was saved")
-    _require_restorable(restic, own, copied, snapshot.id)
-    manifest = {**contents.manifest(own, state, copied, planned), "snapshot": snapshot.id, "restic": restic.abilities().version}
+    return known, snapshot.id
+
+
+def _sealed(restic: Restic, own: InstanceStore, snapshot: str, copied: Copied, told: Mapping[str, Any]) -> dict[str, Any]:
+    """``told``: all of the manifest but what restic says of it."""
+    restic.progress.phase(progress.SEAL)
+    _require_restorable(restic, own, copied, snapshot)
+    manifest = {**told, "snapshot": snapshot, "restic": restic.abilities().version}
     stage = os.path.dirname(copied.listing)
     files.write_json(os.path.join(stage, MANIFEST), manifest)
-    label = kept.label(own.id, kept.SEAL, copied.transaction, _version(state), kind=copied.kind, of=snapshot.id)
-    restic.backup([stage], label, How())
+    version = (told["package"] or {}).get("version")
+    restic.backup([stage], kept.label(own.id, kept.SEAL, copied.transaction, version, kind=copied.kind, of=snapshot), How())
     files.remove(stage)
-    return manifest, known
+    return manifest
 
 
 def _let_go(restic: Restic, own: InstanceStore, manifest: Mapping[str, Any], known: Sequence[Snapshot]) -> None:
@@ -311,10 +272,6 @@ def sweep(own: InstanceStore) -> None:
     for name in names:
         if name.startswith(_STAGE):
             files.remove(os.path.join(settings.folder(own), name))
-
-
-def _version(state: State) -> str | None:
-    return state.package.version if state.package is not None else None
 
 
 def _spared(items: Sequence[Item]) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backup import restore as swaps
-from ..backup import snapshot, verify, whose
+from ..backup import stored, verify, whose
 from ..backup.kept import Backup
 from ..backup.restore import Place, Swap
 from ..backup.settings import folder
@@ -90,7 +90,7 @@ def _restore(host: Host, name: str, way: Way, what: tuple[Asked, Back], descript
     try:
         seal = verify.read_seal(restic, chosen, stage)
         whose.require_from_here(own, chosen, seal.manifest, kept)
-        here = _with_aside(own, snapshot.planned(host.engine, own, state, kept).items, seal.items)
+        here = _with_aside(own, stored.planned(host.engine, own, state, kept).items, seal.items)
         _require_same(own, state, seal)
         wanted = _wanted(own, here, seal.items, back)
         places = swaps.places(own, here, wanted, chosen.id)

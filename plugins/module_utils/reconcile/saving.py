@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..backup import anew, claims, cloned, last, pace, progress, settings, snapshot, verify
+from ..backup import anew, claims, cloned, last, pace, progress, settings, snapshot, stored, verify
 from ..backup.kept import Backup
 from ..backup.restic import Restic
 from ..backup.restore import half
@@ -133,7 +133,7 @@ def _take(host: Host, name: str, way: Way, asked: Asked, hold: tuple[int, ...]) 
         # What is stopped for a moment must be able to start again.
         going_on(own, state)
     wanted = wanted_settings(host.store, own, asked)
-    planned = snapshot.to_save(host.engine, own, state, wanted)
+    planned = stored.to_save(host.engine, own, state, wanted)
     if not planned.items:
         raise HostError(f"{name} has nothing that is backed up", [finding("BAK-002", name, "has no volume and no data folder of its own")])
     require_apart(host, own, wanted)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..backup import anew, copies, last, settings, snapshot
+from ..backup import anew, copies, last, settings, stored
 from ..backup.settings import Settings
 from ..backup.timer import service_of, timer_of
 from ..boot.timers import TimerPlan, Timers, Timing, calendar_problem
@@ -167,7 +167,7 @@ class _One:
             return
         if differs:
             # What would keep every backup from being made is told today, and not at night.
-            self.findings += snapshot.to_save(self.host.engine, own, self.state, wish).findings
+            self.findings += stored.to_save(self.host.engine, own, self.state, wish).findings
             self.findings += anew.told(own, known, wish)
             require_apart(self.host, own, wish)
             if self.way.check and known is not None and known.repository != wish.repository:

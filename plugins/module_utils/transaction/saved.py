@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..backup import pace, retention, snapshot
+from ..backup import pace, retention, snapshot, stored
 from ..backup.opened import Opened
 from ..backup.restic import Restic
 from ..backup.settings import Settings
@@ -39,7 +39,7 @@ class Saved:
     def __init__(self, host: Host, own: InstanceStore, asked: Asked, state: State) -> None:
         self.host, self.own, self.asked, self.state = host, own, asked, state
         self.wanted: Settings = wanted_settings(host.store, own, asked)
-        self.planned: Plan = snapshot.to_save(host.engine, own, state, self.wanted)
+        self.planned: Plan = stored.to_save(host.engine, own, state, self.wanted)
         self.restic: Restic | None = None
         self.terms: pace.Terms | None = None
         self.passed: pace.Passed | None = None

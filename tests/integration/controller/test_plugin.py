@@ -89,5 +89,8 @@ def test_what_fails_is_a_failure(fleet: Controller) -> None:
     for words, extra in {"Say for which instances": {"avs_plugin": "prune"}, "no host that answered has no-such": nowhere}.items():
         run = fleet.playbook("plugin", **extra)
         assert run.code != 0 and words in run.output, run.output
+    # A host that is left out runs nothing.
+    run = fleet.playbook("plugin", "--limit", "h2", avs_plugin="prune", avs_plugin_ids="a-avs-1")
+    assert run.code != 0 and run.tasks("h1") == {} and "no host that answered has a-avs-1" in run.output, run.output
     run = fleet.playbook("plugin", avs_plugin="prune", avs_plugin_ids="a-avs-1", avs_plugin_confirm="prune")
     assert "did you mean avs_plugin_confirmed" in run.output

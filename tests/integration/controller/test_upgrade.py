@@ -180,9 +180,12 @@ def test_which_are_meant(fleet: Fleet) -> None:
     fleet.has("v1.0.0")
     down = fleet.upgrade(avs_upgrade=["demo-avs-down"]).tasks("h1")[f"{ROLE}Upgrade them"]
     assert down["failed"] and "is stopped in the inventory" in down["msg"]
-    for what in ({"avs_upgrade_all": True}, {"avs_upgrade": ["../x"]}):
+    for what in ({"avs_upgrade_all": True}, {"avs_upgrade": ["../x"]}, {"avs_upgrade": None}):
         refused = fleet.upgrade(**what)
         assert refused.code == 2 and fleet.calls == [], what
+    # A host that is left out is asked for nothing, and what is on it alone is said to be nowhere.
+    elsewhere = fleet.upgrade("--limit", "h2")
+    assert elsewhere.code == 2 and fleet.calls == [] and f"no host of this run has {NODE}" in elsewhere.output
     # What is wrong with an entry that nobody asked for stands in nobody's way; with all of them it does.
     everybody = fleet.upgrade(avs_upgrade=None, avs_upgrade_all=True).tasks("h1")[f"{ROLE}Upgrade them"]
     assert everybody["failed"] and "'1' is not a version" in everybody["msg"] and fleet.installed == "v1.0.0"
@@ -213,5 +216,9 @@ def test_back_to_the_version_before(fleet: Fleet) -> None:
     fleet.has("v1.1.0", before={NODE: "v1.0.0"}, cut=True)
     assert back().code == 0 and fleet.installed == "v1.0.0"
     assert {(call["check"], call["confirm"]) for call in fleet.calls} == {(True, False), (False, False)}
+    asked = len(fleet.calls)
+    assert back(avs_rollback=[]).code == 2 and len(fleet.calls) == asked
+    elsewhere = back("--limit", "h2", avs_rollback_confirmed=True)
+    assert elsewhere.code == 2 and len(fleet.calls) == asked and f"no host of this run has {NODE}" in elsewhere.output
     nobody = back("--check", avs_rollback="no-such-1")
     assert nobody.code == 2 and "no host of this run has no-such-1" in nobody.output
