@@ -11,7 +11,7 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,19 @@ class Node:
     def play(self, playbook: str, version: str, *arguments: str) -> Result:
         instances = {self.host.name: [{**self.entry, "version": version}]}
         return self.fleet.play(playbook, instances, *arguments, variables=VARIABLES, parse=False)
+
+    def install(self) -> Result:
+        """As it is recorded."""
+        return self.play("install", str(self.status()["version"]))
+
+    def with_the_engine(self, run: Callable[[], Result]) -> tuple[Result, bool]:
+        """A run, and whether the engine had to be restarted for it, as it says: after a loss of power while a container is started the engine
+        may hold its ports for nobody."""
+        done = run()
+        if done.code == 0 or "NET-002" not in done.output:
+            return done, False
+        self.host.run("systemctl restart docker")
+        return run(), True
 
     def upgrade(self) -> Result:
         return self.play("upgrade", self.versions.new, *self._upgrading())
@@ -154,7 +167,7 @@ def _ended(node: Node, moment: Moment, run: subprocess.Popen[bytes], sockets: Pa
         off(node.host, "kill")
         _killed(run, sockets)
     else:
-        run.wait(240)
+        run.wait(600)
 
 
 def _killed(run: subprocess.Popen[bytes], sockets: Path) -> None:

@@ -22,7 +22,7 @@ import threading
 import time
 import urllib.request
 
-PAUSE, LOOK, PATIENCE = 0.002, 0.2, 150.0
+PAUSE, LOOK, PATIENCE = 0.002, 0.2, 500.0
 SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "halt": signal.SIGSTOP}
 # How a process that goes on without whoever began it is told from others.
 DETACHED = b"system.detached"
