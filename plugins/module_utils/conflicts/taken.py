@@ -29,6 +29,10 @@ _SAME_PORT = (
     "The package fixes the port: stop what has it (`ss -ltnup` on the host names a process), or publish it on another address of the host "
     "with `ports` of the entry."
 )
+# Who listens for a container that is not there: an engine that was cut off, as by a loss of power, while it started one.
+_ENGINE = "the engine, for no container"
+_RESTART = "Restart the engine, and with it its containers (systemctl restart docker), then run again: only that has it let go."
+_PROXY = "docker-proxy"
 _NETWORK = "Choose another tag, or remove that network if nobody needs it (docker network rm)."
 _LISTEN = {"tcp": "0A", "udp": "07"}
 
@@ -78,10 +82,32 @@ def survey(engine: Engine, states: Mapping[str, State], proc: str = "/proc") -> 
     for instance, state in states.items():
         if state.installed:
             ports += [(Published(item.address, item.port, item.protocol), f"instance {instance}", instance) for item in state.ports]
-    ports += [(socket, f"a process of the host ({socket.address or 'all addresses'})", "") for socket in foreign]
+    ports += [(socket, holder, "") for socket, holder in _held(foreign, proc)]
     networks, inspected = networked.answer()
     # Only now: the route of a network made meanwhile is one of a network that is known.
     return Host(ports, containers, networks, inspected, reached(engine_subnets(inspected.values()), proc))
+
+
+def _held(foreign: Iterable[Published], proc: str) -> list[tuple[Published, str]]:
+    """Who listens where no container does."""
+    engines = _proxies(proc)
+    return [(item, _ENGINE if item in engines else f"a process of the host ({item.address or 'all addresses'})") for item in foreign]
+
+
+def _proxies(proc: str) -> set[Published]:
+    """What the engine's proxies listen for, by their command lines."""
+    found = set()
+    for name in filter(str.isdigit, os.listdir(proc)):
+        try:
+            with open(os.path.join(proc, name, "cmdline"), "rb") as handle:
+                words = handle.read().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if os.path.basename(words[0]) == _PROXY:
+            said = dict(zip(words[1:], words[2:]))
+            address = said.get("-host-ip", "")
+            found.add(Published("" if address in ("0.0.0.0", "::") else address, said.get("-host-port", ""), said.get("-proto", "")))
+    return found
 
 
 def _networks(engine: Engine) -> tuple[dict[str, str], dict[str, Mapping[str, Any]]]:
@@ -138,7 +164,7 @@ def taken_ports(wanted: Wanted, taken: Iterable[tuple[Published, str, str]]) -> 
     found = []
     for port, holder in collisions(wanted.ports, [(port, holder) for port, holder, owner in taken if owner != wanted.instance]):
         number = f"{port.address or '0.0.0.0'}:{port.port}/{port.protocol}"
-        remedy = _OTHER_PORT if port.port in wanted.options else _SAME_PORT
+        remedy = _RESTART if holder == _ENGINE else _OTHER_PORT if port.port in wanted.options else _SAME_PORT
         place = f"{wanted.instance}: services.{port.service}.ports"
         found.append(finding("NET-002", place, f"{number} is taken by {holder}", remedy))
     return found

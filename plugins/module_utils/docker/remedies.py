@@ -30,7 +30,8 @@ _KNOWN = (
     ),
     (
         r"port is already allocated|(?:bind|port|listen)\b.*address already in use",
-        "Something took the port since it was looked at: `ss -ltnup` on the host names it. Run again once it is free.",
+        "Something took the port since it was looked at: `ss -ltnup` on the host names it. Run again once it is free. Where no container that "
+        "`docker ps` shows has it, the engine has held it since the power was cut: systemctl restart docker.",
     ),
     (
         # Of an address in a network; what is said of a port stands above.

@@ -121,6 +121,39 @@ def test_a_process_on_an_instances_own_port_stands_in_its_way(proc: str) -> None
     assert "instance y-op1" in taken.check(taken.Wanted("z-op1", {}, wanted), host)[0].message
 
 
+@pytest.mark.parametrize(("address", "listens"), [("127.0.0.1", "0100007F"), ("0.0.0.0", "00000000")])
+def test_what_the_engine_holds_for_no_container_it_lets_go_once_it_is_restarted(proc: str, address: str, listens: str) -> None:
+    """As after a loss of power while it started one (engine 26)."""
+    tcp = Path(proc) / "net" / "tcp"
+    tcp.write_text(tcp.read_text() + TCP.splitlines()[1].replace("0100007F:1F90", f"{listens}:1B58") + "\n")
+    words = [
+        "/usr/sbin/docker-proxy",
+        "-proto",
+        "tcp",
+        "-host-ip",
+        address,
+        "-host-port",
+        "7000",
+        "-container-ip",
+        "172.18.0.2",
+        "-container-port",
+        "1",
+    ]
+    for pid, line in (("211", words), ("212", ["/usr/sbin/sshd", "-D"]), ("213", [])):
+        (Path(proc) / pid).mkdir()
+        (Path(proc) / pid / "cmdline").write_text("\0".join([*line, ""]))
+    (Path(proc) / "214").mkdir()
+    host = taken.survey(Told(ps=LINES, network=""), {}, proc)
+    (found,) = taken.check(taken.Wanted("y-op1", {}, [Published("", "7000", "tcp")], {"7000"}), host)
+    assert "taken by the engine, for no container" in found.message and "systemctl restart docker" in found.remedy
+    (other,) = taken.check(taken.Wanted("y-op1", {}, [Published("", "22", "tcp")]), host)
+    assert "a process of the host" in other.message
+    # A container that runs has its port by its own name.
+    lines = f"c9\tavs-x-op1-node\t{address}:7000->7000/tcp\tx-op1\n"
+    (named,) = taken.check(taken.Wanted("y-op1", {}, [Published("", "7000", "tcp")]), taken.survey(Told(ps=lines, network=""), {}, proc))
+    assert "container avs-x-op1-node" in named.message or "c9" in named.message
+
+
 def test_a_container_that_comes_up_while_we_look_is_no_process(proc: str) -> None:
     """It keeps restarting: the engine lists no port of it, and a moment later its port is open."""
 
