@@ -103,9 +103,10 @@ def look(spec: InstanceSpec, store: Store, listing: Sequence[Container], host_ke
     cut = _cut_upgrade(spec, state, own)
     if cut is not None:
         return Job(spec, state, containers, None if regard.last else "an upgrade was cut", refusal=cut if regard.last else None, hold=hold)
+    left = None if regard.last else _left_of_an_upgrade(spec, own)
     if regard.upgrades:
-        return _look_for_upgrade(Job(spec, state, containers, hold=hold))
-    reason = why_work(spec, state, containers, own, host_key)
+        return _look_for_upgrade(Job(spec, state, containers, left, hold=hold))
+    reason = why_work(spec, state, containers, own, host_key) or left
     if reason is None and regard.renew and spec.state == STARTED and state is not None:
         reason = _to_renew(state, containers)
     return Job(spec, state, containers, reason, hold=hold)
@@ -122,6 +123,15 @@ def _cut_upgrade(spec: InstanceSpec, state: State | None, own: InstanceStore) ->
     except HostError as error:
         return error
     return None
+
+
+def _left_of_an_upgrade(spec: InstanceSpec, own: InstanceStore) -> str | None:
+    """Also of a node that runs as it was committed: that it was told to stop, or what is to be tidied, is still to be put right."""
+    if spec.state != STARTED or not os.path.lexists(own.upgrade):
+        return None
+    from ..backup.progress import at_work
+
+    return "an upgrade was cut" if at_work(own) is None else None
 
 
 def _look_for_upgrade(job: Job) -> Job:

@@ -17,6 +17,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.errors import
 from ansible_collections.restaking.avs.plugins.module_utils.instance import secrets_before
 from ansible_collections.restaking.avs.plugins.module_utils.instance import transaction as record
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import apply, control, own, restoring, saving, standstill
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.job import Call
+from ansible_collections.restaking.avs.plugins.module_utils.reconcile.reconcile import reconcile
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.repositories import Asked
 from ansible_collections.restaking.avs.plugins.module_utils.transaction import back
 
@@ -169,6 +171,32 @@ def test_what_was_cut_as_it_was_stopped_has_its_restart_policies_again(
     back.settle(where(host, saved), host.store.instance(ID), WAY, Asked(password=PASSWORD))
     assert policies(host) == before
     assert host.call(keyless(host))["changed"] is False
+
+
+def asked_first(host: MemoryHost, spec: dict[str, Any], **said: Any) -> dict[str, Any]:
+    """The first question of a run, to which a host that has nothing to do gives its only answer."""
+    document = {"schema": 1, "specs": [spec], "trees": {}, "holder": "test", "lock_timeout": 0, "settings": {}, "complete": False, **said}
+    return reconcile(Call(json.loads(json.dumps(document)), {}), host.engine.connect(), host.store)
+
+
+@pytest.mark.parametrize("said", [{}, {"upgrade": {"acknowledged": {}}}])
+@pytest.mark.parametrize("moment", ["stop", "tidy"])
+def test_a_run_that_finds_nothing_to_do_ends_what_was_cut(
+    memory_host: MemoryHost, saved: ResticInMemory, monkeypatch: pytest.MonkeyPatch, moment: str, said: dict[str, Any]
+) -> None:
+    """It runs as it was committed: as it was told never to come back, or before what it came from was kept."""
+    host, own_ = memory_host, memory_host.store.instance(ID)
+    killed_at(host, saved, monkeypatch, *((standstill, "end") if moment == "stop" else (back, "tidy")))
+    spec = keyless(host) if moment == "stop" else newer(host)
+    assert running(host) == UP and Path(own_.upgrade).exists()
+    assert asked_first(host, spec, **said)["needs"].keys() == {ID}
+    # Of one that is at work nobody ends anything, nor waits for it.
+    progress.Progress(own_).phase(progress.LIVE)
+    assert "needs" not in asked_first(host, spec) and host.call(spec)["changed"] is False
+    progress.clear(own_)
+    ended(host, saved)
+    assert "needs" not in asked_first(host, spec, **said) and not Path(own_.upgrade).exists()
+    assert policies(host)["avs-demo-avs-op1-node"] == "unless-stopped"
 
 
 def test_a_backup_of_an_upgrade_that_came_to_nothing_is_not_kept_for_ever(
