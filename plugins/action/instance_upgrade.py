@@ -36,6 +36,7 @@ _ARGUMENTS = {
     "acknowledged": {"type": "raw", "default": {}},
     "chain": {"type": "raw", "default": []},
     "confirm": {"type": "bool", "default": False},
+    "fetch": {"type": "bool", "default": False},
     "poll": {"type": "raw"},
     "holder": {"type": "str"},
     **{name: {"type": "raw"} for name in ("repository", "password", "copies", "classes", "backup_acknowledged", "keep")},
@@ -76,7 +77,10 @@ class ActionModule(HostAction):
             host = Host(task, Long(_MODULE, about, poll, _LOOK, backup, found.hidden))
             return upgraded(task, host, {**arguments, **word}, ids, names)
 
-        answer = answered(task, lambda: host.changed, names, work)
+        answer = answered(task, lambda: host.changed and not arguments["fetch"], names, work)
+        if arguments["fetch"]:
+            # What would be done is said as in check mode, and nothing of it was.
+            answer = {**answer, "changed": False}
         result = outcome(answer, task.diff, brief=not display.verbosity)
         result["unknown"] = list(answer.get("unknown") or ())
         say(task, answer, result)

@@ -69,6 +69,11 @@ options:
     description: With O(state=rolled_back), required outside of check mode. Without it the task says what would be discarded, and fails.
     type: bool
     default: false
+  fetch:
+    description:
+      - With O(state=upgraded), fetch the new version and its images, judge everything, and stop nothing. The result is that of check mode.
+    type: bool
+    default: false
   lock_timeout:
     description: Seconds to wait for another run that works on one of the instances.
     type: raw
@@ -185,6 +190,9 @@ instances:
       description: What was done, or would be, as C(kind), C(name) and C(action).
       type: list
       elements: dict
+    wanted_digest:
+      description: Digest of the files of the package its entry names.
+      type: str
     upgrade:
       description:
         - Of an instance whose version changed, or would, or was to. C(from), C(to), and C(way), the versions that are installed one after the
@@ -287,6 +295,7 @@ def main() -> None:
             "acknowledged": {"type": "dict", "default": {}},
             "chain": {"type": "list", "elements": "str", "default": []},
             "confirm": {"type": "bool", "default": False},
+            "fetch": {"type": "bool", "default": False},
             "taps": {
                 "type": "list",
                 "elements": "dict",

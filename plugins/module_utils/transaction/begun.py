@@ -31,7 +31,8 @@ def upgraded(call: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]
     hidden += [str(value) for value in _secrets_of(call.get("backup") or {})]
     # By what a run knows a secret again it is another one in each.
     what = [{**spec, "secrets": sorted(spec.get("secrets") or ())} for spec in document.get("specs") or ()]
-    order = Order(os.urandom(12).hex(), _MODULE, dict(call), same("upgrade", Mask(hidden).deep(what)), hidden, _ids(document))
+    kind = "fetch" if work.is_fetch(document) else "upgrade"
+    order = Order(os.urandom(12).hex(), _MODULE, dict(call), same(kind, Mask(hidden).deep(what)), hidden, _ids(document))
     name = detached.begin(order, run_command)
     return {
         "changed": False,

@@ -47,9 +47,15 @@ def upgrade(call: Mapping[str, Any], run_command: RunCommand, store: Store | Non
     with Scratch() as scratch:
         around, planned = plan_all([job for job in jobs if job.upgrade], given, host, wanted, scratch)
         shown = [part for one in planned if one.work.prepared is not None for part in differences(one.work.prepared)] if given.diff else []
-        done = {one.work.id: announced(one) for one in planned} if given.dry else _one_by_one(Terms(host, way, wanted, around), planned)
+        only_said = given.dry or is_fetch(document)
+        done = {one.work.id: announced(one) for one in planned} if only_said else _one_by_one(Terms(host, way, wanted, around), planned)
     entries = [done.get(job.id) or _left_alone(job) for job in jobs]
     return _result(entries, terms.mask.deep(shown), terms.mask)
+
+
+def is_fetch(document: Mapping[str, Any]) -> bool:
+    """Whether all is to be judged, and images pulled, and nothing stopped."""
+    return bool((document.get("upgrade") or {}).get("fetch"))
 
 
 def _looked_at(call: Call, host: Host) -> list[Job]:
@@ -120,7 +126,8 @@ def work(given: Mapping[str, Any], run_command: RunCommand) -> dict[str, Any]:
     try:
         end_what_was_cut(given, run_command)
         result = upgrade(given, run_command)
-        settle(result, run_command, False)
+        if not is_fetch(given["document"]):
+            settle(result, run_command, False)
     except AvsError as error:
         return {"failed": True, "changed": False, "instances": [], **error.as_result()}
     return result

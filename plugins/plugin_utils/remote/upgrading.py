@@ -105,17 +105,25 @@ def upgraded(task: Task, host: Host, arguments: Mapping[str, Any], ids: Ids, nam
             run.fleet.leave()
             return {"changed": False, "instances": [], "findings": [item.as_dict() for item in built.findings], "unknown": unknown}
         plan = _Plan(run, built, check=task.check)
-        meant = {"ids": [spec["id"] for spec in built.specs], "acknowledged": arguments["acknowledged"], "chain": arguments["chain"]}
+        meant: dict[str, Any] = {
+            "ids": [spec["id"] for spec in built.specs],
+            "acknowledged": arguments["acknowledged"],
+            "chain": arguments["chain"],
+        }
+        if arguments["fetch"]:
+            meant["fetch"] = True
         terms = Terms(run.lock_timeout, run.settings, task.check, meant, plan.see)
         try:
             answer = reconcile(built, terms, host, run.sources, run.fleet)
         except _Detour:
             answer = _one_by_one(plan, terms, host)
-        answer = {**answer, "instances": [_with_way(entry, plan) for entry in answer.get("instances") or ()]}
+        digests = {spec["id"]: spec["package"].get("tree_sha256") for spec in built.specs}
+        found = [{**_with_way(entry, plan), "wanted_digest": digests.get(entry["id"])} for entry in answer.get("instances") or ()]
+        answer = {**answer, "instances": found}
         if task.check or task.diff:
             answer = told_changes(answer, [_step_of(plan, name) for name in plan.ways])
-    found = merged(built.findings, (item for item in answer.get("findings") or () if item["id"] != "INV-003"))
-    answer = {**answer, "findings": found, "unknown": unknown, "unlisted": []} if "findings" in answer else {**answer, "unknown": unknown}
+    told = merged(built.findings, (item for item in answer.get("findings") or () if item["id"] != "INV-003"))
+    answer = {**answer, "findings": told, "unknown": unknown, "unlisted": []} if "findings" in answer else {**answer, "unknown": unknown}
     return {**answer, **worded(answer, names, host, task.target)}
 
 
@@ -145,7 +153,8 @@ def _one_by_one(plan: _Plan, terms: Terms, host: Host) -> dict[str, Any]:
                 "changed": bool(before.get("changed") or entry.get("changed")),
                 "actions": [*(before.get("actions") or ()), *(entry.get("actions") or ())],
             }
-        if answer.get("failed"):
+        if answer.get("failed") or (terms.upgrade or {}).get("fetch"):
+            # What comes after it is judged once it is there.
             break
     order = [done[spec["id"]] for spec in plan.built.specs if spec["id"] in done]
     more = {"diff": diff} if diff else {}

@@ -84,7 +84,7 @@ class Controller:
             (collection / name).symlink_to(ROOT / name)
         stand_ins.put(collection / "plugins/modules")
         # These run on the controller alone: their action plugins read the arguments there.
-        for name in ("package_info.py", "report_file.py"):
+        for name in ("package_info.py", "report_file.py", "rollout.py"):
             (collection / "plugins/modules" / name).symlink_to(ROOT / "plugins/modules" / name)
         self.log = folder / "ansible.log"
 

@@ -94,7 +94,7 @@ def upgraded(host: Host, module: AnsibleModule) -> dict:
         }
         if left > 0:
             return {"changed": False, "going_on": {"name": NAME, "joined": False, "steps": steps}}
-        return result(host, host.read("work", []), False)
+        return result(host, *host.read("work", [[], False]))
     specs = document["specs"]
     if not document["complete"]:
         todo = [spec for spec in specs if installed.get(spec["id"]) != spec["package"]["version"]]
@@ -108,7 +108,7 @@ def upgraded(host: Host, module: AnsibleModule) -> dict:
         return {**found, "needs": needs} if needs else found
     if module.check_mode or document["trial"]:
         return result(host, specs, True)
-    host.write("work", specs)
+    host.write("work", [specs, bool((document.get("upgrade") or {}).get("fetch"))])
     return {"changed": False, "going_on": {"name": NAME, "joined": False, "steps": {}}}
 
 

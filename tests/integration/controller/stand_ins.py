@@ -22,6 +22,7 @@ STAND_INS = {
     "instance_backup": "fake_backup.py",
     "instance_restore": "fake_backup.py",
     "instance_upgrade": "fake_upgrade.py",
+    "rollout_gate": "fake_gate.py",
     "instance_move": "fake_move.py",
     "backup_schedule": "fake_backup.py",
     "instance_plugin": "fake_plugin.py",

@@ -116,18 +116,22 @@ def test_it_is_said_before_done_once_and_then_left_alone(fleet: Fleet, canaries:
     done = fleet.upgrade()
     assert done.code == 0 and fleet.installed == "v1.1.0", done.output
     assert told(done) == [f"h1 {NODE}: v1.0.0 -> v1.1.0, backup 0123456789ab, down for 4.2 s"]
-    first, second, *asked = fleet.calls
-    assert (first["values"], first["password"]) == ([], None) and len(second["values"]) == 5
-    assert second["password"] == digest(PASSWORD) and second["copy"] and not second["password_given"]
-    assert second["copies"] == [{**COPY, "prune": "here", "secret": digest(KEY)}]
-    assert second["upgrade"] == {"ids": [NODE], "acknowledged": {}, "chain": []} and second["specs"] == {NODE: "v1.1.0"}
+    # First all is judged and fetched, then it is done.
+    assert [call["complete"] for call in fleet.calls] == [False, True, None, None, None, False, True, None]
+    assert all((call["values"], call["password"]) == ([], None) for call in fleet.calls if call["complete"] is False)
+    judged, done_so = [call for call in fleet.calls if call["complete"]]
+    assert judged["upgrade"] == {**done_so["upgrade"], "fetch": True} == {"ids": [NODE], "acknowledged": {}, "chain": [], "fetch": True}
+    assert done_so["password"] == digest(PASSWORD) and judged["copy"] and len(done_so["values"]) == 5
+    assert done_so["specs"] == {NODE: "v1.1.0"}
+    assert done_so["copies"] == [{**COPY, "prune": "here", "secret": digest(KEY)}]
     # The value under the old name came along.
-    assert second["env"][NODE]["OPERATOR_FEE"] == "0.5"
-    assert [(call["job"]["name"], call["job"]["begin"], call["complete"]) for call in asked] == [("ab" * 12, False, None)] * 3
+    assert done_so["env"][NODE]["OPERATOR_FEE"] == "0.5"
+    asked = [call for call in fleet.calls if call["complete"] is None]
+    assert [(call["job"]["name"], call["job"]["begin"], call["complete"]) for call in asked] == [("ab" * 12, False, None)] * 4
     assert all(call["values"] == [] and call["password"] is None for call in asked)
     again = fleet.upgrade()
-    assert again.code == 0 and told(again) == [f"h1 {NODE}: has v1.1.0 already, nothing to do"]
-    assert again.data["stats"]["h1"]["changed"] == 0 and len(fleet.calls) == 6
+    assert again.code == 0 and "Upgrade the instances of the plan" not in again.tasks("h1")
+    assert again.data["stats"]["h1"]["changed"] == 0 and len(fleet.calls) == 9
     text = check.output + done.output + again.output + fleet.controller.left_behind()
     assert canaries.found_in(text) == [] and PASSWORD not in text and "canary-of-the-copy" not in text
 

@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Edge between the tasks of a rollout and its folder: runs on the controller and contacts no host."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
+from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless, harmless_deep
+from ansible_collections.restaking.avs.plugins.modules.rollout import ARGUMENTS
+from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote.task import Task
+from ansible_collections.restaking.avs.plugins.plugin_utils.reports.asked import named
+from ansible_collections.restaking.avs.plugins.plugin_utils.rollout import run as rollouts
+from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.plan import (
+    Plan,
+    Terms,
+    left_out_canary,
+    limits,
+    made,
+    percentage,
+    seconds,
+)
+from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.record import Record, default_root
+from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.report import failed_hosts, lines_of, plan_lines
+from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.seen import Seen, seen
+from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.waves import sizes, stage
+
+_TELL_EVERY = 60
+display = Display()
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(None, task_vars)
+        _validation, given = self.validate_argument_spec(ARGUMENTS)
+        task = Task(self, task_vars or {})
+        does: Mapping[str, Callable[[Task, Mapping[str, Any]], dict[str, Any]]] = {
+            "absent": _absent, "planned": _planned, "noted": _noted, "judged": _judged, "gated": _gated, "reported": _reported,
+        }  # fmt: skip
+        try:
+            return {"changed": False, **does[str(given["state"])](task, plain(given))}
+        except InputError as error:
+            return {"failed": True, "changed": False, "msg": harmless(str(error))}
+
+
+def _absent(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Hosts the inventory has go first, where none of them is in this run: they are asked whether they passed."""
+    stages = _stages(task, given["everybody"])
+    numbers = [number for number in stages.values() if number is not None]
+    first = [host for host, number in stages.items() if numbers and number == min(numbers)]
+    return {"hosts": [] if set(first) & task.play else first}
+
+
+def _planned(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
+    asked = _asked(task, given)
+    hosts = [_seen(task, host, given) for host in task.variables["ansible_play_hosts_all"]]
+    problems = {one.host: one.problem for one in hosts if one.problem}
+    dark = [one.host for one in hosts if one.unreachable]
+    try:
+        plan = _plan(task, given, hosts)
+        record, said = rollouts.begin(task.temp, asked, plan)
+    except InputError as error:
+        rollouts.refuse(task.temp, asked, f"nothing was begun: {error}", problems, dark)
+        return {"told": [], "waves": 0, "folder": ""}
+    told = [*said, *plan_lines(record.read())]
+    return {"told": [harmless(line) for line in told], "waves": len(plan.waves), "folder": "" if asked.check else record.folder}
+
+
+def _asked(task: Task, given: Mapping[str, Any]) -> rollouts.Asked:
+    root = str(given["folder"] or "")
+    ids = named(given["ids"] if isinstance(given["ids"], (list, str)) else [])
+    where = os.path.abspath(os.path.expanduser(root)) if root else default_root()
+    return rollouts.Asked(str(given["kind"]), ids, bool(given["all"]), where, os.getppid(), task.check)
+
+
+def _plan(task: Task, given: Mapping[str, Any], hosts: list[Seen]) -> Plan:
+    """Raises ``InputError``."""
+    terms = Terms(
+        str(given["kind"]),
+        sizes(given["serial"], "avs_serial"),
+        seconds(given["at_once"], "avs_rollout_at_once"),
+        limits({one.host: _variable(task, one.host, "avs_max_unavailable") for one in hosts}),
+        seconds(given["soak"], "avs_rollout_soak"),
+        percentage(given["max_fail"], "avs_max_fail_percentage"),
+    )
+    problems = [one for one in hosts if one.problem]
+    if problems and 100.0 * len(problems) / len(hosts) > terms.max_fail:
+        told = "; ".join(f"{one.host}: {one.problem}" for one in problems[:3])
+        rest = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise InputError(f"{len(problems)} of {len(hosts)} hosts cannot be begun with: {told}{rest}")
+    passed = {digest for answer in given["absent"] for digest in seen("", answer, None).passed}
+    plan = made(hosts, _stages(task, [one.host for one in hosts]), terms, passed)
+    missing = left_out_canary(_stages(task, given["everybody"]), task.play, plan)
+    if missing and not given["without_canary"]:
+        raise InputError(
+            f"{', '.join(missing[:5])}, which avs_wave has go first, did not pass with this yet and is not in this run (--limit): run it there first, "
+            "or say avs_rollout_without_canary=true, and the first host of this run is the canary"
+        )
+    return plan
+
+
+def _seen(task: Task, host: str, given: Mapping[str, Any]) -> Seen:
+    own = task.variables_of(host)
+    asked, looked = (plain(own[name]) if name in own else None for name in ("rollout_asked", str(given["looked"])))
+    return seen(host, asked, looked, bool(given["all"]), str(given["kind"]))
+
+
+def _stages(task: Task, hosts: list[str]) -> dict[str, int | None]:
+    """Raises ``InputError``."""
+    return {host: stage(_variable(task, host, "avs_wave"), host) for host in hosts}
+
+
+def _variable(task: Task, host: str, name: str) -> Any:
+    own = task.variables_of(host)
+    return plain(own[name]) if name in own else None
+
+
+def _current(task: Task) -> Record:
+    """Raises ``InputError``."""
+    record = rollouts.current(task.temp)
+    if record is None:
+        raise InputError("no rollout was planned in this run: run the whole playbook, without --start-at-task")
+    return record
+
+
+def _batch(task: Task) -> list[str]:
+    return [str(host) for host in task.variables["ansible_play_batch"]]
+
+
+def _noted(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
+    told = rollouts.note(_current(task), task.host, given["result"])
+    return {"result": told["result"]}
+
+
+def _judged(task: Task, _given: Mapping[str, Any]) -> dict[str, Any]:
+    found = rollouts.judge(_current(task), _batch(task))
+    if found.soak:
+        _soak(found.soak)
+    return {"stopped": harmless(found.why), "ask": found.ask, "soak": found.soak}
+
+
+def _soak(wanted: int) -> None:
+    ends = time.monotonic() + wanted
+    while (left := ends - time.monotonic()) > 0:
+        display.display(f"the wave is left alone for {round(left)} s more, then all so far are asked again", stderr=True)
+        time.sleep(min(left, _TELL_EVERY))
+
+
+def _gated(task: Task, _given: Mapping[str, Any]) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for host in _batch(task):
+        own = task.variables_of(host)
+        asked = plain(own["rollout_gates"]) if "rollout_gates" in own else {}
+        for one in (asked.get("results") or ()) if isinstance(asked, Mapping) else ():
+            item = one.get("item") if isinstance(one, Mapping) else None
+            if isinstance(item, Mapping):
+                answers[str(item.get("host"))] = one
+    return {"stopped": harmless(rollouts.gated(_current(task), _batch(task), answers))}
+
+
+def _reported(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
+    record = _current(task)
+    model = rollouts.end(record, str(given["report"] or ""))
+    failed = failed_hosts(model)
+    why = model["reason"]
+    folder = "" if task.check else record.folder
+    return {
+        "told": [harmless(line) for line in lines_of(model)],
+        "failed_hosts": harmless_deep(failed),
+        "reason": harmless(why),
+        "report": harmless_deep(model),
+        "folder": folder,
+        "verdict": model["verdict"],
+    }

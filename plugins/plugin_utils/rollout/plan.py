@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A plan: who is taken in which wave, made anew of the inventory and of what hosts said, less what is done. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...module_utils.common.errors import InputError
+from .seen import ROLLBACK, UPGRADE, Node, Seen
+from .waves import Room, Size, Wave, assigned, batches, size, with_canaries
+
+_LONGEST_SOAK = 7 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a person said. ``sizes`` of waves; ``at_once``: hosts of a wave at once, 0 is all; ``limits``: package -> how many may be down; ``soak`` in
+    seconds; ``max_fail``: percentage of a wave's hosts that may fail."""
+
+    kind: str = UPGRADE
+    sizes: tuple[Size, ...] | None = None
+    at_once: int = 0
+    limits: Mapping[str, Size] = field(default_factory=dict)
+    soak: int = 0
+    max_fail: float = 0
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A wave with its batches. Hosts of ``proves`` have what they are to have, and are asked again as canaries."""
+
+    wave: Wave
+    batches: tuple[tuple[str, ...], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"canary": self.wave.canary, "stage": self.wave.stage, "batches": [list(part) for part in self.batches]}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``waves`` of hosts that have something to do, or to prove; ``nodes`` of them and of others that are meant; ``problems``: host -> why it is not
+    begun with; ``machines``: host -> which machine it is."""
+
+    terms: Terms
+    waves: tuple[Planned, ...]
+    nodes: tuple[Node, ...]
+    problems: Mapping[str, str]
+    unreachable: Collection[str]
+    machines: Mapping[str, str]
+
+    @property
+    def order(self) -> list[str]:
+        return [host for wave in self.waves for part in wave.batches for host in part]
+
+    @property
+    def serial(self) -> list[int]:
+        return [len(part) for wave in self.waves for part in wave.batches]
+
+
+def seconds(given: Any, name: str, most: int = _LONGEST_SOAK) -> int:
+    """Raises ``InputError``."""
+    text = str(given).strip()
+    if isinstance(given, bool) or not text.isdecimal() or len(text) > 9 or int(text) > most:
+        raise InputError(f"{name} is {given!r}: it is a whole number, 0-{most}")
+    return int(text)
+
+
+def percentage(given: Any, name: str) -> float:
+    """Raises ``InputError``."""
+    try:
+        found = float(str(given))
+    except ValueError:
+        found = -1.0
+    if isinstance(given, bool) or not 0 <= found <= 100:
+        raise InputError(f"{name} is {given!r}: it is a percentage, 0-100")
+    return found
+
+
+def limits(given: Mapping[str, Any]) -> dict[str, Size]:
+    """Of all hosts' ``avs_max_unavailable``, host -> value, the strictest of each package. Raises ``InputError``."""
+    found: dict[str, Size] = {}
+    for host, own in given.items():
+        if own is None or own == "":
+            continue
+        if not isinstance(own, Mapping):
+            raise InputError(f'avs_max_unavailable of {host} is no mapping: write {{<package>: <number of nodes, or a share as "20%">}}')
+        for package, value in own.items():
+            told = size(value, f"avs_max_unavailable[{package}] of {host}")
+            known = found.setdefault(str(package), told)
+            if known.share != told.share:
+                raise InputError(
+                    f"avs_max_unavailable[{package}] is a number for one host and a share for another ({host}): say it in one way"
+                )
+            found[str(package)] = min(known, told, key=lambda one: one.number)
+    return found
+
+
+def made(hosts: Sequence[Seen], stages: Mapping[str, int | None], terms: Terms, passed: Collection[str] = ()) -> Plan:
+    """``passed``: digests that are known to have passed, beside what ``hosts`` say. Raises ``InputError``."""
+    sound = {one.host: one for one in hosts if not one.problem}
+    meant = {host: stages.get(host) for host, one in sound.items() if any(not node.left_out for node in one.nodes)}
+    digests = {host: {node.digest for node in sound[host].nodes if node.digest and not node.left_out} for host in meant}
+    proven = {*passed, *(digest for one in hosts for digest in one.passed)}
+    waves = with_canaries(assigned(meant, terms.sizes), digests, proven)
+    left = [Wave(tuple(host for host in wave.hosts if wave.canary or sound[host].left), wave.canary, wave.stage) for wave in waves]
+    left = [wave for wave in _with_something(left, sound) if wave.hosts]
+    room = Room(terms.at_once, _numbers(terms.limits, hosts), _takes(sound), {one.host: one.sick for one in hosts})
+    parts = batches(left, room)
+    return Plan(
+        terms,
+        tuple(Planned(wave, tuple(part)) for wave, part in zip(left, parts, strict=True)),
+        tuple(node for one in hosts for node in one.nodes),
+        {one.host: one.problem for one in hosts if one.problem},
+        tuple(one.host for one in hosts if one.unreachable),
+        {one.host: one.machine for one in hosts},
+    )
+
+
+def _with_something(waves: Sequence[Wave], sound: Mapping[str, Seen]) -> Sequence[Wave]:
+    """Where nobody is left, nothing has to be proven to anybody."""
+    return waves if any(sound[host].left for wave in waves for host in wave.hosts) else ()
+
+
+def _numbers(given: Mapping[str, Size], hosts: Sequence[Seen]) -> dict[str, int]:
+    return {package: told.of(sum(one.counts.get(package, 0) for one in hosts)) for package, told in given.items()}
+
+
+def _takes(sound: Mapping[str, Seen]) -> dict[str, set[str]]:
+    return {host: {node.package for node in one.left if node.well} for host, one in sound.items()}
+
+
+def left_out_canary(named: Mapping[str, int | None], here: Collection[str], plan: Plan) -> list[str]:
+    """Hosts the inventory has go first, where none of them is in this run and its first wave is a canary all the same. ``named``: ``avs_wave`` of every host
+    of the group, also of those a limit leaves out."""
+    if plan.terms.kind == ROLLBACK or not any(wave.wave.canary for wave in plan.waves):
+        return []
+    numbers = [number for number in named.values() if number is not None]
+    first = [host for host, number in named.items() if numbers and number == min(numbers)]
+    return [] if set(first) & set(here) else first

@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What hosts said before anything was begun, as a plan is made of it: answers of ``rollout_gate`` and of ``instance_upgrade``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..reports.asked import first_line
+from ..reports.text import one_line
+
+UPGRADE, ROLLBACK = "upgrade", "rollback"
+
+
+@dataclass(frozen=True)
+class Node:
+    """An instance that is meant. ``digest``: of the package it is to have, empty where that is not known; ``done``: it has it; ``attached``: somebody
+    else's upgrade of it is at work; ``left_out``: why it is left alone, though all were meant."""
+
+    host: str
+    id: str
+    package: str = ""
+    digest: str = ""
+    old: str = ""
+    new: str = ""
+    done: bool = False
+    well: bool = True
+    attached: bool = False
+    left_out: str = ""
+    backup: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A host. ``problem``: why it cannot be begun with; ``sick``: package -> nodes that are to run and are not well, ``counts``: that are to run at all;
+    ``passed``: digests of canaries that passed there."""
+
+    host: str
+    nodes: tuple[Node, ...] = ()
+    machine: str = ""
+    problem: str = ""
+    unreachable: bool = False
+    sick: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    passed: frozenset[str] = frozenset()
+
+    @property
+    def left(self) -> tuple[Node, ...]:
+        """What is to be done there."""
+        return tuple(node for node in self.nodes if not node.done and not node.left_out)
+
+
+def seen(host: str, asked: Any, looked: Any, everything: bool = False, kind: str = UPGRADE) -> Seen:
+    """``asked``: the registered result of ``rollout_gate``; ``looked``: of ``instance_upgrade``, which fetched or looked; both may be missing.
+    ``everything``: nobody named anything, so what is not well is left alone."""
+    for answer in (asked, looked):
+        if isinstance(answer, Mapping) and answer.get("unreachable"):
+            return Seen(host, problem=one_line(first_line(answer)), unreachable=True)
+    for answer in (asked, looked):
+        if isinstance(answer, Mapping) and answer.get("failed"):
+            return Seen(host, problem=one_line(first_line(answer)))
+    if not isinstance(asked, Mapping) or not isinstance(asked.get("instances"), list):
+        return Seen(host, problem="gave no answer")
+    there = {str(entry.get("id")): entry for entry in asked["instances"] if isinstance(entry, Mapping)}
+    running = [entry for entry in there.values() if entry.get("state") == "started"]
+    entries = looked.get("instances") if isinstance(looked, Mapping) else None
+    if isinstance(entries, list):
+        nodes = [_node(host, entry, there.get(str(entry.get("id"))) or {}, everything, kind) for entry in entries]
+    else:
+        nodes = [_attached(host, entry) for entry in there.values() if is_at_work(entry)]
+    return Seen(
+        host,
+        tuple(nodes),
+        str(asked.get("machine") or ""),
+        sick=_count(entry for entry in running if not is_well(entry)),
+        counts=_count(running),
+        passed=frozenset(str(entry["passed"].get("digest")) for entry in there.values() if isinstance(entry.get("passed"), Mapping)),
+    )
+
+
+def is_well(entry: Mapping[str, Any]) -> bool:
+    health = entry.get("health")
+    return isinstance(health, Mapping) and health.get("status") == "healthy"
+
+
+def is_at_work(entry: Mapping[str, Any]) -> bool:
+    """Whether an upgrade of it goes on just now."""
+    upgrade = entry.get("upgrade")
+    return bool(entry.get("at_work")) and isinstance(upgrade, Mapping) and upgrade.get("step") is not None
+
+
+def _node(host: str, entry: Mapping[str, Any], there: Mapping[str, Any], everything: bool, kind: str) -> Node:
+    told, last = entry.get("upgrade"), there.get("upgrade")
+    well = is_well(there)
+    name, package = str(entry.get("id")), str(entry.get("package") or there.get("package") or "")
+    version = str(entry.get("version") or "")
+    if not isinstance(told, Mapping):
+        came = isinstance(last, Mapping) and last.get("step") is None and str(last.get("to")) == version
+        return Node(
+            host, name, package, str(entry.get("wanted_digest") or ""),
+            str(last.get("from") or "") if came and isinstance(last, Mapping) else version,
+            version, done=True, well=well, backup=str(last.get("backup") or "") if came and isinstance(last, Mapping) else "",
+        )  # fmt: skip
+    out = ""
+    if everything and not well:
+        health = there.get("health") if isinstance(there.get("health"), Mapping) else {}
+        out = one_line(f"is {(health or {}).get('status') or 'not known to be well'}: name it to have it upgraded all the same")
+    digest = str(entry.get("wanted_digest") or "") if kind == UPGRADE else ""
+    return Node(host, name, package, digest, str(told.get("from") or ""), str(told.get("to") or ""), well=well, left_out=out)
+
+
+def _attached(host: str, entry: Mapping[str, Any]) -> Node:
+    told = entry.get("upgrade") or {}
+    return Node(
+        host, str(entry.get("id")), str(entry.get("package") or ""), "", str(told.get("from") or ""), str(told.get("to") or ""),
+        well=False, attached=True,
+    )  # fmt: skip
+
+
+def _count(entries: Any) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for entry in entries:
+        package = str(entry.get("package") or "")
+        found[package] = found.get(package, 0) + 1
+    return found
