@@ -31,7 +31,7 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.plan import 
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.record import Record, default_root
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.report import failed_hosts, lines_of, plan_lines
-from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.seen import Seen, seen
+from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.seen import Answers, Seen, nowhere, seen
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.waves import sizes, stage
 
 _TELL_EVERY = 60
@@ -75,9 +75,14 @@ def _planned(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
         record, said = rollouts.begin(task.temp, asked, plan)
     except InputError as error:
         rollouts.refuse(task.temp, asked, f"nothing was begun: {error}", problems, dark)
-        return {"told": [], "waves": 0, "folder": ""}
+        return {"told": [], "waves": 0, "folder": "", "nowhere": []}
     told = [*said, *plan_lines(record.read())]
-    return {"told": [harmless(line) for line in told], "waves": len(plan.waves), "folder": "" if asked.check else record.folder}
+    return {
+        "told": [harmless(line) for line in told],
+        "waves": len(plan.waves),
+        "folder": "" if asked.check else record.folder,
+        "nowhere": [harmless(name) for name in nowhere(hosts, asked.ids)],
+    }
 
 
 def _asked(task: Task, given: Mapping[str, Any]) -> rollouts.Asked:
@@ -102,7 +107,7 @@ def _plan(task: Task, given: Mapping[str, Any], hosts: list[Seen]) -> Plan:
         told = "; ".join(f"{one.host}: {one.problem}" for one in problems[:3])
         rest = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise InputError(f"{len(problems)} of {len(hosts)} hosts cannot be begun with: {told}{rest}")
-    passed = {digest for answer in given["absent"] for digest in seen("", answer, None).passed}
+    passed = {digest for answer in given["absent"] for digest in seen("", Answers(answer)).passed}
     plan = made(hosts, _stages(task, [one.host for one in hosts]), terms, passed)
     missing = left_out_canary(_stages(task, given["everybody"]), task.play, plan)
     if missing and not given["without_canary"]:
@@ -115,8 +120,8 @@ def _plan(task: Task, given: Mapping[str, Any], hosts: list[Seen]) -> Plan:
 
 def _seen(task: Task, host: str, given: Mapping[str, Any]) -> Seen:
     own = task.variables_of(host)
-    asked, looked = (plain(own[name]) if name in own else None for name in ("rollout_asked", str(given["looked"])))
-    return seen(host, asked, looked, bool(given["all"]), str(given["kind"]))
+    answers = Answers(*(plain(own[name]) if name in own else None for name in ("rollout_asked", str(given["looked"]), "rollout_failed")))
+    return seen(host, answers, bool(given["all"]), str(given["kind"]))
 
 
 def _stages(task: Task, hosts: list[str]) -> dict[str, int | None]:

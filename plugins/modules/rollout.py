@@ -116,6 +116,11 @@ folder:
   description: The folder of the rollout on the controller; empty in check mode.
   returned: with O(state=planned) and O(state=reported)
   type: str
+nowhere:
+  description: Ids that no host has.
+  returned: with O(state=planned)
+  type: list
+  elements: str
 stopped:
   description: Why nothing more is begun; empty otherwise.
   returned: with O(state=judged) and O(state=gated)

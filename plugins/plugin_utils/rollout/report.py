@@ -16,6 +16,8 @@ from .verdict import hosts_of, named
 
 PASSED, NOTHING, WOULD = "passed", "nothing to do", "would go"
 Model = dict[str, Any]
+# How many of a kind a terminal is shown.
+_SHOWN = 8
 
 
 def model_of(document: Mapping[str, Any], notes: Mapping[str, Note]) -> Model:
@@ -90,7 +92,7 @@ def plan_lines(document: Mapping[str, Any]) -> list[str]:
     for number, wave in enumerate(waves):
         hosts = hosts_of(wave)
         parts = f", {len(wave['batches'])} batches" if len(wave["batches"]) > 1 else ""
-        shown = ", ".join(hosts[:8]) + (f" and {len(hosts) - 8} more" if len(hosts) > 8 else "")
+        shown = ", ".join(hosts[:_SHOWN]) + (f" and {len(hosts) - _SHOWN} more" if len(hosts) > _SHOWN else "")
         lines.append(f"{named(number, wave)}: {len(hosts)} host{'s' if len(hosts) > 1 else ''}{parts}: {shown}")
     if len(waves) > 1:
         lines.append(f"between two waves {document['soak']} s, then all so far are asked again")
@@ -108,10 +110,13 @@ def lines_of(model: Model) -> list[str]:
     """The end, for a terminal: a line a wave, and one for every node with which something is."""
     lines = [f"{wave['name']}: {wave['verdict']}" for wave in model["waves"]] if len(model["waves"]) > 1 else []
     lines += [_line(node) for node in model["nodes"] if node["result"] in (*BAD, LEFT_OUT)]
+    if model["verdict"] == NOTHING:
+        had = [f"{node['host']} {node['id']}: has {node['to']} already, nothing to do" for node in model["nodes"] if node["result"] == HAD]
+        lines += [*had[:_SHOWN], *([f"and {len(had) - _SHOWN} more"] if len(had) > _SHOWN else [])]
     begun = [node for node in model["nodes"] if node["result"] == NOT_BEGUN]
     if begun and not model["check"]:
         hosts = list(dict.fromkeys(node["host"] for node in begun))
-        lines.append(f"not begun: {', '.join(hosts[:8])}{f' and {len(hosts) - 8} more' if len(hosts) > 8 else ''}")
+        lines.append(f"not begun: {', '.join(hosts[:_SHOWN])}{f' and {len(hosts) - _SHOWN} more' if len(hosts) > _SHOWN else ''}")
     counts = ", ".join(f"{number} {word}" for word, number in model["counts"].items())
     head = f"{model['kind']} {model['name']}: {model['verdict']}" + (f" ({counts})" if counts else "")
     return [one_line(line) for line in [head, *([model["reason"]] if model["reason"] else []), *lines]]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -40,7 +40,7 @@ class Node:
 @dataclass(frozen=True)
 class Seen:
     """A host. ``problem``: why it cannot be begun with; ``sick``: package -> nodes that are to run and are not well, ``counts``: that are to run at all;
-    ``passed``: digests of canaries that passed there."""
+    ``passed``: digests of canaries that passed there; ``unknown``: ids that were named and are not there, ``None`` where nobody looked."""
 
     host: str
     nodes: tuple[Node, ...] = ()
@@ -50,6 +50,7 @@ class Seen:
     sick: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     passed: frozenset[str] = frozenset()
+    unknown: frozenset[str] | None = None
 
     @property
     def left(self) -> tuple[Node, ...]:
@@ -57,15 +58,24 @@ class Seen:
         return tuple(node for node in self.nodes if not node.done and not node.left_out)
 
 
-def seen(host: str, asked: Any, looked: Any, everything: bool = False, kind: str = UPGRADE) -> Seen:
-    """``asked``: the registered result of ``rollout_gate``; ``looked``: of ``instance_upgrade``, which fetched or looked; both may be missing.
-    ``everything``: nobody named anything, so what is not well is left alone."""
-    for answer in (asked, looked):
-        if isinstance(answer, Mapping) and answer.get("unreachable"):
-            return Seen(host, problem=one_line(first_line(answer)), unreachable=True)
-    for answer in (asked, looked):
-        if isinstance(answer, Mapping) and answer.get("failed"):
-            return Seen(host, problem=one_line(first_line(answer)))
+@dataclass(frozen=True)
+class Answers:
+    """Results as they were registered, ``None`` where there is none. ``asked``: of ``rollout_gate``; ``looked``: of ``instance_upgrade``, which fetched or
+    looked; ``failed``: of whatever failed between."""
+
+    asked: Any = None
+    looked: Any = None
+    failed: Any = None
+
+
+def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGRADE) -> Seen:
+    """``everything``: nobody named anything, so what is not well is left alone."""
+    told = [answer for answer in (answers.asked, answers.looked, answers.failed) if isinstance(answer, Mapping)]
+    for word in ("unreachable", "failed"):
+        for answer in told:
+            if answer.get(word):
+                return Seen(host, problem=one_line(first_line(answer)), unreachable=word == "unreachable")
+    asked, looked = answers.asked, answers.looked
     if not isinstance(asked, Mapping) or not isinstance(asked.get("instances"), list):
         return Seen(host, problem="gave no answer")
     there = {str(entry.get("id")): entry for entry in asked["instances"] if isinstance(entry, Mapping)}
@@ -82,7 +92,17 @@ def seen(host: str, asked: Any, looked: Any, everything: bool = False, kind: str
         sick=_count(entry for entry in running if not is_well(entry)),
         counts=_count(running),
         passed=frozenset(str(entry["passed"].get("digest")) for entry in there.values() if isinstance(entry.get("passed"), Mapping)),
+        unknown=frozenset(map(str, looked.get("unknown") or ())) if isinstance(looked, Mapping) else None,
     )
+
+
+def nowhere(hosts: Sequence[Seen], names: Sequence[str]) -> list[str]:
+    """Names that no host has. Where nobody looked, or one of them is at work with something, nothing is said of any."""
+    looked = [one for one in hosts if one.unknown is not None]
+    there = {node.id for one in hosts for node in one.nodes}
+    if not looked or any(node.attached for one in hosts for node in one.nodes):
+        return []
+    return [name for name in names if name not in there and all(name in (one.unknown or ()) for one in looked)]
 
 
 def is_well(entry: Mapping[str, Any]) -> bool:
