@@ -58,6 +58,11 @@ def _told(node: Mapping[str, Any], entry: Mapping[str, Any] | None, unreachable:
     }
 
 
+def is_of_before(node: Mapping[str, Any], came: Mapping[str, Any] | None) -> bool:
+    """Whether what a node was found to have is what the run before brought it."""
+    return came is not None and node["result"] == HAD and came["result"] == DONE and came["to"] == node["to"]
+
+
 def _with_now(error: str, made: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
     """A failure, and what is there after it."""
     if not error:

@@ -17,7 +17,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,18 @@ class Record:
         place(os.path.join(self.folder, "rollout.json"), json.dumps({**document, "schema": SCHEMA}, indent=1, sort_keys=True))
 
     def note(self, host: str, note: Mapping[str, Any]) -> None:
+        place(self._place_of(host), json.dumps(note, indent=1, sort_keys=True))
+
+    def notes(self, hosts: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Of these hosts, or of all."""
+        paths = Path(self.folder, "hosts").glob("*.json") if hosts is None else map(self._place_of, hosts)
+        found = [_json(str(path)) for path in paths]
+        return {str(note["host"]): note for note in found if note is not None and "host" in note and "result" in note}
+
+    def _place_of(self, host: str) -> str:
         """A host's name may be anything an inventory lets through, so it names no file."""
         digest = hashlib.sha256(host.encode("utf-8", "backslashreplace")).hexdigest()[:24]
-        place(os.path.join(self.folder, "hosts", f"{digest}.json"), json.dumps(note, indent=1, sort_keys=True))
-
-    def notes(self) -> dict[str, dict[str, Any]]:
-        found = [_json(str(path)) for path in sorted(Path(self.folder, "hosts").glob("*.json"))]
-        return {str(note["host"]): note for note in found if note is not None and "host" in note and "result" in note}
+        return os.path.join(self.folder, "hosts", f"{digest}.json")
 
     def place(self, name: str, text: str) -> str:
         path = os.path.join(self.folder, name)

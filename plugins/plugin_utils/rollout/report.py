@@ -27,7 +27,8 @@ def model_of(document: Mapping[str, Any], notes: Mapping[str, Note]) -> Model:
     for host, why in sorted(document["problems"].items()):
         word = UNREACHABLE if host in document["unreachable"] else FAILED
         nodes.append({**_BLANK, "host": host, "id": "", "result": word, "reason": one_line(why)})
-    nodes.sort(key=lambda node: (node["wave"] is None, node["wave"] or 0, node["host"], node["id"]))
+    order = {host: number for number, host in enumerate(host for wave in document["waves"] for host in hosts_of(wave))}
+    nodes.sort(key=lambda node: (order.get(node["host"], len(order)), node["host"], node["id"]))
     return {
         "schema": 1,
         "name": document["name"],

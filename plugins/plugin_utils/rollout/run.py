@@ -20,7 +20,7 @@ from ...module_utils.common.errors import InputError
 from ..secrets.run_folder import RunFolder
 from . import record as records
 from .junit import junit_text
-from .outcome import FAILED, gate_problem, note_of
+from .outcome import FAILED, gate_problem, is_of_before, note_of
 from .page import page_text
 from .plan import Plan
 from .record import RUNNING, Record
@@ -137,6 +137,9 @@ def note(record: Record, host: str, result: Any) -> dict[str, Any]:
     document = record.read()
     own = [node for node in document["nodes"] if node["host"] == host]
     told = {**note_of(host, result, own), "attempt": len(document["attempts"]), "at": records.now()}
+    # Of one that is asked again it stays what made it so.
+    before = {node["id"]: node for node in record.notes([host]).get(host, {}).get("nodes") or ()}
+    told["nodes"] = [before[node["id"]] if is_of_before(node, before.get(node["id"])) else node for node in told["nodes"]]
     record.note(host, told)
     return told
 
@@ -155,7 +158,8 @@ class Judged:
 def judge(record: Record, batch: Sequence[str]) -> Judged:
     document = record.read()
     where = place(document["waves"], batch)
-    why = why_stop(document["waves"], where, document["max_fail"], _notes(record, document), {})
+    own = hosts_of(document["waves"][where.wave])
+    why = why_stop(document["waves"], where, document["max_fail"], _notes(record, document, own), {})
     if why:
         _end_wave(record, document, where, why)
         return Judged(where, why)
@@ -255,6 +259,6 @@ def known(record: Record, word: str) -> list[Any]:
     return [host for part in parts for host in part] if word == "order" else [len(part) for part in parts]
 
 
-def _notes(record: Record, document: Mapping[str, Any]) -> dict[str, Any]:
+def _notes(record: Record, document: Mapping[str, Any], hosts: Sequence[str] | None = None) -> dict[str, Any]:
     """Of this run alone."""
-    return {host: told for host, told in record.notes().items() if told.get("attempt") == len(document["attempts"])}
+    return {host: told for host, told in record.notes(hosts).items() if told.get("attempt") == len(document["attempts"])}

@@ -82,7 +82,9 @@ def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGR
     running = [entry for entry in there.values() if entry.get("state") == "started"]
     entries = looked.get("instances") if isinstance(looked, Mapping) else None
     if isinstance(entries, list):
-        nodes = [_node(host, entry, there.get(str(entry.get("id"))) or {}, everything, kind) for entry in entries]
+        nodes = [
+            _node(host, entry, there.get(str(entry.get("id"))) or {}, everything, kind) for entry in entries if isinstance(entry, Mapping)
+        ]
     else:
         nodes = [_attached(host, entry) for entry in there.values() if is_at_work(entry)]
     return Seen(

@@ -1,0 +1,193 @@
+# Copyright: (c) 2026, restaking.avs contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rollouts over stand-in hosts: who is taken when, what stops them, how one is gone on with, and what is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.core import OLDEST
+from tests.integration.controller.controller import Controller, Run
+from tests.unit.support.builders import COMPOSE, MANIFEST, PROFILE, GitRepo, as_yaml, package_files, write
+
+NODE = "mock-avs-op1"
+# Out of reach while a file says so, for what really upgrades alone: a host that goes away in the middle.
+AWAY = """
+DOCUMENTATION = '''
+name: away
+short_description: A local connection that goes away
+description: A local connection that goes away.
+author: tests
+options: {}
+'''
+import os
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.connection.local import Connection as Local
+
+class Connection(Local):
+    transport = 'away'
+
+    def exec_command(self, cmd, in_data=None, sudoable=True):
+        place = os.environ.get('AVS_TEST_AWAY', '')
+        if in_data and place and f'{place}.tmp' in cmd and b'"fetch"' not in in_data and b'instance_upgrade' in in_data:
+            raise AnsibleConnectionFailure('no route to host')
+        return super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+"""
+
+
+@pytest.fixture
+def core() -> str:
+    """How a play's hosts and its batches are computed is Ansible's affair on either core: test_on_each_core shows it there."""
+    return OLDEST
+
+
+@pytest.fixture(scope="module")
+def tap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small package without keys, in two versions."""
+    folder = tmp_path_factory.mktemp("tap")
+    repo, listed = GitRepo(folder / "repo"), []
+    profile = {**PROFILE, "options": PROFILE["options"][:2]}
+    for version in ("v1.0.0", "v1.1.0"):
+        files = package_files(
+            {**MANIFEST, "version": version[1:]}, profile, compose=COMPOSE.replace(', NODE_KEY_FILE: "${PASSWORD:-}"', "")
+        )
+        listed.append({"version": version, "commit": repo.commit(files, version)})
+    index = {"name": "mock-avs", "url": repo.url, "networks": ["hoodi"], "versions": listed}
+    return write(folder / "tap", {"tap.yml": "schema: 1\nname: core\n", "packages/mock-avs.yml": as_yaml(index)})
+
+
+class Fleet:
+    """Hosts with a node each, which has v1.0.0 and is to have v1.1.0."""
+
+    def __init__(self, controller: Controller, tap: Path, names: Sequence[str], **own: Any) -> None:
+        self.controller, self.names = controller, names
+        more = {"avs_taps": [{"name": "core", "url": str(tap)}], "avs_cache_dir": str(controller.folder / "cache"), "avs_upgrade_poll": 1}
+        (controller.folder / "connection_plugins").mkdir(exist_ok=True)
+        (controller.folder / "connection_plugins" / "away.py").write_text(AWAY)
+        controller.inventory({name: [node()] for name in names}, {**more, "ansible_connection": "away"})
+        (controller.folder / "host_vars").mkdir()
+        for name in names:
+            # A task for another host is called with the name of the one that has it done.
+            told = {"ansible_remote_tmp": str(self.folder(name)), **own.get(name, {})}
+            (controller.folder / "host_vars" / f"{name}.yml").write_text(yaml.safe_dump(told))
+            self.has(name, installed={NODE: "v1.0.0"})
+
+    def folder(self, name: str) -> Path:
+        return self.controller.folder / f"{name}.tmp"
+
+    def has(self, name: str, **what: Any) -> None:
+        self.folder(name).mkdir(exist_ok=True)
+        for key, value in what.items():
+            (self.folder(name) / f"{key}.memory").write_text(json.dumps(value))
+
+    def read(self, name: str, key: str) -> Any:
+        place = self.folder(name) / f"{key}.memory"
+        return json.loads(place.read_text()) if place.exists() else None
+
+    def installed(self) -> dict[str, str]:
+        return {name: self.read(name, "installed")[NODE] for name in self.names}
+
+    def begun(self) -> list[str]:
+        """Hosts on which an upgrade was begun, and not only judged."""
+        calls = {name: self.read(name, "calls") or [] for name in self.names}
+        return [
+            name
+            for name, own in calls.items()
+            if any(call["complete"] and not call["check"] and not call["upgrade"].get("fetch") for call in own)
+        ]
+
+    def forget(self) -> None:
+        for name in self.names:
+            self.has(name, calls=[], gates=[])
+
+    def given(self, **extra: Any) -> dict[str, Any]:
+        base = {"avs_upgrade": [NODE], "avs_rollout_soak": 0, "avs_rollout_folder": str(self.root), "avs_serial": [1, 4, "100%"]}
+        return {**base, **extra}
+
+    @property
+    def root(self) -> Path:
+        return self.controller.folder / "rollouts"
+
+    def upgrade(self, *arguments: str, **extra: Any) -> Run:
+        return self.controller.playbook("upgrade", "--forks=12", *arguments, **self.given(**extra))
+
+    def playbook(self, *arguments: str, **environment: str) -> Run:
+        """The same, with an environment of its own."""
+        extra = json.dumps({"avs_hosts_group": "all", "avs_become": False, **self.given()})
+        play = "- import_playbook: restaking.avs.upgrade\n"
+        return self.controller.play("-e", extra, "--forks=12", *arguments, play=play, **environment)
+
+    def report(self) -> dict[str, Any]:
+        newest = max(path for path in self.root.iterdir() if path.is_dir())
+        found: dict[str, Any] = json.loads((newest / "report.json").read_text())
+        return found
+
+
+def node() -> dict[str, Any]:
+    return {
+        "package": "core/mock-avs",
+        "version": "v1.1.0",
+        "profile": "option-returner",
+        "tag": "op1",
+        "options": {"rpc": "http://a.example.org"},
+    }
+
+
+def told(run: Run, task: str = "Say what became of the rollout") -> list[str]:
+    lines = [item["hosts"] for play in run.data["plays"] for item in play["tasks"] if item["task"]["name"].endswith(task)]
+    return [line for hosts in lines for result in hosts.values() for line in result.get("msg") or ()]
+
+
+def results(report: dict[str, Any]) -> dict[str, str]:
+    return {item["host"]: item["result"] for item in report["nodes"]}
+
+
+def test_one_broken_host_in_wave_2_then_one_that_goes_away_then_the_rest(controller: Controller, tap: Path) -> None:
+    names = [f"h{number:02}" for number in range(1, 13)]
+    fleet = Fleet(controller, tap, names)
+    fleet.has("h03", fails={f"{NODE} v1.1.0": "the gate failed"})
+    first = fleet.upgrade()
+    assert first.code == 2, first.output
+    assert told(first, "Say what is planned")[:3] == [
+        "wave 1 (canary): 1 host: h01", "wave 2: 4 hosts: h02, h03, h04, h05", "wave 3: 7 hosts: h06, h07, h08, h09, h10, h11, h12",
+    ]  # fmt: skip
+    assert fleet.begun() == names[:5] and {
+        name: fleet.installed()[name] for name in names if fleet.installed()[name] == "v1.1.0"
+    }.keys() == {"h01", "h02", "h04", "h05"}
+    assert f"h03 {NODE}: failed: {NODE}: the gate failed; v1.0.0 is back in its place" in told(first)
+    assert [wave["verdict"] for wave in fleet.report()["waves"]] == ["passed", "failed", "not begun"]
+    # All were judged, and had what is new fetched, before the first was begun.
+    assert all([call["upgrade"]["fetch"] for call in fleet.read(name, "calls") if call["complete"]][:1] == [True] for name in names)
+    # The canary was asked again, and knows that it passed.
+    assert (
+        [call["ids"] for call in fleet.read("h01", "gates")[1:]] == [[NODE], [NODE]]
+        and fleet.read("h01", "passed")
+        and not fleet.read("h02", "passed")
+    )
+    folder = next(path for path in fleet.root.iterdir() if path.is_dir())
+    assert {path.name for path in folder.iterdir()} == {"rollout.json", "hosts", "report.json", "report.xml", "report.html"}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    # After the repair, the next one goes away in the middle.
+    fleet.has("h03", fails={})
+    fleet.forget()
+    second = fleet.playbook(AVS_TEST_AWAY="h09")
+    assert second.code == 2 and fleet.begun() == ["h03", *(name for name in names[5:] if name != "h09")], second.output
+    assert (
+        told(second, "Say what is planned")[0].startswith("goes on with ") and "4 of 12 are done" in told(second, "Say what is planned")[0]
+    )
+    report = fleet.report()
+    assert results(report) == {**dict.fromkeys(names, "done"), "h09": "unreachable"} and len(report["attempts"]) == 2
+    # What the run before did is told with it.
+    assert {item["backup"] for item in report["nodes"] if item["result"] == "done"} == {"0123456789ab"}
+    fleet.forget()
+    third = fleet.upgrade()
+    assert third.code == 0 and fleet.begun() == ["h09"] and set(fleet.installed().values()) == {"v1.1.0"}, third.output
+    assert fleet.report()["verdict"] == "passed" and len([path for path in fleet.root.iterdir() if path.is_dir()]) == 1
