@@ -89,6 +89,8 @@ VARIABLES = (
         "avs_rollback",
         "avs_rollback_confirmed",
     ),
+    *("avs_wave", "avs_max_unavailable", "avs_rollout_soak", "avs_rollout_at_once", "avs_rollout_folder", "avs_rollout_report"),
+    *("avs_rollout_without_canary",),
     *("avs_plugin", "avs_plugin_ids", "avs_plugin_args", "avs_plugin_confirmed", "avs_plugin_poll"),
     *("avs_prune_confirm", "avs_prune_format", "avs_prune_file"),
     *(
