@@ -18,7 +18,8 @@ from ansible_collections.restaking.avs.plugins.module_utils.common.harmless impo
 from ansible_collections.restaking.avs.plugins.modules.rollout import ARGUMENTS
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.task import Task
-from ansible_collections.restaking.avs.plugins.plugin_utils.reports.asked import named
+from ansible_collections.restaking.avs.plugins.plugin_utils.reports.asked import first_line, named
+from ansible_collections.restaking.avs.plugins.plugin_utils.reports.text import one_line
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout import run as rollouts
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.plan import (
     Plan,
@@ -49,7 +50,7 @@ class ActionModule(ActionBase):
         _validation, given = self.validate_argument_spec(ARGUMENTS)
         task = Task(self, task_vars or {})
         does: Mapping[str, Callable[[Task, Mapping[str, Any]], dict[str, Any]]] = {
-            "absent": _absent, "planned": _planned, "noted": _noted, "judged": _judged, "gated": _gated, "reported": _reported,
+            "absent": _absent, "planned": _planned, "noted": _noted, "judged": _judged, "gated": _gated, "stopped": _stopped, "reported": _reported,
         }  # fmt: skip
         try:
             return {"changed": False, **does[str(given["state"])](task, plain(given))}
@@ -175,6 +176,11 @@ def _gated(task: Task, _given: Mapping[str, Any]) -> dict[str, Any]:
             if isinstance(item, Mapping):
                 answers[str(item.get("host"))] = one
     return {"stopped": harmless(rollouts.gated(_current(task), _batch(task), answers))}
+
+
+def _stopped(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
+    rollouts.stop(_current(task), f"a wave could not be judged: {one_line(first_line(given['result']))}")
+    return {}
 
 
 def _reported(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,9 +22,9 @@ options:
     description:
       - V(absent) finds hosts that are to go first and are not in this run. V(planned) makes the plan. V(noted) keeps what became of this host.
         V(judged) says whether another batch may be begun, and waits where a wave is to be left alone. V(gated) judges what hosts said when they
-        were asked again. V(reported) makes the reports.
+        were asked again. V(stopped) has nothing more begun. V(reported) makes the reports.
     type: str
-    choices: [absent, planned, noted, judged, gated, reported]
+    choices: [absent, planned, noted, judged, gated, stopped, reported]
     required: true
   kind:
     description: What is rolled out.
@@ -75,7 +75,7 @@ options:
     description: With O(state=planned), where folders of rollouts are. One of the user's state folder where it is empty.
     type: str
   result:
-    description: With O(state=noted), what the host returned.
+    description: With O(state=noted), what the host returned; with O(state=stopped), what failed.
     type: raw
   report:
     description: With O(state=reported), a folder the reports are put into as well. It has to be there.
@@ -146,7 +146,7 @@ report:
 from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENTS = {
-    "state": {"type": "str", "required": True, "choices": ["absent", "planned", "noted", "judged", "gated", "reported"]},
+    "state": {"type": "str", "required": True, "choices": ["absent", "planned", "noted", "judged", "gated", "stopped", "reported"]},
     "kind": {"type": "str", "default": "upgrade", "choices": ["upgrade", "rollback"]},
     "ids": {"type": "raw"},
     "all": {"type": "bool", "default": False},

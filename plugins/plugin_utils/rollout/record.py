@@ -86,6 +86,7 @@ def begun(root: str, kind: str) -> Record:
     """A new folder. Raises ``InputError``."""
     name = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}-{kind}-{os.urandom(3).hex()}"
     record = Record(os.path.join(root, name))
+    _folder(record.folder)
     _folder(os.path.join(record.folder, "hosts"))
     return record
 

@@ -62,7 +62,8 @@ def begin(temp: str, asked: Asked, plan: Plan) -> tuple[Record, list[str]]:
 
 def _dry(temp: str) -> Record:
     record = Record(os.path.join(temp, _DRY))
-    os.makedirs(os.path.join(record.folder, "hosts"), mode=0o700, exist_ok=True)
+    for path in (record.folder, os.path.join(record.folder, "hosts")):
+        os.makedirs(path, mode=0o700, exist_ok=True)
     return record
 
 
@@ -207,6 +208,13 @@ def gated(record: Record, batch: Sequence[str], answers: Mapping[str, Any]) -> s
     why = why_stop(document["waves"], where, document["max_fail"], notes, {host: next(iter(own.values())) for host, own in sick.items()})
     _end_wave(record, {**document, "sick": {**document["sick"], **sick}}, where, why)
     return why
+
+
+def stop(record: Record, why: str) -> None:
+    """Nothing more is begun."""
+    document = record.read()
+    record.write({**document, "stopped": document["stopped"] or why})
+    tell(record)
 
 
 def _end_wave(record: Record, document: Mapping[str, Any], where: Place, why: str) -> None:

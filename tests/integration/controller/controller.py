@@ -148,7 +148,7 @@ class Controller:
     def play(self, *arguments: str, play: str = PLAY, json_output: bool = True, **environment: str) -> Run:
         before = len(self.store.audit())
         process = self.start(*arguments, play=play, json_output=json_output, **environment)
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=600)
         output = stdout if json_output and stdout.lstrip().startswith("{") else stdout + stderr
         return Run(process.returncode, output, self.store.paths(before))
 

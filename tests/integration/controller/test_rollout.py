@@ -7,6 +7,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.core import OLDEST
+from tests.core import OLDEST, cores
 from tests.integration.controller.controller import Controller, Run
 from tests.unit.support.builders import COMPOSE, MANIFEST, PROFILE, GitRepo, as_yaml, package_files, write
 
@@ -44,9 +47,9 @@ class Connection(Local):
 
 
 @pytest.fixture
-def core() -> str:
-    """How a play's hosts and its batches are computed is Ansible's affair on either core: test_on_each_core shows it there."""
-    return OLDEST
+def core(request: pytest.FixtureRequest) -> str:
+    """The oldest one, but for what asks for another."""
+    return str(getattr(request, "param", OLDEST))
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +128,11 @@ class Fleet:
         play = "- import_playbook: restaking.avs.upgrade\n"
         return self.controller.play("-e", extra, "--forks=12", *arguments, play=play, **environment)
 
+    def digest(self) -> str:
+        """Of the version that is wanted."""
+        newest = max(path for path in self.root.iterdir() if path.is_dir())
+        return str(json.loads((newest / "rollout.json").read_text())["nodes"][0]["digest"])
+
     def report(self) -> dict[str, Any]:
         newest = max(path for path in self.root.iterdir() if path.is_dir())
         found: dict[str, Any] = json.loads((newest / "report.json").read_text())
@@ -191,3 +199,91 @@ def test_one_broken_host_in_wave_2_then_one_that_goes_away_then_the_rest(control
     third = fleet.upgrade()
     assert third.code == 0 and fleet.begun() == ["h09"] and set(fleet.installed().values()) == {"v1.1.0"}, third.output
     assert fleet.report()["verdict"] == "passed" and len([path for path in fleet.root.iterdir() if path.is_dir()]) == 1
+
+
+def test_a_canary_that_falls_ill_during_the_soak(controller: Controller, tap: Path) -> None:
+    fleet = Fleet(controller, tap, ["h01", "h02", "h03"])
+    fleet.has("h01", health={f"{NODE} v1.1.0": "unhealthy"})
+    began = time.monotonic()
+    first = fleet.upgrade(avs_rollout_soak=3, avs_serial=None)
+    assert first.code == 2 and fleet.begun() == ["h01"] and time.monotonic() - began > 3, first.output
+    assert "wave 1 (canary) failed: h01: is unhealthy when asked again: as the test says" in told(first)
+    assert not fleet.read("h01", "passed") and results(fleet.report()) == {"h01": "unhealthy", "h02": "not begun", "h03": "not begun"}
+    # Once it is well it is asked again, and the others follow; it was begun no more.
+    fleet.has("h01", health={})
+    fleet.forget()
+    second = fleet.upgrade(avs_serial=None)
+    assert second.code == 0 and set(fleet.installed().values()) == {"v1.1.0"} and fleet.read("h01", "passed"), second.output
+    assert fleet.begun() == ["h02", "h03"] and fleet.report()["verdict"] == "passed"
+    assert "between two waves 0 s, then all so far are asked again" in told(second, "Say what is planned")
+
+
+def test_a_controller_that_is_killed_and_one_that_comes_beside_it(controller: Controller, tap: Path) -> None:
+    fleet = Fleet(controller, tap, ["h01", "h02", "h03"])
+    extra = {"avs_hosts_group": "all", "avs_become": False, **fleet.given(avs_serial=1)}
+    fleet.has("h02", lasts_upgrade=1000)
+    play = "- import_playbook: restaking.avs.upgrade\n"
+    process = controller.start("-e", json.dumps(extra), play=play)
+    until = time.monotonic() + 110
+    while "h02" not in fleet.begun() and time.monotonic() < until:
+        time.sleep(0.3)
+    fleet.has("h02", at_work={NODE: "v1.1.0"})
+    beside = fleet.upgrade(avs_serial=1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert beside.code == 2 and "is at work on h01, h02, h03: wait for its end, or leave its hosts out (--limit)" in beside.output, (
+        beside.output
+    )
+    # The host goes on by itself; the next run joins it, and does the rest.
+    fleet.has("h02", lasts_upgrade=1)
+    fleet.forget()
+    after = fleet.upgrade(avs_serial=1)
+    plan = told(after, "Say what is planned")
+    assert after.code == 0 and "which was cut: 1 of 3 are done" in plan[0], after.output
+    assert f"h02 {NODE}: its upgrade is at work already, and is joined" in plan and set(fleet.installed().values()) == {"v1.1.0"}
+    # What is at work is not judged again.
+    assert not any((call["upgrade"] or {}).get("fetch") for call in fleet.read("h02", "calls")) and fleet.begun() == ["h02", "h03"]
+    assert results(fleet.report()) == dict.fromkeys(["h01", "h02", "h03"], "done")
+
+
+def test_a_limit_and_tags_do_not_get_past_the_canary(controller: Controller, tap: Path) -> None:
+    fleet = Fleet(controller, tap, ["h01", "h02"], h01={"avs_wave": 1}, h02={"avs_wave": 2})
+    for arguments in (["--tags", "upgrade"], ["--skip-tags", "canary"]):
+        refused = fleet.upgrade(*arguments)
+        assert refused.code == 2 and "A rollout has no parts" in refused.output
+    refused = fleet.upgrade("--limit", "h02")
+    assert (
+        refused.code == 2
+        and "h01, which avs_wave has go first, did not pass with this yet and is not in this run (--limit)" in refused.output
+    )
+    assert fleet.begun() == [] and set(fleet.installed().values()) == {"v1.0.0"} and fleet.report()["verdict"] == "failed"
+    said = fleet.upgrade("--limit", "h02", avs_rollout_without_canary=True)
+    assert said.code == 0 and fleet.installed() == {"h01": "v1.0.0", "h02": "v1.1.0"}, said.output
+    # One that passed lets the others by, wherever it is.
+    fleet.has("h02", installed={NODE: "v1.0.0"}, calls=[])
+    fleet.has("h01", installed={NODE: "v1.1.0"}, passed={NODE: {"digest": fleet.digest(), "version": "v1.1.0"}})
+    known = fleet.upgrade("--limit", "h02")
+    assert known.code == 0 and fleet.begun() == ["h02"], known.output
+
+
+def test_a_rollback_goes_by_the_same_waves(controller: Controller, tap: Path) -> None:
+    fleet = Fleet(controller, tap, ["h01", "h02", "h03"])
+    for name in fleet.names:
+        fleet.has(name, installed={NODE: "v1.1.0"}, before={NODE: "v1.0.0"})
+    fleet.has("h01", health={f"{NODE} v1.0.0": "unhealthy"})
+    given = {"avs_rollback": [NODE], "avs_rollback_confirmed": True, "avs_rollout_soak": 0, "avs_rollout_folder": str(fleet.root)}
+    stopped = controller.playbook("rollback", **given)
+    assert stopped.code == 2 and fleet.installed() == {"h01": "v1.0.0", "h02": "v1.1.0", "h03": "v1.1.0"}, stopped.output
+    assert "wave 1 failed: h01: is unhealthy when asked again: as the test says" in told(stopped)
+    fleet.has("h01", health={}, installed={NODE: "v1.1.0"})
+    done = controller.playbook("rollback", **given)
+    assert done.code == 0 and set(fleet.installed().values()) == {"v1.0.0"} and fleet.report()["kind"] == "rollback", done.output
+
+
+@pytest.mark.parametrize("core", cores()[-1:], indirect=True)
+def test_a_play_whose_hosts_are_computed_on_the_newest_core(controller: Controller, tap: Path) -> None:
+    fleet = Fleet(controller, tap, ["h01", "h02", "h03"])
+    fleet.has("h03", fails={f"{NODE} v1.1.0": "the gate failed"})
+    run = fleet.upgrade(avs_serial=1)
+    assert run.code == 2 and fleet.begun() == ["h01", "h02", "h03"], run.output
+    assert [wave["verdict"] for wave in fleet.report()["waves"]] == ["passed", "passed", "failed"]
