@@ -12,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 from ..reports.text import one_line
 from .outcome import BAD, HAD, LEFT_OUT, NOT_BEGUN
-from .report import Model
+from .report import Model, way_of
 
 
 def junit_text(model: Model) -> str:
@@ -32,9 +32,8 @@ def junit_text(model: Model) -> str:
 
 def _case(node: Mapping[str, Any]) -> str:
     named = _attributes(classname=node["host"], name=node["id"] or "host", time=node["stopped"] or 0)
-    way = f"{node['from']} -> {node['to']}" if node["to"] else ""
     if node["result"] in BAD:
-        return f"<testcase {named}><failure {_attributes(type=node['result'], message=node['reason'] or way)}/></testcase>"
+        return f"<testcase {named}><failure {_attributes(type=node['result'], message=node['reason'] or way_of(node))}/></testcase>"
     if node["result"] in (HAD, LEFT_OUT, NOT_BEGUN):
         return f"<testcase {named}><skipped {_attributes(message=': '.join(part for part in (node['result'], node['reason']) if part))}/></testcase>"
     return f"<testcase {named}/>"

@@ -29,7 +29,7 @@ def note_of(host: str, result: Any, nodes: Sequence[Mapping[str, Any]]) -> dict[
     told = [_told(node, entries.get(str(node["id"])), unreachable, why) for node in nodes if not node["left_out"]]
     bad = [node for node in told if node["result"] in BAD]
     word = UNREACHABLE if unreachable else FAILED if failed or bad else DONE
-    return {"host": host, "result": word, "reason": why or (bad[0]["reason"] if bad else ""), "nodes": told}
+    return {"host": host, "result": word, "reason": (bad[0]["reason"] if bad else "") or why, "nodes": told}
 
 
 def _told(node: Mapping[str, Any], entry: Mapping[str, Any] | None, unreachable: bool, why: str) -> dict[str, Any]:

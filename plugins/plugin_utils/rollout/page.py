@@ -12,7 +12,7 @@ from typing import Any
 
 from ..reports.text import one_line
 from .outcome import BAD, DONE
-from .report import PASSED, Model
+from .report import PASSED, Model, way_of
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --back: #ffffff; --card: #f6f8fa;
@@ -103,7 +103,7 @@ def _waves(model: Model) -> list[str]:
 def _nodes(model: Model) -> list[str]:
     if not model["nodes"]:
         return ["<p>No instance was meant.</p>"]
-    heads = ("wave", "host", "instance", "from", "to", "result", "down", "backup", "reason")
+    heads = ("wave", "host", "instance", "version", "result", "down", "backup", "reason")
     rows = [_row(node) for node in model["nodes"]]
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     return ["<section><h2>Instances</h2>", f"<table><thead><tr>{head}</tr></thead><tbody>", *rows, "</tbody></table></section>"]
@@ -117,8 +117,7 @@ def _row(node: Mapping[str, Any]) -> str:
         "wave": _text(node["wave"]),
         "host": _text(node["host"]),
         "instance": _text(node["id"]),
-        "from": _text(node["from"]),
-        "to": _text(node["to"]),
+        "version": _text(way_of(node)),
         "result": f'<span class="{_tone(node["result"])}">{_text(node["result"])}</span>',
         "down": _text(down),
         "backup": f"<code>{_text(node['backup'])}</code>" if node["backup"] else "",

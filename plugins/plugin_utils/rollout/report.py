@@ -127,6 +127,11 @@ def _line(node: Mapping[str, Any]) -> str:
     return f"{node['host']} {node['id']}".rstrip() + f": {node['result']}" + (f": {node['reason']}" if node["reason"] else "")
 
 
+def way_of(node: Mapping[str, Any]) -> str:
+    """From where to where, or what it has."""
+    return f"{node['from']} \u2192 {node['to']}" if node["from"] != node["to"] else str(node["to"])
+
+
 def failed_hosts(model: Model) -> dict[str, str]:
     """Host -> why, of those that make the run fail."""
     found: dict[str, str] = {}

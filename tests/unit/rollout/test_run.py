@@ -132,7 +132,7 @@ def test_a_host_that_fails_in_wave_2_leaves_wave_3_untouched(fleet: Hosts) -> No
     first = fleet.rollout()
     assert fleet.begun == ["h1", "h2", "h3", "h4", "h5"] and fleet.gates == [["h1"]] and fleet.passed == {"h1"}
     told = report(first)
-    assert told["verdict"] == "failed" and "wave 2 failed: h3: 1 of 1 instances failed" in told["reason"]
+    assert told["verdict"] == "failed" and "wave 2 failed: h3: demo-avs-op1: the gate failed; v1 is back in its place" in told["reason"]
     assert [wave["verdict"] for wave in told["waves"]] == ["passed", "failed", "not begun"]
     assert results(first) == {
         **dict.fromkeys(["h1", "h2", "h4", "h5"], "done"), "h3": "failed", **dict.fromkeys([f"h{number}" for number in range(6, 13)], "not begun"),

@@ -44,7 +44,7 @@ def newer(host: MemoryHost, version: str = "v1.1.0", level: str = "debug", **cha
 def upgrade(host: MemoryHost, tool: RunCommand, spec: dict[str, Any], check: bool = False, **said: Any) -> dict[str, Any]:
     document = {
         "schema": 1, "specs": [spec], "trees": {}, "holder": "test", "lock_timeout": 0, "settings": {}, "complete": True,
-        "upgrade": {"acknowledged": said.pop("acknowledged", {})},
+        "upgrade": {"acknowledged": said.pop("acknowledged", {}), **({"fetch": True} if said.pop("fetch", False) else {})},
     }  # fmt: skip
     document["trees"] = {spec["package"]["tree_sha256"]: host.trees[spec["package"]["tree_sha256"]]}
     backup = said.pop("backup", {"repository": None, "password": said.pop("password", PASSWORD)})
@@ -327,3 +327,12 @@ def test_a_node_that_does_not_stop_leaves_no_restic_that_goes_on(
     assert version(host) == "v1.0.0" and not list(Path(host.store.root, "backup").rglob("go"))
     saved.opening = lambda: None
     assert entry(upgrade(host, tool, newer(host)))["error"] is None and version(host) == "v1.1.0"
+
+
+def test_fetched_beforehand_and_nothing_else(memory_host: MemoryHost, saved: ResticInMemory) -> None:
+    host = memory_host
+    ran, before = running(host), host.state()
+    found = upgrade(host, saved, newer(host), fetch=True)
+    told = entry(found)
+    assert told["upgrade"]["from"] == "v1.0.0" and told["upgrade"]["to"] == "v1.1.0" and told["upgrade"]["steps"][0] and not told["error"]
+    assert running(host) == ran and host.state() == before and not Path(host.store.instance(ID).upgrade).exists()
