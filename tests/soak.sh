@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What takes its time: an emulated machine, an engine that is upgraded, a fleet of six hosts, beside the lab's hosts and gone again afterwards; and
+# What takes its time: an emulated machine, an engine that is upgraded, fleets of six and twelve hosts, beside the lab's hosts and gone again afterwards; and
 # more of what the other tests try once; the oldest core's own linters at the end.
 # Starts the lab where it is down.
 set -euo pipefail
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 . tests/demo/environment
 [ -e .lab/inventory.yml ] || python -m tests.lab up --hosts 2
 failed=0
-python -m pytest tests/integration/test_machine.py tests/integration/test_engine_upgrade.py tests/integration/test_emergency_stop.py -q -s --durations=15 "$@" || failed=1
+python -m pytest tests/integration/test_machine.py tests/integration/test_engine_upgrade.py tests/integration/test_emergency_stop.py tests/integration/test_rollout.py -q -s --durations=15 "$@" || failed=1
 AVS_TEST_KILLS=20 python -m pytest tests/integration/test_interrupted.py -k converge -q -s || failed=1
 # Goes on where it was ended: .lab/upgrade-cuts.json. A half of it on each host.
 cuts() { python -m pytest tests/integration/test_upgrade_cuts.py -m soak -q -s "$@"; }
