@@ -29,11 +29,9 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Take hosts in the order of the plan
-  hosts: "{{ query('restaking.avs.rollout', 'order') or 'all:!all' }}"
-  serial: "{{ query('restaking.avs.rollout', 'serial') or '100%' }}"
-  gather_facts: false
-  tasks: []
+- name: Tell in which order hosts are taken, and how many at once
+  ansible.builtin.debug:
+    msg: "{{ query('restaking.avs.rollout', 'order') }} by {{ query('restaking.avs.rollout', 'serial') }}"
 """
 
 RETURN = r"""

@@ -14,7 +14,8 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.fetching.cache impor
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.signature import _own_name
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import Tap, TapConfig, open_tap
 
-from tests.unit.support.builders import GitRepo, next_run
+from tests.unit.fetching.test_git import next_run
+from tests.unit.support.builders import GitRepo
 from tests.unit.taps.test_tap import Signer, tap_files
 
 

@@ -16,7 +16,8 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.packages.package imp
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.offer import offer
 from ansible_collections.restaking.avs.plugins.plugin_utils.taps.tap import TapConfig, open_tap, parse_taps
 
-from tests.unit.support.builders import GitRepo, as_yaml, next_run, package_files, write
+from tests.unit.fetching.test_git import next_run
+from tests.unit.support.builders import GitRepo, as_yaml, package_files, write
 
 
 def tap_files(repo: GitRepo, name: str = "mock-avs", tap: dict[str, Any] | None = None, **fields: Any) -> dict[str, str]:
