@@ -45,5 +45,5 @@ def off(host: Host, how: str) -> None:
     """The lab host goes down and comes back: asked to, or with its power cut. What is in memory is gone."""
     subprocess.run(["docker", *how.split(), host.name], check=True, capture_output=True, timeout=120)
     subprocess.run(["docker", "start", host.name], check=True, capture_output=True, timeout=60)
-    until("ssh", lambda: subprocess.run([*host.ssh(), "true"], capture_output=True, timeout=20, check=False).returncode == 0)
-    until("boot", lambda: host.run("systemctl is-system-running", check=False).strip() in ("running", "degraded"), 90)
+    until("ssh", lambda: subprocess.run([*host.ssh(), "true"], capture_output=True, timeout=60, check=False).returncode == 0, 180)
+    until("boot", lambda: host.run("systemctl is-system-running", check=False).strip() in ("running", "degraded"), 240)
