@@ -20,6 +20,8 @@ from ..policy.unnamed_volumes import is_unnamed
 
 # What a start makes, or what is gone with any restart of a host: no data.
 PASSING = ("/tmp", "/run", "/var/run", "/var/tmp", "/var/cache", "/var/log", "/dev", "/proc", "/sys", "/root/.cache")
+# Where the engine mounts its init (`init: true`): the file it lies over is in the container's layer, and not among its mounts.
+_INIT = tuple(f"{folder}/docker-init" for folder in ("/sbin", "/usr/sbin", "/bin", "/usr/bin"))
 _MOST = 5
 
 
@@ -59,7 +61,7 @@ def _written(engine: Engine, inspected: Mapping[str, Any]) -> list[str]:
 
 def _is_spared(path: str, mounted: Iterable[str]) -> bool:
     """Whether nothing at a path is data: it passes, or is a mount, or leads to one."""
-    if any(path == place or path.startswith(f"{place}/") for place in (*PASSING, *mounted)):
+    if path in _INIT or any(path == place or path.startswith(f"{place}/") for place in (*PASSING, *mounted)):
         return True
     return any(place.startswith(f"{path.rstrip('/')}/") for place in mounted)
 

@@ -23,6 +23,13 @@ def an_image_that_is_not_there(stage: Stage) -> Any:
     return (*said(stage.up("node"), "No such image"), stage.states())
 
 
+@case((True, False))
+def what_the_engine_writes_into_a_container_with_its_init(stage: Stage) -> Any:
+    stage.write({"node": {"init": True}, "other": {}})
+    stage.must(stage.up("node", "other"))
+    return tuple("/docker-init" in stage.engine.ask(["diff", "--", stage.one(name).id]) for name in ("node", "other"))
+
+
 @case((True, ["port is already allocated"], {"first": "running", "node": "created"}, [("127.0.0.1", "tcp")]))
 def a_port_that_is_taken(stage: Stage) -> Any:
     port = {"mode": "ingress", "host_ip": "127.0.0.1", "target": 80, "published": str(stage.port), "protocol": "tcp"}

@@ -286,7 +286,10 @@ class EngineInMemory:
 
     def _diff(self, words: list[str]) -> Answer:
         expect(words[1:2], ["--"])
-        return 0, "".join(f"{line}\n" for line in self.world.find(words[2]).written), ""
+        item = self.world.find(words[2])
+        # What the engine mounts its init over.
+        made = ["C /sbin", "A /sbin/docker-init"] if item.service.get("init") and item.starts else []
+        return 0, "".join(f"{line}\n" for line in (*made, *item.written)), ""
 
     def _stop(self, words: list[str]) -> Answer:
         expect(words[1:2], ["-t"])

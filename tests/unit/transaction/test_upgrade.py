@@ -154,6 +154,8 @@ def test_what_cannot_be_upgraded_is_told_before_anything_is_touched(memory_host:
         "C /etc",
         "C /etc/node.conf",
         "A /data",
+        "C /usr/sbin",
+        "A /usr/sbin/docker-init",
     ]
     with pytest.raises(HostError) as raised:
         upgrade(host, saved, newer(host))
