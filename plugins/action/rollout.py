@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
@@ -103,6 +104,9 @@ def _plan(task: Task, given: Mapping[str, Any], hosts: list[Seen]) -> Plan:
         seconds(given["soak"], "avs_rollout_soak"),
         percentage(given["max_fail"], "avs_max_fail_percentage"),
     )
+    report = str(given["report"] or "")
+    if report and not os.path.isdir(os.path.expanduser(report)):
+        raise InputError(f"avs_rollout_report names {report}, which is no folder of the controller: make it")
     problems = [one for one in hosts if one.problem]
     if problems and 100.0 * len(problems) / len(hosts) > terms.max_fail:
         told = "; ".join(f"{one.host}: {one.problem}" for one in problems[:3])
@@ -131,8 +135,12 @@ def _stages(task: Task, hosts: list[str]) -> dict[str, int | None]:
 
 
 def _variable(task: Task, host: str, name: str) -> Any:
+    """Raises ``InputError`` where it cannot be had, as one that is made of facts."""
     own = task.variables_of(host)
-    return plain(own[name]) if name in own else None
+    try:
+        return plain(own[name]) if name in own else None
+    except AnsibleError as error:
+        raise InputError(f"{name} of {host} cannot be had: {one_line(str(error).partition(chr(10))[0])}") from None
 
 
 def _current(task: Task) -> Record:
@@ -185,7 +193,7 @@ def _stopped(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _reported(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
     record = _current(task)
-    model = rollouts.end(record, str(given["report"] or ""))
+    model = rollouts.end(record, os.path.expanduser(str(given["report"] or "")))
     failed = failed_hosts(model)
     why = model["reason"]
     folder = "" if task.check else record.folder

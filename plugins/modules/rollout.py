@@ -78,7 +78,7 @@ options:
     description: With O(state=noted), what the host returned; with O(state=stopped), what failed.
     type: raw
   report:
-    description: With O(state=reported), a folder the reports are put into as well. It has to be there.
+    description: With O(state=planned) and O(state=reported), a folder the reports are put into as well. It has to be there.
     type: str
 attributes:
   check_mode:

@@ -27,6 +27,9 @@ def note_of(host: str, result: Any, nodes: Sequence[Mapping[str, Any]]) -> dict[
     why = one_line(first_line(given)) if unreachable or failed else ""
     entries = {str(entry.get("id")): entry for entry in given.get("instances") or () if isinstance(entry, Mapping)}
     told = [_told(node, entries.get(str(node["id"])), unreachable, why) for node in nodes if not node["left_out"]]
+    if failed and not unreachable and not any(node["result"] in BAD for node in told):
+        # Which of them it was is not said, so none of them is known to be as it should.
+        told = [{**node, "result": FAILED, "reason": why} for node in told]
     bad = [node for node in told if node["result"] in BAD]
     word = UNREACHABLE if unreachable else FAILED if failed or bad else DONE
     return {"host": host, "result": word, "reason": (bad[0]["reason"] if bad else "") or why, "nodes": told}

@@ -56,7 +56,7 @@ ul.findings { margin: .25rem 0 0; padding-left: 1.1rem; color: var(--soft); }
 
 def page_text(model: Model) -> str:
     """Every text in it is escaped, and harmless before."""
-    title = f"{model['kind']} {model['name']}"
+    title = f"{model['kind']} {model['name']}".rstrip()
     attempts = model["attempts"]
     began, ended = (attempts[0]["began"], attempts[-1].get("ended") or "") if attempts else ("", "")
     times = (

@@ -119,7 +119,7 @@ def lines_of(model: Model) -> list[str]:
         hosts = list(dict.fromkeys(node["host"] for node in begun))
         lines.append(f"not begun: {', '.join(hosts[:_SHOWN])}{f' and {len(hosts) - _SHOWN} more' if len(hosts) > _SHOWN else ''}")
     counts = ", ".join(f"{number} {word}" for word, number in model["counts"].items())
-    head = f"{model['kind']} {model['name']}: {model['verdict']}" + (f" ({counts})" if counts else "")
+    head = f"{model['kind']} {model['name']}".rstrip() + f": {model['verdict']}" + (f" ({counts})" if counts else "")
     return [one_line(line) for line in [head, *([model["reason"]] if model["reason"] else []), *lines]]
 
 

@@ -110,7 +110,8 @@ def _key(kind: str, plan: Plan) -> str:
 
 def _blank(record: Record, asked: Asked) -> dict[str, Any]:
     return {
-        "name": record.name, "kind": asked.kind, "check": asked.check, "key": "", "holder": records.holder(asked.pid),
+        "name": "" if record.name == _DRY else record.name, "kind": asked.kind, "check": asked.check, "key": "",
+        "holder": records.holder(asked.pid),
         "asked": {"ids": list(asked.ids), "all": asked.everything}, "attempts": [{"began": records.now()}], "waves": [], "nodes": [],
         "problems": {}, "unreachable": [], "machines": {}, "soak": 0, "max_fail": 0, "judged": {}, "sick": {}, "stopped": "", "refused": "",
         "verdict": RUNNING,

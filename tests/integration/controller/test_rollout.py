@@ -232,9 +232,7 @@ def test_a_controller_that_is_killed_and_one_that_comes_beside_it(controller: Co
     beside = fleet.upgrade(avs_serial=1)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=30)
-    assert beside.code == 2 and "is at work on h02, h03: wait for its end, or leave its hosts out (--limit)" in beside.output, (
-        beside.output
-    )
+    assert beside.code == 2 and "is at work on h02, h03: wait for its end, or leave its hosts out (--limit)" in beside.output, beside.output
     # The host goes on by itself; the next run joins it, and does the rest.
     fleet.has("h02", lasts_upgrade=1)
     fleet.forget()
