@@ -20,6 +20,7 @@ import hvac
 import yaml
 
 from tests.bench.backups import backup_rows
+from tests.bench.rollouts import rollout_rows
 from tests.bench.row import Row
 from tests.demo.prepare import node, store_keys
 from tests.integration.support import BIN, LAB, ROOT, Fleet, Host
@@ -226,6 +227,7 @@ def main() -> int:
         must(fleet.play("install", removed, timeout=1800))
         # With no keyed node left: under two names of one host its keys would be two nodes'.
         rows.append(many_row(fleet, options.runs))
+        rows += rollout_rows(fleet, QUIET)
         rows.append(install_row(fleet, fleet.hosts[names[-1]], client, options.runs))
         rows += backup_rows(fleet, fleet.hosts[names[-1]], client, options.runs)
     print("\n".join(str(row) for row in rows))
