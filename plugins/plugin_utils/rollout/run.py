@@ -95,9 +95,8 @@ def _folder(asked: Asked, plan: Plan) -> tuple[Record, dict[str, Any] | None, li
     for record, known in found:
         if known["key"] == key and known["verdict"] != PASSED:
             done = sum(node.done for node in plan.nodes)
-            word = "was cut" if known["verdict"] == RUNNING else known["verdict"]
-            text = f"goes on with {record.name}, which {word if word == 'was cut' else 'failed'}: {done} of {len(plan.nodes)} are done"
-            return record, known, [text]
+            how = "was cut" if known["verdict"] == RUNNING else "failed"
+            return record, known, [f"goes on with {record.name}, which {how}: {done} of {len(plan.nodes)} are done"]
     return records.begun(asked.root, asked.kind), None, []
 
 
