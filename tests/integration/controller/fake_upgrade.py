@@ -96,6 +96,8 @@ def upgraded(host: Host, module: AnsibleModule) -> dict:
         }
         if left > 0:
             return {"changed": False, "going_on": {"name": NAME, "joined": False, "steps": steps}}
+        if host.read("goes_away", False):
+            host.write("away", True)
         return result(host, *host.read("work", [[], False]))
     specs = document["specs"]
     if not document["complete"]:
