@@ -197,13 +197,16 @@ class Still:
                 guarded(begun, terms, lambda _item: same_again.start(engine, own, ran, ending))
                 if begun.error is None:
                     guarded(asked, terms, confirm)
-                if begun.error is not None or hold_of(own) is not None:
+                if begun.error is not None or hold_of(own) is not None or (asked.error is not None and not self._all_up()):
                     return None
                 entry = self._told(ran, asked)
         except (AvsError, OSError):
             return None
         acted(entry, *(Action("container", service, "start") for service in self.ended))
         return entry
+
+    def _all_up(self) -> bool:
+        return {item.service for item in self._there() if running(item)}.issuperset(self.ended)
 
     def _told(self, ran: same_again.Ran, asked: Work) -> dict[str, Any]:
         """The entry of one that was started as it ran; ``asked``: how it was found to be."""
@@ -218,8 +221,7 @@ class Still:
         entry = self._brought_up()
         if not entry["error"] or entry.get("locked"):
             return entry
-        up = {item.service for item in self.host.engine.containers(self.own.id) if running(item)}
-        return entry if up.issuperset(self.ended) else self._brought_up()
+        return entry if self._all_up() else self._brought_up()
 
     def _brought_up(self) -> dict[str, Any]:
         return dict(start(self.host.store, self.host.engine, [self.own.id], self.way, lifts=False)["instances"][0])

@@ -263,9 +263,23 @@ def _own_scope(name: str) -> None:
     if not os.path.isdir(_SYSTEMD):
         return
     manager = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
-    what = ["4", "PIDs", "au", "1", str(os.getpid()), "Description", "s", "a backup, proof, restore or upgrade of restaking.avs"]
-    for way in ("OnSuccess", "OnFailure"):
-        what += [way, "as", "1", AFTERWARDS.format(name)]
-    line = ["busctl", "call", *manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", f"avs-work-{name}.scope", "fail", *what, "0"]
-    with suppress(OSError):
-        plain_run_command(invocation(line, {"PATH": _PATH, "LC_ALL": "C"}, 10), cwd="/", pass_fds=())
+    what = ["PIDs", "au", "1", str(os.getpid()), "Description", "s", "a backup, proof, restore or upgrade of restaking.avs"]
+    then = [word for way in ("OnSuccess", "OnFailure") for word in (way, "as", "1", AFTERWARDS.format(name))]
+    # A systemd before 249 knows nothing of the first of these, and then makes no scope either.
+    for count, properties in (("4", [*what, *then]), ("2", what)):
+        line = [
+            "busctl",
+            "call",
+            *manager,
+            "StartTransientUnit",
+            "ssa(sv)a(sa(sv))",
+            f"avs-work-{name}.scope",
+            "fail",
+            count,
+            *properties,
+            "0",
+        ]
+        with suppress(OSError):
+            code, _out, _err = plain_run_command(invocation(line, {"PATH": _PATH, "LC_ALL": "C"}, 10), cwd="/", pass_fds=())
+            if not code:
+                return

@@ -16,11 +16,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils.common.errors import HostError
 from .commands import DONE, FAILED, LOCKED, OFF, UNKNOWN, Command, Outcome, Place, UnknownInstance, WrongUse, require, takes_id
 from .known import known, require_known
+
+if TYPE_CHECKING:
+    from ...module_utils.instance.store import InstanceStore
 
 _BOOT_PATIENCE = 600.0
 # Seconds an engine is waited for as the host starts, and between two looks for it.
@@ -251,16 +254,31 @@ def _cut(arguments: argparse.Namespace, place: Place) -> Outcome:
     if not is_word(arguments.work):
         raise WrongUse(f"{arguments.work!r} is not the name of any work")
     there = place.store.ids()
-    left = [name for name in Detached(os.path.join(place.store.run, ".work")).left_by(arguments.work) if name in there]
+    meant = [name for name in Detached(os.path.join(place.store.run, ".work")).left_by(arguments.work) if name in there]
+    # What it had not come to, and what it only looked at, was not stopped by it: that stays as somebody left it.
+    stopped = [name for name in meant if _was_stopping(place.store.instance(name))]
+    left = [name for name in meant if name in stopped or os.path.lexists(place.store.instance(name).upgrade)]
     if not left:
         return Outcome(DONE, {"changed": False, "instances": []}, ["nothing was left"])
     _await_engine(place)
-    rest = [name for name in left if name not in _handed_over(place, left)]
+    done = _handed_over(place, left)
+    rest = [name for name in left if name not in done]
     _end_upgrades(place, rest, starts=True)
     way = Way("avs-cut@ unit", _BOOT_PATIENCE)
     recover(place.store, place.engine, rest, way)
-    wanted = [own.id for own in map(place.store.instance, left) if not to_be_down(own, own.known())]
+    wanted = [own.id for own in map(place.store.instance, stopped) if not to_be_down(own, own.known())]
     return _told(start(place.store, place.engine, wanted, way, lifts=False))
+
+
+def _was_stopping(own: InstanceStore) -> bool:
+    """Whether something that stops containers of it was begun, and never ended."""
+    from ...module_utils.instance import journal
+
+    actions: list[Any] = []
+    with suppress(OSError):
+        for record in journal.opened(own):
+            actions += record["actions"] if isinstance(record.get("actions"), list) else []
+    return any(isinstance(one, Mapping) and (one.get("kind"), one.get("action")) == ("container", "stop") for one in actions)
 
 
 def _end_upgrades(place: Place, ids: Sequence[str], starts: bool) -> None:

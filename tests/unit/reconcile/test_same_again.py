@@ -15,6 +15,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.instance.state impor
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import same_again
 
 from tests.unit.support.memory_host import ID, NODE, PACKAGE, PROJECT_NAME, MemoryHost, with_service
+from tests.unit.support.memory_programs import STUMBLES
 from tests.unit.support.memory_world import Container
 from tests.unit.support.restic_in_memory import ResticInMemory
 from tests.unit.support.saved_host import Take, keyless, running, there
@@ -159,6 +160,18 @@ def test_one_that_is_not_well_afterwards_is_still_to_be_confirmed(memory_host: M
     done = take()
     assert "did not become healthy" in done["error"] and done["health"]["status"] == "unhealthy"
     assert record(host).phase == "applying" and len(there(host, saved)) == 1
+
+
+def test_one_that_stumbles_is_started_again(memory_host: MemoryHost, saved: ResticInMemory, take: Take) -> None:
+    host = memory_host
+    installed(host)
+
+    def stumbling(host: MemoryHost) -> None:
+        item = container(host, "node")
+        item.service = {**item.service, "entrypoint": list(STUMBLES), "restart": "no"}
+
+    while_down(host, saved, stumbling)
+    assert take()["error"] is None and running(host) == UP and record(host).phase == "committed"
 
 
 @pytest.mark.parametrize("service", ["node", "gateway"])
