@@ -96,8 +96,6 @@ def upgraded(host: Host, module: AnsibleModule) -> dict:
         }
         if left > 0:
             return {"changed": False, "going_on": {"name": NAME, "joined": False, "steps": steps}}
-        if host.read("goes_away", False):
-            host.write("away", True)
         return result(host, *host.read("work", [[], False]))
     specs = document["specs"]
     if not document["complete"]:
@@ -112,7 +110,10 @@ def upgraded(host: Host, module: AnsibleModule) -> dict:
         return {**found, "needs": needs} if needs else found
     if module.check_mode or document["trial"]:
         return result(host, specs, True)
-    host.write("work", [specs, bool((document.get("upgrade") or {}).get("fetch"))])
+    fetch = bool((document.get("upgrade") or {}).get("fetch"))
+    host.write("work", [specs, fetch])
+    if host.read("goes_away", False) and not fetch:
+        host.write("away", True)
     return {"changed": False, "going_on": {"name": NAME, "joined": False, "steps": {}}}
 
 
