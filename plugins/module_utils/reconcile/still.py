@@ -10,7 +10,7 @@ when the node runs again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -236,13 +236,14 @@ def end_journal(item: Work, own: InstanceStore, way: Way, error: str | None) -> 
 
 
 @contextmanager
-def told_where_cut(item: Work, own: InstanceStore, way: Way) -> Iterator[None]:
-    """Of a process that is told to end: what it did about that is done by then, and the journal leaves nothing open that nobody is at."""
+def told_where_cut(item: Work, own: InstanceStore, way: Way, done: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Of a process that is told to end: what it did about that is done by then, and the journal leaves nothing open that nobody is at.
+    ``done``: whether what was begun had come to its end, and only what follows was cut."""
     try:
         yield
     except BaseException:
         with held_back():
-            end_journal(item, own, way, "it was cut")
+            end_journal(item, own, way, None if done() else "it was cut")
         raise
 
 

@@ -88,14 +88,15 @@ class Upgrading(Told):
         with Lock(os.path.join(store.locks, f"{name}.backup.lock"), self.way.holder, self.way.lock_timeout) as lock:
             self.hold = (lock.fd,)
             try:
-                with told_where_cut(self.work, self.own, self.way), turn(store, name, self.way):
-                    try:
-                        alone(self.work, self.way.terms(store), store, self._locked)
-                    finally:
-                        # Also where it was told to end.
-                        with held_back():
-                            self._start_again()
-                return self.entry()
+                with told_where_cut(self.work, self.own, self.way, lambda: self.committed):
+                    with turn(store, name, self.way):
+                        try:
+                            alone(self.work, self.way.terms(store), store, self._locked)
+                        finally:
+                            # Also where it was told to end.
+                            with held_back():
+                                self._start_again()
+                    return self.entry()
             finally:
                 progress.clear(self.own)
 

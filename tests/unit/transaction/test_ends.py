@@ -71,6 +71,23 @@ def test_an_executor_that_is_told_to_end_starts_the_old_version(
     assert journal.opened(host.store.instance(ID)) == []
 
 
+def test_an_executor_that_is_told_to_end_once_it_was_committed_says_so(
+    memory_host: MemoryHost, saved: ResticInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what follows was cut: older backups, copies elsewhere."""
+    host = memory_host
+
+    def end(*_a: Any) -> Any:
+        raise _Ended
+
+    monkeypatch.setattr(Upgrading, "_prune", end)
+    with pytest.raises(_Ended):
+        upgrade(host, saved, newer(host))
+    told = Path(host.store.instance(ID).path("journal.jsonl")).read_text().splitlines()
+    assert journal.opened(host.store.instance(ID)) == [] and '"outcome": "done"' in told[-1]
+    assert (version(host), running(host)) == ("v1.1.0", UP)
+
+
 def test_a_disk_that_is_full_before_the_switch_leaves_the_old_version_running(
     memory_host: MemoryHost, saved: ResticInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
