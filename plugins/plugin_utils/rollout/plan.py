@@ -106,6 +106,7 @@ def made(hosts: Sequence[Seen], stages: Mapping[str, int | None], terms: Terms, 
     meant = {host: stages.get(host) for host, one in sound.items() if any(not node.left_out for node in one.nodes)}
     digests = {host: {node.digest for node in sound[host].nodes if node.digest and not node.left_out} for host in meant}
     proven = {*passed, *(digest for one in hosts for digest in one.passed)}
+    _require_well(sound, proven, terms.max_fail)
     waves = with_canaries(assigned(meant, terms.sizes), digests, proven)
     left = [Wave(tuple(host for host in wave.hosts if wave.canary or sound[host].left), wave.canary, wave.stage) for wave in waves]
     left = [wave for wave in _with_something(left, sound) if wave.hosts]
@@ -119,6 +120,19 @@ def made(hosts: Sequence[Seen], stages: Mapping[str, int | None], terms: Terms, 
         tuple(one.host for one in hosts if one.unreachable),
         {one.host: one.machine for one in hosts},
     )
+
+
+def _require_well(sound: Mapping[str, Seen], proven: Collection[str], max_fail: float) -> None:
+    """What fell ill with what is to be brought to others. A canary never may; of other hosts as many as may fail. Raises ``InputError``."""
+    brought = {node.digest for one in sound.values() for node in one.left if node.digest}
+    ill = [node for one in sound.values() for node in one.nodes if node.done and not node.well and node.digest in brought]
+    grave = [node for node in ill if node.digest not in proven or node.digest in sound[node.host].passed]
+    share = 100.0 * len({node.host for node in ill}) / len(sound) if ill else 0.0
+    if not grave and share <= max_fail:
+        return
+    told = [f"{node.host} {node.id} has {node.new} already and is not well" for node in grave or ill]
+    rest = f", and {len(told) - 3} more" if len(told) > 3 else ""
+    raise InputError(f"{'; '.join(told[:3])}{rest}: mend it or roll it back, before others get the same")
 
 
 def _with_something(waves: Sequence[Wave], sound: Mapping[str, Seen]) -> Sequence[Wave]:

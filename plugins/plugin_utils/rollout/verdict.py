@@ -40,16 +40,19 @@ def hosts_of(wave: Mapping[str, Any]) -> list[str]:
 
 
 def to_ask(document: Mapping[str, Any], notes: Mapping[str, Note], where: Place) -> dict[str, list[str]]:
-    """Host -> ids of what was done and was well: in this run up to a batch, that one among them, and in those before. ``notes``: of this run."""
+    """Host -> ids of what was done: in this run up to a batch, that one among them, and in those before. What runs before did is asked whether or not
+    it was well when this one began, but for what was ill already and has nothing that is rolled out. ``notes``: of this run."""
     waves = document["waves"]
     begun = [host for wave in waves[: where.wave] for host in hosts_of(wave)]
     begun += [host for batch in waves[where.wave]["batches"][: where.part + 1] for host in batch]
     later = {host for wave in waves for host in hosts_of(wave)} - set(begun)
+    brought = {node["digest"] for node in document["nodes"] if node["digest"] and not node["done"] and not node["left_out"]}
     found: dict[str, list[str]] = {host: [] for host in begun}
     for node in document["nodes"]:
         host, note = node["host"], notes.get(node["host"])
         told = next((one for one in (note or {}).get("nodes") or () if one["id"] == node["id"]), None)
-        as_it_should_be = told["result"] in (DONE, HAD) if told is not None else node["done"] and node["well"] and host not in later
+        of_before = node["done"] and host not in later and (node["well"] or node["digest"] in brought)
+        as_it_should_be = told["result"] in (DONE, HAD) if told is not None else of_before
         if as_it_should_be and not node["left_out"]:
             found.setdefault(host, []).append(node["id"])
     return {host: ids for host, ids in found.items() if ids}
@@ -57,12 +60,13 @@ def to_ask(document: Mapping[str, Any], notes: Mapping[str, Note], where: Place)
 
 def why_stop(waves: Sequence[Mapping[str, Any]], where: Place, max_fail: float, notes: Mapping[str, Note], sick: Mapping[str, str]) -> str:
     """Why no further batch is begun, empty where the next one may be. ``notes``: what became of hosts; ``sick``: hosts that were done and are not
-    well any more. A host of the batch that left no note failed. Of a canary none may fail."""
+    well any more. A host of the batch that left no note failed. Of a canary none may fail, nor fall ill later."""
     wave, own = waves[where.wave], hosts_of(waves[where.wave])
     begun = [host for batch in wave["batches"][: where.part + 1] for host in batch]
     failed = {host: str(notes[host]["reason"]) if host in notes else "left no word" for host in begun if _is_bad(notes.get(host))}
     bad = {**failed, **sick}
-    allowed = 0.0 if wave["canary"] else max_fail
+    proving = {host for one in waves if one["canary"] for host in hosts_of(one)}
+    allowed = 0.0 if wave["canary"] or proving & set(sick) else max_fail
     if not bad or 100.0 * len(bad) / len(own) <= allowed:
         return ""
     told = [f"{host}: {why}" if why else host for host, why in sorted(bad.items())]

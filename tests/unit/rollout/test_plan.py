@@ -50,6 +50,23 @@ def test_what_is_done_is_left_out_and_a_canary_that_did_not_pass_is_asked_again(
     assert batches(made([wants("h1", had()), wants("h2", had())], NOBODY, Terms())) == []
 
 
+def test_what_fell_ill_with_it_keeps_it_from_others() -> None:
+    def ill(host: str, **more: Any) -> Seen:
+        return wants(host, had(), is_there=[there(version="v2", health="unhealthy", **more)])
+
+    rest = [wants(f"h{number}") for number in range(2, 6)]
+    for one, passed in ((ill("h1"), ["tree2"]), (ill("h1"), []), (ill("h1", passed={"digest": "tree2"}), [])):
+        with pytest.raises(InputError, match="h1 demo-avs-op1 has v2 already and is not well: mend it or roll it back"):
+            made([one, *rest], NOBODY, Terms(), passed)
+    # As many as may fail may be ill, but no canary.
+    assert made([ill("h1"), *rest], NOBODY, Terms(max_fail=20), ["tree2"]).order == ["h2", "h3", "h4", "h5"]
+    with pytest.raises(InputError, match="is not well"):
+        made([ill("h1", passed={"digest": "tree2"}), *rest], NOBODY, Terms(max_fail=20))
+    # Of another package it says nothing.
+    other = wants("h1", had(digest="tree9"), is_there=[there(version="v2", health="unhealthy")])
+    assert made([other, *rest], NOBODY, Terms(), ["tree2", "tree9"]).order == ["h2", "h3", "h4", "h5"]
+
+
 def test_the_same_waves_however_much_is_done() -> None:
     names = [f"h{number}" for number in range(12)]
     terms = Terms(sizes=(Size(1), Size(4), Size(100, True)))
