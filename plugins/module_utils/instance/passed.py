@@ -26,6 +26,11 @@ def passed(own: InstanceStore) -> dict[str, str] | None:
     return {name: found[name] for name in _FIELDS}
 
 
+def forget(own: InstanceStore) -> None:
+    """What it has proven was of a time that is over: it goes to another version, or comes back from one. Raises ``OSError``."""
+    files.remove(own.path("passed.json"))
+
+
 def note(own: InstanceStore, digest: str, rollout: str) -> bool:
     """Whether it is another one than was noted before. The writer holds the instance's lock. Raises ``OSError``."""
     known = passed(own)

@@ -22,7 +22,7 @@ from ..common.findings import Finding
 from ..common.rules import finding
 from ..common.spec import InstanceSpec
 from ..common.words import STOPPED
-from ..instance import before, hold, secrets_before, transaction
+from ..instance import before, hold, passed, secrets_before, transaction
 from ..instance.state import DamagedError, NewerError, State
 from ..instance.store import InstanceStore, left
 from ..instance.transaction import ROLL_BACK, Migration, Transaction
@@ -67,6 +67,7 @@ def _put_back(
         known = known.but(step=ROLL_BACK)
         transaction.write(own, known)
     own.note("step", transaction=known.name, step=ROLL_BACK, phase="begin")
+    passed.forget(own)
     known = _reverted(host, own, known, hold_open)
     state = before.put_back(own, own.upgrade)
     if known.touched and known.backup and not known.restored:

@@ -20,7 +20,7 @@ from ..common.actions import Action
 from ..common.errors import AvsError, HostError
 from ..common.rules import finding
 from ..docker.containers import running
-from ..instance import before, secrets_before, transaction
+from ..instance import before, passed, secrets_before, transaction
 from ..instance.store import left
 from ..instance.transaction import BACKUP, COMMIT, GATE, LIVE_COPY, MIGRATE, PRUNE, START, STEPS, STOP, SWITCH, Transaction
 from ..reconcile import apply, bring_up
@@ -147,6 +147,7 @@ class Upgrading(Told):
         self.step = name
         self.own.note("step", transaction=self.work.transaction, step=name, phase="begin")
         if name == LIVE_COPY:
+            passed.forget(self.own)
             before.keep(self.own, self.own.upgrade)
             self.known = Transaction(
                 name=self.work.transaction, old=self.planned.old, new=self.planned.new, digest="", step=name, holder=self.way.holder, began=now(),

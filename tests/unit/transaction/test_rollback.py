@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.backup import restore as swaps
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
-from ansible_collections.restaking.avs.plugins.module_utils.instance import discarded, hold
+from ansible_collections.restaking.avs.plugins.module_utils.instance import discarded, hold, passed
 from ansible_collections.restaking.avs.plugins.module_utils.instance import transaction as record
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile import control
 from ansible_collections.restaking.avs.plugins.module_utils.reconcile.own import Way
@@ -107,6 +107,17 @@ def test_check_mode_tells_what_it_can_see(memory_host: MemoryHost, saved: Restic
     upgrade(host, saved, newer(host))
     without_release(host)
     assert "is not there any more" in taken_back(host, saved, Way("tester", 0, check=True))["error"]
+
+
+def test_a_canary_that_was_taken_back_has_proven_nothing(memory_host: MemoryHost, saved: ResticInMemory, writing: None) -> None:
+    host = memory_host
+    own = host.store.instance(ID)
+    # Neither what it leaves, nor what it comes back from, has to be trusted again.
+    for leave in (lambda: upgrade(host, saved, newer(host)), lambda: taken_back(host, saved)):
+        passed.note(own, host.state()["package"]["tree_sha256"], "r1")
+        leave()
+        assert passed.passed(own) is None
+    assert version(host) == "v1.0.0"
 
 
 def test_a_moved_node_is_not_taken_back(memory_host: MemoryHost, saved: ResticInMemory, writing: None) -> None:
