@@ -110,7 +110,7 @@ def made(hosts: Sequence[Seen], stages: Mapping[str, int | None], terms: Terms, 
     waves = with_canaries(assigned(meant, terms.sizes), digests, proven)
     left = [Wave(tuple(host for host in wave.hosts if wave.canary or sound[host].left), wave.canary, wave.stage) for wave in waves]
     left = [wave for wave in _with_something(left, sound) if wave.hosts]
-    room = Room(terms.at_once, _numbers(terms.limits, hosts), _takes(sound), {one.host: one.sick for one in hosts})
+    room = Room(terms.at_once, _numbers(terms.limits, hosts), _takes(sound), {one.host: one.sick for one in hosts}, {one.host: one.mended for one in sound.values()})
     parts = batches(left, room)
     return Plan(
         terms,
@@ -136,8 +136,10 @@ def _require_well(sound: Mapping[str, Seen], proven: Collection[str], max_fail: 
 
 
 def _with_something(waves: Sequence[Wave], sound: Mapping[str, Seen]) -> Sequence[Wave]:
-    """Where nobody is left, nothing has to be proven to anybody."""
-    return waves if any(sound[host].left for wave in waves for host in wave.hosts) else ()
+    """Where nobody is left, nothing has to be proven to anybody but by who was told to go first: others may wait for that."""
+    if any(sound[host].left for wave in waves for host in wave.hosts):
+        return waves
+    return [wave for wave in waves[:1] if wave.canary and wave.stage is not None]
 
 
 def _numbers(given: Mapping[str, Size], hosts: Sequence[Seen]) -> dict[str, int]:
@@ -149,9 +151,9 @@ def _takes(sound: Mapping[str, Seen]) -> dict[str, set[str]]:
 
 
 def left_out_canary(named: Mapping[str, int | None], here: Collection[str], plan: Plan) -> list[str]:
-    """Hosts the inventory has go first, where none of them is in this run and its first wave is a canary all the same. ``named``: ``avs_wave`` of every host
+    """Hosts the inventory has go first, where none of them is in this run, and something is to be done in it that has to be proven first. ``named``: ``avs_wave`` of every host
     of the group, also of those a limit leaves out."""
-    if plan.terms.kind == ROLLBACK or not any(wave.wave.canary for wave in plan.waves):
+    if plan.terms.kind == ROLLBACK or not any(wave.wave.canary for wave in plan.waves) or not any(node.is_left for node in plan.nodes):
         return []
     numbers = [number for number in named.values() if number is not None]
     first = [host for host, number in named.items() if numbers and number == min(numbers)]

@@ -25,7 +25,7 @@ from .page import page_text
 from .plan import Plan
 from .record import RUNNING, Record
 from .report import PASSED, Model, model_of, verdict_of
-from .verdict import Place, hosts_of, place, share, to_ask, why_stop
+from .verdict import Place, hosts_of, is_asked_again, place, share, to_ask, why_stop
 
 _POINTER = "rollout"
 # In check mode nothing is kept.
@@ -164,16 +164,17 @@ def judge(record: Record, batch: Sequence[str]) -> Judged:
     if why:
         _end_wave(record, document, where, why)
         return Judged(where, why)
-    # Of one wave alone nobody comes after it: its gates were just asked.
-    ask = where.ends and len(document["waves"]) > 1
-    return Judged(where, ask=ask, soak=document["soak"] if ask and not where.last else 0)
+    ask = is_asked_again(document["waves"], where)
+    # What is noted to have passed was left alone for as long as any other.
+    soaks = ask and (not where.last or document["waves"][where.wave]["canary"])
+    return Judged(where, ask=ask, soak=document["soak"] if soaks else 0)
 
 
 def asks(record: Record, batch: Sequence[str], own: str, passed: bool) -> list[dict[str, Any]]:
     """Whom a host of a batch asks whether they are well, or ``passed``, whom it tells that they passed."""
     document = record.read()
     where = place(document["waves"], batch)
-    if document["stopped"] or not where.ends or len(document["waves"]) == 1:
+    if document["stopped"] or not is_asked_again(document["waves"], where):
         return []
     wanted = to_ask(document, _notes(record, document), where)
     digests = {(node["host"], node["id"]): node["digest"] for node in document["nodes"]}

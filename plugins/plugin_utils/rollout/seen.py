@@ -33,14 +33,19 @@ class Node:
     left_out: str = ""
     backup: str = ""
 
+    @property
+    def is_left(self) -> bool:
+        """Whether something is to be done with it."""
+        return not self.done and not self.left_out
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A host. ``problem``: why it cannot be begun with; ``sick``: package -> nodes that are to run and are not well, ``counts``: that are to run at all;
-    ``passed``: digests of canaries that passed there; ``unknown``: ids that were named and are not there, ``None`` where nobody looked."""
+    """A host. ``problem``: why it cannot be begun with; ``sick``: package -> nodes that are to run and are not well, ``mended``: of these, those that
+    something is to be done with, ``counts``: that are to run at all; ``passed``: digests of canaries that passed there; ``unknown``: ids that were named and are not there, ``None`` where nobody looked."""
 
     host: str
     nodes: tuple[Node, ...] = ()
@@ -48,6 +53,7 @@ class Seen:
     problem: str = ""
     unreachable: bool = False
     sick: Mapping[str, int] = field(default_factory=dict)
+    mended: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     passed: frozenset[str] = frozenset()
     unknown: frozenset[str] | None = None
@@ -55,7 +61,7 @@ class Seen:
     @property
     def left(self) -> tuple[Node, ...]:
         """What is to be done there."""
-        return tuple(node for node in self.nodes if not node.done and not node.left_out)
+        return tuple(node for node in self.nodes if node.is_left)
 
 
 @dataclass(frozen=True)
@@ -87,11 +93,14 @@ def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGR
         ]
     else:
         nodes = [_attached(host, entry) for entry in there.values() if is_at_work(entry)]
+    todo = {node.id for node in nodes if node.is_left}
+    sick = [entry for entry in running if not is_well(entry)]
     return Seen(
         host,
         tuple(nodes),
         str(asked.get("machine") or ""),
-        sick=_count(entry for entry in running if not is_well(entry)),
+        sick=_count(sick),
+        mended=_count(entry for entry in sick if str(entry.get("id")) in todo),
         counts=_count(running),
         passed=frozenset(str(entry["passed"].get("digest")) for entry in there.values() if isinstance(entry.get("passed"), Mapping)),
         unknown=frozenset(map(str, looked.get("unknown") or ())) if isinstance(looked, Mapping) else None,
@@ -142,7 +151,7 @@ def _attached(host: str, entry: Mapping[str, Any]) -> Node:
     told = entry.get("upgrade") or {}
     return Node(
         host, str(entry.get("id")), str(entry.get("package") or ""), "", str(told.get("from") or ""), str(told.get("to") or ""),
-        well=False, attached=True,
+        well=is_well(entry), attached=True,
     )  # fmt: skip
 
 

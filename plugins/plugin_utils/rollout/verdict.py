@@ -39,6 +39,13 @@ def hosts_of(wave: Mapping[str, Any]) -> list[str]:
     return [host for batch in wave["batches"] for host in batch]
 
 
+def is_asked_again(waves: Sequence[Mapping[str, Any]], where: Place) -> bool:
+    """Whether all so far are asked again after a batch: where its wave ends and another one comes, or has been, or where others wait for what it
+    proves. Of one wave alone that nobody was told to wait for, the gates were just asked."""
+    own = waves[where.wave]
+    return where.ends and (len(waves) > 1 or bool(own["canary"] and own["stage"] is not None))
+
+
 def to_ask(document: Mapping[str, Any], notes: Mapping[str, Note], where: Place) -> dict[str, list[str]]:
     """Host -> ids of what was done: in this run up to a batch, that one among them, and in those before. What runs before did is asked whether or not
     it was well when this one began, but for what was ill already and has nothing that is rolled out. ``notes``: of this run."""

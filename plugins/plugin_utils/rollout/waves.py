@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...module_utils.common.errors import InputError
@@ -130,17 +130,19 @@ def _bringing(hosts: Iterable[str], digests: Mapping[str, Collection[str]], new:
 @dataclass(frozen=True)
 class Room:
     """What may be down at once. ``at_once``: hosts, 0 is all of a wave; ``limits``: package -> nodes; ``takes``: host -> package -> nodes that run well
-    and are taken down there (one of a host's at a time); ``sick``: host -> package -> nodes that are down already."""
+    and are taken down there (one of a host's at a time); ``sick``: host -> package -> nodes that are down already, ``mended``: of these, those that its
+    turn is about."""
 
     at_once: int
     limits: Mapping[str, int]
     takes: Mapping[str, Collection[str]]
     sick: Mapping[str, Mapping[str, int]]
+    mended: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def batches(waves: Sequence[Wave], room: Room) -> list[list[tuple[str, ...]]]:
-    """Each wave's hosts in parts, in their order, none of which takes down more than there is room for. Nodes that are down count until their host's
-    part is done. Raises ``InputError`` where there is no room for a host at all."""
+    """Each wave's hosts in parts, in their order, none of which takes down more than there is room for. Nodes that are down count until their
+    turn is over, and to the end where they have none. Raises ``InputError`` where there is no room for a host at all."""
     sick = {host: dict(own) for host, own in room.sick.items()}
     return [_parts(wave.hosts, room, sick) for wave in waves]
 
@@ -151,7 +153,8 @@ def _parts(hosts: Sequence[str], room: Room, sick: dict[str, dict[str, int]]) ->
 
     def close() -> None:
         for host in part:
-            sick.pop(host, None)
+            for package, number in room.mended.get(host, {}).items():
+                sick[host][package] -= number
         found.append(tuple(part))
         part.clear()
 

@@ -48,6 +48,11 @@ def test_what_is_done_is_left_out_and_a_canary_that_did_not_pass_is_asked_again(
     assert batches(made([passed, wants("h2", look(digest="tree3")), hosts[3]], NOBODY, Terms())) == [[["h2"]], [["h4"]]]
     # Where all is done there is nothing to prove to anybody.
     assert batches(made([wants("h1", had()), wants("h2", had())], NOBODY, Terms())) == []
+    # But by who is to go first: others, who are not in this run, are refused until then.
+    first: dict[str, int | None] = {"h1": 0, "h2": 1}
+    assert batches(made([wants("h1", had()), wants("h2", had())], first, Terms())) == [[["h1"]]]
+    assert batches(made([passed, wants("h2", had())], first, Terms())) == []
+    assert left_out_canary(first, ["h2"], made([wants("h2", had())], first, Terms())) == []
 
 
 def test_what_fell_ill_with_it_keeps_it_from_others() -> None:
@@ -119,6 +124,19 @@ def test_as_many_of_a_package_as_may_be_down() -> None:
     # A node nobody asked for that is down takes room.
     away = seen("h9", Answers(gate(there("demo-avs-x", health="unhealthy")), {"instances": [], "unknown": [ID]}))
     assert batches(made([*hosts, away], NOBODY, terms)) == [[["h0"]], [["h1"], ["h2"], ["h3"], ["h4"]]]
+
+
+def test_what_is_left_alone_takes_room_to_the_end() -> None:
+    sick = there("demo-avs-op1", health="unhealthy")
+    one = wants("h1", look(ID), look("demo-avs-op2"), is_there=[sick, there("demo-avs-op2")], everything=True)
+    assert (one.sick, one.mended) == ({"demo-avs": 1}, {})
+    hosts = [one, *(wants(f"h{number}") for number in range(2, 5))]
+    assert batches(made(hosts, NOBODY, Terms(limits={"demo-avs": Size(2)}))) == [[["h1"]], [["h2"], ["h3"], ["h4"]]]
+    with pytest.raises(InputError, match="1 of demo-avs are down already"):
+        made(hosts, NOBODY, Terms(limits={"demo-avs": Size(1)}))
+    # Named, it is mended by it.
+    named = wants("h1", is_there=[sick])
+    assert batches(made([named, *hosts[1:]], NOBODY, Terms(limits={"demo-avs": Size(2)}))) == [[["h1"]], [["h2", "h3"], ["h4"]]]
 
 
 def test_who_is_to_go_first_and_is_left_out() -> None:

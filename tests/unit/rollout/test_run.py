@@ -47,6 +47,7 @@ class Hosts:
     cut: str = ""
     begun: list[str] = field(default_factory=list)
     gates: list[list[str]] = field(default_factory=list)
+    soaks: list[int] = field(default_factory=list)
     runs: int = 0
 
     def _seen(self, name: str) -> Seen:
@@ -59,14 +60,14 @@ class Hosts:
             there(version=version, health="unhealthy" if name in self.sick and version == "v2" else "healthy", passed=known), machine=name
         )
 
-    def rollout(self, terms: Terms | None = None, pid: int = 2**22 + 7) -> Record:
+    def rollout(self, terms: Terms | None = None, pid: int = 2**22 + 7, stages: dict[str, int | None] | None = None) -> Record:
         """``pid``: of no process by default, as of a run that is over."""
         self.runs += 1
         temp = self.folder / f"tmp{self.runs}"
         temp.mkdir()
-        self.begun, self.gates = [], []
+        self.begun, self.gates, self.soaks = [], [], []
         asked = Asked("upgrade", [ID], False, str(self.folder / "rollouts"), pid, False)
-        record, self.said = run.begin(str(temp), asked, made([self._seen(name) for name in self.names], {}, terms or Terms(sizes=SIZES)))
+        record, self.said = run.begin(str(temp), asked, made([self._seen(name) for name in self.names], stages or {}, terms or Terms(sizes=SIZES)))
         for batch in [part for wave in record.read()["waves"] for part in wave["batches"]]:
             if run.known(record, "stopped"):
                 break
@@ -75,6 +76,7 @@ class Hosts:
                 if name == self.cut:
                     return record
             judged = run.judge(record, batch)
+            self.soaks.append(judged.soak)
             if judged.ask:
                 self._ask(record, batch)
         run.end(record)
@@ -225,6 +227,18 @@ def test_one_host_alone_is_asked_nothing_more(fleet: Hosts) -> None:
     assert (
         fleet.gates == [] and report(record)["verdict"] == "passed" and [wave["verdict"] for wave in report(record)["waves"]] == ["passed"]
     )
+
+
+def test_who_is_to_go_first_passes_alone_as_well(fleet: Hosts) -> None:
+    fleet.names = ["h1"]
+    fleet.sick = {"h1"}
+    record = fleet.rollout(Terms(soak=60), stages={"h1": 0})
+    assert (fleet.soaks, fleet.gates, fleet.passed) == ([60], [["h1"]], set()) and report(record)["verdict"] == "failed"
+    # Once it is well, nothing is left to be done with it, and it passes all the same.
+    fleet.sick = set()
+    record = fleet.rollout(Terms(soak=60), stages={"h1": 0})
+    assert (fleet.soaks, fleet.gates, fleet.passed) == ([60], [["h1"]], {"h1"}) and report(record)["verdict"] == "passed"
+    assert fleet.rollout(Terms(soak=60), stages={"h1": 0}).read()["waves"] == []
 
 
 def test_an_answer_of_another_machine_is_none(fleet: Hosts) -> None:

@@ -87,9 +87,9 @@ def test_what_never_passed_has_a_canary_of_its_own() -> None:
     ]  # fmt: skip
 
 
-def room(limit: int, packages: dict[str, str], sick: dict[str, int] | None = None, at_once: int = 0) -> Room:
+def room(limit: int, packages: dict[str, str], sick: dict[str, int] | None = None, at_once: int = 0, mended: bool = True) -> Room:
     down = {host: {"p": number} for host, number in (sick or {}).items()}
-    return Room(at_once, {"p": limit}, {host: set(own) for host, own in packages.items()}, down)
+    return Room(at_once, {"p": limit}, {host: set(own) for host, own in packages.items()}, down, down if mended else {})
 
 
 def test_no_more_go_at_once_than_may_be_down() -> None:
@@ -100,6 +100,9 @@ def test_no_more_go_at_once_than_may_be_down() -> None:
     # One that is down elsewhere counts; it does no more once its own turn is over.
     assert batches(wave, room(2, dict.fromkeys("abcde", "p"), {"x": 1})) == [[("a",), ("b",), ("c",), ("d",), ("e",)]]
     assert batches(wave, room(2, {"a": "", "b": "p", "c": "p", "d": "p", "e": "p"}, {"a": 1})) == [[("a", "b"), ("c", "d"), ("e",)]]
+    # One of a host in the wave does as well, to the end, where nobody does anything with it.
+    alone = {"a": "p", "b": "p", "c": "p"}
+    assert batches([Wave(tuple("abc"))], room(2, alone, {"a": 1}, mended=False)) == [[("a",), ("b",), ("c",)]]
     with pytest.raises(InputError, match="2 of p are down already, and avs_max_unavailable lets 2 be so"):
         batches(wave, room(2, dict.fromkeys("abcde", "p"), {"x": 2}))
 
@@ -140,7 +143,7 @@ def test_a_batch_never_takes_down_more_than_there_is_room_for(data: st.DataObjec
     limits = {"p": data.draw(st.integers(1, 4)), "q": data.draw(st.integers(1, 4))}
     at_once = data.draw(st.integers(0, 4))
     try:
-        ((*parts,),) = batches([Wave(tuple(names))], Room(at_once, limits, packages, sick))
+        ((*parts,),) = batches([Wave(tuple(names))], Room(at_once, limits, packages, sick, sick))
     except InputError:
         assert sum(own["p"] for own in sick.values()) >= limits["p"]
         return
