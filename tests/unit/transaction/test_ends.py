@@ -80,7 +80,7 @@ def test_an_executor_that_is_told_to_end_once_it_was_committed_says_so(
     def end(*_a: Any) -> Any:
         raise _Ended
 
-    monkeypatch.setattr(Upgrading, "_prune", end)
+    monkeypatch.setattr(Saved, "settle", end)
     with pytest.raises(_Ended):
         upgrade(host, saved, newer(host))
     told = Path(host.store.instance(ID).path("journal.jsonl")).read_text().splitlines()
