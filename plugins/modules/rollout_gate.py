@@ -125,7 +125,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "ids": {"type": "list", "elements": "str", "default": []},
-            "passed": {"type": "dict", "default": {}},
+            # Not of a password: who passed.
+            "passed": {"type": "dict", "default": {}, "no_log": False},
             "rollout": {"type": "str", "default": ""},
             "lock_timeout": {"type": "int", "default": 60},
         },
