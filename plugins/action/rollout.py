@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -89,9 +90,15 @@ def _planned(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _asked(task: Task, given: Mapping[str, Any]) -> rollouts.Asked:
     root = str(given["folder"] or "")
-    ids = named(given["ids"] if isinstance(given["ids"], (list, str)) else [])
     where = os.path.abspath(os.path.expanduser(root)) if root else default_root()
-    return rollouts.Asked(str(given["kind"]), ids, bool(given["all"]), where, os.getppid(), task.check)
+    return rollouts.Asked(
+        str(given["kind"]),
+        named(given["ids"] if isinstance(given["ids"], (list, str)) else []),
+        bool(given["all"]),
+        where,
+        os.getppid(),
+        task.check,
+    )
 
 
 def _plan(task: Task, given: Mapping[str, Any], hosts: list[Seen]) -> Plan:
@@ -126,7 +133,22 @@ def _plan(task: Task, given: Mapping[str, Any], hosts: list[Seen]) -> Plan:
 def _seen(task: Task, host: str, given: Mapping[str, Any]) -> Seen:
     own = task.variables_of(host)
     answers = Answers(*(plain(own[name]) if name in own else None for name in ("rollout_asked", str(given["looked"]), "rollout_failed")))
-    return seen(host, answers, bool(given["all"]), str(given["kind"]))
+    one = seen(host, answers, bool(given["all"]), str(given["kind"]))
+    return seen(host, replace(answers, meant=_meant(own)), bool(given["all"]), str(given["kind"])) if one.problem else one
+
+
+def _meant(own: Mapping[str, Any]) -> list[tuple[str, str]] | None:
+    """Package and id of what a host's inventory has running; of its entries nothing else is looked at, which may be secret. ``None`` where it cannot be
+    had: then it may be anything."""
+    try:
+        entries = [entry for entry in own.get("avs_instances") or () if isinstance(entry, Mapping)]
+        told = [tuple(plain(entry.get(name)) for name in ("package", "tag", "state")) for entry in entries]
+    except (AnsibleError, TypeError):
+        return None
+    if not all(isinstance(package, str) and isinstance(tag, str) for package, tag, _state in told):
+        return None
+    named_so = [(package.rpartition("/")[2], tag) for package, tag, state in told if state in (None, "started")]
+    return [(package, f"{package}-{tag}") for package, tag in named_so]
 
 
 def _stages(task: Task, hosts: list[str]) -> dict[str, int | None]:

@@ -21,7 +21,8 @@ Note = Mapping[str, Any]
 
 
 def note_of(host: str, result: Any, nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """``host``, ``result``, ``reason`` and ``nodes``: of each of the plan's ``nodes`` what was done. ``result``: as it was registered."""
+    """``host``, ``result``, ``reason`` and ``nodes``: of each of the plan's ``nodes`` what was done, and whether it is ``down``, or may be. ``result``: as
+    it was registered."""
     given: Mapping[str, Any] = result if isinstance(result, Mapping) else {"failed": True, "msg": "nothing is known of it"}
     unreachable, failed = bool(given.get("unreachable")), bool(given.get("failed"))
     why = one_line(first_line(given)) if unreachable or failed else ""
@@ -29,7 +30,7 @@ def note_of(host: str, result: Any, nodes: Sequence[Mapping[str, Any]]) -> dict[
     told = [_told(node, entries.get(str(node["id"])), unreachable, why) for node in nodes if not node["left_out"]]
     if failed and not unreachable and not any(node["result"] in BAD for node in told):
         # Which of them it was is not said, so none of them is known to be as it should.
-        told = [{**node, "result": FAILED, "reason": why} for node in told]
+        told = [{**node, "result": FAILED, "reason": why, "down": True} for node in told]
     bad = [node for node in told if node["result"] in BAD]
     word = UNREACHABLE if unreachable else FAILED if failed or bad else DONE
     return {"host": host, "result": word, "reason": (bad[0]["reason"] if bad else "") or why, "nodes": told}
@@ -41,7 +42,7 @@ def _told(node: Mapping[str, Any], entry: Mapping[str, Any] | None, unreachable:
     }  # fmt: skip
     if entry is None:
         word = UNREACHABLE if unreachable else FAILED if why else HAD if node["done"] else DONE
-        return {**base, "result": word, "reason": why}
+        return {**base, "result": word, "reason": why, "down": word in BAD}
     upgrade = entry.get("upgrade")
     made: Mapping[str, Any] = upgrade if isinstance(upgrade, Mapping) else {}
     error = one_line(str(entry.get("error") or "").partition("\n")[0])
@@ -54,6 +55,8 @@ def _told(node: Mapping[str, Any], entry: Mapping[str, Any] | None, unreachable:
         "stopped": stopped if isinstance(stopped, (int, float)) and not isinstance(stopped, bool) else None,
         "result": FAILED if error else DONE if made or not node["done"] else HAD,
         "reason": _with_now(error, made, entry),
+        # What failed before anything was done to it runs on.
+        "down": bool(error and made and not (made.get("rolled_back") and not made.get("quarantined"))),
         "findings": [
             {name: one_line(item.get(name)) for name in _FINDINGS} for item in entry.get("findings") or () if isinstance(item, Mapping)
         ],

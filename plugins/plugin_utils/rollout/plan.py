@@ -44,7 +44,7 @@ class Planned:
 @dataclass(frozen=True)
 class Plan:
     """``waves`` of hosts that have something to do, or to prove; ``nodes`` of them and of others that are meant; ``problems``: host -> why it is not
-    begun with; ``machines``: host -> which machine it is."""
+    begun with; ``machines``: host -> which machine it is; ``room``: what may be down."""
 
     terms: Terms
     waves: tuple[Planned, ...]
@@ -52,6 +52,7 @@ class Plan:
     problems: Mapping[str, str]
     unreachable: Collection[str]
     machines: Mapping[str, str]
+    room: Room
 
     @property
     def order(self) -> list[str]:
@@ -110,7 +111,8 @@ def made(hosts: Sequence[Seen], stages: Mapping[str, int | None], terms: Terms, 
     waves = with_canaries(assigned(meant, terms.sizes), digests, proven)
     left = [Wave(tuple(host for host in wave.hosts if wave.canary or sound[host].left), wave.canary, wave.stage) for wave in waves]
     left = [wave for wave in _with_something(left, sound) if wave.hosts]
-    room = Room(terms.at_once, _numbers(terms.limits, hosts), _takes(sound), {one.host: one.sick for one in hosts}, {one.host: one.mended for one in sound.values()})
+    mended = {one.host: one.mended for one in sound.values()}
+    room = Room(terms.at_once, _numbers(terms.limits, hosts), _takes(sound), {one.host: one.sick for one in hosts}, mended)
     parts = batches(left, room)
     return Plan(
         terms,
@@ -119,6 +121,7 @@ def made(hosts: Sequence[Seen], stages: Mapping[str, int | None], terms: Terms, 
         {one.host: one.problem for one in hosts if one.problem},
         tuple(one.host for one in hosts if one.unreachable),
         {one.host: one.machine for one in hosts},
+        room,
     )
 
 
@@ -151,8 +154,8 @@ def _takes(sound: Mapping[str, Seen]) -> dict[str, set[str]]:
 
 
 def left_out_canary(named: Mapping[str, int | None], here: Collection[str], plan: Plan) -> list[str]:
-    """Hosts the inventory has go first, where none of them is in this run, and something is to be done in it that has to be proven first. ``named``: ``avs_wave`` of every host
-    of the group, also of those a limit leaves out."""
+    """Hosts the inventory has go first, where none of them is in this run, and something is to be done in it that has to be
+    proven first. ``named``: ``avs_wave`` of every host of the group, also of those a limit leaves out."""
     if plan.terms.kind == ROLLBACK or not any(wave.wave.canary for wave in plan.waves) or not any(node.is_left for node in plan.nodes):
         return []
     numbers = [number for number in named.values() if number is not None]

@@ -19,6 +19,7 @@ from typing import Any
 from ...module_utils.common.errors import InputError
 from ..secrets.run_folder import RunFolder
 from . import record as records
+from .headroom import no_room
 from .junit import junit_text
 from .outcome import FAILED, gate_problem, is_of_before, note_of
 from .page import page_text
@@ -112,7 +113,8 @@ def _blank(record: Record, asked: Asked) -> dict[str, Any]:
         "name": "" if record.name == _DRY else record.name, "kind": asked.kind, "check": asked.check, "key": "",
         "holder": records.holder(asked.pid),
         "asked": {"ids": list(asked.ids), "all": asked.everything}, "attempts": [{"began": records.now()}], "waves": [], "nodes": [],
-        "problems": {}, "unreachable": [], "machines": {}, "soak": 0, "max_fail": 0, "judged": {}, "sick": {}, "stopped": "", "refused": "",
+        "problems": {}, "unreachable": [], "machines": {}, "room": {"limits": {}, "sick": {}, "mended": {}},
+        "soak": 0, "max_fail": 0, "judged": {}, "sick": {}, "stopped": "", "refused": "",
         "verdict": RUNNING,
     }  # fmt: skip
 
@@ -128,9 +130,14 @@ def _document(record: Record, asked: Asked, plan: Plan, known: Mapping[str, Any]
         "problems": dict(plan.problems),
         "unreachable": list(plan.unreachable),
         "machines": dict(plan.machines),
+        "room": {"limits": dict(plan.room.limits), "sick": _deep(plan.room.sick), "mended": _deep(plan.room.mended)},
         "soak": plan.terms.soak,
         "max_fail": plan.terms.max_fail,
     }
+
+
+def _deep(given: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    return {host: dict(own) for host, own in given.items() if own}
 
 
 def note(record: Record, host: str, result: Any) -> dict[str, Any]:
@@ -161,6 +168,7 @@ def judge(record: Record, batch: Sequence[str]) -> Judged:
     where = place(document["waves"], batch)
     own = hosts_of(document["waves"][where.wave])
     why = why_stop(document["waves"], where, document["max_fail"], _notes(record, document, own), {})
+    why = why or no_room(document, lambda: _notes(record, document), where)
     if why:
         _end_wave(record, document, where, why)
         return Judged(where, why)
@@ -207,7 +215,9 @@ def gated(record: Record, batch: Sequence[str], answers: Mapping[str, Any]) -> s
             if problem:
                 sick.setdefault(host, {})[name] = problem
     why = why_stop(document["waves"], where, document["max_fail"], notes, {host: next(iter(own.values())) for host, own in sick.items()})
-    _end_wave(record, {**document, "sick": {**document["sick"], **sick}}, where, why)
+    document["sick"] = {**document["sick"], **sick}
+    why = why or no_room(document, lambda: notes, where)
+    _end_wave(record, document, where, why)
     return why
 
 

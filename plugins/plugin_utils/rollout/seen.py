@@ -45,7 +45,8 @@ class Node:
 @dataclass(frozen=True)
 class Seen:
     """A host. ``problem``: why it cannot be begun with; ``sick``: package -> nodes that are to run and are not well, ``mended``: of these, those that
-    something is to be done with, ``counts``: that are to run at all; ``passed``: digests of canaries that passed there; ``unknown``: ids that were named and are not there, ``None`` where nobody looked."""
+    something is to be done with, ``counts``: that are to run at all; ``passed``: digests of canaries that passed there; ``unknown``: ids that were
+    named and are not there, ``None`` where nobody looked."""
 
     host: str
     nodes: tuple[Node, ...] = ()
@@ -67,25 +68,33 @@ class Seen:
 @dataclass(frozen=True)
 class Answers:
     """Results as they were registered, ``None`` where there is none. ``asked``: of ``rollout_gate``; ``looked``: of ``instance_upgrade``, which fetched or
-    looked; ``failed``: of whatever failed between."""
+    looked; ``failed``: of whatever failed between. ``meant``: package and id of each instance its inventory has running, of one that gave no answer."""
 
     asked: Any = None
     looked: Any = None
     failed: Any = None
+    meant: Sequence[tuple[str, str]] | None = None
 
 
 def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGRADE) -> Seen:
     """``everything``: nobody named anything, so what is not well is left alone."""
-    told = [answer for answer in (answers.asked, answers.looked, answers.failed) if isinstance(answer, Mapping)]
-    for word in ("unreachable", "failed"):
-        for answer in told:
-            if answer.get(word):
-                return Seen(host, problem=one_line(first_line(answer)), unreachable=word == "unreachable")
     asked, looked = answers.asked, answers.looked
-    if not isinstance(asked, Mapping) or not isinstance(asked.get("instances"), list):
-        return Seen(host, problem="gave no answer")
-    there = {str(entry.get("id")): entry for entry in asked["instances"] if isinstance(entry, Mapping)}
+    answered = isinstance(asked, Mapping) and isinstance(asked.get("instances"), list)
+    there = {str(entry.get("id")): entry for entry in asked["instances"] if isinstance(entry, Mapping)} if answered else {}
     running = [entry for entry in there.values() if entry.get("state") == "started"]
+    sick = [entry for entry in running if not is_well(entry)]
+    problem, dark = _problem(answers)
+    if problem or not answered:
+        # Of whoever says nothing all is taken to be down.
+        meant = _count({"package": package} for package, _id in answers.meant or ())
+        counts = _count(running) if answered else meant
+        return Seen(
+            host,
+            problem=problem or "gave no answer",
+            unreachable=dark,
+            sick=_count(sick) if answered and not dark else counts,
+            counts=counts,
+        )
     entries = looked.get("instances") if isinstance(looked, Mapping) else None
     if isinstance(entries, list):
         nodes = [
@@ -94,7 +103,6 @@ def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGR
     else:
         nodes = [_attached(host, entry) for entry in there.values() if is_at_work(entry)]
     todo = {node.id for node in nodes if node.is_left}
-    sick = [entry for entry in running if not is_well(entry)]
     return Seen(
         host,
         tuple(nodes),
@@ -105,6 +113,16 @@ def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGR
         passed=frozenset(str(entry["passed"].get("digest")) for entry in there.values() if isinstance(entry.get("passed"), Mapping)),
         unknown=frozenset(map(str, looked.get("unknown") or ())) if isinstance(looked, Mapping) else None,
     )
+
+
+def _problem(answers: Answers) -> tuple[str, bool]:
+    """Why a host cannot be begun with, empty where it can; and whether it is out of reach."""
+    told = [answer for answer in (answers.asked, answers.looked, answers.failed) if isinstance(answer, Mapping)]
+    for word in ("unreachable", "failed"):
+        for answer in told:
+            if answer.get(word):
+                return one_line(first_line(answer)), word == "unreachable"
+    return "", False
 
 
 def nowhere(hosts: Sequence[Seen], names: Sequence[str]) -> list[str]:

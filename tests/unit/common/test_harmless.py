@@ -40,6 +40,11 @@ def test_no_control_or_format_character_of_unicode_is_left() -> None:
     assert left == []
 
 
+def test_nothing_is_left_that_is_no_character() -> None:
+    codes = [*range(0xFDD0, 0xFDF0), *(plane << 16 | last for plane in range(17) for last in (0xFFFE, 0xFFFF))]
+    assert [hex(code) for code in codes if harmless(chr(code)) == chr(code)] == [] and harmless("a\uffffb") == "a\\uffffb"
+
+
 def test_every_text_of_nested_data() -> None:
     assert harmless_deep({"\x1b": ["\x07", 1, None, {"a": ("\u202e",)}]}) == {"\\x1b": ["\\x07", 1, None, {"a": ["\\u202e"]}]}
 

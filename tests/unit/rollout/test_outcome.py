@@ -94,7 +94,10 @@ def test_how_many_of_a_wave_may_fail() -> None:
     assert why_stop(WAVES, where, 0, notes, {}) == "wave 2 failed: b: r" and why_stop(WAVES, where, 25, notes, {}) == ""
     assert why_stop(WAVES, where, 25, notes, {"a": "is ill"}) == "wave 2 failed: a: is ill; b: r"
     # A canary that fell ill is not one of those that may; another host is.
-    assert why_stop(WAVES, where, 60, {name: {"result": "done", "reason": ""} for name in "abcde"}, {"a": "is ill"}) == "wave 2 failed: a: is ill"
+    assert (
+        why_stop(WAVES, where, 60, {name: {"result": "done", "reason": ""} for name in "abcde"}, {"a": "is ill"})
+        == "wave 2 failed: a: is ill"
+    )
     assert why_stop(WAVES, where, 60, {name: {"result": "done", "reason": ""} for name in "abcde"}, {"c": "is ill"}) == ""
     # Of a canary none may, and who left no word failed.
     assert why_stop(WAVES, place(WAVES, ["a"]), 100, {}, {}) == "wave 1 (canary) failed: a: left no word"

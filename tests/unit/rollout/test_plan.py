@@ -126,6 +126,18 @@ def test_as_many_of_a_package_as_may_be_down() -> None:
     assert batches(made([*hosts, away], NOBODY, terms)) == [[["h0"]], [["h1"], ["h2"], ["h3"], ["h4"]]]
 
 
+def test_who_gives_no_answer_is_taken_to_be_down() -> None:
+    meant = [("demo-avs", ID), ("demo-avs", "demo-avs-op2")]
+    dark = seen("h1", Answers({"unreachable": True, "msg": "no route"}, meant=meant))
+    assert dark.sick == dark.counts == {"demo-avs": 2} and seen("h1", Answers(meant=meant)).sick == {"demo-avs": 2}
+    # What answered first is believed as long as it is there.
+    failed = seen("h2", Answers(gate(there(), there("demo-avs-op2", health="unhealthy")), {"failed": True, "msg": "x"}))
+    assert (failed.sick, failed.counts) == ({"demo-avs": 1}, {"demo-avs": 2})
+    assert seen("h2", Answers(gate(there()), {"unreachable": True, "msg": "x"}, meant=meant)).sick == {"demo-avs": 1}
+    hosts = [dark, *(wants(f"h{number}") for number in range(3, 6))]
+    assert batches(made(hosts, NOBODY, Terms(limits={"demo-avs": Size(3)}))) == [[["h3"]], [["h4"], ["h5"]]]
+
+
 def test_what_is_left_alone_takes_room_to_the_end() -> None:
     sick = there("demo-avs-op1", health="unhealthy")
     one = wants("h1", look(ID), look("demo-avs-op2"), is_there=[sick, there("demo-avs-op2")], everything=True)

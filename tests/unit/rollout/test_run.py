@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -22,97 +20,12 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.plan import 
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.record import Record
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.report import failed_hosts, lines_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.run import Asked
-from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.seen import Answers, Seen, seen
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.waves import Size
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.rollout.answers import ID, gate, had, look, there
-
-SIZES = (Size(1), Size(4), Size(100, True))
-
-
-@dataclass
-class Hosts:
-    """``broken``: whose upgrade fails; ``dark``: who is out of reach in it; ``sick``: who is not well afterwards; ``cut``: after whose upgrade
-    the controller is gone."""
-
-    folder: Path
-    names: Sequence[str]
-    versions: dict[str, str] = field(default_factory=dict)
-    passed: set[str] = field(default_factory=set)
-    broken: set[str] = field(default_factory=set)
-    dark: set[str] = field(default_factory=set)
-    sick: set[str] = field(default_factory=set)
-    cut: str = ""
-    begun: list[str] = field(default_factory=list)
-    gates: list[list[str]] = field(default_factory=list)
-    soaks: list[int] = field(default_factory=list)
-    runs: int = 0
-
-    def _seen(self, name: str) -> Seen:
-        version = self.versions.get(name, "v1")
-        known = {"digest": "tree2"} if name in self.passed and version == "v2" else None
-        return seen(name, Answers(self._gate(name, version, known), {"instances": [had() if version == "v2" else look()], "unknown": []}))
-
-    def _gate(self, name: str, version: str, known: dict[str, str] | None) -> dict[str, Any]:
-        return gate(
-            there(version=version, health="unhealthy" if name in self.sick and version == "v2" else "healthy", passed=known), machine=name
-        )
-
-    def rollout(self, terms: Terms | None = None, pid: int = 2**22 + 7, stages: dict[str, int | None] | None = None) -> Record:
-        """``pid``: of no process by default, as of a run that is over."""
-        self.runs += 1
-        temp = self.folder / f"tmp{self.runs}"
-        temp.mkdir()
-        self.begun, self.gates, self.soaks = [], [], []
-        asked = Asked("upgrade", [ID], False, str(self.folder / "rollouts"), pid, False)
-        record, self.said = run.begin(str(temp), asked, made([self._seen(name) for name in self.names], stages or {}, terms or Terms(sizes=SIZES)))
-        for batch in [part for wave in record.read()["waves"] for part in wave["batches"]]:
-            if run.known(record, "stopped"):
-                break
-            for name in batch:
-                self._upgrade(record, name)
-                if name == self.cut:
-                    return record
-            judged = run.judge(record, batch)
-            self.soaks.append(judged.soak)
-            if judged.ask:
-                self._ask(record, batch)
-        run.end(record)
-        return record
-
-    def _upgrade(self, record: Record, name: str) -> None:
-        self.begun.append(name)
-        if name in self.dark:
-            result: dict[str, Any] = {"unreachable": True, "msg": "no route"}
-        elif name in self.broken:
-            error = {
-                **look(),
-                "error": "demo-avs-op1: the gate failed",
-                "upgrade": {"from": "v1", "to": "v2", "rolled_back": True},
-                "version": "v1",
-            }
-            result = {"failed": True, "msg": "1 of 1 instances failed", "instances": [error]}
-        elif self.versions.get(name) == "v2":
-            result = {"instances": [had()]}
-        else:
-            self.versions[name] = "v2"
-            made_so = {"from": "v1", "to": "v2", "backup": f"backup-{name}", "stopped": 4.25}
-            result = {"instances": [{**look(), "upgrade": made_so, "images": {"node": "i@sha256:1"}}]}
-        run.note(record, name, result)
-
-    def _ask(self, record: Record, batch: Sequence[str]) -> None:
-        asked = [item["host"] for name in batch for item in run.asks(record, batch, name, False)]
-        assert len(asked) == len(set(asked))
-        self.gates.append(sorted(asked))
-        answers = {name: self._gate(name, self.versions.get(name, "v1"), None) for name in asked}
-        if run.gated(record, batch, answers):
-            return
-        for name in batch:
-            for item in run.asks(record, batch, name, True):
-                assert item["passed"] == {ID: "tree2"} and item["rollout"] == record.name
-                self.passed.add(item["host"])
+from tests.unit.rollout.answers import ID, gate, there
+from tests.unit.rollout.fleet import SIZES, Hosts
 
 
 @pytest.fixture
@@ -229,6 +142,18 @@ def test_one_host_alone_is_asked_nothing_more(fleet: Hosts) -> None:
     )
 
 
+def test_what_falls_ill_on_the_way_takes_room_from_the_next_batch(fleet: Hosts) -> None:
+    terms = Terms(sizes=(Size(1), Size(6), Size(100, True)), limits={"demo-avs": Size(2)}, max_fail=50)
+    fleet.down, fleet.broken = True, {"h2"}
+    told = report(fleet.rollout(terms))
+    assert fleet.begun == ["h1", "h2", "h3"]
+    assert told["reason"] == "1 of demo-avs are down, and avs_max_unavailable lets 2 be so: the next batch would take down 2 more"
+    # One whose old version runs again is not down; one that was well in its gate and is not any more is.
+    fleet.down, fleet.broken, fleet.sick, fleet.versions = False, {"h2"}, {"h3"}, {}
+    told = report(fleet.rollout(terms))
+    assert fleet.begun == [f"h{number}" for number in range(1, 8)] and told["reason"].startswith("1 of demo-avs are down")
+
+
 def test_who_is_to_go_first_passes_alone_as_well(fleet: Hosts) -> None:
     fleet.names = ["h1"]
     fleet.sick = {"h1"}
@@ -290,13 +215,13 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_reports_hold_whatever_texts_there_are(fleet: Hosts) -> None:
-    fleet.names = ["h1", "<b>&\"'"]
-    fleet.broken = {"<b>&\"'"}
+    fleet.names = ["h1", "<b>&\"'\ufffe"]
+    fleet.broken = set(fleet.names[1:])
     record = fleet.rollout()
     tree = ElementTree.parse(Path(record.folder, "report.xml")).getroot()
     assert (tree.get("tests"), tree.get("failures"), tree.get("skipped")) == ("2", "1", "0")
     cases = {case.get("classname"): case for case in tree.iter("testcase")}
-    failure = cases["<b>&\"'"].find("failure")
+    failure = cases["<b>&\"'\\ufffe"].find("failure")
     assert failure is not None and "the gate failed" in str(failure.get("message")) and cases["h1"].get("time") == "4.25"
     page = Path(record.folder, "report.html").read_text()
     assert "<b>&" not in page and "&lt;b&gt;&amp;" in page and "<script" not in page and "http" not in page.replace("http-equiv", "")
