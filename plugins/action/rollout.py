@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -34,10 +35,21 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.plan import 
 )
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.record import Record, default_root
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.report import failed_hosts, lines_of, plan_lines
-from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.seen import Answers, Seen, nowhere, seen
+from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.seen import (
+    ROLLBACK,
+    Answers,
+    Seen,
+    kept_from,
+    nowhere,
+    require_version,
+    seen,
+    unconcerned,
+)
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.waves import sizes, stage
 
 _TELL_EVERY = 60
+# What Ansible reads as more than a name.
+_PATTERN = re.compile(r"[,&!*?\[\]]|^~|^@|:(?![0-9a-fA-F:]*\Z)")
 display = Display()
 
 
@@ -91,14 +103,7 @@ def _planned(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
 def _asked(task: Task, given: Mapping[str, Any]) -> rollouts.Asked:
     root = str(given["folder"] or "")
     where = os.path.abspath(os.path.expanduser(root)) if root else default_root()
-    return rollouts.Asked(
-        str(given["kind"]),
-        named(given["ids"] if isinstance(given["ids"], (list, str)) else []),
-        bool(given["all"]),
-        where,
-        os.getppid(),
-        task.check,
-    )
+    return rollouts.Asked(str(given["kind"]), _ids(given), bool(given["all"]), where, os.getppid(), task.check)
 
 
 def _plan(task: Task, given: Mapping[str, Any], hosts: list[Seen]) -> Plan:
@@ -114,11 +119,14 @@ def _plan(task: Task, given: Mapping[str, Any], hosts: list[Seen]) -> Plan:
     report = str(given["report"] or "")
     if report and not os.path.isdir(os.path.expanduser(report)):
         raise InputError(f"avs_rollout_report names {report}, which is no folder of the controller: make it")
-    problems = [one for one in hosts if one.problem]
+    if terms.kind == ROLLBACK:
+        require_version(hosts, _ids(given), str(given["leaves"] or ""))
+    # Who is out of reach keeps nobody from going back: it is told as such, and goes once it is there.
+    problems = [one for one in hosts if one.problem and not (terms.kind == ROLLBACK and one.unreachable)]
     if problems and 100.0 * len(problems) / len(hosts) > terms.max_fail:
         told = "; ".join(f"{one.host}: {one.problem}" for one in problems[:3])
         rest = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise InputError(f"{len(problems)} of {len(hosts)} hosts cannot be begun with: {told}{rest}")
+        raise InputError(f"{len(problems)} of {len(hosts)} hosts cannot be begun with: {told}{rest} (mend it, or leave it out: --limit)")
     passed = {digest for answer in given["absent"] for digest in seen("", Answers(answer)).passed}
     plan = made(hosts, _stages(task, [one.host for one in hosts]), terms, passed)
     missing = left_out_canary(_stages(task, given["everybody"]), task.play, plan)
@@ -127,14 +135,36 @@ def _plan(task: Task, given: Mapping[str, Any], hosts: list[Seen]) -> Plan:
             f"{', '.join(missing[:5])}, which avs_wave has go first, did not pass with this yet and is not in this run (--limit): run it there first, "
             "or say avs_rollout_without_canary=true, and the first host of this run is the canary"
         )
+    _require_plain(task, plan.order)
     return plan
+
+
+def _require_plain(task: Task, hosts: list[str]) -> None:
+    """Hosts of a plan are the pattern of a play. Raises ``InputError`` where one's name means others as well."""
+    groups = {str(name) for name in task.variables.get("groups") or ()}
+    wrong = [host for host in hosts if host in groups or _PATTERN.search(host)]
+    if wrong:
+        raise InputError(
+            f"{', '.join(map(repr, wrong[:5]))}: a host of a rollout has no name that is a group's or a pattern (with one of , : & ! * ? [ ] ~): rename it"
+        )
 
 
 def _seen(task: Task, host: str, given: Mapping[str, Any]) -> Seen:
     own = task.variables_of(host)
-    answers = Answers(*(plain(own[name]) if name in own else None for name in ("rollout_asked", str(given["looked"]), "rollout_failed")))
+    asked, looked, failed = (
+        plain(own[name]) if name in own else None for name in ("rollout_asked", str(given["looked"]), "rollout_failed")
+    )
+    answers = Answers(asked, looked, failed, ids=_ids(given))
     one = seen(host, answers, bool(given["all"]), str(given["kind"]))
-    return seen(host, replace(answers, meant=_meant(own)), bool(given["all"]), str(given["kind"])) if one.problem else one
+    if not one.problem:
+        return kept_from(one, answers.asked, answers.ids, given["leaves"]) if given["leaves"] else one
+    meant = _meant(own)
+    one = seen(host, replace(answers, meant=meant), bool(given["all"]), str(given["kind"]))
+    return one if given["all"] or meant is None else unconcerned(one, _ids(given), [name for _package, name in meant])
+
+
+def _ids(given: Mapping[str, Any]) -> list[str]:
+    return named(given["ids"] if isinstance(given["ids"], (list, str)) else [])
 
 
 def _meant(own: Mapping[str, Any]) -> list[tuple[str, str]] | None:

@@ -38,6 +38,9 @@ options:
     description: With O(state=planned), whether all of the hosts were asked for.
     type: bool
     default: false
+  leaves:
+    description: With O(state=planned), the version a rollback goes back from. What has another one is left alone.
+    type: str
   looked:
     description: With O(state=planned), the variable that has what each host said of what is to be done.
     type: str
@@ -150,6 +153,7 @@ ARGUMENTS = {
     "kind": {"type": "str", "default": "upgrade", "choices": ["upgrade", "rollback"]},
     "ids": {"type": "raw"},
     "all": {"type": "bool", "default": False},
+    "leaves": {"type": "str"},
     "looked": {"type": "str", "default": "upgrade_result"},
     "serial": {"type": "raw"},
     "at_once": {"type": "raw", "default": 0},

@@ -41,7 +41,8 @@ def _told(node: Mapping[str, Any], entry: Mapping[str, Any] | None, unreachable:
         "id": node["id"], "from": node["old"], "to": node["new"], "backup": node["backup"], "stopped": None, "reason": "", "findings": [], "images": {},
     }  # fmt: skip
     if entry is None:
-        word = UNREACHABLE if unreachable else FAILED if why else HAD if node["done"] else DONE
+        why = why or ("" if node["done"] else "its host said nothing of it")
+        word = UNREACHABLE if unreachable else FAILED if why else HAD
         return {**base, "result": word, "reason": why, "down": word in BAD}
     upgrade = entry.get("upgrade")
     made: Mapping[str, Any] = upgrade if isinstance(upgrade, Mapping) else {}

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ...module_utils.common.errors import InputError
 from ..reports.asked import first_line
 from ..reports.text import one_line
 
@@ -46,7 +47,7 @@ class Node:
 class Seen:
     """A host. ``problem``: why it cannot be begun with; ``sick``: package -> nodes that are to run and are not well, ``mended``: of these, those that
     something is to be done with, ``counts``: that are to run at all; ``passed``: digests of canaries that passed there; ``unknown``: ids that were
-    named and are not there, ``None`` where nobody looked."""
+    named and are not there, ``None`` where nobody looked; ``there``: with a problem, ids it has all the same."""
 
     host: str
     nodes: tuple[Node, ...] = ()
@@ -58,6 +59,7 @@ class Seen:
     counts: Mapping[str, int] = field(default_factory=dict)
     passed: frozenset[str] = frozenset()
     unknown: frozenset[str] | None = None
+    there: frozenset[str] = frozenset()
 
     @property
     def left(self) -> tuple[Node, ...]:
@@ -68,12 +70,14 @@ class Seen:
 @dataclass(frozen=True)
 class Answers:
     """Results as they were registered, ``None`` where there is none. ``asked``: of ``rollout_gate``; ``looked``: of ``instance_upgrade``, which fetched or
-    looked; ``failed``: of whatever failed between. ``meant``: package and id of each instance its inventory has running, of one that gave no answer."""
+    looked; ``failed``: of whatever failed between. ``meant``: package and id of each instance its inventory has running, of one that gave no answer;
+    ``ids``: what was named, none where all are meant."""
 
     asked: Any = None
     looked: Any = None
     failed: Any = None
     meant: Sequence[tuple[str, str]] | None = None
+    ids: Sequence[str] = ()
 
 
 def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGRADE) -> Seen:
@@ -94,6 +98,7 @@ def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGR
             unreachable=dark,
             sick=_count(sick) if answered and not dark else counts,
             counts=counts,
+            there=frozenset(there),
         )
     entries = looked.get("instances") if isinstance(looked, Mapping) else None
     if isinstance(entries, list):
@@ -101,7 +106,9 @@ def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGR
             _node(host, entry, there.get(str(entry.get("id"))) or {}, everything, kind) for entry in entries if isinstance(entry, Mapping)
         ]
     else:
-        nodes = [_attached(host, entry) for entry in there.values() if is_at_work(entry)]
+        # Of what nobody asked for here, somebody else's work is none of this run's.
+        own = [entry for entry in there.values() if kind == UPGRADE and (not answers.ids or str(entry.get("id")) in answers.ids)]
+        nodes = [_attached(host, entry) for entry in own if is_at_work(entry)]
     todo = {node.id for node in nodes if node.is_left}
     return Seen(
         host,
@@ -123,6 +130,34 @@ def _problem(answers: Answers) -> tuple[str, bool]:
             if answer.get(word):
                 return one_line(first_line(answer)), word == "unreachable"
     return "", False
+
+
+def kept_from(one: Seen, asked: Any, ids: Sequence[str], leaves: str) -> Seen:
+    """A host in a rollback that leaves one version: what was named and has another one is left alone. ``asked``: what ``rollout_gate`` said."""
+    known = {node.id for node in one.nodes}
+    others = [
+        Node(
+            one.host, str(entry.get("id")), str(entry.get("package") or ""), old=str(entry["version"]), new=str(entry["version"]),
+            well=is_well(entry), left_out=one_line(f"is {entry['version']}, and not {leaves}, which is left"),
+        )
+        for entry in (asked.get("instances") or () if isinstance(asked, Mapping) else ())
+        if isinstance(entry, Mapping) and entry.get("version") and str(entry.get("id")) in ids and str(entry.get("id")) not in known
+    ]  # fmt: skip
+    return one if one.problem else replace(one, nodes=(*one.nodes, *others))
+
+
+def require_version(hosts: Sequence[Seen], ids: Sequence[str], leaves: str) -> None:
+    """Of many hosts not all have what is regretted: those that do not would go back from what is well. Raises ``InputError``."""
+    have = [one.host for one in hosts if any(node.is_left for node in one.nodes) or set(ids) & one.there]
+    if len(have) > 1 and not leaves:
+        raise InputError(
+            f"{len(have)} hosts have it, and it is not said which version is left: avs_rollback_from=<version>; what has another one is left alone"
+        )
+
+
+def unconcerned(one: Seen, ids: Sequence[str], meant: Sequence[str]) -> Seen:
+    """A host with a problem, which is none of a run that names instances where none of them is ``meant`` to be there, or is. What is down there counts."""
+    return one if {*meant, *one.there} & set(ids) else replace(one, problem="", unreachable=False)
 
 
 def nowhere(hosts: Sequence[Seen], names: Sequence[str]) -> list[str]:

@@ -266,18 +266,44 @@ def test_a_limit_and_tags_do_not_get_past_the_canary(controller: Controller, tap
     assert known.code == 0 and fleet.begun() == ["h02"], known.output
 
 
+def test_one_node_is_upgraded_whatever_becomes_of_hosts_that_do_not_have_it(controller: Controller, tap: Path) -> None:
+    other = {**node(), "tag": "op2"}
+    fleet = Fleet(controller, tap, ["h01", "h02"], h02={"avs_instances": [other]})
+    fleet.has("h02", installed={}, away=True)
+    run = fleet.playbook(AVS_TEST_AWAY=str(fleet.folder("h02")))
+    assert run.code == 0 and fleet.begun() == ["h01"], run.output
+    # A name that is a group's would be more than a host as the pattern of a play.
+    place = controller.folder / "inventory.yml"
+    place.write_text(yaml.safe_dump({**yaml.safe_load(place.read_text()), "h01": {"hosts": {"h02": {}}}}))
+    fleet.has("h01", installed={NODE: "v1.0.0"}, calls=[])
+    refused = fleet.playbook(AVS_TEST_AWAY=str(fleet.folder("h02")))
+    assert refused.code == 2 and fleet.begun() == [] and "'h01': a host of a rollout has no name that is a group's" in refused.output
+
+
 def test_a_rollback_goes_by_the_same_waves(controller: Controller, tap: Path) -> None:
-    fleet = Fleet(controller, tap, ["h01", "h02", "h03"])
-    for name in fleet.names:
+    fleet = Fleet(controller, tap, ["h01", "h02", "h03", "h04", "h05"])
+    for name in fleet.names[:3]:
         fleet.has(name, installed={NODE: "v1.1.0"}, before={NODE: "v1.0.0"})
+    # One that was not upgraded, and one that is out of reach once all are asked.
+    fleet.has("h04", before={NODE: "v0.9.0"})
+    fleet.has("h05", away=True)
     fleet.has("h01", health={f"{NODE} v1.0.0": "unhealthy"})
-    given = {"avs_rollback": [NODE], "avs_rollback_confirmed": True, "avs_rollout_soak": 0, "avs_rollout_folder": str(fleet.root)}
-    stopped = controller.playbook("rollback", **given)
-    assert stopped.code == 2 and fleet.installed() == {"h01": "v1.0.0", "h02": "v1.1.0", "h03": "v1.1.0"}, stopped.output
+    given = {"avs_rollback": [NODE], "avs_rollback_from": "v1.1.0", "avs_rollback_confirmed": True}
+    extra = {"avs_hosts_group": "all", "avs_become": False, "avs_rollout_soak": 0, "avs_rollout_folder": str(fleet.root), **given}
+
+    def back() -> Run:
+        play = "- import_playbook: restaking.avs.rollback\n"
+        return controller.play("-e", json.dumps(extra), play=play, AVS_TEST_AWAY=str(fleet.folder("h05")))
+
+    stopped = back()
+    assert stopped.code == 2 and [fleet.installed()[name] for name in fleet.names[:3]] == ["v1.0.0", "v1.1.0", "v1.1.0"], stopped.output
     assert "wave 1 failed: h01: is unhealthy when asked again: as the test says" in told(stopped)
     fleet.has("h01", health={}, installed={NODE: "v1.1.0"})
-    done = controller.playbook("rollback", **given)
-    assert done.code == 0 and set(fleet.installed().values()) == {"v1.0.0"} and fleet.report()["kind"] == "rollback", done.output
+    done = back()
+    assert set(fleet.installed().values()) == {"v1.0.0"} and fleet.report()["kind"] == "rollback", done.output
+    assert done.code == 2 and results(fleet.report()) == {
+        **dict.fromkeys(["h01", "h02", "h03"], "done"), "h04": "left out", "h05": "unreachable",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("core", cores()[-1:], indirect=True)

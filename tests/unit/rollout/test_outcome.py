@@ -28,6 +28,7 @@ def told(result: Any, *nodes: dict[str, Any]) -> list[tuple[str, str]]:
         ({"unreachable": True, "msg": "Task failed: gone\nmore"}, ("unreachable", "gone")),
         ({"failed": True, "msg": "refused"}, ("failed", "refused")),
         ({"instances": [look()]}, ("done", "")),
+        ({"instances": [look("demo-avs-x")]}, ("failed", "its host said nothing of it")),
         (None, ("failed", "nothing is known of it")),
         ({"failed": True, "msg": "1 of 1", "instances": [look(error="a\nb")]}, ("failed", "a")),
         (

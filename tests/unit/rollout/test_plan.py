@@ -17,7 +17,16 @@ from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.plan import 
     percentage,
     seconds,
 )
-from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.seen import ROLLBACK, Answers, Seen, nowhere, seen
+from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.seen import (
+    ROLLBACK,
+    Answers,
+    Seen,
+    kept_from,
+    nowhere,
+    require_version,
+    seen,
+    unconcerned,
+)
 from ansible_collections.restaking.avs.plugins.plugin_utils.rollout.waves import Size
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +114,8 @@ def test_an_upgrade_that_is_at_work_is_joined() -> None:
     going = there(at_work={"phase": "start"}, upgrade={"from": "v1", "to": "v2", "step": "START"})
     one = seen("h1", Answers(gate(going)))
     assert one.nodes[0].attached and one.nodes[0].new == "v2" and made([one], NOBODY, Terms()).order == ["h1"]
+    # What nobody asked for is none of this run's.
+    assert seen("h1", Answers(gate(going), ids=["demo-avs-x"])).nodes == () and len(seen("h1", Answers(gate(going), ids=[ID])).nodes) == 1
     # One that was at work, and a backup, are none.
     assert seen("h1", Answers(gate(there(at_work={}, upgrade={"from": "v1", "to": "v2", "step": None})))).nodes == ()
 
@@ -138,6 +149,15 @@ def test_who_gives_no_answer_is_taken_to_be_down() -> None:
     assert batches(made(hosts, NOBODY, Terms(limits={"demo-avs": Size(3)}))) == [[["h3"]], [["h4"], ["h5"]]]
 
 
+def test_a_host_that_has_none_of_what_was_named_keeps_nobody() -> None:
+    dark = seen("h1", Answers({"unreachable": True, "msg": "no route"}, meant=[("demo-avs", "demo-avs-op9")]))
+    assert unconcerned(dark, [ID], ["demo-avs-op9"]).problem == "" and unconcerned(dark, [ID], [ID]).problem == "no route"
+    plan = made([unconcerned(dark, [ID], ["demo-avs-op9"]), wants("h2")], NOBODY, Terms())
+    assert plan.problems == {} and plan.order == ["h2"] and plan.room.sick["h1"] == {"demo-avs": 1}
+    # One that has it though its inventory does not say so.
+    assert unconcerned(seen("h1", Answers(gate(there()), {"failed": True, "msg": "x"})), [ID], []).problem == "x"
+
+
 def test_what_is_left_alone_takes_room_to_the_end() -> None:
     sick = there("demo-avs-op1", health="unhealthy")
     one = wants("h1", look(ID), look("demo-avs-op2"), is_there=[sick, there("demo-avs-op2")], everything=True)
@@ -163,6 +183,21 @@ def test_who_is_to_go_first_and_is_left_out() -> None:
 def test_a_rollback_has_no_canary_of_a_package() -> None:
     plan = made([wants(f"h{number}", kind=ROLLBACK) for number in range(3)], NOBODY, Terms(kind=ROLLBACK))
     assert batches(plan) == [[["h0"]], [["h1", "h2"]]] and not any(wave.wave.canary for wave in plan.waves)
+
+
+def test_a_rollback_leaves_one_version_alone() -> None:
+    left = wants("h1", look(old="v2", new="v1"), is_there=[there(version="v2")], kind=ROLLBACK)
+    asked = gate(there(version="v1"), there("demo-avs-op2", version="v1"))
+    other = kept_from(seen("h2", Answers(asked, {"skipped": True}, ids=[ID]), kind=ROLLBACK), asked, [ID], "v2")
+    assert [(node.id, node.left_out) for node in other.nodes] == [(ID, "is v1, and not v2, which is left")]
+    assert made([left, other], NOBODY, Terms(kind=ROLLBACK)).order == ["h1"]
+    assert kept_from(left, gate(there(version="v2")), [ID], "v2") == left
+    # Where more than one has it, it has to be said.
+    stuck = seen("h3", Answers(gate(there()), {"failed": True, "msg": "has nothing to go back to"}), kind=ROLLBACK)
+    require_version([left, other], [ID], "")
+    require_version([left, stuck], [ID], "v2")
+    with pytest.raises(InputError, match="2 hosts have it, and it is not said which version is left: avs_rollback_from=<version>"):
+        require_version([left, stuck], [ID], "")
 
 
 def test_names_nobody_has() -> None:
