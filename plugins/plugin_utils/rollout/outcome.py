@@ -95,6 +95,9 @@ def gate_problem(answer: Any, node: Mapping[str, Any], machine: str) -> str:
         return f"is {one_line(health.get('status'))} when asked again: {one_line(health.get('detail'))}"
     if node["new"] and str(entry.get("version") or "") != node["new"]:
         return f"is {one_line(entry.get('version'))} when asked again, not {node['new']}"
+    # A folder on the controller (path:) may have been changed since, with the same version.
+    if not node["done"] and node["digest"] and entry.get("digest") and entry["digest"] != node["digest"]:
+        return f"has another package than was planned: {one_line(entry['digest'])[:12]}, and not {node['digest'][:12]}"
     return ""
 
 

@@ -71,6 +71,8 @@ def test_texts_of_hosts_are_harmless() -> None:
         (gate(), "is not there when asked again"),
         (gate(there(version="v2", state="stopped")), "is stopped when asked again"),
         (gate(there(version="v2", health="starting")), "is starting when asked again: d"),
+        (gate(there(version="v2", digest="tree2")), ""),
+        (gate(there(version="v2", digest="tree3")), "has another package than was planned: tree3, and not tree2"),
         (gate(there(version="v1")), "is v1 when asked again, not v2"),
         ({"machine": "m", "instances": [3, {"id": ID, "state": "started", "health": 3}]}, "is started when asked again"),
     ],
