@@ -87,6 +87,7 @@ VARIABLES = (
         "avs_upgrade_chain",
         "avs_upgrade_poll",
         "avs_rollback",
+        "avs_rollback_from",
         "avs_rollback_confirmed",
     ),
     *("avs_wave", "avs_max_unavailable", "avs_rollout_soak", "avs_rollout_at_once", "avs_rollout_folder", "avs_rollout_report"),
