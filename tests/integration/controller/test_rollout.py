@@ -248,7 +248,7 @@ def test_a_controller_that_is_killed_and_one_that_comes_beside_it(controller: Co
 
 def test_a_limit_and_tags_do_not_get_past_the_canary(controller: Controller, tap: Path) -> None:
     fleet = Fleet(controller, tap, ["h01", "h02"], h01={"avs_wave": 1}, h02={"avs_wave": 2})
-    for arguments in (["--tags", "upgrade"], ["--skip-tags", "canary"]):
+    for arguments in (["--tags", "upgrade"], ["--skip-tags", "untagged"]):
         refused = fleet.upgrade(*arguments)
         assert refused.code == 2 and "A rollout has no parts" in refused.output
     refused = fleet.upgrade("--limit", "h02")
