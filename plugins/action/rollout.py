@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import InputError
 from ansible_collections.restaking.avs.plugins.module_utils.common.harmless import harmless, harmless_deep
+from ansible_collections.restaking.avs.plugins.module_utils.common.names import is_name
 from ansible_collections.restaking.avs.plugins.modules.rollout import ARGUMENTS
 from ansible_collections.restaking.avs.plugins.plugin_utils.parsing.plain import plain
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.task import Task
@@ -160,7 +161,10 @@ def _seen(task: Task, host: str, given: Mapping[str, Any]) -> Seen:
         return kept_from(one, answers.asked, answers.ids, given["leaves"]) if given["leaves"] else one
     meant = _meant(own)
     one = seen(host, replace(answers, meant=meant), bool(given["all"]), str(given["kind"]))
-    return one if given["all"] or meant is None else unconcerned(one, _ids(given), [name for _package, name in meant])
+    # Where nothing is named, or what is no id, it is that which is wrong on every host.
+    if given["all"] or meant is None or not answers.ids or not all(map(is_name, answers.ids)):
+        return one
+    return unconcerned(one, answers.ids, [name for _package, name in meant])
 
 
 def _ids(given: Mapping[str, Any]) -> list[str]:
