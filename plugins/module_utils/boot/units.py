@@ -20,9 +20,9 @@ from ..common.actions import Action
 from ..common.errors import HostError
 from ..common.names import is_name
 from ..common.rules import finding
+from ..common.words import AFTERWARDS
 from ..system import files
 from ..system.command import RunCommand, await_the_end, invocation
-from ..system.detached import AFTERWARDS
 
 PROGRAM = "/usr/local/sbin/avsctl"
 TEMPLATE, RECOVER, CUT = "avs@.service", "avs-recover.service", AFTERWARDS.format("")

@@ -9,3 +9,5 @@ from __future__ import annotations
 STARTED, STOPPED, GONE = "started", "stopped", "absent"
 COMMITTED, APPLYING, ABSENT = "committed", "applying", "absent"
 UPGRADES = ("optional", "recommended", "required")
+# A unit of the host, with the name of a work: systemd starts it when the scope of that is empty.
+AFTERWARDS = "avs-cut@{}.service"

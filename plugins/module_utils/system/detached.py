@@ -30,6 +30,7 @@ from typing import Any
 from ..common.errors import HostError
 from ..common.masking import Mask
 from ..common.rules import finding
+from ..common.words import AFTERWARDS
 from . import files
 from .clock import now
 from .command import RunCommand, await_the_end, invocation
@@ -41,8 +42,6 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Results that are kept for who asks late, and seconds between two looks.
 _KEPT, _LOOK = 20, 0.05
 _SYSTEMD = "/run/systemd/system"
-# Started by systemd when the scope of a work is empty, with the work's name.
-AFTERWARDS = "avs-cut@{}.service"
 
 
 @dataclass(frozen=True)
