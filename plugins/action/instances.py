@@ -15,6 +15,7 @@ from ansible_collections.restaking.avs.plugins.module_utils.common import catalo
 from ansible_collections.restaking.avs.plugins.module_utils.common.errors import AvsError, InputError
 from ansible_collections.restaking.avs.plugins.module_utils.common.findings import errors_of
 from ansible_collections.restaking.avs.plugins.plugin_utils.inventory.outcome import outcome
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote import to_do
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.calls import Terms, reconcile
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.copy import code
 from ansible_collections.restaking.avs.plugins.plugin_utils.remote.host import Host, HostAction
@@ -27,6 +28,7 @@ _ARGUMENTS = {
     "partial": {"type": "bool", "default": False},
     "inventory_only": {"type": "bool", "default": False},
     "ask_host": {"type": "bool", "default": True},
+    "look": {"type": "bool", "default": False},
     "given_up_by": {"type": "list", "elements": "str", "default": []},
 }
 
@@ -47,7 +49,7 @@ class ActionModule(HostAction):
         names: dict[str, str] = {}
         answer = answered(task, lambda: host.changed, names, lambda: _reconciled(task, host, arguments, names))
         result = outcome(answer, task.diff, brief=not display.verbosity)
-        if not arguments["inventory_only"]:
+        if not arguments["inventory_only"] and not answer.get("to_do"):
             say(task, answer, result)
         return result
 
@@ -57,17 +59,20 @@ def _reconciled(task: Task, host: Host, arguments: Mapping[str, Any], names: dic
 
     ``names`` learns what a person calls each instance, as far as it is known.
     """
-    only_inventory = arguments["inventory_only"]
+    only_inventory, look = arguments["inventory_only"], arguments["look"]
     try:
         with Run(task, arguments, names) as run:
             built = run.build()
-            if only_inventory and not errors_of(built.findings):
+            if only_inventory and not look and not errors_of(built.findings):
                 return {"changed": False, "findings": [item.as_dict() for item in built.findings]}
             if only_inventory and not arguments["ask_host"]:
                 raise InputError("the instances are not as they should be", built.findings)
-            # Where the inventory is wrong already, the host is asked for what it finds wrong with the rest.
-            terms = Terms(run.lock_timeout, run.settings, task.check)
+            # Where the inventory is wrong already, the host is asked for what it finds wrong with the rest. What a look at a host finds that gets
+            # its engine, or other settings of it, after that may be right by then.
+            terms = Terms(run.lock_timeout, run.settings, task.check, look=look, judged=not only_inventory)
             answer = reconcile(built, terms, host, run.sources, run.fleet)
+            if look:
+                answer = to_do.seen(task, answer, only_inventory)
     except AvsError as error:
         # What becomes of an engine that is not there is not for the inventory to say.
         own = [item for item in error.findings if item.id != "OPS-004"] if only_inventory else error.findings

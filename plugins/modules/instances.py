@@ -63,6 +63,14 @@ options:
         contacted at all, which suits a check of the inventory on a machine that reaches none.
     type: bool
     default: true
+  look:
+    description:
+      - Ask the host, do nothing that stops, starts or changes a node, and say what would be refused. Who has something to do is remembered for the
+        rest of the run (P(restaking.avs.to_do#lookup)), and so are the keys that run, with which a later task of the run compares new ones
+        (KEY-012). A host that has no engine yet is one with something to do where O(inventory_only) is given as well.
+    type: bool
+    default: false
+    version_added: "0.2.0"
   given_up_by:
     description:
       - Hosts that gave up in this run what is to be installed here, and have none of its keys any more (P(restaking.avs.instance_move#module)). A new
@@ -255,6 +263,7 @@ def main() -> None:
             "partial": {"type": "bool", "default": False},
             "inventory_only": {"type": "bool", "default": False},
             "ask_host": {"type": "bool", "default": True},
+            "look": {"type": "bool", "default": False},
             "given_up_by": {"type": "list", "elements": "str", "default": []},
             "cache_dir": {"type": "path"},
             "document": {"type": "dict"},

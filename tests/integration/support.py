@@ -196,11 +196,12 @@ class Fleet:
         typed: Typed | None = None,
     ) -> Result:
         """Run ``restaking.avs.<playbook>``, or a file where it is a path; ``parse`` reads the run through the JSON callback, else the text is kept.
-        ``typed``: at a terminal."""
+        ``typed``: at a terminal. All hosts are taken at once, by site and install, unless the arguments say otherwise."""
         inventory = self.write_inventory(instances, variables or {})
         name = playbook if "/" in playbook else f"restaking.avs.{playbook}"
         extra = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"} if parse else {}
-        command = [str(bin_folder(self.core) / "ansible-playbook"), name, "-i", str(inventory), *arguments]
+        at_once = ["-e", "avs_serial=100%"] if playbook in ("site", "install") and "avs_serial" not in "".join(arguments) else []
+        command = [str(bin_folder(self.core) / "ansible-playbook"), name, "-i", str(inventory), *at_once, *arguments]
         whole = self.environment(**{**extra, **(environment or {})})
         if typed is not None:
             code, output, typed.shown = at_terminal(

@@ -110,7 +110,7 @@ NODES = (
         WARNING,
         "A new key is compared with every host",
         "A host that was not asked may run the key already, under another path, and nothing in the inventory says so.",
-        "Make sure that none of them runs it. A run over all hosts at once (no limit, no serial, as many forks as hosts) asks each.",
+        "Make sure that none of them runs it. A run of site or install without a limit asks each before the first one's turn comes.",
     ),
     Rule(
         "KEY-013",

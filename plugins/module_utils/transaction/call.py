@@ -15,7 +15,7 @@ from typing import Any, Callable
 
 from ..boot.settle import settle
 from ..common.errors import AvsError
-from ..docker.engine import Engine
+from ..docker.engine import Engine, Missing
 from ..instance.store import host_store
 from ..reconcile.job import Call
 from ..reconcile.reconcile import reconcile
@@ -56,12 +56,17 @@ def answer(
             settle(result, run_command, asked.dry)
         return result
     except AvsError as error:
-        return {"failed": True, "changed": False, **error.as_result()}
+        return {"failed": True, "changed": False, **error.as_result(), **_nothing_runs(error)}
     except OSError as error:
         from ..system.full import os_error_text
 
         # No findings: as of any call that died, how far it came is not known.
         return {"failed": True, "msg": f"{os_error_text(error, host_store().root)}; how far it came is not known, run again"}
+
+
+def _nothing_runs(error: AvsError) -> dict[str, Any]:
+    """That nobody's key is at work on this host, where that is known although it could not be asked."""
+    return {"held": []} if isinstance(error, Missing) and not host_store().ids() else {}
 
 
 def put_right(call: Mapping[str, Any], run_command: RunCommand, result: dict[str, Any]) -> None:

@@ -76,6 +76,12 @@ class Task:
         return {str(name) for name in self.variables.get("ansible_play_hosts_all") or ()}
 
     @property
+    def place(self) -> int:
+        """Of the host among those of the play, by the order they are taken in."""
+        hosts = [str(name) for name in self.variables.get("ansible_play_hosts_all") or ()]
+        return hosts.index(self.host) if self.host in hosts else len(hosts)
+
+    @property
     def turn(self) -> Turn:
         """The hosts that are worked on together: of the play, or of a wave of it, without those that failed before this task."""
         batch = frozenset(str(name) for name in self.variables.get("ansible_play_batch") or ())

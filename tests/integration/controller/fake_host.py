@@ -76,16 +76,21 @@ def main() -> None:
         held = [{**result, "state": "started"} for result in results if result["changed"]]
         held += [{"id": name, "state": "started", "keystores": {}, "unknown": True} for name in document["settings"].get("unknown") or ()]
         module.exit_json(changed=False, instances=unchanged, needs=needs, findings=[], unlisted=[], held=held)
+    if "fail" in told and not document["trial"]:
+        module.fail_json(msg=told["fail"])
     time.sleep(document["settings"].get("wait", 0))
-    if document["settings"].get("die") and todo:
+    dry = module.check_mode or document["trial"]
+    if document["settings"].get("die") and todo and not document["trial"]:
         raise RuntimeError(f"died over {values!r}")
-    if todo and not module.check_mode:
+    if todo and not dry:
         for spec in todo:
             given = values.get(spec["id"], {})
             secrets = {name: (secret["ref"].get("version", ""), given[name]) for name, secret in spec.get("secrets", {}).items()}
             known[spec["id"]] = {"env": spec.get("env"), "state": spec["state"], "secrets": secrets}
         with open(path, "w") as handle:
             json.dump(known, handle)
+    if document["trial"]:
+        module.exit_json(changed=False, instances=results, findings=[], unlisted=[])
     calls = {"trees": sorted(document["trees"]), "secrets": {name: sorted(given) for name, given in values.items()}}
     with open(path.replace(".memory", ".calls.memory"), "w") as handle:
         json.dump(calls, handle)
