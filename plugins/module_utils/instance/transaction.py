@@ -48,7 +48,7 @@ class Migration(Record):
 class Transaction(Record, loose=True):
     """``name`` is the journal's; ``old`` and ``new`` are versions; ``digest`` of the spec that is to be committed. ``touched``: the new version,
     or a migration, may have written to what is stored; ``backup``: what is put back then, ``restored``: that it was. ``volumes``: of the engine,
-    that were there before; ``ran``: services that ran when it was begun. ``discarded``: item -> where what was put aside lies; ``stays``: what
+    that were there before, ``None`` where that is not known; ``ran``: services that ran when it was begun. ``discarded``: item -> where what was put aside lies; ``stays``: what
     a restore does not bring back. ``committed``: the new version is what is installed, whatever was changed of it since."""
 
     schema: int = item(whole, default=SCHEMA)
@@ -62,7 +62,7 @@ class Transaction(Record, loose=True):
     backup: str | None = item(nullable(text), default=None)
     touched: bool = item(flag, default=False)
     restored: bool = item(flag, default=False)
-    volumes: Sequence[str] = item(many(text), default=())
+    volumes: Sequence[str] | None = item(nullable(many(text)), default=None)
     ran: Sequence[str] = item(many(text), default=())
     stays: Sequence[str] = item(many(text), default=())
     migrations: Sequence[Migration] = item(many(Migration.read), default=())

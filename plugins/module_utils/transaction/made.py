@@ -39,8 +39,7 @@ def networks(engine: Engine, own: InstanceStore) -> set[str]:
 
 def since(engine: Engine, own: InstanceStore, known: Transaction) -> set[str]:
     """Volumes that an upgrade has made."""
-    had = set(known.volumes)
-    return of_ours(engine, own) - had if had else set()
+    return set() if known.volumes is None else of_ours(engine, own) - set(known.volumes)
 
 
 def put_aside(engine: Engine, own: InstanceStore, known: Transaction, hold: tuple[int, ...]) -> tuple[dict[str, str], list[Finding]]:

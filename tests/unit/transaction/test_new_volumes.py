@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.restaking.avs.plugins.module_utils.instance import discarded
 
-from tests.unit.support.memory_host import ID, PACKAGE, MemoryHost, with_service
+from tests.unit.support.memory_host import ID, NODE, PACKAGE, MemoryHost, with_service
 from tests.unit.support.memory_world import Container, World
 from tests.unit.support.restic_in_memory import ResticInMemory
 from tests.unit.support.saved_host import keyless, running
@@ -101,3 +101,17 @@ def test_a_volume_that_never_goes_back_stays(memory_host: MemoryHost, saved: Res
     assert (done["error"], version(host)) == (None, "v2.0.0")
     assert taken_back(host, saved)["error"] is None
     assert Path(host.engine.volumes / INDEX / "_data" / "rows").read_text() == "indexed"
+
+
+def test_it_goes_as_well_where_the_version_before_had_none_at_all(
+    memory_host: MemoryHost, saved: ResticInMemory, found: list[list[str]]
+) -> None:
+    host = memory_host
+    bare = {**with_service(PACKAGE, "node", volumes=[NODE["volumes"][2]]), "volumes": {}}
+    host.well(host.gone(purge=True))
+    host.well({**keyless(host), "package": {**keyless(host)["package"], "tree_sha256": host.tree(bare)}})
+    failed = indexed(host, up=4)
+    done = entry(upgrade(host, saved, failed))
+    assert "failed at MIGRATE" in done["error"] and version(host) == "v1.0.0", done["error"]
+    assert list(Path(host.engine.volumes / INDEX / "_data").iterdir()) == []
+    assert entry(upgrade(host, saved, failed))["error"] and found == [[], []]
