@@ -40,6 +40,12 @@ for i in $(seq 600); do
 done
 (sleep 12; kill -CONT "$pid") >/dev/null 2>&1 </dev/null &
 """
+# What is at work is killed while the node is down for it; then it is waited for to run again, by nobody's order.
+KILLED = f"""
+for i in $(seq 1200); do [ "$(docker ps -q --filter label=avs.instance={ID} | wc -l)" -lt 2 ] && pkill -KILL -f '[s]ystem.detached' && break; sleep 0.05; done
+for i in $(seq 300); do sleep 0.2; [ "$(docker ps -q --filter label=avs.instance={ID} | wc -l)" = 2 ] && echo runs && break; done
+journalctl --no-pager --quiet --unit 'avs-cut@*' --since -120s
+"""
 MINE = "/var/lib/avs/instances/demo-avs-save/data"
 RUNBOOKS = "docs/runbooks/backup.md"
 
@@ -161,6 +167,19 @@ def test_it_goes_on_on_the_host_when_the_run_is_killed_and_the_next_one_joins_it
     assert "at work since" in said and "avs-work-" in said and PASSWORD not in said, said
     play(fleet, placed, "backup", "-e", one, "-e", "avs_backup_poll=2", fails=False, said="begun by somebody else")
     assert int(host.run(made)) == before + 1 and len(running(host, ID)) == 2
+
+
+def test_what_killed_work_has_stopped_runs_again(fleet: Fleet, host: Host, placed: dict[str, Any]) -> None:
+    """By systemd, which sees its scope end. Nobody orders it."""
+    made, one = ids(host), json.dumps({"avs_backup": [ID]})
+    watch = subprocess.Popen([*host.ssh(), KILLED], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
+    failed = play(fleet, placed, "backup", "-e", one, fails=True)
+    said, _none = watch.communicate(timeout=180)
+    assert "ended without a result" in failed.output and said.startswith("runs\n") and "avs-cut@" in said, (failed.output[-3000:], said)
+    assert ids(host) == made and len(running(host, ID)) == 2
+    again = fleet.play("install", placed)
+    assert again.code == 0 and again.stats[host.name]["changed"] == 0, again.output[-3000:]
+    play(fleet, placed, "backup", "-e", one, fails=False)
 
 
 def follow(fleet: Fleet, host: Host, runbook: str) -> None:

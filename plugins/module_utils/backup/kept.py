@@ -106,13 +106,22 @@ def backups(snapshots: Iterable[Snapshot], instance: str) -> list[Backup]:
             proofs[str(item.tags.get(OF))] = item.time
     found = []
     for item in mine:
-        of = saved.get(str(item.tags.get(OF)))
-        if item.tags.get(PART) != SEAL or of is None or of.tags.get(TRANSACTION) != item.tags.get(TRANSACTION):
+        of = _sealed_by(item, saved) if item.tags.get(PART) == SEAL else None
+        if of is None:
             continue
         transaction = str(item.tags.get(TRANSACTION))
         version, host = (str(of.tags.get(name) or "") for name in (VERSION, HOST))
         found.append(Backup(transaction, instance, of.time, version, of.id, item.id, proofs.get(of.made_as, ""), of.origin, host))
     return found
+
+
+def _sealed_by(seal: Snapshot, saved: Mapping[str, Snapshot]) -> Snapshot | None:
+    """By its tag; or, of one that was begun before there was anything to name, the one that its transaction made. Its manifest names it, and is
+    compared with it wherever it is read."""
+    made = [item for item in saved.values() if item.tags.get(TRANSACTION) == seal.tags.get(TRANSACTION)]
+    if OF in seal.tags:
+        made = [item for item in made if item.made_as == seal.tags[OF]]
+    return made[0] if len(made) == 1 else None
 
 
 def unsealed(snapshots: Iterable[Snapshot], instance: str) -> list[Snapshot]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -137,6 +137,14 @@ def copy(restic: Restic, own: InstanceStore, items: Sequence[Item], transaction:
         return go_on(begun, restic, own, items, (transaction, terms))
 
 
+def begin_seal(restic: Restic, own: InstanceStore, transaction: str, terms: Terms) -> Opened:
+    """The same for the seal of what ``copy`` is going to save, so that nobody waits for restic to open the repository once more. Which snapshot that
+    will be is not known yet: its manifest says so, and nothing else. Raises ``ResticError``."""
+    stage = stage_of(own, transaction)
+    label = kept.label(own.id, kept.SEAL, transaction, terms.version, kind=terms.kind)
+    return Opened(restic, ([stage], label, How()), f"{stage}.{_GO}", terms.until)
+
+
 def go_on(begun: Opened, restic: Restic, own: InstanceStore, items: Sequence[Item], what: tuple[str, Terms]) -> Copied:
     """Do what was begun, and look at all files. ``what``: as it was begun with."""
     transaction, terms = what
@@ -187,18 +195,24 @@ def seal(restic: Restic, own: InstanceStore, state: State, copied: Copied, plann
     """Make a backup of what was copied, if the repository has all of it. Returns the manifest. Raises ``ResticError``, ``HostError``."""
     check(restic)
     known, snapshot = _listed(restic, own, copied)
-    manifest = _sealed(restic, own, snapshot, copied, contents.manifest(own, state, copied, planned))
+    told = contents.manifest(own, state, copied, planned)
+    version = (told["package"] or {}).get("version")
+    with _sealing(restic, own, snapshot, copied, told) as (manifest, stage):
+        restic.backup([stage], kept.label(own.id, kept.SEAL, copied.transaction, version, kind=copied.kind, of=snapshot), How())
     _let_go(restic, own, manifest, known)
     return manifest
 
 
-def seal_checked(restic: Restic, own: InstanceStore, state: State, copied: Copied, planned: Plan) -> dict[str, Any]:
-    """``seal``, of a repository that was checked a moment ago: what is new since restic has just written. ``tidy`` it later."""
+def seal_checked(restic: Restic, own: InstanceStore, begun: Opened, copied: Copied, told: Mapping[str, Any]) -> dict[str, Any]:
+    """``seal``, of a repository that was checked a moment ago: what is new since restic has just written. ``begun`` with ``begin_seal``; ``told`` as of
+    ``contents.manifest``. ``tidy`` it later."""
     snapshot = copied.saved.snapshot
     if len(snapshot) != _WHOLE or not os.path.isfile(os.path.join(restic.repository, "snapshots", snapshot)):
         # Newer versions of restic say the whole of it: to have it listed takes time, in which a node is down.
         snapshot = _listed(restic, own, copied)[1]
-    return _sealed(restic, own, snapshot, copied, contents.manifest(own, state, copied, planned))
+    with _sealing(restic, own, snapshot, copied, told) as (manifest, _stage):
+        begun.go()
+    return manifest
 
 
 def tidy(restic: Restic, own: InstanceStore, manifest: Mapping[str, Any]) -> None:
@@ -222,17 +236,18 @@ def _listed(restic: Restic, own: InstanceStore, copied: Copied) -> tuple[Sequenc
     return known, snapshot.id
 
 
-def _sealed(restic: Restic, own: InstanceStore, snapshot: str, copied: Copied, told: Mapping[str, Any]) -> dict[str, Any]:
-    """``told``: all of the manifest but what restic says of it."""
+@contextmanager
+def _sealing(
+    restic: Restic, own: InstanceStore, snapshot: str, copied: Copied, told: Mapping[str, Any]
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """The manifest, and the folder that a seal is made of. ``told``: all of the manifest but what restic says of it."""
     restic.progress.phase(progress.SEAL)
     _require_restorable(restic, own, copied, snapshot)
     manifest = {**told, "snapshot": snapshot, "restic": restic.abilities().version}
     stage = os.path.dirname(copied.listing)
     files.write_json(os.path.join(stage, MANIFEST), manifest)
-    version = (told["package"] or {}).get("version")
-    restic.backup([stage], kept.label(own.id, kept.SEAL, copied.transaction, version, kind=copied.kind, of=snapshot), How())
+    yield manifest, stage
     files.remove(stage)
-    return manifest
 
 
 def _let_go(restic: Restic, own: InstanceStore, manifest: Mapping[str, Any], known: Sequence[Snapshot]) -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..backup import pace, retention, snapshot, stored
+from ..backup import contents, pace, retention, snapshot, stored
 from ..backup.opened import Opened
 from ..backup.restic import Restic
 from ..backup.settings import Settings
@@ -44,6 +44,7 @@ class Saved:
         self.terms: pace.Terms | None = None
         self.passed: pace.Passed | None = None
         self._begun: Opened | None = None
+        self._seal: Opened | None = None
         self.manifest: dict[str, object] | None = None
         self.seconds = 0.0
 
@@ -97,17 +98,19 @@ class Saved:
             snapshot.check(self.restic)
 
     def begin(self, name: str, hold: tuple[int, ...], most: float) -> None:
-        """Have restic open the repository, and wait until the node is down, ``most`` seconds: it reads nothing before ``copy``, and ends where
-        that never comes. Raises as ``copy``; then nothing was stopped."""
+        """Have restic open the repository, for the copy and for its seal, and wait until the node is down, ``most`` seconds: it reads nothing before
+        ``copy``, and ends where that never comes. Raises as ``copy``; then nothing was stopped."""
         if self.restic is not None and self.terms is not None:
-            how = replace(self._how(self.terms), until=most)
-            self._begun = snapshot.begin(self._holding(self.restic, hold), self.own, self.planned.items, name, how)
+            restic, how = self._holding(self.restic, hold), replace(self._how(self.terms), until=most)
+            self._begun = snapshot.begin(restic, self.own, self.planned.items, name, how)
+            self._seal = snapshot.begin_seal(restic, self.own, name, how)
 
     def close(self) -> None:
         """What was begun and not let go on ends by itself, and has read nothing."""
-        begun, self._begun = self._begun, None
-        if begun is not None:
-            begun.close()
+        for begun in (self._begun, self._seal):
+            if begun is not None:
+                begun.close()
+        self._begun = self._seal = None
 
     def _holding(self, restic: Restic, hold: tuple[int, ...]) -> Restic:
         return restic.holding(*restic.hold, *hold)
@@ -125,17 +128,17 @@ class Saved:
         if self.restic is None or self.terms is None:
             return None
         restic, how = self._holding(self.restic, hold), self._how(self.terms)
-        if self._begun is None:
-            copied = snapshot.copy(restic, self.own, self.planned.items, name, how)
-        else:
-            copied = snapshot.go_on(self._begun, restic, self.own, self.planned.items, (name, how))
-            self.close()
+        if self._begun is None or self._seal is None:
+            raise HostError(f"{self.own.id}: its backup was not begun")
+        copied = snapshot.go_on(self._begun, restic, self.own, self.planned.items, (name, how))
         if any(map(running, self.host.engine.containers(self.own.id))):
             message = "a container of it was started while it was copied"
             raise HostError(f"{self.own.id}: {message}", [finding("BAK-003", self.own.id, message, "Find out who starts it.")])
         self.seconds = copied.seconds
         pace.learn(self.own, copied.seconds)
-        self.manifest = snapshot.seal_checked(restic, self.own, self.state, copied, self.planned)
+        told = contents.manifest(self.own, self.state, copied, self.planned)
+        self.manifest = snapshot.seal_checked(restic, self.own, self._seal, copied, told)
+        self.close()
         backup = str(self.manifest["id"])
         retention.need(self.own, backup, why)
         return backup

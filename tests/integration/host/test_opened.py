@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.backup import kept, snapshot
+from ansible_collections.restaking.avs.plugins.module_utils.backup import contents, kept, snapshot
 from ansible_collections.restaking.avs.plugins.module_utils.backup.restic import ResticError
 
 from tests.integration.host.test_restic import ID, STATE, Repository
@@ -49,6 +49,30 @@ def test_all_it_saves_is_as_it_was_when_it_was_let_go_on(repository: Repository,
     back = Path(f"{tmp_path / 'back'}{folder}")
     assert {str(path.relative_to(back)) for path in back.rglob("*")} == {"first", "grows", "was a file", "was a file/new"}
     assert (back / "grows").read_text() == (back / "was a file" / "new").read_text() == "of the stop"
+
+
+def test_its_seal_is_begun_with_it_and_tells_what_was_saved(repository: Repository) -> None:
+    repository.take()
+    own = repository.own
+    with (
+        snapshot.begin(repository.restic, own, repository.items, "t", TERMS) as begun,
+        snapshot.begin_seal(repository.restic, own, "t", TERMS) as seal,
+    ):
+        assert len(locks(repository)) == 2, "both have opened the repository"
+        (repository.folder / "more").write_text("of the stop")
+        copied = snapshot.go_on(begun, repository.restic, own, repository.items, ("t", TERMS))
+        assert len(repository.backups()) == 1, "it does not count yet"
+        manifest = snapshot.seal_checked(repository.restic, own, seal, copied, contents.manifest(own, STATE, copied, repository.plan))
+    backup = repository.backups()[-1]
+    assert (backup.id, backup.files) == ("t", manifest["snapshot"]) and locks(repository) == []
+    repository.prove(backup)
+
+
+def test_a_seal_of_what_was_not_saved_is_none(repository: Repository) -> None:
+    repository.take()
+    with snapshot.begin_seal(repository.restic, repository.own, "t", TERMS):
+        pass
+    assert len(repository.backups()) == 1 and len(repository.restic.snapshots()) == 2 and locks(repository) == []
 
 
 def test_where_whoever_began_it_is_killed_it_saves_nothing(repository: Repository) -> None:

@@ -100,7 +100,12 @@ def test_a_backup_is_files_of_a_stopped_node_and_their_seal() -> None:
     live = snapshot("f1", part="files", kind="live", transaction="t1")
     other = snapshot("s1", part="seal", kind="stopped", transaction="t2", of="f1")
     elsewhere = Snapshot("f1", FILES.time, "j", FILES.tags, [])
-    for snapshots in ([FILES], [SEAL], [live, SEAL], [FILES, other], [elsewhere, SEAL], [Snapshot("x", "", "i", {}, [])]):
+    # One that was begun before there was anything to name goes by its transaction, where that made one and no other.
+    early = snapshot("s1", part="seal", kind="stopped", transaction="t1")
+    again = snapshot("f2", part="files", kind="stopped", transaction="t1")
+    assert kept.backups([FILES, early], "i")[0].files == "f1"
+    none = Snapshot("x", "", "i", {}, [])
+    for snapshots in ([FILES], [SEAL], [live, SEAL], [FILES, other], [elsewhere, SEAL], [none], [live, early], [FILES, again, early]):
         assert kept.backups(snapshots, "i") == []
 
 
