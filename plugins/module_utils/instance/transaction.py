@@ -48,8 +48,8 @@ class Migration(Record):
 class Transaction(Record, loose=True):
     """``name`` is the journal's; ``old`` and ``new`` are versions; ``digest`` of the spec that is to be committed. ``touched``: the new version,
     or a migration, may have written to what is stored; ``backup``: what is put back then, ``restored``: that it was. ``volumes``: of the engine,
-    that were there before, ``None`` where that is not known; ``ran``: services that ran when it was begun. ``discarded``: item -> where what was put aside lies; ``stays``: what
-    a restore does not bring back. ``committed``: the new version is what is installed, whatever was changed of it since."""
+    that were there before, ``None`` where that is not known; ``ran``: services that ran when it was begun. ``discarded``: item -> where what was
+    put aside lies; ``stays``: what a restore does not bring back. ``committed``: the new version is what is installed, whatever was changed of it since."""
 
     schema: int = item(whole, default=SCHEMA)
     name: str = item(text)

@@ -167,24 +167,6 @@ def test_check_mode_judges_values_and_sends_none(built: Built) -> None:
     assert [item.id for item in caught.value.findings] == ["KEY-010"]
 
 
-def test_a_look_is_told_what_would_be_refused_and_does_nothing(built: Built) -> None:
-    needs = {"demo-avs-op1": {"tree": True, "secrets": ["key.bls.keystore"]}}
-    host, fleet = Host(needs, {"changed": True, "instances": []}), Fleet(accept)
-    answer = reconcile(built, Terms(look=True), host, read, accept, fleet)
-    assert answer == {"changed": False, "instances": [{"id": "demo-avs-op2"}], "findings": [], "to_do": ["demo-avs-op1"]}
-    assert [(document["trial"], values) for document, values in host.calls] == [(False, {}), (True, {})] and fleet.sending is False
-    host = Host(needs, REFUSED)
-    with pytest.raises(InputError) as caught:
-        reconcile(built, Terms(look=True), host, read, accept)
-    assert told(caught.value) == {("demo-avs-op2: services.node", "is privileged")}
-    # What may be put right before its turn comes is not judged now.
-    answer = reconcile(built, Terms(look=True, judged=False), host, read, accept)
-    assert answer["to_do"] == ["demo-avs-op1"] and len(host.calls) == 3
-    # Where there is nothing to do a look is all there is.
-    host = Host({})
-    assert "to_do" not in reconcile(built, Terms(look=True), host, refuse, accept) and len(host.calls) == 1
-
-
 def test_what_is_told_of_new_keys_is_part_of_the_answer(built: Built) -> None:
     warning = Finding("KEY-012", "warning", "demo-avs-op1.keys.bls", "not compared")
     host = Host({"demo-avs-op1": {"tree": False, "secrets": ["key.bls.keystore"]}}, {"changed": True, "findings": []})
