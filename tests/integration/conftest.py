@@ -13,8 +13,18 @@ import hvac
 import pytest
 import yaml
 
+from tests.integration import sampling
 from tests.integration.support import LAB, Fleet, lab_fleet
 from tests.lab.keystores import make_keystore
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    sampling.sample(config, items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if text := config.stash.get(sampling.LEFT, ""):
+        terminalreporter.write_line(text)
 
 
 @pytest.fixture(scope="session")
