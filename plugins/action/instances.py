@@ -49,7 +49,7 @@ class ActionModule(HostAction):
         names: dict[str, str] = {}
         answer = answered(task, lambda: host.changed, names, lambda: _reconciled(task, host, arguments, names))
         result = outcome(answer, task.diff, brief=not display.verbosity)
-        if not arguments["inventory_only"] and not answer.get("to_do"):
+        if not answer.get("to_do") and (not arguments["inventory_only"] or answer.get("changed")):
             say(task, answer, result)
         return result
 
@@ -67,12 +67,11 @@ def _reconciled(task: Task, host: Host, arguments: Mapping[str, Any], names: dic
                 return {"changed": False, "findings": [item.as_dict() for item in built.findings]}
             if only_inventory and not arguments["ask_host"]:
                 raise InputError("the instances are not as they should be", built.findings)
-            # Where the inventory is wrong already, the host is asked for what it finds wrong with the rest. What a look at a host finds that gets
-            # its engine, or other settings of it, after that may be right by then.
-            terms = Terms(run.lock_timeout, run.settings, task.check, look=look, judged=not only_inventory)
+            # Where the inventory is wrong already, the host is asked for what it finds wrong with the rest.
+            terms = Terms(run.lock_timeout, run.settings, task.check, look=look)
             answer = reconcile(built, terms, host, run.sources, run.fleet)
-            if look:
-                answer = to_do.seen(task, answer, only_inventory)
+            if not arguments["partial"]:
+                answer = to_do.seen(task, answer, look and only_inventory)
     except AvsError as error:
         # What becomes of an engine that is not there is not for the inventory to say.
         own = [item for item in error.findings if item.id != "OPS-004"] if only_inventory else error.findings

@@ -157,6 +157,10 @@ def _seen(task: Task, host: str, given: Mapping[str, Any]) -> Seen:
     )
     answers = Answers(asked, looked, failed, ids=_ids(given))
     one = seen(host, answers, bool(given["all"]), str(given["kind"]))
+    if one.joins:
+        # What its inventory does not have any more is nobody's to upgrade.
+        here = _meant(own)
+        return replace(one, joins=tuple(name for name in one.joins if here is None or name in [known for _package, known in here]))
     if not one.problem:
         return kept_from(one, answers.asked, answers.ids, given["leaves"]) if given["leaves"] else one
     meant = _meant(own)

@@ -14,14 +14,21 @@ author: restaking.avs contributors (@restaking)
 version_added: "0.2.0"
 short_description: Hosts of this run that have something to do
 description:
-  - The hosts whose instances are not as the inventory has them, in the order of the play in which P(restaking.avs.instances#module) looked at them
-    (its option C(look)). Where it looked and found none, a pattern that no host matches; where it did not look in this run, what is given.
+  - Patterns of hosts, for a play that is to begin with those whose instances are not as the inventory has them, as each said when
+    P(restaking.avs.instances#module) was with it last (its option C(look) asks, and does nothing). Who was not asked in this run has its turn as well.
 options:
   _terms:
-    description: Hosts, groups or patterns that are meant where nobody was asked.
+    description: Hosts, groups or patterns that are meant.
     required: true
     type: list
     elements: str
+  others:
+    description:
+      - Whether hosts that are as they should be are left out, V(out), or come V(last). They come in the inventory's order where O(_terms) is more than
+        one group.
+    type: str
+    choices: [out, last]
+    default: out
 seealso:
   - module: restaking.avs.instances
 """
@@ -36,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: Names of hosts, or a pattern.
+  description: Names of hosts, and patterns.
   type: list
   elements: str
 """
@@ -45,12 +52,19 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.restaking.avs.plugins.plugin_utils.remote.to_do import hosts_to_do
-
-_NOBODY = "all:!all"
+from ansible_collections.restaking.avs.plugins.plugin_utils.remote.to_do import hosts_of, is_plain
 
 
 class LookupModule(LookupBase):
-    def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **_kwargs: Any) -> list[Any]:
-        found = hosts_to_do(str(C.DEFAULT_LOCAL_TMP))
-        return list(terms) if found is None else found or [_NOBODY]
+    def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
+        self.set_options(var_options=variables, direct=kwargs)
+        temp, meant = str(C.DEFAULT_LOCAL_TMP), [str(term) for term in terms]
+        if self.get_option("others") == "last":
+            # Another play of this run may have asked others.
+            return [*hosts_of(temp, True), *meant, *(f"&{term}" for term in meant)] if _is_one(meant) else meant
+        return [*meant, *(f"!{name}" for name in hosts_of(temp, False))]
+
+
+def _is_one(meant: list[str]) -> bool:
+    """Whether it is one host or group, and no pattern of several."""
+    return len(meant) == 1 and is_plain(meant[0], ())

@@ -65,9 +65,9 @@ options:
     default: true
   look:
     description:
-      - Ask the host, do nothing that stops, starts or changes a node, and say what would be refused. Who has something to do is remembered for the
-        rest of the run (P(restaking.avs.to_do#lookup)), and so are the keys that run, with which a later task of the run compares new ones
-        (KEY-012). A host that has no engine yet is one with something to do where O(inventory_only) is given as well.
+      - Ask the host whether there is anything to do, and do it in a later task. Which hosts there is something for is remembered for the rest of the
+        run (P(restaking.avs.to_do#lookup)), and so are the keys that run, with which a later task compares new ones (KEY-012). A host whose
+        engine gives no answer is one with something to do where O(inventory_only) is given as well.
     type: bool
     default: false
     version_added: "0.2.0"

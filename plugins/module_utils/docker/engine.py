@@ -55,14 +55,6 @@ class Done:
         return text or f"ended with {self.code}"
 
 
-class Missing(HostError):
-    """There is no engine, so that nothing runs by it."""
-
-    def __init__(self) -> None:
-        message = "docker is not installed on this host"
-        super().__init__(message, [finding("OPS-004", _ENGINE, message)])
-
-
 class Unanswered(HostError):
     """A command of the engine's took longer than it may."""
 
@@ -88,7 +80,7 @@ class Engine:
         if self._binary is None:
             found = programs.find_docker()
             if found is None:
-                raise Missing()
+                raise _unusable("docker is not installed on this host")
             self._binary, self._compose = found, programs.compose_plugin()
         elif not os.access(self._binary, os.X_OK):
             raise _unusable(f"{self._binary} cannot be run")

@@ -122,7 +122,9 @@ def is_committed(known: Transaction, state: State | None) -> bool:
     if known.step in _HARMLESS or state is None or state.phase != COMMITTED:
         return False
     version = state.package.version if state.package is not None else None
-    return (bool(known.digest) and state.spec_digest == known.digest) or (version is not None and version == known.new)
+    # Of another commit of one version, the version says nothing.
+    by_version = version is not None and version == known.new and known.new != known.old
+    return (bool(known.digest) and state.spec_digest == known.digest) or by_version
 
 
 def require_one_of_both(own: InstanceStore, known: Transaction, state: State | None) -> None:

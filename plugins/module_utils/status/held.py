@@ -28,16 +28,16 @@ from ..system import deep, files
 # Nothing says any more of which kind a key is, and each kind spells ids in its own way.
 
 
-def held(store: Store, instance: str, listing: Sequence[Container]) -> dict[str, Any]:
-    """``id``, ``state``, and ``keystores`` as a result has them, none of an instance that is gone.
-    ``unknown``: it runs, and nothing tells which keys it has."""
+def held(store: Store, instance: str, listing: Sequence[Container] | None) -> dict[str, Any]:
+    """``id``, ``state``, and ``keystores`` as a result has them, none of an instance that is gone. ``listing``: ``None`` where the engine gives none;
+    then it may run. ``unknown``: it runs, and nothing tells which keys it has."""
     own = store.instance(instance)
     state = with_marks(own, own.known())
-    live = any(running(item) for item in listing if item.instance == instance)
-    if not live and _moved(own):
+    live = listing is None or any(running(item) for item in listing if item.instance == instance)
+    if (listing is None or not live) and _moved(own):
         return {"id": instance, "state": STARTED, "keystores": {}}
     there = state is not None and state.installed
-    lost = state is None or (live and not there)
+    lost = state is None or (listing is not None and live and not there)
     keys: Mapping[str, Any] = plain(state.keys) if state is not None and there else {}
     values = None
     if lost or (state is not None and there and state.phase != COMMITTED):

@@ -15,7 +15,7 @@ from typing import Any, Callable
 
 from ..boot.settle import settle
 from ..common.errors import AvsError
-from ..docker.engine import Engine, Missing
+from ..docker.engine import Engine
 from ..instance.store import host_store
 from ..reconcile.job import Call
 from ..reconcile.reconcile import reconcile
@@ -56,7 +56,7 @@ def answer(
             settle(result, run_command, asked.dry)
         return result
     except AvsError as error:
-        return {"failed": True, "changed": False, **error.as_result(), **_nothing_runs(error)}
+        return {"failed": True, "changed": False, **error.as_result(), **_recorded(call)}
     except OSError as error:
         from ..system.full import os_error_text
 
@@ -64,9 +64,17 @@ def answer(
         return {"failed": True, "msg": f"{os_error_text(error, host_store().root)}; how far it came is not known, run again"}
 
 
-def _nothing_runs(error: AvsError) -> dict[str, Any]:
-    """That nobody's key is at work on this host, where that is known although it could not be asked."""
-    return {"held": []} if isinstance(error, Missing) and not host_store().ids() else {}
+def _recorded(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys of this host, as far as its records know them, where its engine could not be asked: they may be at work all the same, or be so again."""
+    from ..status.held import held
+
+    if call["document"].get("complete"):
+        return {}
+    try:
+        store = host_store()
+        return {"held": [held(store, name, None) for name in store.ids()]}
+    except AvsError:
+        return {}
 
 
 def put_right(call: Mapping[str, Any], run_command: RunCommand, result: dict[str, Any]) -> None:

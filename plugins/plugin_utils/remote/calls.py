@@ -33,7 +33,7 @@ def _as_it_is(_first: Mapping[str, Any]) -> None:
 class Terms:
     """What holds for the whole call. ``lock_timeout`` in seconds; ``check``: announce, do nothing; ``upgrade``: that versions are to be changed,
     and what may be lost by it (``docs/architecture.md``, 3); ``planned`` sees the first answer before anything is read for a second, and may
-    raise; ``look``: what is to be done is left, and by ``judged`` the host says before what it finds wrong with it."""
+    raise; ``look``: what is to be done is left."""
 
     lock_timeout: int = 60
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -41,7 +41,6 @@ class Terms:
     upgrade: Mapping[str, Any] | None = None
     planned: Callable[[Mapping[str, Any]], None] = _as_it_is
     look: bool = False
-    judged: bool = True
 
 
 def reconcile(built: Built, terms: Terms, host: Host, sources: Sources, fleet: Fleet) -> dict[str, Any]:
@@ -84,9 +83,6 @@ def reconcile(built: Built, terms: Terms, host: Host, sources: Sources, fleet: F
     if not needs:
         return first
     if terms.look:
-        problems = _errors(_trial(built, document, host, needs)) if terms.judged else []
-        if problems:
-            raise InputError("the instances are not as they should be", problems)
         return {**first, "findings": [], "to_do": sorted(needs)}
     second = host.call({**document, "trees": _trees(built, needs), "complete": True}, {} if terms.check else values)
     second.pop("needs", None)
@@ -133,22 +129,18 @@ def _try_out(
     built: Built, document: Mapping[str, Any], host: Host, fleet: Fleet, needs: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Finding]:
     """What the host finds wrong with the sound instances of a run that fails anyway; it changes nothing, and gets no secret."""
+    trial = {**document, "trial": True}
     try:
         if needs is None:
-            first = host.call({**document, "trial": True})
+            first = host.call(trial)
             fleet.answered(first)
             fleet.leave()
             needs = first.get("needs") or {}
             if first.get("failed") or not needs:
                 return _errors(first)
-        return _errors(_trial(built, document, host, needs))
+        return _errors(host.call({**trial, "trees": _trees(built, needs), "complete": True}))
     except AvsError as error:
         return errors_of(error.findings)
-
-
-def _trial(built: Built, document: Mapping[str, Any], host: Host, needs: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    """What the host says to all it asked for, but for secrets, where nothing is to come of it."""
-    return host.call({**document, "trial": True, "trees": _trees(built, needs), "complete": True})
 
 
 def _errors(answer: Mapping[str, Any]) -> list[Finding]:

@@ -76,6 +76,11 @@ class Task:
         return {str(name) for name in self.variables.get("ansible_play_hosts_all") or ()}
 
     @property
+    def groups(self) -> set[str]:
+        """The inventory's."""
+        return {str(name) for name in self.variables.get("groups") or ()}
+
+    @property
     def place(self) -> int:
         """Of the host among those of the play, by the order they are taken in."""
         hosts = [str(name) for name in self.variables.get("ansible_play_hosts_all") or ()]

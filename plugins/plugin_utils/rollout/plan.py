@@ -44,7 +44,7 @@ class Planned:
 @dataclass(frozen=True)
 class Plan:
     """``waves`` of hosts that have something to do, or to prove; ``nodes`` of them and of others that are meant; ``problems``: host -> why it is not
-    begun with; ``machines``: host -> which machine it is; ``room``: what may be down."""
+    begun with; ``machines``: host -> which machine it is; ``room``: what may be down; ``joins``: host -> ids, where somebody else is at work."""
 
     terms: Terms
     waves: tuple[Planned, ...]
@@ -53,6 +53,7 @@ class Plan:
     unreachable: Collection[str]
     machines: Mapping[str, str]
     room: Room
+    joins: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def order(self) -> list[str]:
@@ -122,6 +123,7 @@ def made(hosts: Sequence[Seen], stages: Mapping[str, int | None], terms: Terms, 
         tuple(one.host for one in hosts if one.unreachable),
         {one.host: one.machine for one in hosts},
         room,
+        {one.host: one.joins for one in hosts if one.joins},
     )
 
 

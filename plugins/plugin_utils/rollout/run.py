@@ -113,7 +113,7 @@ def _blank(record: Record, asked: Asked) -> dict[str, Any]:
         "name": "" if record.name == _DRY else record.name, "kind": asked.kind, "check": asked.check, "key": "",
         "holder": records.holder(asked.pid),
         "asked": {"ids": list(asked.ids), "all": asked.everything}, "attempts": [{"began": records.now()}], "waves": [], "nodes": [],
-        "problems": {}, "unreachable": [], "machines": {}, "room": {"limits": {}, "sick": {}, "mended": {}},
+        "problems": {}, "unreachable": [], "machines": {}, "joins": {}, "room": {"limits": {}, "sick": {}, "mended": {}},
         "soak": 0, "max_fail": 0, "judged": {}, "sick": {}, "stopped": "", "refused": "",
         "verdict": RUNNING,
     }  # fmt: skip
@@ -130,6 +130,7 @@ def _document(record: Record, asked: Asked, plan: Plan, known: Mapping[str, Any]
         "problems": dict(plan.problems),
         "unreachable": list(plan.unreachable),
         "machines": dict(plan.machines),
+        "joins": {host: list(ids) for host, ids in plan.joins.items()},
         "room": {"limits": dict(plan.room.limits), "sick": _deep(plan.room.sick), "mended": _deep(plan.room.mended)},
         "soak": plan.terms.soak,
         "max_fail": plan.terms.max_fail,
@@ -263,7 +264,8 @@ def targets(record: Record, host: str) -> dict[str, Any]:
     document = record.read()
     own = [node for node in document["nodes"] if node["host"] == host and not node["left_out"]]
     if any(node["attached"] for node in own):
-        return dict(document["asked"])
+        joins = document["joins"].get(host)
+        return {"ids": list(joins), "all": False} if joins else dict(document["asked"])
     return {"ids": [node["id"] for node in own], "all": False}
 
 

@@ -47,7 +47,8 @@ class Node:
 class Seen:
     """A host. ``problem``: why it cannot be begun with; ``sick``: package -> nodes that are to run and are not well, ``mended``: of these, those that
     something is to be done with, ``counts``: that are to run at all; ``passed``: digests of canaries that passed there; ``unknown``: ids that were
-    named and are not there, ``None`` where nobody looked; ``there``: with a problem, ids it has all the same."""
+    named and are not there, ``None`` where nobody looked; ``there``: with a problem, ids it has all the same; ``joins``: where somebody else is at work
+    and all are meant, ids that are."""
 
     host: str
     nodes: tuple[Node, ...] = ()
@@ -60,6 +61,7 @@ class Seen:
     passed: frozenset[str] = frozenset()
     unknown: frozenset[str] | None = None
     there: frozenset[str] = frozenset()
+    joins: tuple[str, ...] = ()
 
     @property
     def left(self) -> tuple[Node, ...]:
@@ -101,6 +103,7 @@ def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGR
             there=frozenset(there),
         )
     entries = looked.get("instances") if isinstance(looked, Mapping) else None
+    joins: tuple[str, ...] = ()
     if isinstance(entries, list):
         nodes = [
             _node(host, entry, there.get(str(entry.get("id"))) or {}, everything, kind) for entry in entries if isinstance(entry, Mapping)
@@ -109,6 +112,8 @@ def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGR
         # Of what nobody asked for here, somebody else's work is none of this run's.
         own = [entry for entry in there.values() if kind == UPGRADE and (not answers.ids or str(entry.get("id")) in answers.ids)]
         nodes = [_attached(host, entry) for entry in own if is_at_work(entry)]
+        # What is not well was none of that run's, and is none of this one's: whoever ends first must not have it upgraded by the other.
+        joins = tuple(str(entry.get("id")) for entry in running if everything and (is_at_work(entry) or is_well(entry)))
     todo = {node.id for node in nodes if node.is_left}
     return Seen(
         host,
@@ -119,6 +124,7 @@ def seen(host: str, answers: Answers, everything: bool = False, kind: str = UPGR
         counts=_count(running),
         passed=frozenset(str(entry["passed"].get("digest")) for entry in there.values() if isinstance(entry.get("passed"), Mapping)),
         unknown=frozenset(map(str, looked.get("unknown") or ())) if isinstance(looked, Mapping) else None,
+        joins=joins,
     )
 
 

@@ -19,14 +19,18 @@ from tests.integration.controller.test_cores import package
 from tests.integration.controller.test_new_keys import node
 
 HOSTS = ("h1", "h2", "h3", "h4")
-ASK, DO = "restaking.avs.node : Check what the inventory says of the instances", "restaking.avs.node : Reconcile the instances of this host"
+TASK = "restaking.avs.node : Reconcile the instances of this host"
 # Who goes in which order does not depend on the core.
 pytestmark = pytest.mark.parametrize("core", [OLDEST], indirect=True)
 
 
 def begun(run: Run) -> list[list[str]]:
-    """Hosts on which something was done, batch by batch."""
-    return [sorted(task["hosts"]) for play in run.data["plays"] for task in play["tasks"] if task["task"]["name"] == DO]
+    """Hosts that had their turn, batch by batch, after all were asked."""
+    return turns(run)[1:]
+
+
+def turns(run: Run) -> list[list[str]]:
+    return [sorted(task["hosts"]) for play in run.data["plays"] for task in play["tasks"] if task["task"]["name"] == TASK]
 
 
 def changed(run: Run) -> list[str]:
@@ -52,7 +56,7 @@ def test_one_goes_first_and_nobody_is_asked_for_what_is_there(controller: Contro
     again = controller.playbook("install")
     assert again.code == 0 and begun(again) == [] and changed(again) == [], again.output
     # The host's own answer is the result of the task all the same.
-    (asked,) = [task for play in again.data["plays"] for task in play["tasks"] if task["task"]["name"] == ASK]
+    (asked,) = [task for play in again.data["plays"] for task in play["tasks"] if task["task"]["name"] == TASK]
     assert {name: [item["id"] for item in result["instances"]] for name, result in asked["hosts"].items()} == {
         name: ["small-a"] for name in HOSTS
     }
@@ -76,7 +80,7 @@ def test_the_others_stay_as_they_are_where_the_first_fails(controller: Controlle
 
 
 def test_what_would_be_refused_anywhere_is_told_before_anything_is_done(controller: Controller, root: Path) -> None:
-    """It goes on without those that cannot be right, unless it is told to end with the first."""
+    """As far as the inventory tells it. It goes on without those that cannot be right, unless it is told to end with the first."""
     controller.inventory({"h1": [small(root)], "h2": [small(root, profile="other")], "h3": [small(root)]}, {})
     controller.tells(
         "h3", refuse={"msg": "no", "findings": [{"id": "NET-002", "severity": "error", "place": "small-a", "message": "port 80 is taken"}]}
@@ -98,16 +102,28 @@ def test_a_key_is_compared_with_hosts_whose_turn_is_later(controller: Controller
         assert "KEY-012" not in run.output
 
 
-@pytest.mark.parametrize(("serial", "batches"), [("100%", [["h1", "h2", "h3", "h4"]]), (2, [["h1", "h2"], ["h3", "h4"]])])
-def test_waves_are_those_that_are_asked_for(controller: Controller, root: Path, serial: Any, batches: list[list[str]]) -> None:
+def test_waves_are_those_that_are_asked_for(controller: Controller, root: Path) -> None:
     controller.inventory({name: [small(root)] for name in HOSTS}, {})
-    run = controller.playbook("install", avs_serial=serial)
-    assert run.code == 0 and begun(run) == batches
-    assert all((ASK in run.tasks(name)) == (serial != "100%") for name in HOSTS)
+    run = controller.playbook("install", "--check", avs_serial=2)
+    assert run.code == 0 and turns(run) == [list(HOSTS), ["h1", "h2"], ["h3", "h4"]]
+    run = controller.playbook("install", avs_serial="100%")
+    assert run.code == 0 and turns(run) == [list(HOSTS)] and changed(run) == list(HOSTS)
 
 
 def test_one_host_is_asked_once(controller: Controller, root: Path) -> None:
     controller.inventory({name: [small(root)] for name in HOSTS}, {})
     run = controller.playbook("install", "--limit", "h3")
-    assert run.code == 0 and begun(run) == [["h3"]]
+    assert run.code == 0 and turns(run) == [["h3"]] and changed(run) == ["h3"]
     assert [stats["ok"] for stats in run.data["stats"].values()] == [2]
+
+
+def test_each_play_asks_its_own_hosts(controller: Controller, root: Path) -> None:
+    """Whatever an earlier one of the same run was told: a host that was not asked has its turn."""
+    controller.inventory({name: [small(root)] for name in HOSTS}, {})
+    assert controller.playbook("install", "--limit", "h1,h2").code == 0
+    plays = "".join(
+        f"- import_playbook: restaking.avs.install\n  vars: {{avs_hosts_group: '{group}', avs_become: false}}\n"
+        for group in ("h1,h2", "h3", "h3,h4")
+    )
+    run = controller.play(play=plays)
+    assert run.code == 0 and turns(run) == [["h1", "h2"], ["h3"], ["h3", "h4"], ["h4"]] and changed(run) == ["h3", "h4"], run.output

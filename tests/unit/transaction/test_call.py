@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import errno
-from types import SimpleNamespace
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.restaking.avs.plugins.module_utils.docker.engine import Missing
+from ansible_collections.restaking.avs.plugins.module_utils.common.errors import HostError
 from ansible_collections.restaking.avs.plugins.module_utils.transaction import call
+
+from tests.unit.support.memory_host import ID, MemoryHost
 
 
 def test_a_full_file_system_is_named_and_nothing_is_said_of_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,12 +26,23 @@ def test_a_full_file_system_is_named_and_nothing_is_said_of_how_far_it_came(monk
     assert "No space left on device: the file system at /" in result["msg"] and "/var/lib/avs" in result["msg"]
 
 
-def test_where_there_is_no_engine_and_no_record_nobodys_key_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_arguments: Any) -> dict[str, Any]:
-        raise Missing()
+def test_where_the_engine_gives_no_answer_the_records_tell_whose_keys_may_be_at_work(
+    memory_host: MemoryHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dead(*_arguments: Any) -> dict[str, Any]:
+        raise HostError("the container engine does not answer")
 
-    monkeypatch.setattr(call, "reconcile", missing)
-    for ids, held in (([], []), (["demo-avs-op1"], None)):
-        monkeypatch.setattr(call, "host_store", lambda ids=ids: SimpleNamespace(ids=lambda: ids))
-        result = call.answer({"document": {}}, lambda *_command, **_options: (0, "", ""), "test")
-        assert result["failed"] and result["findings"][0]["id"] == "OPS-004" and result.get("held") == held
+    monkeypatch.setattr(call, "reconcile", dead)
+    monkeypatch.setattr(call, "host_store", lambda: memory_host.store)
+
+    def told(**document: Any) -> Any:
+        return call.answer({"document": document}, lambda *_command, **_options: (0, "", ""), "test").get("held")
+
+    assert told() == []
+    memory_host.well(memory_host.spec())
+    [one] = told()
+    assert one["id"] == ID and one["keystores"] and "unknown" not in one and told(complete=True) is None
+    Path(memory_host.store.instance(ID).root, "state.json").write_text("{")
+    assert told()[0]["keystores"]
+    shutil.rmtree(memory_host.store.run)
+    assert told()[0]["unknown"]
