@@ -22,6 +22,9 @@ if [ -z "${AVS_TEST_CORE:-}" ] && [ -n "$(bash tests/tools/newest_core.sh --pyth
   export AVS_TEST_CORE=newest
 fi
 
+# Slow files take turns, commit by commit (tests/integration/sampling.py); all of them with AVS_TEST_TURNS= (tests/soak.sh).
+export AVS_TEST_TURNS=${AVS_TEST_TURNS-yes}
+
 # What the tests' playbooks compile is kept for this run: of files that change, all that they ever were would be.
 rm -rf .cache/compiled
 unset PYTHONDONTWRITEBYTECODE

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What takes its time: an emulated machine, an engine that is upgraded, fleets of six and twelve hosts, beside the lab's hosts and gone again afterwards; and
-# more of what the other tests try once; the oldest core's own linters at the end.
+# What takes its time: an emulated machine, an engine that is upgraded, fleets of six and twelve hosts, beside the lab's hosts and gone again afterwards;
+# more of what the other tests try once; all the slow files that take turns in them; the oldest core's own linters at the end.
 # Starts the lab where it is down.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,5 +21,6 @@ for half in "${halves[@]}"; do wait "$half" || failed=1; done
 cat .lab/upgrade-cuts-[01].log
 cuts -k the_table || failed=1
 python -m pytest tests/integration/host -m soak -q --durations=15 || failed=1
+AVS_TEST_TURNS='' bash tests/integration.sh || failed=1
 bash tests/sanity.sh core || failed=1
 exit "$failed"

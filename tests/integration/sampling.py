@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, restaking.avs contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A few cases of a test that has many and slow ones, others with each commit; all of them in ``make soak``.
+"""What of the slow tests is run with each commit by ``make test``, which sets ``AVS_TEST_TURNS``; all of them are by ``make soak``.
 
-``@pytest.mark.sampled(3)`` on a test, or on a class or module of tests that need nothing of each other: three of the cases of each of its functions.
+Slow files take turns: of each folder one part of ``TURNS`` is run, and whatever is in none. A test of the edges that runs on each ansible-core runs on one of
+them, but for those of ``EACH_CORE``. Which, is drawn by ``AVS_TEST_SEED``, by default the commit: who runs it once more runs the same.
 """
 
 from __future__ import annotations
@@ -12,46 +13,72 @@ import os
 import random
 import subprocess
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-WHOLE = "AVS_TEST_WHOLE"
-SEED = "AVS_TEST_SEED"
+TURNS_SET, SEED = "AVS_TEST_TURNS", "AVS_TEST_SEED"
+HERE = Path(__file__).parent
+# Folder -> parts that take about the same time, of files that take more than half a minute.
+TURNS: Mapping[str, Sequence[Sequence[str]]] = {
+    ".": (
+        ("all_at_once", "other_host", "sources", "upgrade"),
+        ("host_library", "interrupted", "newer_engine", "pages"),
+        ("backup", "boot", "eigenda_upgrade", "side_by_side"),
+    ),
+    "controller": (
+        ("copy", "output", "upgrade"),
+        ("keys", "logins", "rollout"),
+        ("backup", "lookup", "new_keys", "other_sources", "runner"),
+    ),
+    "host": (
+        ("avsctl", "backup", "ended", "goes_on", "one_shots", "own_policies", "verified"),
+        ("copies", "documented", "features", "keys", "older_rules", "refusals", "rotation", "stubborn"),
+        ("artifacts", "crash_loop", "data_stays", "interrupted", "joined", "lifecycle", "restic", "upgrade"),
+    ),
+}
+# What Ansible's own structures are seen by.
+EACH_CORE = ("action", "cores")
+LEFT = pytest.StashKey[str]()
 
 
 def seed() -> str:
-    """Given, or the commit's: who runs a commit once more runs the same."""
-    return (
-        os.environ.get(SEED)
-        or subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-        ).stdout.strip()
-    )
+    found = os.environ.get(SEED)
+    if found:
+        return found
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
-def chosen(names: list[str], count: int, dice: str) -> set[str]:
-    """``count`` of the names, the same ones for the same seed, whatever else is run beside them."""
-    return set(random.Random(dice).sample(sorted(names), min(count, len(names))))
+def of_another_turn(dice: str) -> set[Path]:
+    """Files that are not run this time."""
+    found = set()
+    for folder, parts in TURNS.items():
+        chosen = random.Random(f"{dice} {folder}").randrange(len(parts))
+        names = [name for number, part in enumerate(parts) if number != chosen for name in part]
+        found |= {(HERE / folder / f"test_{name}.py").resolve() for name in names}
+    return found
+
+
+def on_another_core(items: Sequence[pytest.Item], dice: str) -> set[pytest.Item]:
+    """Of tests that are there once for each core, all but one of each."""
+    same: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        given = getattr(item, "callspec", None)
+        if given is not None and "core" in given.params and item.path.stem.removeprefix("test_") not in EACH_CORE:
+            more = sorted((name, str(value)) for name, value in given.params.items() if name != "core")
+            same[f"{item.nodeid.partition('[')[0]} {more}"].append(item)
+    return {item for name, group in same.items() for item in group if item is not random.Random(f"{dice} {name}").choice(group)}
 
 
 def sample(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if os.environ.get(WHOLE):
+    if not os.environ.get(TURNS_SET):
         return
-    groups: dict[str, list[pytest.Item]] = defaultdict(list)
-    for item in items:
-        if item.get_closest_marker("sampled") is not None:
-            groups[item.nodeid.split("[", 1)[0]].append(item)
-    dice, left = seed(), []
-    for name, group in groups.items():
-        marker = group[0].get_closest_marker("sampled")
-        assert marker is not None
-        kept = chosen([item.nodeid for item in group], marker.args[0], dice + name)
-        left += [item for item in group if item.nodeid not in kept]
+    dice = seed()
+    waits = of_another_turn(dice)
+    left = {item for item in items if item.path.resolve() in waits} | on_another_core(items, dice)
     if left:
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in set(left)]
-        config.stash[LEFT] = f"sampled: {len(left)} cases are left to make soak ({SEED}={dice})"
-
-
-LEFT = pytest.StashKey[str]()
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]
+        config.stash[LEFT] = f"{len(left)} tests have their turn with another commit, and in make soak ({SEED}={dice})"
