@@ -208,6 +208,7 @@ def main() -> int:
     client = hvac.Client(url=facts["lab_vault_url"], token=access["root_token"])
     with tempfile.TemporaryDirectory() as folder:
         fleet = Fleet(Path(folder))
+        fleet.at_once = False
         fleet.variables = {
             "avs_taps": [{"name": "core", "url": facts["lab_tap_url"]}],
             "docker_daemon_options": {"registry-mirrors": [facts["lab_registry_mirror"]]},
