@@ -16,10 +16,10 @@ HERE = Path(__file__).parent
 RECONCILE = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from module_utils.docker.engine import Engine
-from module_utils.reconcile.job import Call
-from module_utils.reconcile.reconcile import reconcile
-from plugin_utils.avsctl.process import run_command
+from plugins.module_utils.docker.engine import Engine
+from plugins.module_utils.reconcile.job import Call
+from plugins.module_utils.reconcile.reconcile import reconcile
+from plugins.plugin_utils.avsctl.process import run_command
 result = reconcile(Call(json.load(open(sys.argv[2]))), Engine(run_command))
 assert not result["changed"] and "needs" not in result, result
 """

@@ -95,7 +95,7 @@ def task_rows(fleet: Fleet, placed: dict[str, list[dict[str, Any]]]) -> list[Row
 def reconcile_row(host: Host, runs: int) -> Row:
     """Time the host's own no-op reconcile of everything installed there over a bare ``docker ps``."""
     archive = subprocess.run(
-        ["tar", "-C", str(ROOT / "plugins"), "-cz", "module_utils", "plugin_utils/avsctl/process.py"], check=True, capture_output=True
+        ["tar", "-C", str(ROOT), "-cz", "plugins/module_utils", "plugins/plugin_utils/avsctl/process.py"], check=True, capture_output=True
     ).stdout
     subprocess.run([*host.ssh(), "rm -rf /tmp/avs-bench && mkdir /tmp/avs-bench && tar -xz -C /tmp/avs-bench"], input=archive, check=True)
     script = Path(__file__).parent / "host_noop.py"
