@@ -110,7 +110,7 @@ NODES = (
         WARNING,
         "A new key is compared with every host",
         "A host that was not asked may run the key already, under another path, and nothing in the inventory says so.",
-        "Make sure that none of them runs it. A run of site or install without a limit asks each before the first one's turn comes.",
+        "Make sure that none of them runs it. A run of site or install without a limit, and without avs_serial=100%, asks each before.",
     ),
     Rule(
         "KEY-013",
