@@ -23,7 +23,8 @@ VERSIONS = ("v0.1.0", "v0.2.0")
 def rollout_rows(fleet: Fleet, package: Mapping[str, str]) -> list[Row]:
     """``package``: path -> content of one without keys, of version 0.1.0; ``IMAGE`` in it is an image the hosts have."""
     tap = _tap(fleet, package)
-    own = {"avs_taps": [{"name": "many", "url": str(tap)}]}
+    saved = {"avs_backup_repository": "/var/backups/bench", "avs_backup_password": "a password of a bench"}
+    own = {"avs_taps": [{"name": "many", "url": str(tap)}], **saved}
     entry = {"package": "many/quiet", "version": VERSIONS[0], "profile": "net", "tag": "wave"}
     real = fleet.hosts
     _must(fleet.play("install", {name: [entry] for name in real}, variables=own))

@@ -198,6 +198,13 @@ def install_row(fleet: Fleet, host: Host, client: hvac.Client, runs: int) -> Row
     return Row("install of one package against docker compose up", ratio, 1.7, "x", detail)
 
 
+def told(rows: list[Row]) -> list[Row]:
+    """Printed as soon as they are known: whatever fails later takes none of them away."""
+    for row in rows:
+        print(row, flush=True)
+    return rows
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="measured pairs a row")
@@ -219,17 +226,16 @@ def main() -> int:
         }
         names = list(fleet.hosts)
         placed = converged(fleet, {names[0]: options.instances, **dict.fromkeys(names[1:], 1)}, client)
-        rows = task_rows(fleet, placed)
-        rows.append(reconcile_row(fleet.hosts[names[0]], options.runs))
-        rows.append(wall_row(fleet, placed, options.runs))
+        rows = told(task_rows(fleet, placed))
+        rows += told([reconcile_row(fleet.hosts[names[0]], options.runs)])
+        rows += told([wall_row(fleet, placed, options.runs)])
         removed = {host: [{**entry, "state": "absent", "purge": True} for entry in entries] for host, entries in placed.items()}
         must(fleet.play("install", removed, timeout=1800))
         # With no keyed node left: under two names of one host its keys would be two nodes'.
-        rows.append(many_row(fleet, options.runs))
-        rows += rollout_rows(fleet, QUIET)
-        rows.append(install_row(fleet, fleet.hosts[names[-1]], client, options.runs))
-        rows += backup_rows(fleet, fleet.hosts[names[-1]], client, options.runs)
-    print("\n".join(str(row) for row in rows))
+        rows += told([many_row(fleet, options.runs)])
+        rows += told(rollout_rows(fleet, QUIET))
+        rows += told([install_row(fleet, fleet.hosts[names[-1]], client, options.runs)])
+        rows += told(backup_rows(fleet, fleet.hosts[names[-1]], client, options.runs))
     return 0 if all(row.ok for row in rows) else 1
 
 

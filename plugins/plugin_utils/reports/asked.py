@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 _CORE = "Task failed: "
+_COUNTED = re.compile(r"(.*): ([0-9]{1,4}) problems?")
 
 
 def named(ids: Sequence[Any] | str) -> list[str]:
@@ -19,6 +21,12 @@ def named(ids: Sequence[Any] | str) -> list[str]:
 
 
 def first_line(result: Any) -> str:
-    """The first line of a failed result's message: its task told all of it."""
+    """The first line of a failed result's message, of one that counts problems with the first of these: its task told all of it."""
     message = str((result.get("msg") if isinstance(result, Mapping) else None) or "no message")
-    return message.removeprefix(_CORE).partition("\n")[0]
+    lines = message.removeprefix(_CORE).splitlines() or [""]
+    counted = _COUNTED.fullmatch(lines[0])
+    if counted is None or len(lines) < 2:
+        return lines[0]
+    more = int(counted[2]) - 1
+    # A remedy stands behind two blanks (wording.problems_text).
+    return f"{counted[1]}: {lines[1].strip().partition('  ')[0]}" + (f", and {more} more" if more else "")
