@@ -34,11 +34,9 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Reconcile those that are not as they should be, one first
-  hosts: "{{ query('restaking.avs.to_do', 'avs_hosts') }}"
-  serial: [1, "100%"]
-  roles:
-    - role: restaking.avs.node
+- name: Tell the pattern of a play over those that have something to do
+  ansible.builtin.debug:
+    msg: "{{ query('restaking.avs.to_do', 'avs_hosts') }}"
 """
 
 RETURN = r"""
