@@ -267,5 +267,5 @@ def test_a_refusal_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         raise HostError("no")
 
     monkeypatch.setattr(answers, "reconcile", refused)
-    result = answers.answer({"document": {}}, lambda *_a, **_o: (0, b"", b""), "test")
+    result = answers.answer({"document": {"complete": True}}, lambda *_a, **_o: (0, b"", b""), "test")
     assert result == {"failed": True, "changed": False, "msg": "no", "findings": []}
