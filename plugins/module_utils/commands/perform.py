@@ -22,6 +22,7 @@ from ..instance import hold, journal, transaction
 from ..instance.state import State
 from ..instance.store import InstanceStore, Store
 from ..system.full import os_error_text
+from ..system.lock import Lock
 from . import images, one_off
 from .declared import Named, commands_of, settled, shown
 from .one_off import Ended, OneOff
@@ -85,15 +86,37 @@ def _entry_of(own: InstanceStore, engine: Engine, wish: Wish) -> dict[str, Any]:
     entry = {**_entry(own), "command": wish.command}
     try:
         if wish.check:
+            if _is_being_made(own):
+                _await(own, wish)
             _announce(entry, own, engine, wish)
-        else:
-            with one_off.alone(own, wish.holder, wish.lock_timeout) as hold_open:
-                _act(entry, own, engine, wish, hold_open)
+        elif not _acted(entry, own, engine, wish):
+            _await(own, wish)
+            _acted(entry, own, engine, wish, last=True)
     except AvsError as error:
         _failed(entry, error)
     except OSError as error:
         _failed(entry, HostError(f"{own.id}: {os_error_text(error, own.root)}"))
     return entry
+
+
+def _acted(entry: dict[str, Any], own: InstanceStore, engine: Engine, wish: Wish, last: bool = False) -> bool:
+    """``False`` of what is just being made, unless it is the ``last`` try; nothing was done then."""
+    with one_off.alone(own, wish.holder, wish.lock_timeout) as hold_open:
+        if not last and _is_being_made(own):
+            return False
+        _act(entry, own, engine, wish, hold_open)
+        return True
+
+
+def _is_being_made(own: InstanceStore) -> bool:
+    state = own.known()
+    return state is not None and state.installed and state.phase != COMMITTED
+
+
+def _await(own: InstanceStore, wish: Wish) -> None:
+    """Whoever is at work with it, as a backup that starts it again; where that is nobody, a run was cut, as is found then. Raises ``LockedError``."""
+    with Lock(own.lock, wish.holder, wish.lock_timeout):
+        pass
 
 
 def _announce(entry: dict[str, Any], own: InstanceStore, engine: Engine, wish: Wish) -> None:

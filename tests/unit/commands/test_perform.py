@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,28 @@ def test_one_at_a_time(memory_host: MemoryHost) -> None:
     with Lock(one_off.command_lock(node.own), "somebody else", 0):
         assert "is locked by somebody else" in node.wished("look")["error"]
         assert node.wished("look", check=True)["error"] is None
+
+
+def test_it_waits_for_a_node_that_somebody_is_making(memory_host: MemoryHost) -> None:
+    """As a backup does that starts it again: until then nobody knows what there is."""
+    node, began = Node(memory_host, COMMANDS), threading.Event()
+
+    def make() -> None:
+        with Lock(node.own.lock, "a backup", 0):
+            memory_host.record(phase="applying")
+            began.set()
+            time.sleep(0.3)
+            memory_host.record(phase="committed")
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    began.wait(5)
+    [done] = perform(memory_host.store, memory_host.engine.connect(), [ID], Wish("look", holder="tester", lock_timeout=5))
+    maker.join()
+    assert done["error"] is None and done["code"] == 0
+    with Lock(node.own.lock, "a backup", 0):
+        memory_host.record(phase="applying")
+        assert all("is locked by a backup" in node.wished("look", check=check)["error"] for check in (False, True))
 
 
 def test_what_cannot_be_run(memory_host: MemoryHost) -> None:
