@@ -6,8 +6,8 @@
 #
 #   tests/integration.sh [--with-molecule] [pytest's arguments, for the tests on lab hosts]
 #
-# With Molecule, its scenarios follow what needs no host, which is through first; their hosts stand apart from the others. The last of the
-# library's tests follow these, so that all three end at about the same time.
+# With Molecule, its scenarios follow the host library, which is through first; their hosts stand apart from the others. The last of the
+# library's tests follow what needs no host, so that all three end at about the same time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/demo/environment
@@ -32,11 +32,15 @@ unset PYTHONDONTWRITEBYTECODE
 failed=0
 quietly() { python -m pytest -q --durations=15 "$@"; }
 last=(tests/integration/host/test_[s-z]*.py)
-library() { quietly tests/integration/host -m "not soak" "${last[@]/#/--ignore=}"; }
+library() {
+  local failed=0
+  quietly tests/integration/host -m "not soak" "${last[@]/#/--ignore=}" || failed=1
+  [ "$molecule" = no ] || bash tests/molecule.sh || failed=1
+  return "$failed"
+}
 apart() {
   local failed=0
   quietly tests/integration/controller || failed=1
-  [ "$molecule" = no ] || bash tests/molecule.sh || failed=1
   quietly "${last[@]}" -m "not soak" || failed=1
   return "$failed"
 }
