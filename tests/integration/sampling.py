@@ -23,9 +23,10 @@ HERE = Path(__file__).parent
 # Folder -> parts that take about the same time, of files that take more than half a minute.
 TURNS: Mapping[str, Sequence[Sequence[str]]] = {
     ".": (
-        ("all_at_once", "other_host", "sources", "upgrade"),
-        ("host_library", "interrupted", "newer_engine", "pages"),
-        ("backup", "boot", "eigenda_upgrade", "side_by_side"),
+        ("all_at_once", "sources", "upgrade"),
+        ("host_library", "newer_engine", "pages"),
+        ("backup", "boot", "interrupted", "side_by_side"),
+        ("day_two", "eigenda_upgrade", "other_host"),
     ),
     "controller": (
         ("copy", "output", "upgrade"),
@@ -33,9 +34,10 @@ TURNS: Mapping[str, Sequence[Sequence[str]]] = {
         ("backup", "lookup", "new_keys", "other_sources", "runner"),
     ),
     "host": (
-        ("avsctl", "backup", "ended", "goes_on", "one_shots", "own_policies", "verified"),
-        ("copies", "documented", "features", "keys", "older_rules", "refusals", "rotation", "stubborn"),
-        ("artifacts", "crash_loop", "data_stays", "interrupted", "joined", "lifecycle", "restic", "upgrade"),
+        ("artifacts", "avsctl", "ended", "goes_on"),
+        ("documented", "keys", "refusals", "rotation", "stubborn"),
+        ("copies", "crash_loop", "data_stays", "interrupted", "lifecycle", "upgrade"),
+        ("backup", "features", "joined", "older_rules", "one_shots", "own_policies", "restic", "verified"),
     ),
 }
 # What Ansible's own structures are seen by.
